@@ -1,0 +1,86 @@
+//! The backward pass as a node of burn's autodiff graph.
+
+use burn::backend::tensor::FloatTensor;
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+
+use crate::{FusedConvolution, Geometry};
+
+#[derive(Debug)]
+struct FusedBackward;
+
+/// Input, weight and output of the forward pass, and its geometry.
+type State<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Geometry);
+
+impl<B: FusedConvolution> Backward<B, 3> for FusedBackward {
+    type State = State<B>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [input_node, weight_node, bias_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, weight, output, geometry) = ops.state;
+        let (for_input, for_weight, for_bias) = B::fused_convolution_backward(
+            input,
+            weight,
+            output,
+            gradient,
+            geometry,
+            input_node.is_some(),
+        );
+        for (node, gradient) in [
+            (input_node, for_input),
+            (weight_node, for_weight),
+            (bias_node, for_bias),
+        ] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: FusedConvolution, C: CheckpointStrategy> FusedConvolution for Autodiff<B, C> {
+    fn fused_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), weight.node(), bias.node()];
+        let (input, weight) = (input.into_primitive(), weight.into_primitive());
+        let bias = bias.into_primitive();
+        match FusedBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let output = B::fused_convolution(input.clone(), weight.clone(), bias, geometry);
+                prep.finish((input, weight, output.clone(), geometry), output)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::fused_convolution(input, weight, bias, geometry))
+            }
+        }
+    }
+
+    fn fused_convolution_backward(
+        _input: FloatTensor<Self>,
+        _weight: FloatTensor<Self>,
+        _output: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _geometry: Geometry,
+        _for_input: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients of the fused convolution are not defined")
+    }
+}
+

@@ -1,0 +1,664 @@
+//! The arithmetic on plain slices, channels first.
+//!
+//! A 1 x 1 convolution is a matrix product of each image; the stem is one too, after its patches are laid out as
+//! columns. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
+//! the image, where every one of the nine taps is a shift of one flat slice, so that even a 7 x 7 plane fills vector
+//! registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
+//!
+//! Work is divided by image and by fixed parts of the batch, so that sums come out the same whatever the number of
+//! threads.
+
+use pulp::Arch;
+
+use crate::Geometry;
+
+/// Columns of a matrix product that are finished (bias, clamp) while they are still in the cache.
+const TILE: usize = 1024;
+
+/// Into how many parts a batch is divided for the sums over it, whatever the number of threads.
+const PARTS: usize = 8;
+
+/// Side of the dense and the depthwise kernel.
+const SIDE: usize = 3;
+const TAPS: usize = SIDE * SIDE;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Pointwise,
+    Depthwise,
+    Dense,
+}
+
+/// Sizes of one convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    kind: Kind,
+    pub(crate) batch: usize,
+    pub(crate) input: usize,
+    pub(crate) output: usize,
+    height: usize,
+    width: usize,
+    pub(crate) height_out: usize,
+    pub(crate) width_out: usize,
+    stride: usize,
+    relu6: bool,
+}
+
+impl Shape {
+    /// The sizes of a convolution that this crate can do; `None` for any other.
+    pub(crate) fn new(
+        [batch, channels, height, width]: [usize; 4],
+        [output, per_group, side, side_2]: [usize; 4],
+        Geometry {
+            stride,
+            groups,
+            relu6,
+        }: Geometry,
+    ) -> Option<Self> {
+        let kind = match (side, groups) {
+            (1, 1) if stride == 1 && per_group == channels => Kind::Pointwise,
+            (SIDE, 1) if per_group == channels => Kind::Dense,
+            (SIDE, _) if groups == channels && per_group == 1 && output == channels => {
+                Kind::Depthwise
+            }
+            _ => return None,
+        };
+        let fits = side == side_2 && matches!(stride, 1 | 2) && batch * channels * height * width > 0;
+        fits.then_some(Self {
+            kind,
+            batch,
+            input: channels,
+            output,
+            height,
+            width,
+            height_out: height.div_ceil(stride),
+            width_out: width.div_ceil(stride),
+            stride,
+            relu6,
+        })
+    }
+
+    fn area(&self) -> usize {
+        self.height * self.width
+    }
+
+    fn area_out(&self) -> usize {
+        self.height_out * self.width_out
+    }
+
+    /// Rows of the patch matrix of the stem.
+    fn patch(&self) -> usize {
+        self.input * TAPS
+    }
+
+    /// Padded plane: a row above and below, a column to the left and right.
+    fn padded(&self) -> usize {
+        (self.height + 2) * (self.width + 2)
+    }
+
+    /// Positions of the flat result in padded rows: all but what no kernel is centred on.
+    fn flat(&self) -> usize {
+        self.height * (self.width + 2) - 2
+    }
+}
+
+/// Gradients for input, weight and bias.
+pub(crate) struct GradientSet {
+    pub(crate) input: Vec<f32>,
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// The output, `[batch, output, height_out, width_out]`.
+pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; shape.batch * shape.output * shape.area_out()];
+    match shape.kind {
+        Kind::Depthwise => {
+            let planes = shape.batch * shape.output;
+            // Several planes a task: one 7 x 7 plane is less work than handing it out.
+            let chunk = (planes.div_ceil(64)).max(1);
+            for_chunks(&mut out, chunk * shape.area_out(), |task, planes_out| {
+                let mut scratch = Scratch::new(shape);
+                for (place, plane_out) in planes_out.chunks_mut(shape.area_out()).enumerate() {
+                    let plane = task * chunk + place;
+                    let channel = plane % shape.output;
+                    depthwise_plane(
+                        shape,
+                        &input[plane * shape.area()..][..shape.area()],
+                        &weight[channel * TAPS..][..TAPS],
+                        bias[channel],
+                        plane_out,
+                        &mut scratch,
+                    );
+                }
+            });
+        }
+        Kind::Pointwise | Kind::Dense => {
+            let depth = weight.len() / shape.output;
+            let threads = if shape.batch == 1 { all_threads() } else { gemm::Parallelism::None };
+            for_chunks(&mut out, shape.output * shape.area_out(), |image, image_out| {
+                let image = &input[image * shape.input * shape.area()..][..shape.input * shape.area()];
+                let columns;
+                let right: &[f32] = if shape.kind == Kind::Dense {
+                    columns = patches(shape, image);
+                    &columns
+                } else {
+                    image
+                };
+                product_with_bias(shape, weight, right, bias, depth, image_out, threads);
+            });
+        }
+    }
+    out
+}
+
+/// All three gradients, that of the input only if asked for.
+pub(crate) fn backward(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    output: &[f32],
+    gradient: &[f32],
+    for_input: bool,
+) -> GradientSet {
+    let image_in = shape.input * shape.area();
+    let image_out = shape.output * shape.area_out();
+    let mut gradient_in = vec![0.0; if for_input { shape.batch * image_in } else { 0 }];
+    let per_part = shape.batch.div_ceil(PARTS);
+    let parts: Vec<(usize, &mut [f32])> = if for_input {
+        gradient_in.chunks_mut(per_part * image_in).enumerate().collect()
+    } else {
+        (0..shape.batch.div_ceil(per_part))
+            .map(|part| (part, Default::default()))
+            .collect()
+    };
+    let sums = map_parts(parts, |(part, part_in)| {
+        let mut weight_sum = vec![0.0; weight.len()];
+        let mut bias_sum = vec![0.0; shape.output];
+        let mut masked = vec![0.0; image_out];
+        let mut scratch = Scratch::new(shape);
+        let mut images_in = part_in.chunks_mut(image_in);
+        for image in (part * per_part)..((part + 1) * per_part).min(shape.batch) {
+            let range = image * image_out..(image + 1) * image_out;
+            mask(shape, &output[range.clone()], &gradient[range], &mut masked);
+            for (sum, plane) in bias_sum.iter_mut().zip(masked.chunks(shape.area_out())) {
+                *sum += total(plane);
+            }
+            let x = &input[image * image_in..][..image_in];
+            let into = images_in.next();
+            match shape.kind {
+                Kind::Depthwise => depthwise_backward(
+                    shape, x, weight, &masked, into, &mut weight_sum, &mut scratch,
+                ),
+                Kind::Pointwise => {
+                    product_transposed(shape, &masked, x, shape.input, &mut weight_sum);
+                    if let Some(into) = into {
+                        transposed_product(shape, weight, &masked, shape.input, into);
+                    }
+                }
+                Kind::Dense => {
+                    let columns = patches(shape, x);
+                    product_transposed(shape, &masked, &columns, shape.patch(), &mut weight_sum);
+                    if let Some(into) = into {
+                        let mut columns = columns;
+                        transposed_product(shape, weight, &masked, shape.patch(), &mut columns);
+                        fold_patches(shape, &columns, into);
+                    }
+                }
+            }
+        }
+        (weight_sum, bias_sum)
+    });
+    let mut set = GradientSet {
+        input: gradient_in,
+        weight: vec![0.0; weight.len()],
+        bias: vec![0.0; shape.output],
+    };
+    for (weight_sum, bias_sum) in sums {
+        add(&mut set.weight, &weight_sum);
+        add(&mut set.bias, &bias_sum);
+    }
+    set
+}
+
+/// The gradient where the clamp let it through, 0 elsewhere.
+fn mask(shape: &Shape, output: &[f32], gradient: &[f32], masked: &mut [f32]) {
+    if !shape.relu6 {
+        masked.copy_from_slice(gradient);
+        return;
+    }
+    Arch::new().dispatch(|| {
+        for ((m, g), y) in masked.iter_mut().zip(gradient).zip(output) {
+            *m = if *y > 0.0 && *y < 6.0 { *g } else { 0.0 };
+        }
+    });
+}
+
+fn add(into: &mut [f32], from: &[f32]) {
+    for (a, b) in into.iter_mut().zip(from) {
+        *a += b;
+    }
+}
+
+/// Sum with sixteen partial sums, so that it fills vector registers.
+#[inline(always)]
+fn total(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0f32; 16];
+    for chunk in chunks {
+        for (sum, value) in sums.iter_mut().zip(chunk) {
+            *sum += value;
+        }
+    }
+    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+}
+
+/// Dot product with sixteen partial sums.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let (a_chunks, a_rest) = a.as_chunks::<16>();
+    let (b_chunks, b_rest) = b.as_chunks::<16>();
+    let mut sums = [0.0f32; 16];
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for lane in 0..16 {
+            sums[lane] = a[lane].mul_add(b[lane], sums[lane]);
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+// ---- depthwise ----
+
+struct Scratch {
+    /// The input plane with its border of zeros.
+    padded: Vec<f32>,
+    /// A gradient plane with its border of zeros.
+    gradient: Vec<f32>,
+    /// A result in padded rows.
+    flat: Vec<f32>,
+}
+
+impl Scratch {
+    fn new(shape: &Shape) -> Self {
+        if shape.kind != Kind::Depthwise {
+            return Self {
+                padded: Vec::new(),
+                gradient: Vec::new(),
+                flat: Vec::new(),
+            };
+        }
+        Self {
+            padded: vec![0.0; shape.padded()],
+            gradient: vec![0.0; shape.padded()],
+            flat: vec![0.0; shape.flat()],
+        }
+    }
+}
+
+/// Copies a plane into the middle of a padded one, whose border is and stays 0.
+#[inline(always)]
+fn pad(shape: &Shape, plane: &[f32], padded: &mut [f32]) {
+    let stride = shape.width + 2;
+    for (row, into) in plane
+        .chunks_exact(shape.width)
+        .zip(padded[stride..].chunks_mut(stride))
+    {
+        into[1..=shape.width].copy_from_slice(row);
+    }
+}
+
+/// All nine taps at every flat position: `flat[i] = start + sum of taps[t] * padded[i + shift of t]`.
+#[inline(always)]
+fn correlate(shape: &Shape, padded: &[f32], taps: &[f32; TAPS], start: f32, flat: &mut [f32]) {
+    let stride = shape.width + 2;
+    let count = shape.flat();
+    let at = |tap: usize| &padded[(tap / SIDE) * stride + tap % SIDE..][..count];
+    let (a, b, c) = (at(0), at(1), at(2));
+    let (d, e, f) = (at(3), at(4), at(5));
+    let (g, h, k) = (at(6), at(7), at(8));
+    let flat = &mut flat[..count];
+    for i in 0..count {
+        let top = a[i].mul_add(taps[0], b[i].mul_add(taps[1], c[i].mul_add(taps[2], start)));
+        let middle = d[i].mul_add(taps[3], e[i].mul_add(taps[4], f[i] * taps[5]));
+        let bottom = g[i].mul_add(taps[6], h[i].mul_add(taps[7], k[i] * taps[8]));
+        flat[i] = top + (middle + bottom);
+    }
+}
+
+#[inline(always)]
+fn taps_of(weight: &[f32]) -> [f32; TAPS] {
+    let mut taps = [0.0; TAPS];
+    taps.copy_from_slice(weight);
+    taps
+}
+
+fn depthwise_plane(
+    shape: &Shape,
+    plane: &[f32],
+    weight: &[f32],
+    bias: f32,
+    out: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let taps = taps_of(weight);
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            pad(shape, plane, &mut scratch.padded);
+            correlate(shape, &scratch.padded, &taps, bias, &mut scratch.flat);
+            let stride = shape.width + 2;
+            let (low, high) = limits(shape);
+            for (y, into) in out.chunks_exact_mut(shape.width_out).enumerate() {
+                let row = &scratch.flat[y * shape.stride * stride..];
+                if shape.stride == 1 {
+                    for (value, from) in into.iter_mut().zip(row) {
+                        *value = from.max(low).min(high);
+                    }
+                } else {
+                    for (value, from) in into.iter_mut().zip(row.iter().step_by(2)) {
+                        *value = from.max(low).min(high);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Bounds of the output; all numbers without a clamp.
+#[inline(always)]
+fn limits(shape: &Shape) -> (f32, f32) {
+    if shape.relu6 {
+        (0.0, 6.0)
+    } else {
+        (f32::NEG_INFINITY, f32::INFINITY)
+    }
+}
+
+fn depthwise_backward(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    masked: &[f32],
+    mut into: Option<&mut [f32]>,
+    weight_sum: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let stride = shape.width + 2;
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for channel in 0..shape.output {
+                let plane_out = &masked[channel * shape.area_out()..][..shape.area_out()];
+                // The gradient at full resolution: zeros where a stride of 2 looked at nothing. The places are the
+                // same for every channel, so the zeros between stay.
+                for (y, row) in plane_out.chunks_exact(shape.width_out).enumerate() {
+                    let into = &mut scratch.gradient[(y * shape.stride + 1) * stride + 1..][..shape.width];
+                    if shape.stride == 1 {
+                        into.copy_from_slice(row);
+                    } else {
+                        for (value, from) in into.iter_mut().step_by(2).zip(row) {
+                            *value = *from;
+                        }
+                    }
+                }
+                pad(
+                    shape,
+                    &input[channel * shape.area()..][..shape.area()],
+                    &mut scratch.padded,
+                );
+                // The gradient's own place is in the middle of its padding, its border is 0.
+                let centre = &scratch.gradient[stride + 1..][..shape.flat()];
+                for tap in 0..TAPS {
+                    let shifted = &scratch.padded[(tap / SIDE) * stride + tap % SIDE..][..shape.flat()];
+                    weight_sum[channel * TAPS + tap] += dot(centre, shifted);
+                }
+                if let Some(into) = into.as_deref_mut() {
+                    let mut flipped = taps_of(&weight[channel * TAPS..][..TAPS]);
+                    flipped.reverse();
+                    correlate(shape, &scratch.gradient, &flipped, 0.0, &mut scratch.flat);
+                    let plane = &mut into[channel * shape.area()..][..shape.area()];
+                    for (y, row) in plane.chunks_exact_mut(shape.width).enumerate() {
+                        row.copy_from_slice(&scratch.flat[y * stride..][..shape.width]);
+                    }
+                }
+            }
+        },
+    );
+}
+
+// ---- matrix products ----
+
+/// `[output, depth] x [depth, area_out]` plus bias, clamped, tile by tile.
+fn product_with_bias(
+    shape: &Shape,
+    weight: &[f32],
+    right: &[f32],
+    bias: &[f32],
+    depth: usize,
+    out: &mut [f32],
+    threads: gemm::Parallelism,
+) {
+    let area = shape.area_out();
+    // All threads on one image: tiles would only get in each other's way.
+    let tile = if matches!(threads, gemm::Parallelism::None) { TILE } else { area };
+    let (low, high) = limits(shape);
+    let arch = Arch::new();
+    let mut start = 0;
+    while start < area {
+        let width = tile.min(area - start);
+        for (row, bias) in out.chunks_exact_mut(area).zip(bias) {
+            row[start..start + width].fill(*bias);
+        }
+        multiply(
+            Matrix::new(weight, shape.output, depth, depth, 1),
+            Matrix::new(&right[start..], depth, width, area, 1),
+            &mut out[start..],
+            area,
+            true,
+            threads,
+        );
+        if shape.relu6 {
+            for row in out.chunks_exact_mut(area) {
+                let row = &mut row[start..start + width];
+                arch.dispatch(
+                    #[inline(always)]
+                    || {
+                        for value in row {
+                            *value = value.max(low).min(high);
+                        }
+                    },
+                );
+            }
+        }
+        start += width;
+    }
+}
+
+/// Adds `gradient [output, area_out] x right [depth, area_out] transposed` to `sum [output, depth]`.
+fn product_transposed(shape: &Shape, gradient: &[f32], right: &[f32], depth: usize, sum: &mut [f32]) {
+    let area = shape.area_out();
+    multiply(
+        Matrix::new(gradient, shape.output, area, area, 1),
+        Matrix::new(right, area, depth, 1, area),
+        sum,
+        depth,
+        true,
+        gemm::Parallelism::None,
+    );
+}
+
+/// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`.
+fn transposed_product(shape: &Shape, weight: &[f32], gradient: &[f32], depth: usize, into: &mut [f32]) {
+    let area = shape.area_out();
+    multiply(
+        Matrix::new(weight, depth, shape.output, 1, depth),
+        Matrix::new(gradient, shape.output, area, area, 1),
+        into,
+        area,
+        false,
+        gemm::Parallelism::None,
+    );
+}
+
+/// A matrix that lies in a slice.
+struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    fn new(
+        values: &'a [f32],
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Self {
+        let last = (rows - 1) * row_stride + (columns - 1) * column_stride;
+        assert!(last < values.len(), "a matrix reaches beyond its slice");
+        Self {
+            values,
+            rows,
+            columns,
+            row_stride,
+            column_stride,
+        }
+    }
+}
+
+/// `left x right`, with `keep` added to what `out` (row by row, `stride` apart) holds.
+#[allow(unsafe_code)]
+fn multiply(
+    left: Matrix<'_>,
+    right: Matrix<'_>,
+    out: &mut [f32],
+    stride: usize,
+    keep: bool,
+    threads: gemm::Parallelism,
+) {
+    assert_eq!(left.columns, right.rows, "matrices do not fit");
+    assert!(right.columns <= stride, "rows of the result overlap");
+    assert!(
+        (left.rows - 1) * stride + right.columns <= out.len(),
+        "the result reaches beyond its slice"
+    );
+    // SAFETY: `Matrix::new` and the assertions above hold every address that is read or written within its slice, and
+    // the exclusive borrow of `out` keeps it apart from both operands.
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            out.as_mut_ptr(),
+            1,
+            stride as isize,
+            keep,
+            left.values.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.values.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            threads,
+        );
+    }
+}
+
+// ---- the stem's patches ----
+
+/// For each tap, the (output, input) positions along one axis that meet within the image.
+fn meets(size: usize, size_out: usize, stride: usize, tap: usize) -> std::ops::Range<usize> {
+    // Input position of output o: o * stride + tap - 1.
+    let first = usize::from(tap == 0).div_ceil(stride);
+    let last = ((size + 1 - tap).div_ceil(stride)).min(size_out);
+    first..last.max(first)
+}
+
+/// The patch under each output position as a column: `[input * 9, area_out]`.
+fn patches(shape: &Shape, image: &[f32]) -> Vec<f32> {
+    let mut columns = vec![0.0; shape.patch() * shape.area_out()];
+    for (row, column) in columns.chunks_exact_mut(shape.area_out()).enumerate() {
+        let plane = &image[(row / TAPS) * shape.area()..][..shape.area()];
+        let (ky, kx) = (row % TAPS / SIDE, row % SIDE);
+        let across = meets(shape.width, shape.width_out, shape.stride, kx);
+        for y in meets(shape.height, shape.height_out, shape.stride, ky) {
+            let from = &plane[(y * shape.stride + ky - 1) * shape.width..][..shape.width];
+            let into = &mut column[y * shape.width_out..][..shape.width_out];
+            for x in across.clone() {
+                into[x] = from[x * shape.stride + kx - 1];
+            }
+        }
+    }
+    columns
+}
+
+/// Adds each column back to the patch it was taken from.
+fn fold_patches(shape: &Shape, columns: &[f32], image: &mut [f32]) {
+    for (row, column) in columns.chunks_exact(shape.area_out()).enumerate() {
+        let plane = &mut image[(row / TAPS) * shape.area()..][..shape.area()];
+        let (ky, kx) = (row % TAPS / SIDE, row % SIDE);
+        let across = meets(shape.width, shape.width_out, shape.stride, kx);
+        for y in meets(shape.height, shape.height_out, shape.stride, ky) {
+            let into = &mut plane[(y * shape.stride + ky - 1) * shape.width..][..shape.width];
+            let from = &column[y * shape.width_out..][..shape.width_out];
+            for x in across.clone() {
+                into[x * shape.stride + kx - 1] += from[x];
+            }
+        }
+    }
+}
+
+// ---- threads ----
+
+#[cfg(not(target_family = "wasm"))]
+mod threads {
+    use rayon::prelude::*;
+
+    /// Calls `work` with each chunk of `out` and its number, on all threads.
+    pub(super) fn for_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+        out.par_chunks_mut(size)
+            .enumerate()
+            .for_each(|(number, chunk)| work(number, chunk));
+    }
+
+    /// Maps on all threads; results keep their order.
+    pub(super) fn map_parts<P: Send, R: Send>(parts: Vec<P>, work: impl Fn(P) -> R + Sync + Send) -> Vec<R> {
+        parts.into_par_iter().map(work).collect()
+    }
+
+    pub(super) fn all_threads() -> gemm::Parallelism {
+        match rayon::current_num_threads() {
+            1 => gemm::Parallelism::None,
+            threads => gemm::Parallelism::Rayon(threads),
+        }
+    }
+}
+
+// A worker in the browser is one thread.
+#[cfg(target_family = "wasm")]
+mod threads {
+    pub(super) fn for_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32])) {
+        for (number, chunk) in out.chunks_mut(size).enumerate() {
+            work(number, chunk);
+        }
+    }
+
+    pub(super) fn map_parts<P, R>(parts: Vec<P>, work: impl Fn(P) -> R) -> Vec<R> {
+        parts.into_iter().map(work).collect()
+    }
+
+    pub(super) fn all_threads() -> gemm::Parallelism {
+        gemm::Parallelism::None
+    }
+}
+
+use threads::{all_threads, for_chunks, map_parts};

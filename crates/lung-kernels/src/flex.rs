@@ -1,0 +1,77 @@
+//! The operators on burn's Flex backend: tensors in, slices to [`crate::cpu`], tensors out.
+
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{TensorMetadata as _, ops::FloatTensorOps as _};
+use burn::tensor::TensorData;
+
+use crate::cpu::{self, Shape};
+use crate::{FusedConvolution, Geometry};
+
+impl FusedConvolution for Flex {
+    fn fused_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let shape = shape_of(&input, &weight, geometry);
+        let (input, weight, bias) = (
+            input.to_contiguous(),
+            weight.to_contiguous(),
+            bias.to_contiguous(),
+        );
+        let output = cpu::forward(&shape, input.storage(), weight.storage(), bias.storage());
+        let dims = [shape.batch, shape.output, shape.height_out, shape.width_out];
+        tensor(output, &dims)
+    }
+
+    fn fused_convolution_backward(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        geometry: Geometry,
+        for_input: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let shape = shape_of(&input, &weight, geometry);
+        let (input_dims, weight_dims) = (input.shape(), weight.shape());
+        let (input, weight, output, gradient) = (
+            input.to_contiguous(),
+            weight.to_contiguous(),
+            output.to_contiguous(),
+            gradient.to_contiguous(),
+        );
+        let gradients = cpu::backward(
+            &shape,
+            input.storage(),
+            weight.storage(),
+            output.storage(),
+            gradient.storage(),
+            for_input,
+        );
+        let for_input = if for_input {
+            tensor(gradients.input, &input_dims)
+        } else {
+            tensor(Vec::new(), &[0])
+        };
+        (
+            for_input,
+            tensor(gradients.weight, &weight_dims),
+            tensor(gradients.bias, &[shape.output]),
+        )
+    }
+}
+
+fn tensor(values: Vec<f32>, dims: &[usize]) -> FloatTensor<Flex> {
+    Flex::float_from_data(TensorData::new(values, dims.to_vec()), &Default::default())
+}
+
+#[allow(clippy::panic)] // As every burn operator does for shapes that do not fit.
+fn shape_of(input: &FloatTensor<Flex>, weight: &FloatTensor<Flex>, geometry: Geometry) -> Shape {
+    let (input, weight) = (input.shape().dims(), weight.shape().dims());
+    match Shape::new(input, weight, geometry) {
+        Some(shape) => shape,
+        None => panic!("no fused convolution of {input:?} with {weight:?} and {geometry:?}"),
+    }
+}

@@ -1,0 +1,114 @@
+//! Every shape against burn's own operators, forward and backward.
+
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Distribution, Tensor};
+use lung_kernels::{Geometry, convolution, supports};
+
+struct Case {
+    input: [usize; 4],
+    weight: [usize; 4],
+    geometry: Geometry,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for batch in [1, 2, 7, 9] {
+        for (height, width) in [(1, 1), (2, 3), (7, 7), (14, 14), (13, 17), (33, 30)] {
+            for relu6 in [false, true] {
+                for (c, o) in [(1, 1), (3, 5), (24, 16)] {
+                    let case = |weight, stride, groups| Case {
+                        input: [batch, c, height, width],
+                        weight,
+                        geometry: Geometry { stride, groups, relu6 },
+                    };
+                    cases.push(case([o, c, 1, 1], 1, 1));
+                    for stride in [1, 2] {
+                        cases.push(case([c, 1, 3, 3], stride, c));
+                        cases.push(case([o, c, 3, 3], stride, 1));
+                    }
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn plain(x: Tensor<4>, w: Tensor<4>, b: Tensor<1>, geometry: Geometry) -> Tensor<4> {
+    let padding = w.dims()[2] / 2;
+    let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
+    let out = conv2d(x, w, Some(b), options);
+    if geometry.relu6 { out.clamp(0.0, 6.0) } else { out }
+}
+
+fn assert_near<const D: usize>(got: Tensor<D>, want: Tensor<D>, what: &str, case: &Case) {
+    assert_eq!(got.dims(), want.dims(), "{what}");
+    let scale: f32 = want.clone().abs().max().into_scalar();
+    let worst: f32 = (got - want).abs().max().into_scalar();
+    // Sums of at most a few thousand terms, in another order.
+    assert!(
+        worst <= 1e-4 * scale.max(1e-3),
+        "{what} differs by {worst} of {scale} for {:?} {:?} {:?}",
+        case.input,
+        case.weight,
+        case.geometry
+    );
+}
+
+#[test]
+fn forward_and_backward_agree_with_burn() {
+    let device = Device::flex().autodiff();
+    device.seed(3);
+    let random = Distribution::Normal(0.0, 1.0);
+    for case in cases() {
+        let x = Tensor::<4>::random(case.input, random, &device).mul_scalar(2.0);
+        let w = Tensor::<4>::random(case.weight, random, &device);
+        let b = Tensor::<1>::random([case.weight[0]], random, &device);
+        assert!(supports(&x, case.weight, case.geometry));
+        let run = |fused: bool| {
+            let (x, w, b) = (
+                x.clone().detach().require_grad(),
+                w.clone().detach().require_grad(),
+                b.clone().detach().require_grad(),
+            );
+            let f = if fused { convolution } else { plain };
+            let out = f(x.clone(), w.clone(), b.clone(), case.geometry);
+            // A loss with another gradient at every position.
+            let grads = (out.clone() * out.clone().sin()).sum().backward();
+            (
+                out.inner(),
+                x.grad(&grads).unwrap(),
+                w.grad(&grads).unwrap(),
+                b.grad(&grads).unwrap(),
+            )
+        };
+        let (got, want) = (run(true), run(false));
+        assert_near(got.0, want.0, "output", &case);
+        assert_near(got.1, want.1, "input gradient", &case);
+        assert_near(got.2, want.2, "weight gradient", &case);
+        assert_near(got.3, want.3, "bias gradient", &case);
+    }
+}
+
+#[test]
+fn an_input_that_needs_no_gradient_gets_none() {
+    let device = Device::flex().autodiff();
+    let x = Tensor::<4>::ones([2, 3, 8, 8], &device);
+    let w = Tensor::<4>::ones([4, 3, 3, 3], &device).require_grad();
+    let b = Tensor::<1>::zeros([4], &device).require_grad();
+    let geometry = Geometry { stride: 2, groups: 1, relu6: false };
+    let grads = convolution(x.clone(), w.clone(), b, geometry).sum().backward();
+    assert!(x.grad(&grads).is_none());
+    assert!(w.grad(&grads).is_some());
+}
+
+#[test]
+fn what_it_cannot_do_it_says() {
+    let device = Device::flex();
+    let x = Tensor::<4>::ones([1, 4, 8, 8], &device);
+    let geometry = |stride, groups| Geometry { stride, groups, relu6: false };
+    assert!(!supports(&x, [4, 4, 5, 5], geometry(1, 1)));
+    assert!(!supports(&x, [4, 2, 3, 3], geometry(1, 2)));
+    assert!(!supports(&x, [4, 4, 3, 3], geometry(3, 1)));
+    assert!(!supports(&x, [4, 4, 1, 1], geometry(2, 1)));
+}

@@ -1,0 +1,177 @@
+//! Everything that decides how a model is trained, as a TOML file may set it.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS};
+use serde::{Deserialize, Serialize};
+
+use crate::augment::Augmentation;
+use crate::data::FOLDS;
+
+/// How a model is trained. Every field has a default; a TOML file names those that differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Seed of everything random: split, weights, order, augmentation, dropout.
+    pub seed: u64,
+    /// The fold that is neither trained nor validated on, 0..=4.
+    pub test_fold: usize,
+    /// Share of the other folds' groups that validates, 0..1.
+    pub validation: f64,
+    /// Images a step.
+    pub batch: usize,
+    /// Weigh each class by the inverse of its frequency.
+    pub class_weights: bool,
+    /// Share of each target that is spread over all classes, 0..1.
+    pub label_smoothing: f32,
+    /// AdamW's decay of weights (biases do not decay).
+    pub weight_decay: f32,
+    /// Probability that a feature is dropped before the head, 0..1.
+    pub dropout: f64,
+    /// Decay of the running average of the weights, per step, 0..1; 0 keeps the last weights.
+    pub average: f32,
+    /// Kind, place and width of the attention.
+    pub attention: AttentionConfig,
+    /// Random changes of training images.
+    pub augmentation: Augmentation,
+    /// First stage: head and last attention on the features of a frozen backbone, computed once.
+    pub head: HeadStage,
+    /// Second stage: the whole network, from the last feature layers down.
+    pub fine_tune: FineTuneStage,
+}
+
+/// Head and last attention on cached features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HeadStage {
+    /// Passes over the cached features; 0 leaves the stage out.
+    pub epochs: usize,
+    /// AdamW's peak learning rate.
+    pub learning_rate: f64,
+}
+
+/// The network from its last feature layers down.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FineTuneStage {
+    /// Passes over the images; 0 leaves the stage out.
+    pub epochs: usize,
+    /// Peak learning rate of the feature layers.
+    pub learning_rate: f64,
+    /// Peak learning rate of head and attention.
+    pub head_learning_rate: f64,
+    /// Share of the stage in which the learning rate rises from 0 to its peak; a cosine takes it back to 0.
+    pub warm_up: f64,
+    /// The first feature layer (0..=18) that is trained in each epoch; the last entry holds from there on.
+    pub from_layer: Vec<usize>,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            test_fold: 0,
+            validation: 0.1,
+            batch: 32,
+            class_weights: false,
+            label_smoothing: 0.05,
+            weight_decay: 0.05,
+            dropout: 0.2,
+            average: 0.99,
+            attention: AttentionConfig::default(),
+            augmentation: Augmentation::default(),
+            head: HeadStage::default(),
+            fine_tune: FineTuneStage::default(),
+        }
+    }
+}
+
+impl Default for HeadStage {
+    fn default() -> Self {
+        Self {
+            epochs: 12,
+            learning_rate: 1e-3,
+        }
+    }
+}
+
+impl Default for FineTuneStage {
+    fn default() -> Self {
+        Self {
+            epochs: 8,
+            learning_rate: 3e-4,
+            head_learning_rate: 1e-3,
+            warm_up: 0.15,
+            from_layer: vec![14, 7, 0],
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Reads a TOML file; what it leaves out keeps its default.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an unknown or ill-typed field, a value out of range.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+        let config: Self = toml::from_str(&text)
+            .with_context(|| format!("{} is not a training configuration", path.display()))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses values out of range.
+    ///
+    /// # Errors
+    /// One sentence naming the field and what it may be.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.test_fold >= FOLDS {
+            bail!("test_fold is {}, but folds are 0 to {}", self.test_fold, FOLDS - 1);
+        }
+        if self.batch == 0 {
+            bail!("batch is 0; it must be at least 1");
+        }
+        let shares = [
+            ("validation", self.validation),
+            ("label_smoothing", f64::from(self.label_smoothing)),
+            ("dropout", self.dropout),
+            ("average", f64::from(self.average)),
+            ("fine_tune.warm_up", self.fine_tune.warm_up),
+            ("augmentation.scale", f64::from(self.augmentation.scale)),
+            ("augmentation.shift", f64::from(self.augmentation.shift)),
+            ("augmentation.contrast", f64::from(self.augmentation.contrast)),
+            ("augmentation.brightness", f64::from(self.augmentation.brightness)),
+        ];
+        for (name, value) in shares {
+            if !(0.0..1.0).contains(&value) {
+                bail!("{name} is {value}; it must be at least 0 and below 1");
+            }
+        }
+        let rates = [
+            ("head.learning_rate", self.head.learning_rate),
+            ("fine_tune.learning_rate", self.fine_tune.learning_rate),
+            ("fine_tune.head_learning_rate", self.fine_tune.head_learning_rate),
+            ("weight_decay", f64::from(self.weight_decay)),
+            ("augmentation.rotation", f64::from(self.augmentation.rotation)),
+        ];
+        for (name, value) in rates {
+            if !(value.is_finite() && value >= 0.0) {
+                bail!("{name} is {value}; it must be a number of at least 0");
+            }
+        }
+        if self.attention.reduction == 0 {
+            bail!("attention.reduction is 0; it must be at least 1");
+        }
+        if self.fine_tune.from_layer.is_empty()
+            || self.fine_tune.from_layer.iter().any(|layer| *layer >= FEATURE_LAYERS)
+        {
+            bail!(
+                "fine_tune.from_layer must list at least one feature layer, each 0 to {}",
+                FEATURE_LAYERS - 1
+            );
+        }
+        Ok(())
+    }
+}

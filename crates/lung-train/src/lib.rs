@@ -1,0 +1,8 @@
+//! Training, evaluating, exporting and running MobileNet-Lung natively: what the command `lung` is made of.
+
+#![forbid(unsafe_code)]
+
+pub mod augment;
+pub mod config;
+pub mod data;
+pub mod train;

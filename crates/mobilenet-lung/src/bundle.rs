@@ -1,0 +1,475 @@
+//! The weights file: one safetensors file that carries everything its reader needs.
+//!
+//! Tensors are f16 (f32 is read too), named as torchvision names them, batch norm folded. The safetensors metadata has
+//! one entry, `bundle`, whose text is [`Metadata`] as JSON. The file is named
+//! `<architecture>-<first 12 hex digits of its sha256>.safetensors`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use burn::tensor::Device;
+use half::f16;
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use safetensors::SafeTensors;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::network::{AttentionConfig, MobileNetLung, MobileNetLungConfig};
+use crate::preprocess::Preprocessing;
+use crate::state::{Array, StateDict, StateError, load_state_dict, parameter_shapes};
+use crate::Finding;
+
+/// The format that this version writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The largest file that is looked into: several times what the network needs in f32.
+pub const MAX_BYTES: usize = 64 << 20;
+
+/// The only architecture of format 1.
+pub const ARCHITECTURE: &str = "mobilenet-lung";
+
+const METADATA_KEY: &str = "bundle";
+const EXTENSION: &str = "safetensors";
+
+/// What a bundle says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Version of this layout: [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Name of the architecture: [`ARCHITECTURE`].
+    pub architecture: String,
+    /// Kind, place and width of the attention.
+    pub attention: AttentionConfig,
+    /// Names of the findings in the order of the head's rows.
+    pub findings: Vec<String>,
+    /// How a radiograph becomes the network's input.
+    pub preprocessing: Preprocessing,
+    /// Logits are divided by this before the softmax (Guo et al. 2017, arXiv 1706.04599); above 0.
+    pub temperature: f32,
+    /// What it was trained on, in words.
+    pub trained_on: String,
+    /// How it did on images that it was not trained on; empty where nobody measured.
+    pub test: Option<TestMetrics>,
+    /// SPDX expression.
+    pub licence: String,
+    /// The commit of the code that trained it; empty where unknown.
+    pub commit: String,
+    /// What every reader has to be told.
+    pub notice: String,
+}
+
+/// How a model did on held-out images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestMetrics {
+    /// Which images, in words: data set and fold.
+    pub split: String,
+    /// How many images.
+    pub images: usize,
+    /// Share classified correctly, 0..=1.
+    pub accuracy: f64,
+    /// The 95% Wilson score interval of the accuracy.
+    pub accuracy_interval: [f64; 2],
+    /// Mean of the three F1 scores, 0..=1.
+    pub macro_f1: f64,
+    /// Accuracy and number of images by origin of the patient.
+    pub by_origin: BTreeMap<String, OriginMetrics>,
+}
+
+/// How a model did on the images of one origin.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OriginMetrics {
+    /// How many images.
+    pub images: usize,
+    /// Share classified correctly, 0..=1.
+    pub accuracy: f64,
+}
+
+/// Why a weights file was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// It has no bytes.
+    #[error("The weights file is empty.")]
+    Empty,
+    /// It is larger than [`MAX_BYTES`].
+    #[error("The weights file has {bytes} bytes; at most {MAX_BYTES} are read.")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Its name promises another content.
+    #[error("The weights file is damaged: its name says {expected}, its content hashes to {found}.")]
+    Hash {
+        /// The 12 hex digits in the name.
+        expected: String,
+        /// The first 12 hex digits of the sha256 of the content.
+        found: String,
+    },
+    /// It is not a safetensors file, or a damaged one.
+    #[error("The weights file is not a readable safetensors file: {detail}.")]
+    Header {
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// It is a safetensors file of something else.
+    #[error("The weights file was not written for MobileNet-Lung: {detail}.")]
+    Foreign {
+        /// What is missing or wrong in its metadata.
+        detail: String,
+    },
+    /// A later version of this project wrote it.
+    #[error("The weights file has format {found}; this version reads format {FORMAT_VERSION}.")]
+    Version {
+        /// The format in the file.
+        found: u32,
+    },
+    /// Names or shapes do not fit the network.
+    #[error("The weights file does not fit the network: {0}.")]
+    State(#[from] StateError),
+    /// A tensor is neither f16 nor f32.
+    #[error("The weights file stores the tensor `{name}` as {found}; only F16 and F32 are read.")]
+    Dtype {
+        /// Its name.
+        name: String,
+        /// How it is stored.
+        found: String,
+    },
+    /// A tensor holds a NaN or an infinity.
+    #[error("The weights file is damaged: the tensor `{name}` has a value that is not a finite number.")]
+    NotFinite {
+        /// Its name.
+        name: String,
+    },
+}
+
+impl BundleError {
+    /// A short name for programs, in kebab-case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "weights-empty",
+            Self::TooLarge { .. } => "weights-too-large",
+            Self::Hash { .. } => "weights-hash-mismatch",
+            Self::Header { .. } => "weights-unreadable",
+            Self::Foreign { .. } => "weights-foreign",
+            Self::Version { .. } => "weights-version",
+            Self::State(_) => "weights-mismatch",
+            Self::Dtype { .. } => "weights-dtype",
+            Self::NotFinite { .. } => "weights-not-finite",
+        }
+    }
+
+    /// One sentence of what to do.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Empty | Self::Hash { .. } | Self::Header { .. } | Self::NotFinite { .. } => {
+                "Download or export the weights file again."
+            }
+            Self::Version { .. } => "Update this software, or export the model again with it.",
+            Self::TooLarge { .. } | Self::Foreign { .. } | Self::State(_) | Self::Dtype { .. } => {
+                "Use a file that `lung export` wrote."
+            }
+        }
+    }
+}
+
+/// A weights file that has passed every check.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    id: String,
+    metadata: Metadata,
+    state: StateDict,
+}
+
+impl Bundle {
+    /// Reads and checks a weights file: size, hash, header, metadata, names, shapes, dtypes, finiteness.
+    ///
+    /// `name` is the file's name; where it carries a hash, the content must have it. `None`, or a name without a hash,
+    /// skips that one check.
+    ///
+    /// # Errors
+    /// The first check that failed; see [`BundleError`].
+    pub fn read(bytes: &[u8], name: Option<&str>) -> Result<Self, BundleError> {
+        if bytes.is_empty() {
+            return Err(BundleError::Empty);
+        }
+        if bytes.len() > MAX_BYTES {
+            return Err(BundleError::TooLarge { bytes: bytes.len() });
+        }
+        let hash = short_hash(bytes);
+        if let Some(expected) = name.and_then(hash_in_name)
+            && expected != hash
+        {
+            return Err(BundleError::Hash {
+                expected: expected.to_owned(),
+                found: hash,
+            });
+        }
+        let header = |error: SafeTensorError| BundleError::Header {
+            detail: error.to_string(),
+        };
+        let (_, raw) = SafeTensors::read_metadata(bytes).map_err(header)?;
+        let text = raw
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(METADATA_KEY))
+            .ok_or_else(|| BundleError::Foreign {
+                detail: format!("its header has no `{METADATA_KEY}` entry"),
+            })?;
+        let metadata = parse_metadata(text)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(header)?;
+
+        let network = metadata.network().init(&Device::flex());
+        let shapes = parameter_shapes(&network);
+        // Names and shapes first: a foreign tensor is not worth converting.
+        for (name, view) in tensors.iter() {
+            match shapes.get(name) {
+                None => {
+                    return Err(StateError::Unknown {
+                        name: name.to_owned(),
+                    }
+                    .into());
+                }
+                Some(expected) if expected != view.shape() => {
+                    return Err(StateError::Shape {
+                        name: name.to_owned(),
+                        found: view.shape().to_vec(),
+                        expected: expected.clone(),
+                    }
+                    .into());
+                }
+                Some(_) => {}
+            }
+        }
+        let mut state = StateDict::new();
+        for name in shapes.into_keys() {
+            let view = tensors
+                .tensor(&name)
+                .map_err(|_| StateError::Missing { name: name.clone() })?;
+            let array = read_array(&name, &view)?;
+            if !array.values.iter().all(|value| value.is_finite()) {
+                return Err(BundleError::NotFinite { name });
+            }
+            state.insert(name, array);
+        }
+        Ok(Self {
+            id: format!("{ARCHITECTURE}-{hash}"),
+            metadata,
+            state,
+        })
+    }
+
+    /// Writes a weights file in f16 and returns its name and its bytes.
+    ///
+    /// The same parameters and metadata give the same bytes.
+    ///
+    /// # Errors
+    /// [`BundleError::NotFinite`] when a parameter is not finite or too large for f16, [`BundleError::Header`] when
+    /// the file cannot be put together.
+    pub fn write(state: &StateDict, metadata: &Metadata) -> Result<(String, Vec<u8>), BundleError> {
+        let header = |error: &dyn std::fmt::Display| BundleError::Header {
+            detail: error.to_string(),
+        };
+        let mut halves = BTreeMap::new();
+        for (name, array) in state {
+            let mut bytes = Vec::with_capacity(array.values.len() * 2);
+            for value in &array.values {
+                let value = f16::from_f32(*value);
+                if !value.is_finite() {
+                    return Err(BundleError::NotFinite { name: name.clone() });
+                }
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            halves.insert(name.clone(), (array.shape.clone(), bytes));
+        }
+        let views = halves
+            .iter()
+            .map(|(name, (shape, bytes))| {
+                TensorView::new(Dtype::F16, shape.clone(), bytes).map(|view| (name.as_str(), view))
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| header(&error))?;
+        let text = serde_json::to_string(metadata).map_err(|error| header(&error))?;
+        let entries = HashMap::from([(METADATA_KEY.to_owned(), text)]);
+        let bytes =
+            safetensors::serialize(views, Some(entries)).map_err(|error| header(&error))?;
+        let name = format!("{ARCHITECTURE}-{}.{EXTENSION}", short_hash(&bytes));
+        Ok((name, bytes))
+    }
+
+    /// `mobilenet-lung-` and the first 12 hex digits of the file's sha256.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the bundle says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The parameters by name.
+    pub fn state(&self) -> &StateDict {
+        &self.state
+    }
+
+    /// The network of this bundle on a device.
+    ///
+    /// # Errors
+    /// None for a bundle that [`Bundle::read`] returned; the check is made again all the same.
+    pub fn network(&self, device: &Device) -> Result<MobileNetLung, BundleError> {
+        let network = self.metadata.network().init(device);
+        Ok(load_state_dict(network, &self.state, false)?)
+    }
+}
+
+impl Metadata {
+    /// The network that the metadata describes.
+    pub fn network(&self) -> MobileNetLungConfig {
+        MobileNetLungConfig {
+            attention: self.attention,
+            ..MobileNetLungConfig::default()
+        }
+    }
+}
+
+/// Reads any safetensors file of f16 or f32 tensors, such as pretrained weights.
+///
+/// # Errors
+/// [`BundleError::Header`] or [`BundleError::Dtype`].
+pub fn read_tensors(bytes: &[u8]) -> Result<StateDict, BundleError> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(|error| BundleError::Header {
+        detail: error.to_string(),
+    })?;
+    tensors
+        .iter()
+        .map(|(name, view)| Ok((name.to_owned(), read_array(name, &view)?)))
+        .collect()
+}
+
+/// Writes f32 tensors as safetensors, with metadata.
+///
+/// # Errors
+/// [`BundleError::Header`] when the file cannot be put together.
+pub fn write_tensors(
+    state: &StateDict,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, BundleError> {
+    let header = |error: SafeTensorError| BundleError::Header {
+        detail: error.to_string(),
+    };
+    let bytes: BTreeMap<&str, (Vec<usize>, Vec<u8>)> = state
+        .iter()
+        .map(|(name, array)| {
+            let bytes = array.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            (name.as_str(), (array.shape.clone(), bytes))
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, (shape, bytes))| {
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (*name, view))
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(header)?;
+    safetensors::serialize(views, Some(metadata)).map_err(header)
+}
+
+/// The full sha256 of a file in hex.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    let mut hash = sha256(bytes);
+    hash.truncate(12);
+    hash
+}
+
+/// The 12 hex digits before the extension, where the name has them.
+fn hash_in_name(name: &str) -> Option<&str> {
+    let stem = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
+    let hash = stem.rsplit('-').next()?;
+    (hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
+}
+
+fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let foreign = |detail: String| BundleError::Foreign { detail };
+    // The version first: a later format may have any other field changed.
+    let version: Version =
+        serde_json::from_str(text).map_err(|error| foreign(format!("its metadata: {error}")))?;
+    if version.format_version != FORMAT_VERSION {
+        return Err(BundleError::Version {
+            found: version.format_version,
+        });
+    }
+    let metadata: Metadata =
+        serde_json::from_str(text).map_err(|error| foreign(format!("its metadata: {error}")))?;
+    if metadata.architecture != ARCHITECTURE {
+        return Err(foreign(format!(
+            "its architecture is `{}`",
+            metadata.architecture
+        )));
+    }
+    if !metadata
+        .findings
+        .iter()
+        .map(String::as_str)
+        .eq(Finding::ALL.map(Finding::name))
+    {
+        return Err(foreign(format!("its findings are {:?}", metadata.findings)));
+    }
+    if !(metadata.temperature.is_finite() && metadata.temperature > 0.0) {
+        return Err(foreign(format!(
+            "its temperature is {}",
+            metadata.temperature
+        )));
+    }
+    let Preprocessing { side, mean, std } = metadata.preprocessing;
+    // The evidence map is 7 x 7 for 224; another side would silently mean another grid.
+    let usable = side == Preprocessing::IMAGENET.side
+        && mean.iter().all(|value| value.is_finite())
+        && std.iter().all(|value| value.is_finite() && *value > 0.0);
+    if !usable {
+        return Err(foreign("its preprocessing is out of range".to_owned()));
+    }
+    if !(1..=crate::network::FEATURES).contains(&metadata.attention.reduction) {
+        return Err(foreign(format!(
+            "its attention has reduction {}",
+            metadata.attention.reduction
+        )));
+    }
+    Ok(metadata)
+}
+
+fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {
+    let bytes = view.data();
+    let values = match view.dtype() {
+        Dtype::F16 => bytes
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|pair| f16::from_le_bytes(*pair).to_f32())
+            .collect(),
+        Dtype::F32 => bytes
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|quad| f32::from_le_bytes(*quad))
+            .collect(),
+        other => {
+            return Err(BundleError::Dtype {
+                name: name.to_owned(),
+                found: format!("{other:?}"),
+            });
+        }
+    };
+    Ok(Array {
+        shape: view.shape().to_vec(),
+        values,
+    })
+}

@@ -1,0 +1,167 @@
+//! A network on a device, ready for radiographs.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use radiograph::Radiograph;
+use web_time::Instant;
+
+use crate::bundle::{Bundle, BundleError};
+use crate::network::{GRID, MobileNetLung};
+use crate::preprocess::Preprocessing;
+use crate::report::{ByFinding, EvidenceMap, Report, Timings, softmax};
+use crate::Finding;
+
+/// Why a radiograph got no report.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClassifyError {
+    /// The weights could not be put on the device.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The device did not give its result back: lost, out of memory, or reset.
+    #[error("The device stopped answering: {detail}.")]
+    Device {
+        /// What the device said.
+        detail: String,
+    },
+    /// The device gave numbers that are none.
+    #[error("The device computed values that are not finite numbers.")]
+    NotFinite,
+}
+
+impl ClassifyError {
+    /// A short name for programs, in kebab-case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Bundle(error) => error.code(),
+            Self::Device { .. } | Self::NotFinite => "device-lost",
+        }
+    }
+
+    /// One sentence of what to do.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Bundle(error) => error.advice(),
+            Self::Device { .. } | Self::NotFinite => "Try again, or run on the CPU.",
+        }
+    }
+}
+
+/// A network on a device, ready for radiographs.
+///
+/// The same on every device: only the burn [`Device`] says where the arithmetic happens.
+#[derive(Debug)]
+pub struct Classifier {
+    network: MobileNetLung,
+    device: Device,
+    device_name: String,
+    preprocessing: Preprocessing,
+    temperature: f32,
+    id: String,
+}
+
+impl Classifier {
+    /// Puts the network of `bundle` on `device`, which reports call `device_name` (such as `cpu`).
+    ///
+    /// # Errors
+    /// [`ClassifyError::Bundle`] when the weights do not fit.
+    pub fn new(
+        bundle: &Bundle,
+        device: Device,
+        device_name: impl Into<String>,
+    ) -> Result<Self, ClassifyError> {
+        Ok(Self {
+            network: bundle.network(&device)?,
+            preprocessing: bundle.metadata().preprocessing,
+            temperature: bundle.metadata().temperature,
+            id: bundle.id().to_owned(),
+            device,
+            device_name: device_name.into(),
+        })
+    }
+
+    /// Id of the model: its name and the start of its hash.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How reports call the device.
+    pub fn device_name(&self) -> &str {
+        &self.device_name
+    }
+
+    /// Runs the network once on nothing, so that the first radiograph does not pay for compiling pipelines.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Device`] or [`ClassifyError::NotFinite`] when the device cannot run the network.
+    pub async fn warm_up(&self) -> Result<(), ClassifyError> {
+        let side = self.preprocessing.side as usize;
+        self.evidence(vec![0.0; 3 * side * side]).await.map(|_| ())
+    }
+
+    /// Classifies one radiograph.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Device`] when the device is lost, [`ClassifyError::NotFinite`] when its numbers are none.
+    pub async fn classify(&self, radiograph: &Radiograph) -> Result<Report, ClassifyError> {
+        let start = Instant::now();
+        let input = self.preprocessing.apply(radiograph);
+        let preprocess_ms = milliseconds(start);
+        let start = Instant::now();
+        let evidence = self.evidence(input).await?;
+        let inference_ms = milliseconds(start);
+
+        let logits = evidence.map(|map| map.as_flattened().iter().sum::<f32>());
+        // The evidence is already divided by the temperature, and so are its sums.
+        let probabilities = ByFinding(softmax(logits, 1.0));
+        let finding = Finding::ALL
+            .into_iter()
+            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
+            .unwrap_or(Finding::Normal);
+        Ok(Report {
+            finding,
+            probabilities,
+            evidence: ByFinding(evidence),
+            model: self.id.clone(),
+            device: self.device_name.clone(),
+            timings: Timings {
+                preprocess_ms,
+                inference_ms,
+            },
+        })
+    }
+
+    /// Calibrated evidence of one network input `[3, side, side]`: one read-back from the device.
+    async fn evidence(&self, input: Vec<f32>) -> Result<[EvidenceMap; Finding::COUNT], ClassifyError> {
+        let side = self.preprocessing.side as usize;
+        let images = Tensor::<4>::from_data(TensorData::new(input, [1, 3, side, side]), &self.device);
+        let device_error = |detail: String| ClassifyError::Device { detail };
+        let values = self
+            .network
+            .evidence(images)
+            .into_data_async()
+            .await
+            .map_err(|error| device_error(error.to_string()))?
+            .try_into_vec::<f32>()
+            .map_err(|error| device_error(format!("{error:?}")))?;
+        if values.len() != Finding::COUNT * GRID * GRID {
+            return Err(device_error(format!("it gave {} values", values.len())));
+        }
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(ClassifyError::NotFinite);
+        }
+        let mut maps = [[[0.0; GRID]; GRID]; Finding::COUNT];
+        for (cell, value) in maps
+            .as_flattened_mut()
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(values)
+        {
+            *cell = value / self.temperature;
+        }
+        Ok(maps)
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}

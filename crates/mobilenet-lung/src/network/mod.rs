@@ -1,0 +1,298 @@
+//! MobileNetV2 and MobileNet-Lung for burn.
+//!
+//! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) at width 1.0, with torchvision's layer names and symmetric
+//! padding, batch norm folded. MobileNet-Lung adds an [`Attention`] within the feature layers and a head of three.
+
+mod attention;
+mod convolution;
+
+pub use attention::{Attention, AttentionConfig, AttentionKind, AttentionPlace};
+pub use convolution::{Activation, Convolution, ConvolutionConfig};
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Device, Tensor};
+use burn::nn::Dropout;
+
+use crate::Finding;
+
+/// Channels of the last feature layer.
+pub const FEATURES: usize = 1280;
+
+/// Height and width of the last feature layer for a 224 x 224 input, and so of every evidence map.
+pub const GRID: usize = 7;
+
+/// Number of feature layers, `features.0` to `features.18` in torchvision's counting.
+pub const FEATURE_LAYERS: usize = 19;
+
+/// Channels of the stem, `features.0`.
+const STEM: usize = 32;
+
+/// Table 2 of the MobileNetV2 paper: expansion, channels out, blocks, stride of the first block.
+const STAGES: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// What to build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MobileNetLungConfig {
+    /// The attention; [`AttentionConfig::NONE`] makes it a plain MobileNetV2 with a head of three.
+    pub attention: AttentionConfig,
+    /// Probability that a feature is dropped before the head while training, in 0..1.
+    pub dropout: f64,
+}
+
+impl Default for MobileNetLungConfig {
+    fn default() -> Self {
+        Self {
+            attention: AttentionConfig::default(),
+            dropout: 0.2,
+        }
+    }
+}
+
+impl MobileNetLungConfig {
+    /// A network with random weights, each allocated when first used.
+    pub fn init(&self, device: &Device) -> MobileNetLung {
+        let every_stage = match self.attention.place {
+            AttentionPlace::EveryStage => Some(&self.attention),
+            AttentionPlace::Last => None,
+        };
+        let mut blocks = Vec::with_capacity(FEATURE_LAYERS - 2);
+        let mut input = STEM;
+        for (expansion, output, count, stride) in STAGES {
+            for block in 0..count {
+                let ends_stage = block + 1 == count;
+                blocks.push(InvertedResidual::init(
+                    input,
+                    output,
+                    expansion,
+                    if block == 0 { stride } else { 1 },
+                    every_stage.filter(|_| ends_stage),
+                    device,
+                ));
+                input = output;
+            }
+        }
+        let last = match self.attention.place {
+            AttentionPlace::Last => Attention::init(&self.attention, FEATURES, device),
+            AttentionPlace::EveryStage => None,
+        };
+        MobileNetLung {
+            stem: ConvolutionConfig {
+                input: 3,
+                output: STEM,
+                kernel: 3,
+                stride: 2,
+                groups: 1,
+                activation: Activation::Relu6,
+            }
+            .init(device),
+            blocks,
+            last: ConvolutionConfig::pointwise(input, FEATURES, Activation::Relu6).init(device),
+            attention: last,
+            dropout: burn::nn::DropoutConfig::new(self.dropout).init(),
+            head: Head::init(device),
+        }
+    }
+}
+
+/// Expand, filter each channel, project, and add the input where shapes allow.
+#[derive(Module, Debug)]
+pub struct InvertedResidual {
+    /// 1 x 1 with ReLU6; absent in the first block, which does not expand.
+    pub expand: Option<Convolution>,
+    /// 3 x 3 depthwise with ReLU6.
+    pub depthwise: Convolution,
+    /// 1 x 1, linear.
+    pub project: Convolution,
+    /// Gates after the projection, before the sum.
+    pub attention: Option<Attention>,
+    residual: bool,
+}
+
+impl InvertedResidual {
+    fn init(
+        input: usize,
+        output: usize,
+        expansion: usize,
+        stride: usize,
+        attention: Option<&AttentionConfig>,
+        device: &Device,
+    ) -> Self {
+        let hidden = input * expansion;
+        Self {
+            expand: (expansion > 1).then(|| {
+                ConvolutionConfig::pointwise(input, hidden, Activation::Relu6).init(device)
+            }),
+            depthwise: ConvolutionConfig::depthwise(hidden, stride).init(device),
+            project: ConvolutionConfig::pointwise(hidden, output, Activation::Linear).init(device),
+            attention: attention.and_then(|config| Attention::init(config, output, device)),
+            residual: stride == 1 && input == output,
+        }
+    }
+
+    /// `[batch, input, height, width]` to `[batch, output, height / stride, width / stride]`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let expanded = match &self.expand {
+            Some(expand) => expand.forward(input.clone()),
+            None => input.clone(),
+        };
+        let mut output = self.project.forward(self.depthwise.forward(expanded));
+        if let Some(attention) = &self.attention {
+            output = attention.forward(output);
+        }
+        if self.residual { input + output } else { output }
+    }
+}
+
+/// The linear layer from features to findings.
+#[derive(Module, Debug)]
+pub struct Head {
+    /// `[3, 1280]`
+    pub weight: Param<Tensor<2>>,
+    /// `[3]`
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Head {
+    fn init(device: &Device) -> Self {
+        Self {
+            // torchvision's start for a classifier: normal with deviation 0.01.
+            weight: Initializer::Normal {
+                mean: 0.0,
+                std: 0.01,
+            }
+            .init([Finding::COUNT, FEATURES], device),
+            bias: Initializer::Zeros.init([Finding::COUNT], device),
+        }
+    }
+}
+
+/// MobileNetV2 with attention within its feature layers and a head of three findings.
+#[derive(Module, Debug)]
+pub struct MobileNetLung {
+    /// `features.0`
+    pub stem: Convolution,
+    /// `features.1` to `features.17`
+    pub blocks: Vec<InvertedResidual>,
+    /// `features.18`
+    pub last: Convolution,
+    /// Gates on the last feature layer.
+    pub attention: Option<Attention>,
+    dropout: Dropout,
+    /// `classifier.1`
+    pub head: Head,
+}
+
+impl MobileNetLung {
+    /// Applies feature layers `layers` (of 0..19) to what enters the first of them.
+    ///
+    /// `0..19` takes images `[batch, 3, 224, 224]` to features `[batch, 1280, 7, 7]`, before the last attention.
+    pub fn feature_layers(&self, input: Tensor<4>, layers: std::ops::Range<usize>) -> Tensor<4> {
+        layers.fold(input, |x, layer| match layer {
+            0 => self.stem.forward(x),
+            18 => self.last.forward(x),
+            _ => match self.blocks.get(layer - 1) {
+                Some(block) => block.forward(x),
+                None => x,
+            },
+        })
+    }
+
+    /// Images `[batch, 3, 224, 224]` to attended features `[batch, 1280, 7, 7]`.
+    pub fn features(&self, images: Tensor<4>) -> Tensor<4> {
+        self.attend(self.feature_layers(images, 0..FEATURE_LAYERS))
+    }
+
+    /// The attention after the last feature layer, where there is one; `[batch, 1280, 7, 7]` both ways.
+    pub fn attend(&self, features: Tensor<4>) -> Tensor<4> {
+        match &self.attention {
+            Some(attention) => attention.forward(features),
+            None => features,
+        }
+    }
+
+    /// Attended features `[batch, 1280, height, width]` to logits `[batch, 3]`, with dropout while training.
+    pub fn classify(&self, features: Tensor<4>) -> Tensor<2> {
+        let pooled: Tensor<2> = features.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2);
+        self.dropout
+            .forward(pooled)
+            .matmul(self.head.weight.val().transpose())
+            + self.head.bias.val().unsqueeze()
+    }
+
+    /// Images `[batch, 3, 224, 224]` to logits `[batch, 3]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.classify(self.features(images))
+    }
+
+    /// Images `[batch, 3, 224, 224]` to class evidence `[batch, 3, 7, 7]`, whose sum over positions is the logit.
+    ///
+    /// The head is linear and the pool a mean, so `w . mean(f) + b = sum over positions of (w . f + b) / positions`: an
+    /// exact decomposition (class activation mapping, Zhou et al. 2016, arXiv 1512.04150), not an approximation.
+    pub fn evidence(&self, images: Tensor<4>) -> Tensor<4> {
+        let features = self.features(images);
+        let [batch, channels, height, width] = features.dims();
+        let positions = height * width;
+        let weight = self.head.weight.val().unsqueeze::<3>();
+        let bias = self.head.bias.val().reshape([1, Finding::COUNT, 1]);
+        (weight.matmul(features.reshape([batch, channels, positions])) + bias)
+            .div_scalar(positions as f64)
+            .reshape([batch, Finding::COUNT, height, width])
+    }
+
+    /// The name that torchvision gives the parameter at `path` of this module.
+    ///
+    /// Attention, which torchvision has not, is named `features.<layer>.attention.<part>`.
+    pub fn torchvision_name(path: &[String]) -> String {
+        let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        match parts.as_slice() {
+            ["stem", part] => format!("features.0.0.{part}"),
+            ["last", part] => format!("features.18.0.{part}"),
+            ["attention", part] => format!("features.18.attention.{}", dotted(part)),
+            ["head", part] => format!("classifier.1.{part}"),
+            ["blocks", block, layer, part] => {
+                let block: usize = block.parse().unwrap_or_default();
+                let name = match (block, *layer) {
+                    (_, "attention") => format!("attention.{}", dotted(part)),
+                    // The first block does not expand, so its convolutions count from 0.
+                    (0, "depthwise") => format!("conv.0.0.{part}"),
+                    (0, "project") => format!("conv.1.{part}"),
+                    (_, "expand") => format!("conv.0.0.{part}"),
+                    (_, "depthwise") => format!("conv.1.0.{part}"),
+                    (_, "project") => format!("conv.2.{part}"),
+                    (_, other) => format!("{other}.{part}"),
+                };
+                format!("features.{}.{name}", block + 1)
+            }
+            other => other.join("."),
+        }
+    }
+
+    /// The feature layer (0..=18) that the parameter at `path` belongs to; `None` for the head.
+    ///
+    /// The last attention counts as layer 19: it is trained whenever the head is.
+    pub fn layer_of(path: &[String]) -> Option<usize> {
+        match path.first().map(String::as_str) {
+            Some("stem") => Some(0),
+            Some("blocks") => path
+                .get(1)
+                .and_then(|block| block.parse::<usize>().ok())
+                .map(|block| block + 1),
+            Some("last") => Some(FEATURE_LAYERS - 1),
+            Some("attention") => Some(FEATURE_LAYERS),
+            _ => None,
+        }
+    }
+}
+
+/// `reduce_weight` to `reduce.weight`.
+fn dotted(part: &str) -> String {
+    part.replacen('_', ".", 1)
+}

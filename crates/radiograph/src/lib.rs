@@ -1,0 +1,180 @@
+#![forbid(unsafe_code)]
+//! The bytes of an X-ray file, turned into one plane of brightness.
+//!
+//! A [`Radiograph`] is what every other part of the project calls an X-ray once it has been decoded: `height x width`
+//! values from 0 (black) to 1 (white), upright, in grey, whatever the file was. This crate knows nothing of networks,
+//! files or browsers; the same code runs natively and in WebAssembly.
+//!
+//! # How do I ...
+//!
+//! ## ... read a file?
+//!
+//! ```
+//! use radiograph::Radiograph;
+//!
+//! # #[cfg(feature = "phantom")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use radiograph::phantom::{self, Pattern};
+//! # let bytes = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 128))?;
+//! // let bytes = std::fs::read("chest.png")?;
+//! let radiograph = Radiograph::decode(&bytes)?;
+//! assert_eq!(radiograph.luma().len(), (radiograph.width() * radiograph.height()) as usize);
+//! assert_eq!(radiograph.source().format.to_string(), "PNG");
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "phantom"))]
+//! # fn main() {}
+//! ```
+//!
+//! ## ... tell the user what is wrong with a file?
+//!
+//! ```
+//! use radiograph::Radiograph;
+//!
+//! let error = Radiograph::decode(b"%PDF-1.7 ...").unwrap_err();
+//! assert_eq!(error.code(), "unknown-format");
+//! assert_eq!(error.to_string(), "The file is a PDF document, not an image in a format that can be read here.");
+//! assert_eq!(error.advice(), "Choose a chest X-ray saved as PNG, JPEG, WebP, BMP, TIFF or GIF.");
+//! ```
+//!
+//! ## ... show it?
+//!
+//! [`Radiograph::to_rgba8`] is what a canvas takes.
+//!
+//! ## ... accept less than the defaults from strangers?
+//!
+//! [`Radiograph::decode_with`] takes [`Limits`]. They are checked against the header of a file before memory is taken
+//! for its pixels.
+//!
+//! ## ... have a radiograph without a patient?
+//!
+//! The feature `phantom` adds a module that draws some, and encodes them in every format that can be read.
+//!
+//! # What is done to an image
+//!
+//! - The orientation that EXIF or TIFF gives is applied.
+//! - Colour becomes brightness as in JPEG (Rec. 601). Where red, green and blue are equal, that value is kept exactly.
+//! - Transparent pixels are composited over black.
+//! - The viridis false colour of matplotlib, in which some data sets are published, is recognised and undone.
+//! - Of an animation, the first picture is taken.
+//! - 16-bit values are divided by 65535 and not stretched, so a 12-bit image stored in 16 bits looks dark here.
+
+mod decode;
+mod error;
+mod format;
+mod header;
+mod jpeg;
+mod limits;
+mod luma;
+#[cfg(feature = "phantom")]
+pub mod phantom;
+mod tiff;
+mod viridis;
+
+pub use error::DecodeError;
+pub use format::Format;
+pub use limits::Limits;
+
+use serde::Serialize;
+
+/// Where a [`Radiograph`] came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// The format of the file.
+    pub format: Format,
+    /// Bits of each channel of a pixel as decoded: 8, 16 or 32. Fewer than 8 in the file count as 8.
+    pub bits: u8,
+    /// Whether the file was in the viridis false colour, which has been undone.
+    pub false_colour: bool,
+    /// The orientation that the file gave, as in EXIF: 1 is upright, up to 8. It has been applied.
+    pub orientation: u8,
+}
+
+/// A decoded X-ray: one plane of brightness, upright.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Radiograph {
+    width: u32,
+    height: u32,
+    /// Row-major `[height * width]`, every value finite and within `0..=1`.
+    luma: Vec<f32>,
+    source: Source,
+}
+
+impl Radiograph {
+    /// Returns the radiograph in the bytes of an image file, decoded within [`Limits::default`].
+    ///
+    /// # Errors
+    /// [`DecodeError`] says what is wrong with the file, and what to do about it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_with(bytes, &Limits::default())
+    }
+
+    /// Returns the radiograph in the bytes of an image file, decoded within `limits`.
+    ///
+    /// # Errors
+    /// [`DecodeError`] says what is wrong with the file, and what to do about it.
+    pub fn decode_with(bytes: &[u8], limits: &Limits) -> Result<Self, DecodeError> {
+        decode::decode(bytes, limits)
+    }
+
+    /// Returns a radiograph of `width` x `height` brightness values, row by row, from 0 (black) to 1 (white).
+    ///
+    /// Values outside are clamped. Neither size nor contents are judged, unlike in [`decode`](Self::decode): that is
+    /// for files.
+    ///
+    /// # Errors
+    /// [`DecodeError::BadLuma`] if there are not `width * height` values, none, or one that is not a number.
+    pub fn from_luma(width: u32, height: u32, mut luma: Vec<f32>) -> Result<Self, DecodeError> {
+        let expected = u64::from(width) * u64::from(height);
+        if expected == 0 || luma.len() as u64 != expected {
+            let found = luma.len();
+            return Err(DecodeError::BadLuma { detail: format!("{width} x {height} pixels need {expected} values, not {found}") });
+        }
+        if luma.iter().any(|value| value.is_nan()) {
+            return Err(DecodeError::BadLuma { detail: "one of the values is not a number".to_owned() });
+        }
+        for value in &mut luma {
+            *value = value.clamp(0.0, 1.0);
+        }
+        let source = Source { format: Format::Luma, bits: 32, false_colour: false, orientation: 1 };
+        Ok(Self { width, height, luma, source })
+    }
+
+    /// Width in pixels.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Brightness of every pixel, row by row from the top left: `[height * width]`, 0 is black and 1 is white.
+    #[must_use]
+    pub fn luma(&self) -> &[f32] {
+        &self.luma
+    }
+
+    /// Where the radiograph came from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Returns the pixels for a canvas: `[height * width * 4]` bytes of opaque red, green, blue, alpha.
+    ///
+    /// A radiograph that uses only part of the range, as 12 bits stored in 16 do, is as dark here as in
+    /// [`luma`](Self::luma).
+    #[must_use]
+    pub fn to_rgba8(&self) -> Vec<u8> {
+        let mut rgba = Vec::with_capacity(self.luma.len() * 4);
+        for &value in &self.luma {
+            let grey = luma::to_u8(value);
+            rgba.extend_from_slice(&[grey, grey, grey, 255]);
+        }
+        rgba
+    }
+}

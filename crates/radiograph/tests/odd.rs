@@ -1,0 +1,82 @@
+//! Files that people really drop on a page, where the laboratory's data are at hand: a radiograph or an error for each.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::no_panic;
+use radiograph::Radiograph;
+
+/// The folder of odd files, or `None` after saying where it was looked for.
+fn odd() -> Option<PathBuf> {
+    let data = std::env::var_os("LUNG_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let odd = data.join("odd");
+    if odd.is_dir() {
+        return Some(odd);
+    }
+    eprintln!("skipped: there is no {} (LUNG_DATA says where the data are)", odd.display());
+    None
+}
+
+fn code(path: &Path) -> String {
+    let result = Radiograph::decode(&std::fs::read(path).unwrap());
+    no_panic(&path.display().to_string(), &result);
+    match result {
+        Ok(radiograph) => {
+            assert!(radiograph.luma().iter().all(|value| (0.0..=1.0).contains(value)), "{}", path.display());
+            format!("{:?}", radiograph.source())
+        }
+        Err(error) => {
+            println!("{}: {error} {}", path.display(), error.advice());
+            error.code().to_owned()
+        }
+    }
+}
+
+#[test]
+fn every_odd_file_is_a_radiograph_or_a_typed_error() {
+    let Some(odd) = odd() else { return };
+    let mut files = 0;
+    for folder in ["awkward", "broken", "dicom", "lateral", "not_chest_xray"] {
+        let mut paths: Vec<_> = std::fs::read_dir(odd.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            let code = code(&path);
+            println!("{folder}/{}: {code}", path.file_name().unwrap().to_string_lossy());
+            let decoded = code.starts_with("Source");
+assert_eq!(path.extension().is_some_and(|extension| extension == "dcm"), code == "dicom-unsupported", "{}", path.display());
+            assert!(!code.contains("false_colour: true"), "{} is not viridis", path.display());
+            if matches!(folder, "lateral" | "not_chest_xray") {
+                assert!(decoded, "{}: {code}", path.display());
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 50, "only {files} files");
+}
+
+#[test]
+fn the_awkward_and_broken_ones_are_what_they_are() {
+    let Some(odd) = odd() else { return };
+    for (file, expected) in [
+        ("awkward/black.png", "blank-image"),
+        ("awkward/white.png", "blank-image"),
+        ("awkward/one_pixel.png", "too-small"),
+        ("awkward/tiny24.png", "too-small"),
+        ("awkward/wide1600x120.png", "bad-shape"),
+        ("broken/empty.png", "empty-file"),
+        ("broken/text_named.png", "unknown-format"),
+        ("broken/truncated.jpg", "corrupt-file"),
+        ("broken/truncated.dcm", "dicom-unsupported"),
+    ] {
+        assert_eq!(code(&odd.join(file)), expected, "{file}");
+    }
+    for file in ["RG1_16bit_lowrange_mono1_inverted.png", "CRMONO1_16bit_mono2.png"] {
+        assert!(code(&odd.join("awkward").join(file)).contains("bits: 16"), "{file}");
+    }
+    for file in ["grey_alpha.png", "image.bmp", "image.gif", "image.tiff", "palette64.png", "progressive.jpg", "mirrored.jpg", "upside_down.jpg"] {
+        assert!(code(&odd.join("awkward").join(file)).starts_with("Source"), "{file}");
+    }
+}

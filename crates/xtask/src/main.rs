@@ -1,0 +1,102 @@
+//! `cargo xtask serve | build | test`: gets the tools, builds the page, serves it, runs every test.
+//!
+//! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
+//! what to do about it. Nothing is installed outside the project's `target/tools`, except the wasm target (through
+//! rustup) and, on Debian when there is no other way, system packages.
+
+#![forbid(unsafe_code)]
+
+mod dist;
+mod process;
+mod server;
+mod suite;
+mod tools;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// Sets up, builds, serves and tests MobileNet-Lung.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Get the tools, build the page, and serve it on this machine until interrupted.
+    Serve {
+        /// The port to listen on. Without this, 8080 or the next free one after it; 0 lets the system choose.
+        #[arg(long)]
+        port: Option<u16>,
+        /// Build in a quarter of the time; the page is larger and a little slower.
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Get the tools and build the page into dist/, ready to be copied to any static web server.
+    Build {
+        /// Build in a quarter of the time; the page is larger and a little slower.
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Get the tools and run every test: formatting, lints, native, wasm, and the page in a real browser.
+    Test {
+        /// Run one part only.
+        #[arg(long, value_enum)]
+        only: Option<Part>,
+    },
+}
+
+/// A part of the tests that can be run by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Formatting, lints, and the tests of everything that runs natively.
+    Native,
+    /// The tests of the wasm crate, under Node.
+    Wasm,
+    /// The page in Chromium.
+    E2e,
+}
+
+/// How the wasm crate is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speed {
+    /// Small and fast to run: what is published.
+    Release,
+    /// Fast to build: for development and tests.
+    Fast,
+}
+
+impl Speed {
+    fn of(fast: bool) -> Self {
+        if fast { Self::Fast } else { Self::Release }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let project = tools::Project::find()?;
+    match task {
+        Task::Serve { port, fast } => {
+            let dist = dist::build(&project, Speed::of(fast))?;
+            server::serve(&dist, port)
+        }
+        Task::Build { fast } => {
+            let dist = dist::build(&project, Speed::of(fast))?;
+            println!("==> the page is in {}", dist.display());
+            Ok(())
+        }
+        Task::Test { only } => suite::run(&project, only),
+    }
+}

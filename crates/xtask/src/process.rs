@@ -1,0 +1,153 @@
+//! Running other programs: what they print is passed on, and what matters of it is kept for the summary.
+
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+/// Says what is being done now.
+pub fn step(what: impl AsRef<str>) {
+    println!("==> {}", what.as_ref());
+}
+
+/// Runs `command`, showing all it prints. An error names the program and its exit status, and ends with `advice`.
+pub fn run(command: &mut Command, advice: &str) -> Result<()> {
+    let name = describe(command);
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("`{name}` could not be started. {advice}"))?;
+    if !status.success() {
+        bail!("`{name}` failed ({status}). {advice}");
+    }
+    Ok(())
+}
+
+/// Runs `command`, showing all it prints on either stream, and returns whether it succeeded together with the lines
+/// that a test runner sums itself up in (see [`summary_line`]).
+pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
+    let name = describe(command);
+    // One pipe for both streams keeps cargo's "Running tests/x.rs" (stderr) before that test's result (stdout).
+    let (reader, writer) = std::io::pipe().context("no pipe could be made")?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().context("no pipe could be made")?)
+        .stderr(writer)
+        .spawn()
+        .with_context(|| format!("`{name}` could not be started"))?;
+    // The command holds the pipe's writing ends; as long as it does, the loop below would not end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+
+    let mut summary = Vec::new();
+    let mut heading = None;
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader
+        .read_until(b'\n', &mut line)
+        .context("reading from the pipe")?
+        > 0
+    {
+        let text = String::from_utf8_lossy(&line);
+        let mut out = std::io::stdout().lock();
+        // A closed terminal is no reason to stop testing.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        let text = text.trim();
+        if let Some(what) = heading_line(text) {
+            heading = Some(what.to_owned());
+        } else if summary_line(text) {
+            summary.push(match heading.take() {
+                Some(what) => format!("{text} ({what})"),
+                None => text.to_owned(),
+            });
+        }
+        line.clear();
+    }
+    let status = child
+        .wait()
+        .with_context(|| format!("waiting for `{name}`"))?;
+    Ok((status.success(), summary))
+}
+
+/// What `command` prints on stdout, trimmed; `None` if it cannot be started or fails.
+pub fn output(command: &mut Command) -> Option<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn describe(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    text
+}
+
+/// What cargo is about to run, from its "Running unittests src/lib.rs (target/...)" or "Doc-tests name".
+fn heading_line(line: &str) -> Option<&str> {
+    if let Some(rest) = line.strip_prefix("Running ") {
+        return Some(rest.split(" (").next().unwrap_or(rest));
+    }
+    line.starts_with("Doc-tests ").then_some(line)
+}
+
+/// Whether a test runner sums itself up in this line: cargo's and wasm-bindgen's `test result: ...`, or Node's
+/// `# pass 3` (TAP) and `ℹ pass 3` (spec).
+fn summary_line(line: &str) -> bool {
+    if line.starts_with("test result: ") {
+        return true;
+    }
+    let counted = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "));
+    counted
+        .and_then(|rest| rest.split_once(' '))
+        .is_some_and(|(what, count)| {
+            ["tests", "pass", "fail", "cancelled", "skipped", "todo"].contains(&what)
+                && count.parse::<u64>().is_ok()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_of_every_runner_are_recognised() {
+        for line in [
+            "test result: ok. 3 passed; 0 failed",
+            "# pass 12",
+            "ℹ fail 0",
+        ] {
+            assert!(summary_line(line), "{line}");
+        }
+        for line in [
+            "test decode ... ok",
+            "# Subtest: page",
+            "# pass through",
+            "ℹ duration_ms 12.5",
+        ] {
+            assert!(!summary_line(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_listed_with_what_was_run() -> Result<()> {
+        let mut echo = Command::new("sh");
+        echo.args([
+            "-c",
+            "echo '     Running unittests src/lib.rs (target/x)' >&2; echo 'test result: ok. 1 passed'; exit 3",
+        ]);
+        let (success, summary) = run_tests(&mut echo)?;
+        assert!(!success);
+        assert_eq!(
+            summary,
+            ["test result: ok. 1 passed (unittests src/lib.rs)"]
+        );
+        Ok(())
+    }
+}

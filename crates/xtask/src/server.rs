@@ -1,0 +1,271 @@
+//! A small static file server for looking at the page on this machine. It listens on the loopback address only.
+
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the search for a free port begins when none is asked for.
+const FIRST_PORT: u16 = 8080;
+/// How many ports are tried.
+const PORTS: u16 = 32;
+/// A request line and headers longer than this are refused.
+const MAX_REQUEST: u64 = 16 * 1024;
+/// A connection that stays silent for longer than this is closed.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Serves the folder `root` until the process is stopped, after printing the address. Fails if the port is taken.
+pub fn serve(root: &Path, port: Option<u16>) -> Result<()> {
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("there is no {}; build the page first", root.display()))?;
+    let listener = listen(port)?;
+    println!("==> serving {}; stop with Ctrl-C", root.display());
+    println!("http://127.0.0.1:{}/", listener.local_addr()?.port());
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        let root = root.clone();
+        // A browser that goes away while it is being answered is no error of ours.
+        std::thread::spawn(move || {
+            let _ = answer(&root, stream);
+        });
+    }
+    Ok(())
+}
+
+/// A listener on `port`, or on the first free one from [`FIRST_PORT`] on.
+fn listen(port: Option<u16>) -> Result<TcpListener> {
+    let candidates = match port {
+        Some(port) => port..=port,
+        None => FIRST_PORT..=FIRST_PORT + PORTS,
+    };
+    for candidate in candidates.clone() {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {}
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!("cannot listen on port {candidate}; choose another one with --port")
+                });
+            }
+        }
+    }
+    match port {
+        Some(port) => {
+            bail!("port {port} is in use; choose another one with --port, or leave --port out")
+        }
+        None => bail!(
+            "every port from {} to {} is in use; choose another one with --port",
+            candidates.start(),
+            candidates.end()
+        ),
+    }
+}
+
+/// Reads one request and answers it.
+fn answer(root: &Path, mut stream: TcpStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut request = BufReader::new(stream.try_clone()?.take(MAX_REQUEST));
+    let mut first = String::new();
+    request.read_line(&mut first)?;
+    // The headers say nothing we need, but a client that is still writing them may not read the answer.
+    let mut header = String::new();
+    while request.read_line(&mut header)? > 2 {
+        header.clear();
+    }
+
+    let mut words = first.split_whitespace();
+    let (method, target) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    if method != "GET" && method != "HEAD" {
+        return refuse(&mut stream, "405 Method Not Allowed");
+    }
+    let Some(relative) = relative_path(target) else {
+        return refuse(&mut stream, "400 Bad Request");
+    };
+    let mut path = root.join(relative);
+    if path.is_dir() {
+        path.push("index.html");
+    }
+    // `relative_path` has refused "..", so only a link inside the folder can lead outside it.
+    let opened = path
+        .canonicalize()
+        .ok()
+        .filter(|real| real.starts_with(root) && real.is_file())
+        .and_then(|real| File::open(real).ok());
+    let Some(mut file) = opened else {
+        return refuse(&mut stream, "404 Not Found");
+    };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
+         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+        media_type(&path),
+        file.metadata()?.len(),
+    )?;
+    if method == "GET" {
+        io::copy(&mut file, &mut stream)?;
+    }
+    stream.flush()
+}
+
+fn refuse(stream: &mut TcpStream, status: &str) -> io::Result<()> {
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{status}\n",
+        status.len() + 1,
+    )
+}
+
+/// The path below the served folder that a request's target names; `None` if it is malformed or would lead elsewhere.
+fn relative_path(target: &str) -> Option<PathBuf> {
+    let path = target.split(['?', '#']).next()?.strip_prefix('/')?;
+    let decoded = percent_decode(path)?;
+    let mut relative = PathBuf::new();
+    for part in decoded.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => return None,
+            // On Windows these would start again from a drive or step out of the folder.
+            part if part.contains(['\\', ':', '\0']) => return None,
+            part => relative.push(part),
+        }
+    }
+    Some(relative)
+}
+
+/// `text` with `%41` turned into `A`; `None` if an escape is cut short or the result is not UTF-8.
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(if byte == b'%' {
+            let digit = |b: u8| char::from(b).to_digit(16);
+            let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+            u8::try_from(high * 16 + low).ok()?
+        } else {
+            byte
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The media type that browsers insist on for modules and wasm, and expect for the rest.
+fn media_type(path: &Path) -> &'static str {
+    let extension = path
+        .extension()
+        .map(|e| e.to_string_lossy().to_ascii_lowercase());
+    match extension.as_deref().unwrap_or_default() {
+        "html" => "text/html; charset=utf-8",
+        "js" | "mjs" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "json" | "map" => "application/json",
+        "webmanifest" => "application/manifest+json",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "ico" => "image/x-icon",
+        "txt" | "md" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_the_folder_can_be_named() {
+        for target in [
+            "/../Cargo.toml",
+            "/a/../../b",
+            "/%2e%2e/b",
+            "/..%2fb",
+            "/a%5c..%5cb",
+            "/C:/x",
+            "/%00",
+            "b",
+            "",
+        ] {
+            assert_eq!(relative_path(target), None, "{target}");
+        }
+        assert_eq!(relative_path("/"), Some(PathBuf::new()));
+        assert_eq!(
+            relative_path("//./models/a%20b.json?x=/.."),
+            Some(PathBuf::from("models/a b.json"))
+        );
+    }
+
+    #[test]
+    fn malformed_escapes_are_refused() {
+        for target in ["/%", "/%4", "/%zz", "/%ff"] {
+            assert_eq!(relative_path(target), None, "{target}");
+        }
+    }
+
+    #[test]
+    fn modules_and_wasm_have_the_types_browsers_insist_on() {
+        assert_eq!(
+            media_type(Path::new("a/worker.js")),
+            "text/javascript; charset=utf-8"
+        );
+        assert_eq!(
+            media_type(Path::new("lung_web_bg.WASM")),
+            "application/wasm"
+        );
+        assert_eq!(
+            media_type(Path::new("m.safetensors")),
+            "application/octet-stream"
+        );
+    }
+
+    #[test]
+    fn files_are_served_and_links_out_of_the_folder_are_not() -> Result<()> {
+        let root = std::env::temp_dir().join(format!("xtask-server-{}", std::process::id()));
+        std::fs::create_dir_all(&root)?;
+        let root = root.canonicalize()?;
+        std::fs::write(root.join("index.html"), "<p>hello")?;
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc/hostname", root.join("out")).or_else(|error| {
+            if error.kind() == ErrorKind::AlreadyExists {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?;
+        let listener = listen(Some(0))?;
+        let address = listener.local_addr()?;
+        let served = root.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let _ = answer(&served, stream);
+            }
+        });
+        let ask = |request: &str| -> Result<String> {
+            let mut stream = TcpStream::connect(address)?;
+            write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+            let mut text = String::new();
+            stream.read_to_string(&mut text)?;
+            Ok(text)
+        };
+        let page = ask("GET /")?;
+        assert!(
+            page.starts_with("HTTP/1.1 200 ") && page.ends_with("<p>hello"),
+            "{page}"
+        );
+        assert!(ask("HEAD /index.html")?.ends_with("\r\n\r\n"));
+        assert!(ask("GET /missing")?.starts_with("HTTP/1.1 404 "));
+        assert!(ask("GET /out")?.starts_with("HTTP/1.1 404 "));
+        assert!(ask("GET /../x")?.starts_with("HTTP/1.1 400 "));
+        assert!(ask("POST /")?.starts_with("HTTP/1.1 405 "));
+        std::fs::remove_dir_all(root)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,252 @@
+//! Every test there is, and one summary at the end.
+
+use crate::process::{self, run_tests, step};
+use crate::tools::{self, Project, WasmRust};
+use crate::{Part, Speed, dist};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How a step ended.
+enum Outcome {
+    Passed,
+    Failed(String),
+    /// Not run, because something that it needs has failed.
+    Missed(String),
+}
+
+/// One line of the summary, and the runner's own lines below it.
+struct Entry {
+    name: &'static str,
+    took: Duration,
+    outcome: Outcome,
+    lines: Vec<String>,
+}
+
+/// Runs the tests, all of them or one part. Steps that do not need each other all run even when one has failed. Fails
+/// after the summary if any step did.
+pub fn run(project: &Project, only: Option<Part>) -> Result<()> {
+    let mut suite = Suite {
+        project,
+        entries: Vec::new(),
+    };
+    let wants = |part| only.is_none_or(|only| only == part);
+    if wants(Part::Native) {
+        suite.native();
+    }
+    if wants(Part::Wasm) || wants(Part::E2e) {
+        let rust = suite.step("set-up", || dist::tools(project, Speed::Fast));
+        if wants(Part::Wasm) {
+            suite.wasm(rust);
+        }
+        if wants(Part::E2e) {
+            suite.e2e(rust);
+        }
+    }
+    suite.finish()
+}
+
+struct Suite<'a> {
+    project: &'a Project,
+    entries: Vec<Entry>,
+}
+
+impl Suite<'_> {
+    /// Formatting, lints, and the tests of the workspace's default members, which are the native ones.
+    fn native(&mut self) {
+        let project = self.project;
+        let cargo = |arguments: &[&str]| {
+            let mut command = project.command("cargo");
+            command.args(arguments);
+            command
+        };
+        self.tests("formatting", &mut cargo(&["fmt", "--all", "--check"]));
+        self.tests(
+            "lints",
+            &mut cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]),
+        );
+        self.tests("native tests", &mut cargo(&["test", "--no-fail-fast"]));
+    }
+
+    /// The wasm crate's tests, run by Node.
+    fn wasm(&mut self, rust: Option<WasmRust>) {
+        let Some(rust) = rust else {
+            return self.missed("wasm tests", "the set-up failed");
+        };
+        // The profile and the package are those of the page, so that nothing is compiled twice.
+        let mut command = rust.command(self.project, "cargo");
+        command.args(["test", "--package", "lung-web", "--profile", "wasm-dev"]);
+        command.args([
+            "--target",
+            "wasm32-unknown-unknown",
+            "--lib",
+            "--tests",
+            "--no-fail-fast",
+        ]);
+        self.tests("wasm tests", &mut command);
+    }
+
+    /// The page in Chromium, held to what the native command says.
+    fn e2e(&mut self, rust: Option<WasmRust>) {
+        let project = self.project;
+        let folder = project.root().join("tests/e2e");
+        let chromium = self.step("browser", || tools::chromium(project));
+        let packages = self
+            .step("test packages", || npm_ci(project, &folder))
+            .is_some();
+        if packages {
+            self.tests(
+                "type check",
+                project
+                    .command("npm")
+                    .args(["run", "--silent", "check"])
+                    .current_dir(&folder),
+            );
+        } else {
+            self.missed("type check", "its packages could not be installed");
+        }
+        let native = self
+            .step("native command", || {
+                step("building the native command, for the page to be compared with");
+                let mut cargo = project.command("cargo");
+                process::run(
+                    cargo.args(["build", "--package", "lung-train", "--bin", "lung"]),
+                    "The compiler's messages above say why.",
+                )
+            })
+            .is_some();
+        let page = match rust {
+            Some(rust) => self.step("page", || dist::page(project, rust, Speed::Fast)),
+            None => None,
+        };
+        let (Some(chromium), Some(page), true, true) = (chromium, page, packages, native) else {
+            return self.missed(
+                "browser tests",
+                "something that they need has failed, see above",
+            );
+        };
+        let mut command = project.command("npm");
+        command
+            .args(["test", "--silent"])
+            .current_dir(&folder)
+            .env("LUNG_DIST", page)
+            .env("CHROME", chromium)
+            .env("LUNG_BIN", project.root().join("target/debug/lung"));
+        // The real images are no part of the project; the tests that need them say so and are skipped without.
+        let data = std::env::var_os("LUNG_DATA")
+            .map_or_else(|| project.root().join("../shared/data"), Into::into);
+        if data.is_dir() {
+            command.env("LUNG_DATA", data.canonicalize().unwrap_or(data));
+        } else {
+            command.env_remove("LUNG_DATA");
+        }
+        self.tests("browser tests", &mut command);
+    }
+
+    /// Does `work` and notes how it ended.
+    fn step<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        let start = Instant::now();
+        let result = work();
+        let outcome = match &result {
+            Ok(_) => Outcome::Passed,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Outcome::Failed(format!("{error:#}"))
+            }
+        };
+        self.entries.push(Entry {
+            name,
+            took: start.elapsed(),
+            outcome,
+            lines: Vec::new(),
+        });
+        result.ok()
+    }
+
+    /// Runs a test command, and notes how it ended and what it said of itself.
+    fn tests(&mut self, name: &'static str, command: &mut Command) {
+        step(name);
+        let start = Instant::now();
+        let (outcome, lines) = match run_tests(command) {
+            Ok((true, lines)) => (Outcome::Passed, lines),
+            Ok((false, lines)) => (Outcome::Failed("see its messages above".to_owned()), lines),
+            Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
+        };
+        self.entries.push(Entry {
+            name,
+            took: start.elapsed(),
+            outcome,
+            lines,
+        });
+    }
+
+    fn missed(&mut self, name: &'static str, why: &str) {
+        let outcome = Outcome::Missed(why.to_owned());
+        self.entries.push(Entry {
+            name,
+            took: Duration::ZERO,
+            outcome,
+            lines: Vec::new(),
+        });
+    }
+
+    /// Prints the summary.
+    fn finish(self) -> Result<()> {
+        step("summary");
+        for Entry {
+            name,
+            took,
+            outcome,
+            lines,
+        } in &self.entries
+        {
+            let seconds = took.as_secs();
+            match outcome {
+                Outcome::Passed => println!("ok      {name} ({seconds} s)"),
+                Outcome::Failed(why) => println!("FAILED  {name} ({seconds} s): {why}"),
+                Outcome::Missed(why) => println!("NOT RUN {name}: {why}"),
+            }
+            for line in lines {
+                println!("          {line}");
+            }
+        }
+        let bad = self
+            .entries
+            .iter()
+            .filter(|entry| !matches!(entry.outcome, Outcome::Passed))
+            .count();
+        match bad {
+            0 => {
+                println!("all {} steps passed", self.entries.len());
+                Ok(())
+            }
+            _ => bail!(
+                "{bad} of {} steps failed or could not be run",
+                self.entries.len()
+            ),
+        }
+    }
+}
+
+/// Installs the packages of `folder` exactly as its lock file has them, unless that has been done.
+fn npm_ci(project: &Project, folder: &Path) -> Result<()> {
+    // npm leaves a copy of what it installed; as long as that is younger than the lock file nothing has to be done.
+    let changed =
+        |file: &str| std::fs::metadata(folder.join(file)).and_then(|about| about.modified());
+    if let (Ok(wanted), Ok(installed)) = (
+        changed("package-lock.json"),
+        changed("node_modules/.package-lock.json"),
+    ) && installed >= wanted
+    {
+        return Ok(());
+    }
+    step("installing the packages of tests/e2e");
+    process::run(
+        project
+            .command("npm")
+            .args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(folder),
+        "Check that the npm registry can be reached, then try again.",
+    )
+}

@@ -1,0 +1,82 @@
+// @ts-check
+/** Chromium, with a software WebGPU or without any. */
+
+import { chromium } from 'playwright-core';
+
+const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
+
+const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/**
+ * @param {'webgpu' | 'cpu'} device what this browser can do
+ * @param {string[]} [more] further flags
+ */
+export function launch(device, more = []) {
+  return chromium.launch({ executablePath: CHROME, args: [...COMMON, ...(device === 'webgpu' ? WITH_WEBGPU : []), ...more] });
+}
+
+/**
+ * A page in a context of its own that keeps what a test may want to know of it.
+ * @param {import('playwright-core').Browser} browser
+ * @param {import('playwright-core').BrowserContextOptions} [options]
+ */
+export async function open(browser, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const page = await context.newPage();
+  /** Uncaught exceptions and console errors of the page and its workers. @type {string[]} */
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
+  });
+  return { context, page, complaints };
+}
+
+/** The element of a page. @param {import('playwright-core').Page} page */
+export function parts(page) {
+  const element = page.locator('lung-xray-classifier');
+  return {
+    element,
+    picker: element.locator('input[type=file]'),
+    status: element.locator('.status'),
+    cards: element.locator('.card'),
+    card: (/** @type {string} */ name) => element.locator('.card', { hasText: name }),
+  };
+}
+
+/**
+ * Collects the element's events from before its script has run; read them with `events(page)`.
+ * @param {import('playwright-core').Page} page
+ */
+export async function recordEvents(page) {
+  await page.addInitScript(() => {
+    const seen = /** @type {any} */ (globalThis);
+    seen.lungEvents = [];
+    for (const type of ['lung-ready', 'lung-progress', 'lung-result', 'lung-error']) {
+      document.addEventListener(type, (event) => seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }));
+    }
+  });
+}
+
+/** @param {import('playwright-core').Page} page @returns {Promise<Array<{ type: string, detail: any }>>} */
+export function events(page) {
+  return page.evaluate(() => /** @type {any} */ (globalThis).lungEvents);
+}
+
+/**
+ * Waits until start-up has ended: `ready` or `failed`.
+ * @param {import('playwright-core').Page} page
+ * @param {number} [timeout]
+ */
+export async function started(page, timeout = 90_000) {
+  const { status } = parts(page);
+  await status.and(page.locator('[data-phase=ready], [data-phase=failed]')).waitFor({ timeout });
+  return { phase: await status.getAttribute('data-phase'), said: (await status.innerText()).replace(/\s+/g, ' ') };
+}
+
+/** Waits until the classifier runs; fails with the reason on the page if it does not. @param {import('playwright-core').Page} page @param {number} [timeout] */
+export async function ready(page, timeout) {
+  const { phase, said } = await started(page, timeout);
+  if (phase !== 'ready') throw new Error(`start-up failed: ${said}`);
+}

@@ -1,0 +1,34 @@
+// @ts-check
+/** The real page, element, client and worker of `www`, with the stand-in of `mock/` in the place of the WebAssembly. */
+
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+import { bytes, serve, slowly } from './server.mjs';
+
+const WWW = fileURLToPath(new URL('../../../www', import.meta.url));
+
+/** The smallest WebAssembly module, padded by a custom section to the size of something worth a progress bar. */
+function module() {
+  const size = 1_500_000;
+  const name = Buffer.from('\x03pad', 'latin1');
+  const padding = Buffer.alloc(size, 0x5a);
+  const length = [];
+  for (let rest = name.length + size; rest > 0; rest >>>= 7) length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  return Buffer.concat([Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...length]), name, padding]);
+}
+
+/**
+ * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
+ *   in how many pieces the bundle comes and how long between them
+ */
+export async function serveMock({ pieces = 1, wait = 0, file = 'mobilenet-lung-0123456789ab.safetensors', routes = {} } = {}) {
+  const bundle = Buffer.alloc(4_600_000, 1);
+  return serve(WWW, {
+    '/lung_web.js': bytes(await readFile(new URL('../mock/lung_web.js', import.meta.url)), 'text/javascript'),
+    '/lung_web_bg.wasm': bytes(module(), 'application/wasm'),
+    '/models/index.json': bytes(JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }), 'application/json'),
+    [`/models/${file}`]: slowly(bundle, pieces, wait),
+    ...routes,
+  });
+}

@@ -1,0 +1,84 @@
+// @ts-check
+/**
+ * Stands in for the generated `lung_web.js`: the same surface, no network behind it. The pixels come from the browser's
+ * own decoder and the report from a few lines of arithmetic, so that the page and the worker can be tried without the
+ * WebAssembly. What happens is steered by the file's first bytes: see `classify`.
+ *
+ * @import { DeviceWish, Finding, LungClassifierHandle, Report } from '../../../www/element/protocol.js'
+ */
+
+export default async function init() {}
+
+/** @param {string} code */
+const fault = (code) => ({ code, message: `The stand-in refuses this with ${code}.`, advice: 'Choose another file.' });
+
+/** @implements {LungClassifierHandle} */
+export class LungClassifier {
+  /** @type {LungClassifierHandle['picture']} */
+  picture = undefined;
+  model = { id: 'mobilenet-lung-0123456789ab', test: { split: 'none', images: 590, accuracy: 0.9561, accuracy_interval: /** @type {[number, number]} */ ([0.936, 0.97]) } };
+
+  /** @param {'webgpu' | 'cpu'} device @param {string | undefined} fallback */
+  constructor(device, fallback) {
+    this.device = device;
+    this.fallback = fallback;
+  }
+
+  /** @param {Uint8Array} _bytes @param {string} file @param {DeviceWish} device */
+  static async load(_bytes, file, device) {
+    if (file.includes('refused')) throw fault('bundle-hash-mismatch');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    if (device === 'cpu') return new LungClassifier('cpu', undefined);
+    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
+    if (!adapter) return new LungClassifier('cpu', 'This browser offers no WebGPU.');
+    await adapter.requestDevice();
+    return new LungClassifier('webgpu', undefined);
+  }
+
+  /** @param {Uint8Array} bytes @returns {Promise<Report>} */
+  async classify(bytes) {
+    const words = new TextDecoder().decode(bytes.subarray(0, 32));
+    if (words.startsWith('refuse')) throw fault('unknown-format');
+    if (words.startsWith('lose-gpu') && this.device === 'webgpu') throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
+    if (words.startsWith('hang')) return new Promise(() => {});
+    if (words.startsWith('trap-later')) return new Promise(() => void Promise.resolve().then(trap));
+    if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
+    if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
+    const began = performance.now();
+    const picture = /^(trap-on|lose)-gpu/.test(words) ? new ImageData(8, 8) : await pixels(bytes);
+    this.picture = { width: picture.width, height: picture.height, data: picture.data };
+    const decoded = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    return { ...reportOf(bytes), model: this.model.id, device: this.device, timings: { decode_ms: decoded - began, preprocess_ms: 1.234, inference_ms: performance.now() - decoded }, source: { format: 'png', bits: 8 } };
+  }
+}
+
+/** What a Rust panic ends as. */
+function trap() {
+  throw new WebAssembly.RuntimeError('unreachable');
+}
+
+/** @param {Uint8Array} bytes */
+async function pixels(bytes) {
+  const bitmap = await createImageBitmap(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)])).catch(() => {
+    throw fault('corrupt');
+  });
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d'));
+  context.drawImage(bitmap, 0, 0);
+  return context.getImageData(0, 0, bitmap.width, bitmap.height);
+}
+
+/** Differs from file to file, always the same for one. @param {Uint8Array} bytes */
+function reportOf(bytes) {
+  const turn = bytes.reduce((sum, byte) => (sum * 31 + byte) % 9973, 7) / 9973;
+  /** @type {Finding[]} */
+  const findings = ['Normal', 'Lung_Opacity', 'Viral Pneumonia'];
+  const evidence = findings.map((_, k) =>
+    Array.from({ length: 7 }, (_, y) => Array.from({ length: 7 }, (_, x) => 0.12 * Math.cos(0.9 * (x - 2 - 2 * k) + 6 * turn) * Math.cos(0.7 * (y - 3 + k)) + 0.05 * Math.sin(6 * (turn + k / 3)))),
+  );
+  const logits = evidence.map((map) => map.flat().reduce((sum, value) => sum + value, 0));
+  const whole = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+  const probabilities = logits.map((logit) => Math.exp(logit) / whole);
+  const named = /** @template T @param {T[]} values */ (values) => /** @type {Record<Finding, T>} */ (Object.fromEntries(findings.map((finding, k) => [finding, values[k]])));
+  return { finding: findings[probabilities.indexOf(Math.max(...probabilities))], probabilities: named(probabilities), evidence: named(evidence) };
+}

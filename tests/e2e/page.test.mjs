@@ -1,0 +1,127 @@
+// @ts-check
+/**
+ * The built page with the real WebAssembly and the real model, with WebGPU and without: it classifies, on generated
+ * radiographs and real ones, exactly as the native command does, and sends nothing.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+
+import { events, launch } from './lib/browser.mjs';
+import { CLASSES, currentBundle, DIST, lung, noCommand, noImages, noPage, payloads, phantoms, realImages } from './lib/project.mjs';
+import { classifyAll, openReady } from './lib/real-page.mjs';
+import { serve } from './lib/server.mjs';
+
+/**
+ * Largest difference of a probability between native, WebAssembly and WebGPU: the order of f32 sums differs between
+ * their kernels, and a JPEG's bytes do not.
+ */
+const TOLERANCE = 2e-3;
+
+describe('the built page', { skip: noPage || noCommand }, () => {
+  /** @type {Awaited<ReturnType<typeof serve>>} */
+  let site;
+  /** @type {Awaited<ReturnType<typeof phantoms>>} */
+  let generated;
+  /** @type {import('./lib/project.mjs').Image[]} */
+  let images;
+  /** @type {Map<string, { finding: string, probabilities: Record<string, number> }>} */
+  let native;
+
+  before(async () => {
+    site = await serve(DIST);
+    generated = await phantoms(2);
+    images = [...generated.images, ...(noImages ? [] : await realImages(10))];
+    const { code, stdout, stderr } = await lung(['predict', '--model', await currentBundle(), '--format', 'ndjson', ...images.map(({ path }) => path)]);
+    assert.equal(code, 0, stderr);
+    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    native = new Map(images.map(({ name, path }) => [name, lines.find(({ file }) => file === path)]));
+  });
+  after(async () => {
+    await site?.close();
+    await generated?.remove();
+  });
+
+  for (const device of /** @type {const} */ (['webgpu', 'cpu'])) {
+    describe(device === 'webgpu' ? 'on WebGPU' : 'without WebGPU', () => {
+      /** @type {import('playwright-core').Browser} */
+      let browser;
+      /** @type {Awaited<ReturnType<typeof openReady>>} */
+      let opened;
+
+      before(async () => {
+        browser = await launch(device);
+        opened = await openReady(browser, device === 'webgpu' ? `${site.url}?device=webgpu` : site.url);
+      });
+      after(() => browser?.close());
+
+      test('says where it runs, and why if it is not WebGPU', async () => {
+        const said = (await opened.status.innerText()).replace(/\s+/g, ' ');
+        assert.match(said, device === 'webgpu' ? /Runs on WebGPU/ : /Runs on CPU \(WebAssembly SIMD\)/);
+        const [{ detail }] = (await events(opened.page)).filter(({ type }) => type === 'lung-ready');
+        assert.equal(detail.device, device);
+        if (device === 'cpu') assert.ok(detail.fallback && said.includes(detail.fallback.replace(/\s+/g, ' ')), said);
+        assert.match(said, /mobilenet-lung-[0-9a-f]{12}/);
+      });
+
+      test('shows the report of a chosen file', async () => {
+        const [image] = generated.images;
+        await opened.picker.setInputFiles(await payloads([{ ...image, name: 'first.png' }]));
+        const card = opened.card('first.png');
+        await card.and(opened.page.locator('[data-state=done], [data-state=error]')).waitFor({ timeout: 120_000 });
+        const said = await card.innerText();
+        assert.equal(await card.getAttribute('data-state'), 'done', said);
+        assert.equal(await card.getByRole('meter').count(), 3);
+        assert.match(said, /Most likely finding[^]*decode [\d.]+\s(ms|s), preprocess [\d.]+\s(ms|s), inference [\d.]+\s(ms|s)/);
+        assert.match(said, /mobilenet-lung-[0-9a-f]{12}/);
+        const shown = await card.locator('canvas.radiograph').evaluate((canvas) => {
+          const copy = document.createElement('canvas');
+          copy.width = copy.height = 16;
+          const context = /** @type {CanvasRenderingContext2D} */ (copy.getContext('2d'));
+          context.drawImage(/** @type {HTMLCanvasElement} */ (canvas), 0, 0, 16, 16);
+          return new Set(context.getImageData(0, 0, 16, 16).data).size;
+        });
+        assert.ok(shown > 8, `the radiograph is drawn: ${shown} different values`);
+      });
+
+      test('classifies without a single request, and with the network unplugged', async () => {
+        assert.ok(opened.requests.some((url) => url.endsWith('.safetensors')), 'the requests of the worker are seen');
+        const [requested, asked] = [opened.requests.length, site.asked.length];
+        const some = generated.images.slice(0, 2);
+        for (const offline of [false, true]) {
+          await opened.context.setOffline(offline);
+          for (const [name, { error }] of await classifyAll(opened.page, some)) assert.equal(error, undefined, name);
+        }
+        await opened.context.setOffline(false);
+        assert.deepEqual(opened.requests.slice(requested), []);
+        assert.deepEqual(site.asked.slice(asked), []);
+      });
+
+      test('says the same of every radiograph as the native command', async (t) => {
+        const began = performance.now();
+        const outcomes = await classifyAll(opened.page, images);
+        let worst = 0;
+        for (const { name } of images) {
+          const { report, error } = outcomes.get(name) ?? {};
+          assert.ok(report, `${name}: ${error?.message}`);
+          const expected = native.get(name);
+          assert.ok(expected, `${name}: the native command says nothing`);
+          assert.equal(report.device, device, name);
+          for (const finding of CLASSES) {
+            const difference = Math.abs(report.probabilities[finding] - expected.probabilities[finding]);
+            worst = Math.max(worst, difference);
+            assert.ok(difference <= TOLERANCE, `${name}, ${finding}: ${report.probabilities[finding]} here, ${expected.probabilities[finding]} native`);
+          }
+          assert.equal(report.finding, expected.finding, name);
+          const sums = CLASSES.map((finding) => report.evidence[finding].flat().reduce((sum, value) => sum + value, 0));
+          const whole = sums.reduce((sum, logit) => sum + Math.exp(logit), 0);
+          CLASSES.forEach((finding, k) => assert.ok(Math.abs(Math.exp(sums[k]) / whole - report.probabilities[finding]) < 1e-3, `${name}: the evidence of ${finding} does not sum to its logit`));
+        }
+        t.diagnostic(`${images.length} radiographs, ${((performance.now() - began) / images.length).toFixed(0)} ms each, largest difference ${worst.toExponential(1)}`);
+        if (noImages) t.diagnostic(`generated radiographs only: ${noImages}`);
+      });
+
+      test('has complained about nothing', () => assert.deepEqual(opened.complaints, []));
+    });
+  }
+});

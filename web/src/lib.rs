@@ -1,0 +1,154 @@
+//! MobileNet-Lung for JavaScript: [`LungClassifier`] hands bytes in and plain objects out, and has no logic of its own.
+//!
+//! ```js
+//! import init, { LungClassifier } from './lung_web.js';
+//! await init();
+//! const classifier = await LungClassifier.load(weights, fileName, 'auto');
+//! const report = await classifier.classify(new Uint8Array(await file.arrayBuffer()));
+//! ```
+//!
+//! Whatever is thrown is an `Error` with the name `LungError` and three properties: `code` (kebab-case, for programs), `message`
+//! (what happened) and `advice` (what to do), each of the last two one sentence.
+
+#![forbid(unsafe_code)]
+
+mod device;
+mod error;
+
+use std::cell::RefCell;
+
+use js_sys::{Object, Reflect, Uint8ClampedArray};
+use mobilenet_lung::{Bundle, Classifier};
+use radiograph::Radiograph;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+use web_time::Instant;
+
+use crate::device::Wish;
+
+/// Sends what a panic says to the console before the module stops.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// A network on a device, ready for image files.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct LungClassifier {
+    classifier: Classifier,
+    fallback: Option<String>,
+    model: JsValue,
+    last: RefCell<Option<Radiograph>>,
+}
+
+#[wasm_bindgen]
+impl LungClassifier {
+    /// Checks the bytes of a weights file, and returns its network on a device, warmed up.
+    ///
+    /// `file_name` may carry the hash that the bytes must have. `device` is `auto` (also when left out), `webgpu` or
+    /// `cpu`; where WebGPU is wanted and cannot be had, the CPU is used and [`fallback`](Self::fallback) says why.
+    ///
+    /// # Errors
+    /// The codes of [`mobilenet_lung::BundleError`] and [`mobilenet_lung::ClassifyError`], and `unknown-device`.
+    pub async fn load(
+        bytes: Vec<u8>,
+        file_name: Option<String>,
+        device: Option<String>,
+    ) -> Result<LungClassifier, JsValue> {
+        let wish = Wish::parse(device.as_deref())?;
+        let bundle = Bundle::read(&bytes, file_name.as_deref()).map_err(error::of_bundle)?;
+        drop(bytes);
+        let model = object(bundle.metadata())?;
+        set(&model, "id", &bundle.id().into())?;
+        let (classifier, fallback) = device::classifier(&bundle, wish).await?;
+        Ok(Self {
+            classifier,
+            fallback,
+            model,
+            last: RefCell::new(None),
+        })
+    }
+
+    /// Decodes the bytes of an image file and returns the report: a plain object, in the shape of
+    /// [`mobilenet_lung::Report`] with `timings.decode_ms` and `source` (format, bits, false_colour, orientation, width, height).
+    ///
+    /// # Errors
+    /// The codes of [`radiograph::DecodeError`] and [`mobilenet_lung::ClassifyError`]; `device-lost` means that the
+    /// same file may succeed on a classifier loaded for the `cpu`.
+    pub async fn classify(&self, bytes: Vec<u8>) -> Result<JsValue, JsValue> {
+        // Its memory is wanted for this one.
+        self.last.replace(None);
+        let start = Instant::now();
+        let radiograph = Radiograph::decode(&bytes).map_err(error::of_decoding)?;
+        drop(bytes);
+        let decode_ms = start.elapsed().as_secs_f64() * 1e3;
+
+        let report = self
+            .classifier
+            .classify(&radiograph)
+            .await
+            .map_err(error::of_classifying)?;
+        let source = object(radiograph.source())?;
+        set(&source, "width", &radiograph.width().into())?;
+        set(&source, "height", &radiograph.height().into())?;
+        let report = object(&report)?;
+        set(&report, "source", &source)?;
+        set(
+            &Reflect::get(&report, &"timings".into())?,
+            "decode_ms",
+            &decode_ms.into(),
+        )?;
+        self.last.replace(Some(radiograph));
+        Ok(report)
+    }
+
+    /// Where the network runs: `webgpu` or `cpu`.
+    #[wasm_bindgen(getter)]
+    pub fn device(&self) -> String {
+        self.classifier.device_name().to_owned()
+    }
+
+    /// Why WebGPU was not used though it was wanted, in a sentence; `undefined` if it was, or was not wanted.
+    #[wasm_bindgen(getter)]
+    pub fn fallback(&self) -> Option<String> {
+        self.fallback.clone()
+    }
+
+    /// What the weights file says of itself, as [`mobilenet_lung::Metadata`], and its `id`.
+    #[wasm_bindgen(getter)]
+    pub fn model(&self) -> JsValue {
+        self.model.clone()
+    }
+
+    /// The radiograph last classified, to be shown: `width`, `height`, and `data`, a `Uint8ClampedArray` of
+    /// `[height * width * 4]` RGBA bytes; `undefined` before the first, and after one that failed.
+    ///
+    /// # Errors
+    /// None but those of JavaScript itself, such as too little memory.
+    #[wasm_bindgen(getter)]
+    pub fn picture(&self) -> Result<JsValue, JsValue> {
+        let last = self.last.borrow();
+        let Some(radiograph) = last.as_ref() else {
+            return Ok(JsValue::UNDEFINED);
+        };
+        let picture = Object::new().into();
+        set(&picture, "width", &radiograph.width().into())?;
+        set(&picture, "height", &radiograph.height().into())?;
+        set(
+            &picture,
+            "data",
+            &Uint8ClampedArray::from(radiograph.to_rgba8().as_slice()).into(),
+        )?;
+        Ok(picture)
+    }
+}
+
+/// `value` as a plain JavaScript object: maps become objects, as in JSON.
+fn object(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+}
+
+fn set(object: &JsValue, name: &str, value: &JsValue) -> Result<(), JsValue> {
+    Reflect::set(object, &name.into(), value).map(|_| ())
+}

@@ -1,0 +1,183 @@
+//! The surface that JavaScript sees, on the CPU under Node: reports are plain objects, and errors say what to do.
+
+#![cfg(target_arch = "wasm32")]
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
+use js_sys::{JSON, Reflect, Uint8ClampedArray};
+use lung_web::LungClassifier;
+use mobilenet_lung::network::MobileNetLungConfig;
+use mobilenet_lung::{Bundle, Finding, Metadata, Preprocessing, bundle, state_dict};
+use radiograph::phantom::{self, Pattern};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+/// A bundle with random weights: it classifies badly, but in the right shape.
+fn untrained() -> (String, Vec<u8>) {
+    let config = MobileNetLungConfig::default();
+    let metadata = Metadata {
+        format_version: bundle::FORMAT_VERSION,
+        architecture: bundle::ARCHITECTURE.to_owned(),
+        attention: config.attention,
+        findings: Finding::ALL
+            .iter()
+            .map(|finding| finding.name().to_owned())
+            .collect(),
+        preprocessing: Preprocessing::default(),
+        temperature: 1.0,
+        trained_on: "nothing".to_owned(),
+        test: None,
+        licence: "MIT OR Apache-2.0".to_owned(),
+        commit: String::new(),
+        notice: "for tests".to_owned(),
+    };
+    Bundle::write(&state_dict(&config.init(&Device::flex())), &metadata).unwrap()
+}
+
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap()
+}
+
+fn text(object: &JsValue, name: &str) -> String {
+    get(object, name)
+        .as_string()
+        .unwrap_or_else(|| panic!("{name} is no text"))
+}
+
+fn number(object: &JsValue, name: &str) -> f64 {
+    get(object, name)
+        .as_f64()
+        .unwrap_or_else(|| panic!("{name} is no number"))
+}
+
+/// Checks that `error` is what JavaScript is promised, and returns its code.
+fn code(error: &JsValue) -> String {
+    assert!(error.is_instance_of::<js_sys::Error>());
+    assert_eq!(text(error, "name"), "LungError");
+    for sentence in [text(error, "message"), text(error, "advice")] {
+        assert!(sentence.ends_with('.') && sentence.len() > 10, "{sentence}");
+    }
+    text(error, "code")
+}
+
+#[wasm_bindgen_test]
+async fn a_report_is_a_plain_object_that_adds_up() {
+    let (name, bytes) = untrained();
+    let classifier = LungClassifier::load(bytes, Some(name.clone()), None)
+        .await
+        .unwrap();
+    assert_eq!(classifier.device(), "cpu");
+    let fallback = classifier
+        .fallback()
+        .expect("Node has no WebGPU, and auto must say so");
+    assert!(fallback.contains("WebGPU"), "{fallback}");
+    let id = name.strip_suffix(".safetensors").unwrap();
+    assert_eq!(text(&classifier.model(), "id"), id);
+    assert_eq!(text(&classifier.model(), "trained_on"), "nothing");
+    assert!(classifier.picture().unwrap().is_undefined());
+
+    let file = phantom::png8(&phantom::phantom(Pattern::Focal, 7, 96)).unwrap();
+    let report = classifier.classify(file).await.unwrap();
+    assert_eq!(text(&report, "model"), id);
+    assert_eq!(text(&report, "device"), "cpu");
+    assert_eq!(text(&get(&report, "source"), "format"), "PNG");
+    assert_eq!(number(&get(&report, "source"), "width"), 96.0);
+    for timing in ["decode_ms", "preprocess_ms", "inference_ms"] {
+        assert!(number(&get(&report, "timings"), timing) >= 0.0);
+    }
+
+    // The evidence explains the probabilities: its sums are the logits.
+    let probabilities = get(&report, "probabilities");
+    let mut found = BTreeMap::new();
+    let mut powers = BTreeMap::new();
+    for finding in Finding::ALL {
+        found.insert(finding.name(), number(&probabilities, finding.name()));
+        let rows: Vec<JsValue> =
+            js_sys::Array::from(&get(&get(&report, "evidence"), finding.name())).to_vec();
+        let cells: Vec<f64> = rows
+            .iter()
+            .flat_map(|row| js_sys::Array::from(row).to_vec())
+            .map(|v| v.as_f64().unwrap())
+            .collect();
+        assert_eq!((rows.len(), cells.len()), (7, 49));
+        powers.insert(finding.name(), cells.iter().sum::<f64>().exp());
+    }
+    let total: f64 = powers.values().sum();
+    for (name, probability) in &found {
+        // Sums of 49 f32 in another order differ in the sixth digit.
+        assert!(
+            (probability - powers[name] / total).abs() < 1e-4,
+            "{name}: {probability}"
+        );
+    }
+    assert!((found.values().sum::<f64>() - 1.0).abs() < 1e-5);
+    // A Map would lose everything here.
+    assert!(String::from(JSON::stringify(&report).unwrap()).contains("\"Viral Pneumonia\":"));
+
+    let picture = classifier.picture().unwrap();
+    let data: Uint8ClampedArray = get(&picture, "data").dyn_into().unwrap();
+    assert_eq!(
+        (number(&picture, "width"), number(&picture, "height")),
+        (96.0, 96.0)
+    );
+    assert_eq!(data.length(), 96 * 96 * 4);
+    assert!(data.get_index(3) == 255);
+}
+
+#[wasm_bindgen_test]
+async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
+    let (name, bytes) = untrained();
+    let classifier = LungClassifier::load(bytes, Some(name), Some("cpu".to_owned()))
+        .await
+        .unwrap();
+    assert_eq!(classifier.fallback(), None, "the CPU was asked for");
+    assert_eq!(
+        code(&classifier.classify(Vec::new()).await.unwrap_err()),
+        "empty"
+    );
+    assert_eq!(
+        code(&classifier.classify(b"%PDF-1.7".to_vec()).await.unwrap_err()),
+        "unknown-format"
+    );
+    let mut file = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 64)).unwrap();
+    assert!(classifier.classify(file.clone()).await.is_ok());
+    file.truncate(file.len() / 2);
+    code(&classifier.classify(file).await.unwrap_err());
+    assert!(
+        classifier.picture().unwrap().is_undefined(),
+        "the picture of another file must not be shown"
+    );
+}
+
+#[wasm_bindgen_test]
+async fn a_bad_weights_file_or_device_is_refused() {
+    let (name, bytes) = untrained();
+    let refused = |bytes: Vec<u8>, name: &str, device: &str| {
+        LungClassifier::load(bytes, Some(name.to_owned()), Some(device.to_owned()))
+    };
+    assert_eq!(
+        code(&refused(bytes.clone(), &name, "npu").await.unwrap_err()),
+        "unknown-device"
+    );
+    assert_eq!(
+        code(&refused(Vec::new(), &name, "cpu").await.unwrap_err()),
+        "weights-empty"
+    );
+    assert_eq!(
+        code(
+            &refused(vec![7; 64], "weights.safetensors", "cpu")
+                .await
+                .unwrap_err()
+        ),
+        "weights-unreadable"
+    );
+    let mut flipped = bytes;
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    assert_eq!(
+        code(&refused(flipped, &name, "cpu").await.unwrap_err()),
+        "weights-hash-mismatch"
+    );
+}

@@ -1,0 +1,388 @@
+// @ts-check
+/**
+ * The page's side of the worker: one worker for all elements with the same model and device, a queue in front of it,
+ * and what to do when it dies.
+ *
+ * @import { Answer, Assets, DeviceWish, Fault, Progress, Ready, Reply, Request } from './protocol.js'
+ */
+
+/** Larger files are refused before they are read, in bytes. Bound and codes are those of the decoder. */
+export const FILE_LIMIT = 64 * 1024 * 1024;
+
+/** A request without an answer for this long is given up, in milliseconds. */
+const REQUEST_LIMIT = 120_000;
+
+/** A start-up that says nothing for this long is given up, in milliseconds. */
+const SILENCE_LIMIT = 120_000;
+
+/** An error with a stable code, a sentence of what happened (`message`) and one of what to do (`advice`). */
+export class LungError extends Error {
+  /** @param {Fault} fault */
+  constructor({ code, message, advice }) {
+    super(message);
+    this.name = 'LungError';
+    this.code = code;
+    this.advice = advice;
+  }
+}
+
+/** The end of a worker, from inside it or because it was given up. */
+class Crash extends Error {
+  /** @param {'trap' | 'device-lost' | 'timeout' | 'script'} reason @param {string} detail */
+  constructor(reason, detail) {
+    super(detail);
+    this.reason = reason;
+  }
+}
+
+/**
+ * What a client is doing.
+ * @typedef {{ phase: 'idle' }
+ *   | { phase: 'loading', progress: Progress | null }
+ *   | { phase: 'ready', ready: Ready }
+ *   | { phase: 'failed', error: LungError }} State
+ */
+
+/**
+ * One image waiting for its turn.
+ * @typedef {{ blob: Blob, begin: () => void, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
+ */
+
+/** @type {Map<string, LungClient>} */
+const clients = new Map();
+
+/**
+ * The page's client for a model folder and a device: the same one for the same two.
+ * @param {string} base address of the folder with `index.json`, ending in a slash
+ * @param {DeviceWish} device
+ */
+export function sharedClient(base, device) {
+  const key = `${device} ${base}`;
+  let client = clients.get(key);
+  if (!client) clients.set(key, (client = new LungClient(base, device)));
+  return client;
+}
+
+/** Fires `state` whenever `state` changes. */
+export class LungClient extends EventTarget {
+  /** @type {State} */
+  #state = { phase: 'idle' };
+  /** @type {Promise<{ life: WorkerLife, ready: Ready }> | null} */
+  #running = null;
+  /** @type {Job[]} */
+  #queue = [];
+  #pumping = false;
+  /** @type {Assets | null} */
+  #assets = null;
+  /** Why WebGPU is no longer tried, in a sentence. @type {string | null} */
+  #demoted = null;
+  #base;
+  #device;
+
+  /** @param {string} base @param {DeviceWish} device */
+  constructor(base, device) {
+    super();
+    this.#base = base;
+    this.#device = device;
+  }
+
+  /** @returns {State} */
+  get state() {
+    return this.#state;
+  }
+
+  /**
+   * Downloads and starts the classifier, or waits for the start that is under way.
+   * @returns {Promise<Ready>} rejects with a `LungError`; calling again tries again
+   */
+  async start() {
+    return (await this.#worker()).ready;
+  }
+
+  /**
+   * Queues one image. Images are answered one at a time, in the order they came.
+   * @param {Blob} blob
+   * @param {() => void} [begin] called when its turn has come
+   * @returns {Promise<Answer>} rejects with a `LungError`
+   */
+  classify(blob, begin = () => {}) {
+    return new Promise((resolve, reject) => {
+      const refused = refuse(blob);
+      if (refused) return reject(refused);
+      this.#queue.push({ blob, begin, resolve, reject });
+      void this.#pump();
+    });
+  }
+
+  async #pump() {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+      try {
+        job.resolve(await this.#answer(job));
+      } catch (error) {
+        job.reject(asLungError(error));
+        // Whoever waits behind a classifier that does not start would only wait for the same refusal.
+        if (this.#state.phase === 'failed') for (const waiting of this.#queue.splice(0)) waiting.reject(this.#state.error);
+      }
+    }
+    this.#pumping = false;
+  }
+
+  /** @param {Job} job @returns {Promise<Answer>} */
+  async #answer({ blob, begin }) {
+    /** @type {Crash | null} */
+    let before = null;
+    for (;;) {
+      const { life, ready } = await this.#worker();
+      begin();
+      try {
+        return await life.classify(blob);
+      } catch (error) {
+        if (!(error instanceof Crash)) throw error;
+        this.#drop(life);
+        const onGpu = ready.device === 'webgpu';
+        if (onGpu) this.#demoted = `WebGPU stopped working on this page (${error.message}).`;
+        // The GPU may be to blame, so the image gets its second chance without it.
+        if (onGpu && error.reason !== 'timeout') {
+          before = error;
+          continue;
+        }
+        // It fails on both: the image was to blame, and the GPU is welcome back.
+        if (before?.reason === 'trap' && error.reason === 'trap') this.#demoted = null;
+        this.#worker().catch(() => {});
+        throw crashError(error);
+      }
+    }
+  }
+
+  /** The running worker, or a new one. */
+  #worker() {
+    return (this.#running ??= this.#boot());
+  }
+
+  async #boot() {
+    for (;;) {
+      const device = this.#demoted ? 'cpu' : this.#device;
+      this.#set({ phase: 'loading', progress: null });
+      const life = new WorkerLife();
+      try {
+        const { ready, assets } = await life.start({ type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) }, (progress) =>
+          this.#set({ phase: 'loading', progress }),
+        );
+        this.#assets ??= assets;
+        if (this.#demoted) ready.fallback = this.#demoted;
+        life.onend = (crash) => this.#ended(life, crash, ready);
+        this.#set({ phase: 'ready', ready });
+        return { life, ready };
+      } catch (error) {
+        life.terminate();
+        if (error instanceof Crash && error.reason !== 'script' && device !== 'cpu') {
+          this.#demoted = `WebGPU did not start on this page (${error.message}).`;
+          continue;
+        }
+        this.#running = null;
+        const failure = error instanceof Crash ? startError(error) : asLungError(error);
+        this.#set({ phase: 'failed', error: failure });
+        throw failure;
+      }
+    }
+  }
+
+  /**
+   * A worker that died between two images: replaced at once, so that the page tells the truth about its device.
+   * @param {WorkerLife} life @param {Crash} crash @param {Ready} ready
+   */
+  #ended(life, crash, ready) {
+    this.#drop(life);
+    if (ready.device === 'webgpu') this.#demoted = `WebGPU stopped working on this page (${crash.message}).`;
+    this.#worker().catch(() => {});
+  }
+
+  /** @param {WorkerLife} life */
+  #drop(life) {
+    life.terminate();
+    this.#running = null;
+  }
+
+  /** @param {State} state */
+  #set(state) {
+    this.#state = state;
+    this.dispatchEvent(new Event('state'));
+  }
+}
+
+/** One worker from its first message to its end. */
+class WorkerLife {
+  /** Called when the worker dies with nobody waiting for it. @type {(crash: Crash) => void} */
+  onend = () => {};
+  /** @type {Worker} */
+  #worker;
+  #id = 0;
+  /** @type {{ hear(reply: Reply): void, fail(crash: Crash): void } | null} */
+  #waiting = null;
+  #over = false;
+
+  constructor() {
+    this.#worker = spawn(new URL('../worker.js', import.meta.url));
+    this.#worker.addEventListener('message', (event) => this.#hear(event.data));
+    this.#worker.addEventListener('messageerror', () => this.#end(new Crash('trap', 'a message could not be read')));
+    this.#worker.addEventListener('error', (event) => {
+      event.preventDefault();
+      this.#end(new Crash('script', event.message || 'the worker script did not load'));
+    });
+  }
+
+  /**
+   * @param {Extract<Request, { type: 'start' }>} request
+   * @param {(progress: Progress) => void} onprogress
+   * @returns {Promise<{ ready: Ready, assets: Assets | null }>} rejects with a `LungError` or a `Crash`
+   */
+  start(request, onprogress) {
+    return this.#ask(request, SILENCE_LIMIT, (reply, resolve, reject) => {
+      if (reply.type === 'progress') onprogress(reply.progress);
+      else if (reply.type === 'ready') resolve({ ready: reply.ready, assets: reply.assets });
+      else if (reply.type === 'failed') reject(new LungError(reply.fault));
+    });
+  }
+
+  /** @param {Blob} blob @returns {Promise<Answer>} rejects with a `LungError` or a `Crash` */
+  classify(blob) {
+    const id = ++this.#id;
+    return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, (reply, resolve, reject) => {
+      if (reply.type === 'result' && reply.id === id) resolve(reply.answer);
+      else if (reply.type === 'error' && reply.id === id) reject(new LungError(reply.fault));
+    });
+  }
+
+  terminate() {
+    this.#over = true;
+    this.#worker.terminate();
+  }
+
+  /**
+   * Sends a request and hands every reply to `take` until it resolves or rejects, the worker ends, or nothing has been
+   * heard for `limit` milliseconds.
+   * @template T
+   * @param {Request} request
+   * @param {number} limit
+   * @param {(reply: Reply, resolve: (value: T) => void, reject: (error: LungError) => void) => void} take
+   * @returns {Promise<T>}
+   */
+  #ask(request, limit, take) {
+    return new Promise((resolve, reject) => {
+      /** @type {ReturnType<typeof setTimeout>} */
+      let timer;
+      const finish = () => {
+        clearTimeout(timer);
+        this.#waiting = null;
+      };
+      const watch = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => this.#end(new Crash('timeout', `no answer for ${limit / 1000} seconds`)), limit);
+      };
+      this.#waiting = {
+        hear: (reply) => {
+          watch();
+          take(reply, (value) => (finish(), resolve(value)), (error) => (finish(), reject(error)));
+        },
+        fail: (crash) => (finish(), reject(crash)),
+      };
+      watch();
+      this.#worker.postMessage(request);
+    });
+  }
+
+  /** @param {Reply} reply */
+  #hear(reply) {
+    if (this.#over) return;
+    if (reply.type === 'crashed') this.#end(new Crash(reply.reason, firstLine(reply.detail)));
+    else this.#waiting?.hear(reply);
+  }
+
+  /** @param {Crash} crash */
+  #end(crash) {
+    if (this.#over) return;
+    this.terminate();
+    if (this.#waiting) this.#waiting.fail(crash);
+    else this.onend(crash);
+  }
+}
+
+/**
+ * A module worker. A script of another origin may not be one, but may be imported by one.
+ * @param {URL} url
+ */
+function spawn(url) {
+  const options = /** @type {const} */ ({ type: 'module', name: 'lung-xray-classifier' });
+  if (url.origin === location.origin) return new Worker(url, options);
+  const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
+  return new Worker(shim, options);
+}
+
+/** @param {Blob} blob @returns {LungError | null} */
+function refuse(blob) {
+  if (blob.size === 0) {
+    return new LungError({
+      code: 'empty-file',
+      message: 'This file is empty.',
+      advice: 'Check that it was saved or downloaded completely, and try again.',
+    });
+  }
+  if (blob.size > FILE_LIMIT) {
+    return new LungError({
+      code: 'too-many-bytes',
+      message: `This file has ${Math.ceil(blob.size / 1048576)} MB, more than the ${FILE_LIMIT / 1048576} MB this page reads.`,
+      advice: 'Save the image as JPEG or at a lower resolution and choose that file.',
+    });
+  }
+  return null;
+}
+
+/** @param {Crash} crash */
+function crashError(crash) {
+  if (crash.reason === 'timeout') {
+    return new LungError({
+      code: 'timeout',
+      message: 'This image took longer than two minutes and was given up.',
+      advice: 'Close other busy tabs and try again; the classifier has been started afresh.',
+    });
+  }
+  return new LungError({
+    code: 'worker-crashed',
+    message: `The classifier stopped while it worked on this image (${crash.message}).`,
+    advice: 'It has been started afresh: try the next image. If this one fails again, export it as a PNG.',
+  });
+}
+
+/** @param {Crash} crash */
+function startError(crash) {
+  if (crash.reason === 'timeout') {
+    return new LungError({
+      code: 'start-timeout',
+      message: 'The classifier did not start: nothing was heard of it for two minutes.',
+      advice: 'Check the connection and try again.',
+    });
+  }
+  return new LungError({
+    code: 'start-failed',
+    message: `The classifier did not start (${crash.message}).`,
+    advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+  });
+}
+
+/** @param {unknown} error */
+function asLungError(error) {
+  if (error instanceof LungError) return error;
+  return new LungError({
+    code: 'internal',
+    message: `Something unforeseen happened (${error instanceof Error ? error.message : String(error)}).`,
+    advice: 'Reload the page and try again.',
+  });
+}
+
+/** The part of a long detail that fits a sentence. @param {string} text */
+function firstLine(text) {
+  const line = text.split('\n', 1)[0].replace(/^Uncaught /, '').replace(/[.\s]+$/, '');
+  return line.length > 120 ? `${line.slice(0, 119)}…` : line || 'no reason given';
+}

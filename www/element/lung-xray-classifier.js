@@ -1,0 +1,364 @@
+// @ts-check
+/**
+ * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
+ *
+ * @import { DeviceWish, ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
+ * @import { LungClient } from './client.js'
+ */
+
+import { FILE_LIMIT, LungError, sharedClient } from './client.js';
+import { icon, make } from './dom.js';
+import { deviceWords, findingWords, percent, share } from './format.js';
+import { ResultCard } from './result-card.js';
+import { sheet } from './styles.js';
+
+/** Cards that keep their pictures; older ones keep only what was found, so that a long session stays small. */
+const PICTURED_CARDS = 40;
+
+const ACCEPT = 'image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+
+const LUNGS = 'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
+
+/**
+ * Classifies chest X-rays in the browser.
+ *
+ * Attributes:
+ *
+ * | attribute | values | default | |
+ * | --- | --- | --- | --- |
+ * | `src` | address | `../models/` beside this module | folder with `index.json` and the bundle |
+ * | `device` | `auto`, `webgpu`, `cpu` | `auto` | where to run; without WebGPU it is the CPU in any case |
+ * | `loading` | `lazy`, `eager` | `lazy` | download on first use, or as soon as the page is idle |
+ * | `multiple` | present or not | not | take several files, one after the other |
+ *
+ * Every event bubbles and crosses shadow roots.
+ *
+ * @event lung-progress - download and start-up: `{stage: 'download' | 'start', loaded, total}`, bytes; `total` may be null
+ * @event lung-ready - `{device, fallback?, model}`
+ * @event lung-result - `{name, report}`
+ * @event lung-error - `{code, message, advice, name?}`; without `name` it was start-up that failed
+ *
+ * @csspart dropzone - where files are dropped
+ * @csspart button - the button that opens the file picker
+ * @csspart status - progress, device and model
+ * @csspart progress - the progress bar
+ * @csspart results - the list of cards
+ * @csspart card - one image's card
+ * @csspart picture - frame of the radiograph
+ * @csspart overlay - the evidence over it
+ * @csspart controls - what to show of the evidence
+ * @csspart finding - the finding named
+ * @csspart probabilities - the three bars
+ * @csspart bar - one of them
+ * @csspart bar-fill - its filled part
+ * @csspart facts - device, times, image, model
+ * @csspart error - an error within a card or in place of the status
+ * @csspart notice - research software, not a medical device
+ *
+ * @cssproperty --lung-accent - buttons, focus, bars
+ * @cssproperty --lung-surface - cards
+ * @cssproperty --lung-sunken - the drop zone and tracks
+ * @cssproperty --lung-ink - text
+ * @cssproperty --lung-muted - secondary text
+ * @cssproperty --lung-line - borders
+ * @cssproperty --lung-danger - errors
+ * @cssproperty --lung-radius - corners
+ */
+export class LungXrayClassifier extends HTMLElement {
+  static observedAttributes = ['src', 'device', 'multiple'];
+
+  /** @type {LungClient | null} */
+  #client = null;
+  /** Undoes what connecting did. @type {AbortController | null} */
+  #connection = null;
+  /** The phase last told to listeners. */
+  #told = '';
+  #unnamed = 0;
+
+  #dropzone = make('div', { class: 'dropzone', part: 'dropzone' });
+  #picker = make('input', { type: 'file', accept: ACCEPT, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
+  #button = make('button', { type: 'button', class: 'choose', part: 'button' }, 'Choose files');
+  #title = make('p', { class: 'drop-title' });
+  #hint = make('p', { class: 'drop-hint' });
+  #status = make('div', { class: 'status', part: 'status' });
+  #results = make('ol', { class: 'results', part: 'results', 'aria-label': 'Results' });
+  #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
+  /** Newest first. @type {ResultCard[]} */
+  #cards = [];
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: 'open' });
+    root.adoptedStyleSheets = [sheet];
+    this.#dropzone.append(
+      icon(LUNGS, 'drop-icon'),
+      make('div', { class: 'drop-words' }, this.#title, this.#hint),
+      this.#button,
+      this.#picker,
+    );
+    root.append(
+      make('div', { class: 'top' }, this.#dropzone, this.#status, make('p', { class: 'notice', part: 'notice' }, 'Research software, not a medical device. The image never leaves this machine.')),
+      this.#spoken,
+      this.#results,
+    );
+    this.#dropzone.addEventListener('click', (event) => {
+      // The button's own click arrives here too: one way to the picker.
+      if (event.target !== this.#picker) this.#picker.click();
+    });
+    this.#picker.addEventListener('change', () => {
+      this.#take([...(this.#picker.files ?? [])]);
+      // The same file again is a change again.
+      this.#picker.value = '';
+    });
+    this.#renderWords();
+  }
+
+  connectedCallback() {
+    this.#connection = new AbortController();
+    const { signal } = this.#connection;
+    this.addEventListener('dragenter', this.#onDragOver, { signal });
+    this.addEventListener('dragover', this.#onDragOver, { signal });
+    this.addEventListener('dragleave', this.#onDragLeave, { signal });
+    this.addEventListener('drop', this.#onDrop, { signal });
+    document.addEventListener('paste', this.#onPaste, { signal });
+    this.#connect();
+    if (this.getAttribute('loading') === 'eager') whenIdle(() => this.isConnected && this.start().catch(() => {}));
+    else for (const hint of ['pointerenter', 'focusin', 'dragenter']) this.addEventListener(hint, () => void this.start().catch(() => {}), { once: true, signal });
+  }
+
+  disconnectedCallback() {
+    this.#connection?.abort();
+    this.#connection = null;
+    this.#client?.removeEventListener('state', this.#onState);
+    this.#client = null;
+  }
+
+  /** @param {string} name */
+  attributeChangedCallback(name) {
+    if (name === 'multiple') this.#renderWords();
+    else if (this.isConnected) this.#connect();
+  }
+
+  /** Where the classifier runs, once it has started. */
+  get ready() {
+    const state = this.#connect().state;
+    return state.phase === 'ready' ? state.ready : null;
+  }
+
+  /**
+   * Downloads and starts the classifier, if that has not been done.
+   * @returns {Promise<Ready>} rejects with an `Error` that has `code` and `advice`
+   */
+  start() {
+    return this.#connect().start();
+  }
+
+  /**
+   * Classifies one image: shows its card, fires `lung-result` or `lung-error`.
+   * @param {Blob} blob an image file
+   * @param {string} [name] what to call it; a `File` brings its own
+   * @returns {Promise<Report>} rejects with an `Error` that has `code` and `advice`
+   */
+  async classify(blob, name = nameOf(blob) || `Image ${++this.#unnamed}`) {
+    const card = new ResultCard(blob, name);
+    this.#insert([card]);
+    return this.#run(card, blob, name);
+  }
+
+  /**
+   * Takes files as if they had been dropped here: all of them with `multiple`, else the first.
+   * @param {Iterable<File>} files
+   */
+  take(files) {
+    this.#take([...files]);
+  }
+
+  /** @param {File[]} files */
+  #take(files) {
+    const taken = this.hasAttribute('multiple') ? files : files.slice(0, 1);
+    const jobs = taken.map((file) => {
+      const name = file.name || `Image ${++this.#unnamed}`;
+      return { file, name, card: new ResultCard(file, name) };
+    });
+    this.#insert(jobs.map(({ card }) => card));
+    // What goes wrong is on the card and in an event.
+    for (const { file, name, card } of jobs) this.#run(card, file, name).catch(() => {});
+  }
+
+  /** @param {ResultCard} card @param {Blob} blob @param {string} name @returns {Promise<Report>} */
+  async #run(card, blob, name) {
+    const client = this.#connect();
+    try {
+      const answer = await client.classify(blob, () => card.working());
+      const { report } = answer;
+      card.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
+      this.#say(`${name}: ${findingWords(report.finding)}, ${percent(report.probabilities[report.finding])}.`);
+      this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
+      return report;
+    } catch (thrown) {
+      const error = thrown instanceof LungError ? thrown : new LungError({ code: 'internal', message: `The result could not be shown (${String(thrown)}).`, advice: 'Reload the page and try again.' });
+      card.failed(error);
+      this.#say(`${name}: ${error.message}`);
+      this.#fire('lung-error', /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }));
+      throw error;
+    }
+  }
+
+  /** The newest drop on top, its files in their own order. @param {ResultCard[]} cards */
+  #insert(cards) {
+    this.#results.prepend(...cards.map((card) => card.element));
+    this.#cards.unshift(...cards);
+    for (const old of this.#cards.splice(PICTURED_CARDS + cards.length)) old.fold();
+    this.#dropzone.classList.add('compact');
+  }
+
+  /** The client for the attributes as they are now. */
+  #connect() {
+    const base = this.getAttribute('src');
+    const url = new URL(base ?? '../models/', base === null ? import.meta.url : document.baseURI);
+    if (!url.pathname.endsWith('/')) url.pathname += '/';
+    const client = sharedClient(url.href, deviceWish(this.getAttribute('device')));
+    if (client !== this.#client) {
+      this.#client?.removeEventListener('state', this.#onState);
+      this.#client = client;
+      this.#told = '';
+      client.addEventListener('state', this.#onState);
+      this.#onState();
+    }
+    return client;
+  }
+
+  #onState = () => {
+    const state = this.#client?.state ?? { phase: 'idle' };
+    this.#renderStatus();
+    const before = this.#told;
+    this.#told = state.phase;
+    if (state.phase === 'loading' && state.progress) this.#fire('lung-progress', state.progress);
+    if (state.phase === before) return;
+    if (state.phase === 'ready') {
+      this.#say(`Ready, on ${deviceWords(state.ready.device)}.`);
+      this.#fire('lung-ready', state.ready);
+    } else if (state.phase === 'failed') {
+      const { code, message, advice } = state.error;
+      this.#say(message);
+      this.#fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice }));
+    }
+  };
+
+  #renderWords() {
+    const several = this.hasAttribute('multiple');
+    this.#picker.multiple = several;
+    this.#title.textContent = several ? 'Drop chest X-rays here' : 'Drop a chest X-ray here';
+    this.#hint.textContent = `or paste ${several ? 'them' : 'it'}. PNG, JPEG, WebP, BMP, TIFF or GIF, up to ${FILE_LIMIT / 1048576} MB.`;
+    this.#button.textContent = several ? 'Choose files' : 'Choose a file';
+  }
+
+  #renderStatus() {
+    const state = this.#client?.state ?? { phase: 'idle' };
+    this.#status.dataset.phase = state.phase;
+    if (state.phase === 'idle') this.#status.replaceChildren(make('p', { class: 'status-line' }, 'The classifier is downloaded when it is first needed.'));
+    else if (state.phase === 'loading') this.#renderProgress(state.progress);
+    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(state.ready));
+    else {
+      const again = make('button', { type: 'button', class: 'again' }, 'Try again');
+      again.addEventListener('click', () => void this.start().catch(() => {}));
+      const { message, advice, code } = state.error;
+      this.#status.replaceChildren(
+        make('div', { class: 'fault', part: 'error', role: 'alert' }, make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), make('p', { class: 'fault-code' }, `Code: ${code}`)), again),
+      );
+    }
+  }
+
+  /** Kept between calls: a bar that is replaced cannot move. @param {Progress | null} progress */
+  #renderProgress(progress) {
+    let bar = /** @type {HTMLElement | null} */ (this.#status.querySelector('.progress'));
+    if (!bar) {
+      bar = make('div', { class: 'progress', part: 'progress', role: 'progressbar', 'aria-label': 'Getting ready' }, make('span', { class: 'progress-fill' }));
+      this.#status.replaceChildren(make('p', { class: 'status-line' }), bar);
+    }
+    const line = /** @type {HTMLElement} */ (this.#status.querySelector('.status-line'));
+    const known = progress?.stage === 'download' && progress.total !== null;
+    if (progress?.stage === 'download') line.textContent = `Downloading the classifier: ${share(progress.loaded, progress.total)}`;
+    else line.textContent = progress ? 'Starting the classifier…' : 'Getting ready…';
+    bar.classList.toggle('indeterminate', !known);
+    if (known && progress?.total) {
+      const portion = progress.loaded / progress.total;
+      bar.style.setProperty('--portion', String(portion));
+      bar.setAttribute('aria-valuenow', String(Math.round(portion * 100)));
+      bar.setAttribute('aria-valuetext', share(progress.loaded, progress.total));
+    } else {
+      bar.removeAttribute('aria-valuenow');
+      bar.removeAttribute('aria-valuetext');
+    }
+  }
+
+  /** @param {string} words */
+  #say(words) {
+    this.#spoken.textContent = words;
+  }
+
+  /** @param {string} type @param {unknown} detail */
+  #fire(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  #onDragOver = (/** @type {DragEvent} */ event) => {
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
+    this.#dropzone.classList.add('over');
+  };
+
+  #onDragLeave = (/** @type {DragEvent} */ event) => {
+    // From one part of the element to another is not leaving it.
+    const into = event.relatedTarget;
+    if (!(into instanceof Node && this.contains(into))) this.#dropzone.classList.remove('over');
+  };
+
+  #onDrop = (/** @type {DragEvent} */ event) => {
+    this.#dropzone.classList.remove('over');
+    if (!carriesFiles(event)) return;
+    event.preventDefault();
+    this.#take([...(event.dataTransfer?.files ?? [])]);
+  };
+
+  #onPaste = (/** @type {ClipboardEvent} */ event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (event.defaultPrevented || files.length === 0) return;
+    // Of several elements the first one that hears it takes it.
+    event.preventDefault();
+    this.#take(files);
+  };
+}
+
+/** @param {Ready} ready */
+function readyWords({ device, fallback, model }) {
+  const facts = [`Runs on ${deviceWords(device)}`];
+  if (model.id) facts.push(model.id);
+  if (model.test) facts.push(`right on ${percent(model.test.accuracy)} of ${model.test.images} test images`);
+  return [
+    make('p', { class: 'status-line' }, make('span', { class: 'lamp', 'aria-hidden': 'true' }), make('strong', {}, 'Ready'), ...facts.map((fact) => make('span', { class: 'fact' }, fact))),
+    ...(device === 'cpu' && fallback ? [make('p', { class: 'status-reason' }, fallback)] : []),
+  ];
+}
+
+/** @param {DragEvent} event */
+function carriesFiles(event) {
+  return event.dataTransfer?.types.includes('Files') ?? false;
+}
+
+/** @param {Blob} blob */
+function nameOf(blob) {
+  return blob instanceof File ? blob.name : '';
+}
+
+/** @param {string | null} value @returns {DeviceWish} */
+function deviceWish(value) {
+  return value === 'webgpu' || value === 'cpu' ? value : 'auto';
+}
+
+/** @param {() => void} act */
+function whenIdle(act) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(act, { timeout: 1000 });
+  else setTimeout(act, 1);
+}

@@ -1,0 +1,143 @@
+/**
+ * What the element, the client and the worker say to each other, and what a report looks like.
+ * Types only: nothing here is ever loaded by a page.
+ */
+
+/** The three findings, by the names the network was trained with. */
+export type Finding = 'Normal' | 'Lung_Opacity' | 'Viral Pneumonia';
+
+/** Where the network runs. */
+export type Device = 'webgpu' | 'cpu';
+
+/** What may be asked for: `auto` takes WebGPU where there is one. */
+export type DeviceWish = Device | 'auto';
+
+/** An error a user can cause or meet: one sentence of what happened, one of what to do. */
+export interface Fault {
+  /** Kebab-case, stable. */
+  code: string;
+  message: string;
+  advice: string;
+}
+
+/** What the classifier says of one radiograph. */
+export interface Report {
+  finding: Finding;
+  /** Sum to 1. */
+  probabilities: Record<Finding, number>;
+  /** Per finding 7 rows of 7 numbers in logit units; their sum is the finding's logit. */
+  evidence: Record<Finding, number[][]>;
+  /** The bundle's id, such as `mobilenet-lung-0123456789ab`. */
+  model: string;
+  device: Device;
+  /** Milliseconds. */
+  timings: { decode_ms?: number; preprocess_ms: number; inference_ms: number };
+  /** Where the radiograph came from. */
+  source?: {
+    format?: string;
+    bits?: number;
+    false_colour?: boolean;
+    orientation?: number;
+    width?: number;
+    height?: number;
+  };
+}
+
+/** The bundle's metadata as far as the element shows it. */
+export interface ModelInfo {
+  id?: string;
+  architecture?: string;
+  findings?: string[];
+  /** How it did on images it was not trained on, if anybody measured. */
+  test?: { split: string; images: number; accuracy: number; accuracy_interval: [number, number] } | null;
+  licence?: string;
+  [key: string]: unknown;
+}
+
+/** A radiograph to look at: at most `PICTURE_SIDE` pixels on its longer side. */
+export interface Picture {
+  bitmap: ImageBitmap;
+  /** Of the radiograph itself, in pixels. */
+  width: number;
+  height: number;
+}
+
+/** How far start-up has come. Bytes are those that arrived; `total` is null while the server has not said. */
+export type Progress =
+  | { stage: 'download'; loaded: number; total: number | null }
+  | { stage: 'start'; loaded: number; total: number | null };
+
+/** What a start-up costs to fetch, kept so that a second worker needs no network for it. */
+export interface Assets {
+  module: WebAssembly.Module;
+  /** The bundle's bytes. */
+  bundle: ArrayBuffer;
+  /** The bundle's file name: it carries the hash. */
+  file: string;
+}
+
+/** A started classifier. */
+export interface Ready {
+  device: Device;
+  /** Why it is not WebGPU, in a sentence. */
+  fallback?: string;
+  model: ModelInfo;
+}
+
+/** One image, answered. */
+export interface Answer {
+  report: Report;
+  picture: Picture | null;
+}
+
+/** Page to worker. A blob is a handle: its bytes are read in the worker and never pass through the page. */
+export type Request =
+  | { type: 'start'; base: string; device: DeviceWish; assets?: Assets }
+  | { type: 'classify'; id: number; blob: Blob };
+
+/** Worker to page. */
+export type Reply =
+  | { type: 'progress'; progress: Progress }
+  | { type: 'ready'; ready: Ready; assets: Assets | null }
+  /** Start-up refused: this worker is of no further use. */
+  | { type: 'failed'; fault: Fault }
+  | { type: 'result'; id: number; answer: Answer }
+  /** This image was refused; the next one is welcome. */
+  | { type: 'error'; id: number; fault: Fault }
+  /** The WebAssembly trapped or the GPU is gone: this worker must be replaced. */
+  | { type: 'crashed'; reason: 'trap' | 'device-lost'; detail: string };
+
+/** What `lung_web.js` exports, as far as the worker uses it. */
+export interface LungWeb {
+  default(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  LungClassifier: {
+    load(bytes: Uint8Array, file: string, device: DeviceWish): Promise<LungClassifierHandle>;
+  };
+}
+
+/** A loaded classifier on the WebAssembly side. */
+export interface LungClassifierHandle {
+  readonly device: Device;
+  readonly fallback?: string;
+  readonly model: ModelInfo;
+  /** The radiograph last classified, RGBA. */
+  readonly picture?: { width: number; height: number; data: Uint8ClampedArray };
+  classify(bytes: Uint8Array): Promise<Report>;
+}
+
+/** Detail of `lung-progress`. */
+export type ProgressDetail = Progress;
+
+/** Detail of `lung-ready`. */
+export type ReadyDetail = Ready;
+
+/** Detail of `lung-result`. */
+export interface ResultDetail {
+  name: string;
+  report: Report;
+}
+
+/** Detail of `lung-error`; `name` is missing when start-up failed, not one image. */
+export interface ErrorDetail extends Fault {
+  name?: string;
+}

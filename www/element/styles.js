@@ -1,0 +1,163 @@
+// @ts-check
+/**
+ * The element's looks, as a constructed style sheet: no `<style>` that a content security policy would refuse, no
+ * request, no flash of unstyled content. Light or dark follows the `color-scheme` of the page around it.
+ */
+
+export const sheet = new CSSStyleSheet();
+
+sheet.replaceSync(/* css */ `
+:host {
+  --accent: var(--lung-accent, light-dark(#0b6a86, #63c7df));
+  --on-accent: light-dark(#ffffff, #06222b);
+  --surface: var(--lung-surface, light-dark(#ffffff, #161e25));
+  --sunken: var(--lung-sunken, light-dark(#f1f5f7, #10171c));
+  --ink: var(--lung-ink, light-dark(#15212b, #e7eef3));
+  --muted: var(--lung-muted, light-dark(#52626f, #9fb0bc));
+  --line: var(--lung-line, light-dark(#d5dee4, #2c3a44));
+  --danger: var(--lung-danger, light-dark(#a3330c, #ffb08f));
+  --radius: var(--lung-radius, 14px);
+  display: block;
+  container-type: inline-size;
+  color: var(--ink);
+  font: 400 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+}
+:host([hidden]) { display: none; }
+*, ::before, ::after { box-sizing: border-box; }
+p, dl, dd, ol, fieldset { margin: 0; padding: 0; border: 0; min-width: 0; }
+ol { list-style: none; }
+[hidden] { display: none !important; }
+.spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+
+button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.15rem; border: 1px solid transparent; cursor: pointer; }
+.choose { background: var(--accent); color: var(--on-accent); white-space: nowrap; }
+.choose:hover { background: color-mix(in srgb, var(--accent) 86%, var(--ink)); }
+.again { background: none; color: var(--ink); border-color: color-mix(in srgb, currentColor 40%, transparent); }
+.again:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+
+/* Drop zone */
+.top { display: grid; gap: .75rem; }
+.dropzone {
+  display: grid; justify-items: center; gap: 1.1rem; padding: 3rem 1.5rem; text-align: center; cursor: pointer;
+  border: 2px dashed color-mix(in srgb, var(--muted) 55%, var(--line)); border-radius: var(--radius); background: var(--surface);
+  transition: background-color .15s, border-color .15s;
+}
+.dropzone:hover { border-color: var(--accent); }
+.dropzone.over { border-style: solid; border-color: var(--accent); background: color-mix(in srgb, var(--accent) 12%, var(--surface)); }
+.dropzone.over > * { pointer-events: none; }
+.drop-icon { width: 3.5rem; height: 3.5rem; color: var(--accent); }
+.drop-title { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }
+.drop-hint { color: var(--muted); font-size: .925rem; }
+.dropzone.compact { grid-template-columns: auto 1fr auto; justify-items: start; align-items: center; padding: .9rem 1.1rem; text-align: left; gap: 1rem; }
+.compact .drop-icon { width: 2.25rem; height: 2.25rem; }
+.compact .drop-title { font-size: 1.05rem; }
+.compact .drop-hint { font-size: .85rem; }
+
+/* Status */
+.status { min-height: 1.5rem; padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+.status-line { display: flex; flex-wrap: wrap; align-items: center; column-gap: .5rem; font-variant-numeric: tabular-nums; }
+.status-line strong { color: var(--ink); font-weight: 650; }
+.fact { overflow-wrap: anywhere; }
+.status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-left: .5rem; font-weight: 400; color: var(--muted); }
+.lamp { width: .6rem; height: .6rem; border-radius: 50%; background: light-dark(#2c8a63, #5fd0a0); }
+.status-reason { margin-top: .15rem; }
+.progress { position: relative; height: 6px; margin-top: .45rem; border-radius: 3px; background: color-mix(in srgb, var(--muted) 22%, transparent); overflow: hidden; }
+.progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: 0 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
+.progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out infinite alternate; }
+@keyframes to-and-fro { to { left: 68%; } }
+.notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+
+/* Results */
+.results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
+.results:empty { display: none; }
+.card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1rem; }
+.card-head { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between; }
+.card-name { font-size: .95rem; font-weight: 600; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.card-state { flex: none; color: var(--muted); font-size: .9rem; }
+.card-state:empty { display: none; }
+.card-body { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1.25rem; }
+.card-body:not(:empty) { margin-top: .85rem; }
+.card[data-state="waiting"] { background: none; }
+.card[data-state="error"] { border-color: color-mix(in srgb, var(--danger) 45%, var(--line)); }
+
+.frame { position: relative; width: 100%; margin-inline: auto; border-radius: 10px; overflow: hidden; background: #000; }
+.frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.controls { display: grid; gap: .75rem; }
+.switch { position: relative; display: inline-flex; align-items: center; gap: .6rem; font-size: .925rem; cursor: pointer; width: fit-content; min-height: 1.75rem; }
+.switch input { position: absolute; width: 2.5rem; height: 1.5rem; margin: 0; opacity: 0; cursor: pointer; }
+.switch-track { flex: none; width: 2.5rem; height: 1.5rem; padding: 3px; border-radius: .75rem; background: color-mix(in srgb, var(--muted) 70%, transparent); transition: background-color .15s; }
+.switch-track::after { content: ""; display: block; width: calc(1.5rem - 6px); height: calc(1.5rem - 6px); border-radius: 50%; background: #fff; transition: translate .15s; }
+.switch input:checked + .switch-track { background: var(--accent); }
+.switch input:checked + .switch-track::after { translate: 1rem 0; background: var(--on-accent); }
+.switch input:focus-visible + .switch-track { outline: 3px solid var(--accent); outline-offset: 2px; }
+.evidence-choice { display: grid; gap: .75rem; transition: opacity .15s; }
+.evidence-choice:disabled { opacity: .45; }
+.evidence-choice legend { padding: 0; margin-bottom: .4rem; font-size: .85rem; color: var(--muted); }
+.options { display: flex; padding: 3px; gap: 3px; border-radius: 10px; background: var(--sunken); border: 1px solid var(--line); }
+.option { position: relative; flex: 1 1 auto; display: grid; }
+.option input { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer; }
+.option span { display: grid; place-items: center; padding: .4rem .35rem; border-radius: 7px; font-size: .85rem; line-height: 1.25; text-align: center; pointer-events: none; }
+.option input:checked + span { background: var(--surface); font-weight: 650; box-shadow: 0 0 0 1px var(--line), 0 1px 3px #0002; }
+.option input:focus-visible + span { outline: 3px solid var(--accent); outline-offset: 1px; }
+.strength { display: flex; flex-wrap: wrap; gap: .5rem 1.1rem; align-items: center; }
+.strength label { flex: 1 1 12rem; display: grid; grid-template-columns: auto 1fr; gap: .75rem; align-items: center; font-size: .85rem; color: var(--muted); }
+.strength input { width: 100%; min-width: 0; margin: 0; accent-color: var(--accent); height: 1.5rem; }
+.legend { flex: 1 0 auto; display: flex; gap: .45rem; align-items: center; font-size: .8rem; color: var(--muted); }
+.legend-scale { flex: 1; min-width: 4.5rem; height: .65rem; border-radius: 3px; background: linear-gradient(90deg, rgb(70 160 235), #000 50%, rgb(240 150 20)); }
+
+.verdict { display: grid; grid-template-columns: 1fr auto; align-items: baseline; column-gap: 1rem; }
+.verdict-label { grid-column: 1 / -1; font-size: .85rem; color: var(--muted); }
+.verdict strong { font-size: 1.6rem; line-height: 1.2; font-weight: 680; letter-spacing: -.015em; }
+.verdict-value { font-size: 1.6rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.bars { display: grid; gap: .85rem; margin-top: 1rem; }
+.bar { display: grid; grid-template-columns: 1fr auto; gap: .3rem 1rem; font-size: .95rem; }
+.bar-value { font-variant-numeric: tabular-nums; }
+.bar-track { grid-column: 1 / -1; height: 10px; border-radius: 5px; background: var(--sunken); box-shadow: inset 0 0 0 1px var(--line); overflow: hidden; }
+.bar-fill { display: block; height: 100%; min-width: 3px; background: color-mix(in srgb, var(--muted) 75%, transparent); }
+.bar[data-found] .bar-fill { background: var(--accent); }
+.bar[data-found] :is(.bar-name, .bar-value) { font-weight: 650; }
+.controls, .facts { padding-top: 1.1rem; border-top: 1px solid var(--line); }
+.facts { display: grid; gap: .45rem; align-content: start; font-size: .85rem; }
+.facts div { display: grid; grid-template-columns: 4rem 1fr; gap: .75rem; }
+.facts dt { color: var(--muted); }
+.facts dd { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+
+.fault { display: flex; gap: .85rem; align-items: start; }
+.fault > div { flex: 1; min-width: 0; }
+.fault-icon { flex: none; width: 1.5rem; height: 1.5rem; color: var(--danger); }
+.fault-message { color: var(--ink); font-weight: 600; overflow-wrap: anywhere; }
+.fault-advice { margin-top: .15rem; color: var(--ink); }
+.fault-code { margin-top: .4rem; color: var(--muted); font-size: .8rem; }
+.status .fault { padding: 1rem; border: 1px solid color-mix(in srgb, var(--danger) 45%, var(--line)); border-radius: var(--radius); background: color-mix(in srgb, var(--danger) 7%, var(--surface)); }
+
+.skeleton { aspect-ratio: 1; border-radius: 10px; background: var(--sunken); }
+.skeleton-lines { display: grid; gap: 1rem; align-content: start; }
+.skeleton-lines i { height: 1.1rem; border-radius: 5px; background: var(--sunken); }
+.skeleton-lines i:first-child { width: 55%; height: 2rem; }
+.card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: breathe 1.4s ease-in-out infinite alternate; }
+@keyframes breathe { to { opacity: .45; } }
+
+@container (min-width: 44rem) {
+  .card { padding: 1.35rem; }
+  .card-body:has(.frame, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
+  .frame, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
+  .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
+}
+@container (max-width: 30rem) {
+  .dropzone { padding: 2rem 1rem; }
+  .dropzone.compact { grid-template-columns: auto 1fr; }
+  .compact .choose { grid-column: 1 / -1; width: 100%; }
+  .status .fault { flex-direction: column; }
+  .fact { flex-basis: 100%; }
+  .status-line > :is(strong, .fact)::after { display: none; }
+  .controls { padding-top: 0; border-top: 0; }
+}
+@media (prefers-reduced-motion: reduce) {
+  *, ::before, ::after { transition: none !important; animation-duration: 6s !important; }
+  .card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: none; }
+}
+@media (forced-colors: active) {
+  .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp { forced-color-adjust: none; }
+}
+`);
