@@ -5,7 +5,7 @@
  *
  * Finds its files next to itself, so it runs wherever the folder lies.
  *
- * @import { Answer, Assets, Fault, LungClassifierHandle, LungWeb, Picture, Reply, Request } from './element/protocol.js'
+ * @import { Answer, Assets, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
@@ -72,7 +72,7 @@ async function classify({ id, blob }) {
     const picture = await pictureOf(classifier);
     /** @type {Answer} */
     const answer = { report, picture };
-    scope.postMessage({ type: 'result', id, answer }, picture ? [picture.bitmap] : []);
+    scope.postMessage({ type: 'result', id, answer }, picture ? [picture] : []);
   } catch (error) {
     refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
   }
@@ -97,7 +97,7 @@ async function read(blob) {
 /**
  * The radiograph last classified, scaled down to what a card shows. Null where the browser cannot make one.
  * @param {LungClassifierHandle} from
- * @returns {Promise<Picture | null>}
+ * @returns {Promise<ImageBitmap | null>}
  */
 async function pictureOf(from) {
   const raw = from.picture;
@@ -110,7 +110,7 @@ async function pictureOf(from) {
     resizeHeight: Math.max(1, Math.round(height * scale)),
     resizeQuality: 'high',
   });
-  return { bitmap, width, height };
+  return bitmap;
 }
 
 /**
@@ -131,10 +131,16 @@ async function download(base) {
     if (!complete && now - told < 60) return;
     told = now;
     const loaded = parts.reduce((sum, part) => sum + part.loaded, 0);
-    const total = parts.reduce((/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total), 0);
+    const total = parts.reduce(
+      (/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total),
+      0,
+    );
     scope.postMessage({ type: 'progress', progress: { stage: 'download', loaded, total } });
   };
-  const [module, { bytes, file }] = await Promise.all([downloadRuntime(parts[0], tell), downloadBundle(base, parts[1], tell)]);
+  const [module, { bytes, file }] = await Promise.all([
+    downloadRuntime(parts[0], tell),
+    downloadBundle(base, parts[1], tell),
+  ]);
   return { module, bundle: bytes.buffer, file };
 }
 
@@ -161,7 +167,9 @@ async function downloadRuntime(part, tell) {
     }),
   );
   try {
-    return await WebAssembly.compileStreaming(new Response(counted, { headers: { 'content-type': 'application/wasm' } }));
+    return await WebAssembly.compileStreaming(
+      new Response(counted, { headers: { 'content-type': 'application/wasm' } }),
+    );
   } catch (error) {
     if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
     throw {
@@ -221,9 +229,12 @@ async function currentBundle(base) {
   const file = index?.current;
   // A bare name: an index must not point out of its own folder.
   if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw indexBroken('it names no current model');
-  const entry = Array.isArray(index.models) ? index.models.find((/** @type {any} */ model) => model?.file === file) : undefined;
+  const entry = Array.isArray(index.models)
+    ? index.models.find((/** @type {any} */ model) => model?.file === file)
+    : undefined;
   const size = entry?.bytes;
-  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT) throw indexBroken(`it gives no usable size for ${file}`);
+  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT)
+    throw indexBroken(`it gives no usable size for ${file}`);
   return { file, size };
 }
 

@@ -49,7 +49,9 @@ describe('odd files on the built page', { skip: noPage }, () => {
       t.diagnostic(`${name}: ${error.code}`);
     }
     assert.deepEqual(opened.complaints, []);
-    t.diagnostic(`${files.length} files, ${[...outcomes.values()].filter(({ report }) => report).length} reports, at most ${(peak / 1048576).toFixed(0)} MB`);
+    t.diagnostic(
+      `${files.length} files, ${[...outcomes.values()].filter(({ report }) => report).length} reports, at most ${(peak / 1048576).toFixed(0)} MB`,
+    );
     assert.ok(peak < MEMORY, `${peak} bytes`);
     await opened.context.close();
   });
@@ -58,7 +60,10 @@ describe('odd files on the built page', { skip: noPage }, () => {
     const opened = await openReady(browser, site.url);
     const watch = await watchMemory(browser);
     const answers = [];
-    for (const [width, height] of [[6400, 5000], [9000, 9000]]) {
+    for (const [width, height] of [
+      [6400, 5000],
+      [9000, 9000],
+    ]) {
       const buffer = png(width, height, (x, y) => ((x >> 5) * 7 + (y >> 6) * 13) & 255);
       await opened.picker.setInputFiles({ name: `${width}.png`, mimeType: 'image/png', buffer });
       const card = opened.card(`${width}.png`);

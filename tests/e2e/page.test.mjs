@@ -8,7 +8,18 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
 import { events, launch } from './lib/browser.mjs';
-import { CLASSES, currentBundle, DIST, lung, noCommand, noImages, noPage, payloads, phantoms, realImages } from './lib/project.mjs';
+import {
+  CLASSES,
+  currentBundle,
+  DIST,
+  lung,
+  noCommand,
+  noImages,
+  noPage,
+  payloads,
+  phantoms,
+  realImages,
+} from './lib/project.mjs';
 import { classifyAll, openReady } from './lib/real-page.mjs';
 import { serve } from './lib/server.mjs';
 
@@ -32,9 +43,19 @@ describe('the built page', { skip: noPage || noCommand }, () => {
     site = await serve(DIST);
     generated = await phantoms(2);
     images = [...generated.images, ...(noImages ? [] : await realImages(10))];
-    const { code, stdout, stderr } = await lung(['predict', '--model', await currentBundle(), '--format', 'ndjson', ...images.map(({ path }) => path)]);
+    const { code, stdout, stderr } = await lung([
+      'predict',
+      '--model',
+      await currentBundle(),
+      '--format',
+      'ndjson',
+      ...images.map(({ path }) => path),
+    ]);
     assert.equal(code, 0, stderr);
-    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     native = new Map(images.map(({ name, path }) => [name, lines.find(({ file }) => file === path)]));
   });
   after(async () => {
@@ -72,7 +93,10 @@ describe('the built page', { skip: noPage || noCommand }, () => {
         const said = await card.innerText();
         assert.equal(await card.getAttribute('data-state'), 'done', said);
         assert.equal(await card.getByRole('meter').count(), 3);
-        assert.match(said, /Most likely finding[^]*decode [\d.]+\s(ms|s), preprocess [\d.]+\s(ms|s), inference [\d.]+\s(ms|s)/);
+        assert.match(
+          said,
+          /Most likely finding[^]*decode [\d.]+\s(ms|s), preprocess [\d.]+\s(ms|s), inference [\d.]+\s(ms|s)/,
+        );
         assert.match(said, /mobilenet-lung-[0-9a-f]{12}/);
         const shown = await card.locator('canvas.radiograph').evaluate((canvas) => {
           const copy = document.createElement('canvas');
@@ -85,7 +109,10 @@ describe('the built page', { skip: noPage || noCommand }, () => {
       });
 
       test('classifies without a single request, and with the network unplugged', async () => {
-        assert.ok(opened.requests.some((url) => url.endsWith('.safetensors')), 'the requests of the worker are seen');
+        assert.ok(
+          opened.requests.some((url) => url.endsWith('.safetensors')),
+          'the requests of the worker are seen',
+        );
         const [requested, asked] = [opened.requests.length, site.asked.length];
         const some = generated.images.slice(0, 2);
         for (const offline of [false, true]) {
@@ -110,14 +137,24 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           for (const finding of CLASSES) {
             const difference = Math.abs(report.probabilities[finding] - expected.probabilities[finding]);
             worst = Math.max(worst, difference);
-            assert.ok(difference <= TOLERANCE, `${name}, ${finding}: ${report.probabilities[finding]} here, ${expected.probabilities[finding]} native`);
+            assert.ok(
+              difference <= TOLERANCE,
+              `${name}, ${finding}: ${report.probabilities[finding]} here, ${expected.probabilities[finding]} native`,
+            );
           }
           assert.equal(report.finding, expected.finding, name);
           const sums = CLASSES.map((finding) => report.evidence[finding].flat().reduce((sum, value) => sum + value, 0));
           const whole = sums.reduce((sum, logit) => sum + Math.exp(logit), 0);
-          CLASSES.forEach((finding, k) => assert.ok(Math.abs(Math.exp(sums[k]) / whole - report.probabilities[finding]) < 1e-3, `${name}: the evidence of ${finding} does not sum to its logit`));
+          CLASSES.forEach((finding, k) =>
+            assert.ok(
+              Math.abs(Math.exp(sums[k]) / whole - report.probabilities[finding]) < 1e-3,
+              `${name}: the evidence of ${finding} does not sum to its logit`,
+            ),
+          );
         }
-        t.diagnostic(`${images.length} radiographs, ${((performance.now() - began) / images.length).toFixed(0)} ms each, largest difference ${worst.toExponential(1)}`);
+        t.diagnostic(
+          `${images.length} radiographs, ${((performance.now() - began) / images.length).toFixed(0)} ms each, largest difference ${worst.toExponential(1)}`,
+        );
         if (noImages) t.diagnostic(`generated radiographs only: ${noImages}`);
       });
 

@@ -24,15 +24,29 @@ const generated = await phantoms(1);
 const browser = await launch('webgpu');
 try {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    for (const [device, width, height] of /** @type {const} */ ([['desk', 1200, 900], ['phone', 360, 740]])) {
-      const { page, context, picker } = await openReady(browser, site.url, { colorScheme, viewport: { width, height }, deviceScaleFactor: 2 });
-      const shoot = (/** @type {string} */ what) => page.screenshot({ path: join(folder, `${what}-${device}-${colorScheme}.png`), fullPage: true });
+    for (const [device, width, height] of /** @type {const} */ ([
+      ['desk', 1200, 900],
+      ['phone', 360, 740],
+    ])) {
+      const { page, context, picker } = await openReady(browser, site.url, {
+        colorScheme,
+        viewport: { width, height },
+        deviceScaleFactor: 2,
+      });
+      const shoot = (/** @type {string} */ what) =>
+        page.screenshot({ path: join(folder, `${what}-${device}-${colorScheme}.png`), fullPage: true });
       await shoot('ready');
       const [image, ...rest] = generated.images;
       await picker.setInputFiles(await payloads([{ ...image, name: 'generated-chest.png' }]));
-      await parts(page).card('generated-chest.png').and(page.locator('[data-state=done]')).waitFor({ timeout: 120_000 });
+      await parts(page)
+        .card('generated-chest.png')
+        .and(page.locator('[data-state=done]'))
+        .waitFor({ timeout: 120_000 });
       await shoot('report');
-      await picker.setInputFiles([...(await payloads(rest)), { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('not an image') }]);
+      await picker.setInputFiles([
+        ...(await payloads(rest)),
+        { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('not an image') },
+      ]);
       await page.locator('.card[data-state=error]').waitFor({ timeout: 120_000 });
       await shoot('several');
       await context.close();

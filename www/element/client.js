@@ -123,7 +123,8 @@ export class LungClient extends EventTarget {
       } catch (error) {
         job.reject(asLungError(error));
         // Whoever waits behind a classifier that does not start would only wait for the same refusal.
-        if (this.#state.phase === 'failed') for (const waiting of this.#queue.splice(0)) waiting.reject(this.#state.error);
+        if (this.#state.phase === 'failed')
+          for (const waiting of this.#queue.splice(0)) waiting.reject(this.#state.error);
       }
     }
     this.#pumping = false;
@@ -167,8 +168,9 @@ export class LungClient extends EventTarget {
       this.#set({ phase: 'loading', progress: null });
       const life = new WorkerLife();
       try {
-        const { ready, assets } = await life.start({ type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) }, (progress) =>
-          this.#set({ phase: 'loading', progress }),
+        const { ready, assets } = await life.start(
+          { type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) },
+          (progress) => this.#set({ phase: 'loading', progress }),
         );
         this.#assets ??= assets;
         if (this.#demoted) ready.fallback = this.#demoted;
@@ -284,7 +286,11 @@ class WorkerLife {
       this.#waiting = {
         hear: (reply) => {
           watch();
-          take(reply, (value) => (finish(), resolve(value)), (error) => (finish(), reject(error)));
+          take(
+            reply,
+            (value) => (finish(), resolve(value)),
+            (error) => (finish(), reject(error)),
+          );
         },
         fail: (crash) => (finish(), reject(crash)),
       };
@@ -383,6 +389,9 @@ function asLungError(error) {
 
 /** The part of a long detail that fits a sentence. @param {string} text */
 function firstLine(text) {
-  const line = text.split('\n', 1)[0].replace(/^Uncaught /, '').replace(/[.\s]+$/, '');
+  const line = text
+    .split('\n', 1)[0]
+    .replace(/^Uncaught /, '')
+    .replace(/[.\s]+$/, '');
   return line.length > 120 ? `${line.slice(0, 119)}…` : line || 'no reason given';
 }

@@ -25,7 +25,14 @@ export function icon(path, part = 'icon') {
   const svg = document.createElementNS(namespace, 'svg');
   setAttributes(svg, { viewBox: '0 0 24 24', 'aria-hidden': 'true', class: part });
   const drawn = document.createElementNS(namespace, 'path');
-  setAttributes(drawn, { d: path, fill: 'none', stroke: 'currentColor', 'stroke-width': '1.75', 'stroke-linecap': 'round', 'stroke-linejoin': 'round' });
+  setAttributes(drawn, {
+    d: path,
+    fill: 'none',
+    stroke: 'currentColor',
+    'stroke-width': '1.75',
+    'stroke-linecap': 'round',
+    'stroke-linejoin': 'round',
+  });
   svg.append(drawn);
   return svg;
 }

@@ -31,13 +31,17 @@ export function percent(share) {
 
 /** `1234567` -> `1.2 MB`. @param {number} bytes */
 export function megabytes(bytes) {
-  return bytes < 100_000 ? `${Math.max(bytes > 0 ? 1 : 0, Math.round(bytes / 1000))}\u00a0kB` : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
+  return bytes < 100_000
+    ? `${Math.max(bytes > 0 ? 1 : 0, Math.round(bytes / 1000))}\u00a0kB`
+    : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 }
 
 /** `1.2 of 4.6 MB`, or what has arrived while the whole is unknown. @param {number} loaded @param {number | null} total */
 export function share(loaded, total) {
   if (total === null) return megabytes(loaded);
-  return total < 100_000 ? `${megabytes(loaded)} of ${megabytes(total)}` : `${(loaded / 1e6).toFixed(1)} of ${megabytes(total)}`;
+  return total < 100_000
+    ? `${megabytes(loaded)} of ${megabytes(total)}`
+    : `${(loaded / 1e6).toFixed(1)} of ${megabytes(total)}`;
 }
 
 /** `3.21` -> `3.2 ms`, `1234` -> `1.23 s`. @param {number} ms */

@@ -15,9 +15,11 @@ import { sheet } from './styles.js';
 /** Cards that keep their pictures; older ones keep only what was found, so that a long session stays small. */
 const PICTURED_CARDS = 40;
 
-const ACCEPT = 'image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+const ACCEPT =
+  'image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
 
-const LUNGS = 'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
+const LUNGS =
+  'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
 
 /**
  * Classifies chest X-rays in the browser.
@@ -97,7 +99,17 @@ export class LungXrayClassifier extends HTMLElement {
       this.#picker,
     );
     root.append(
-      make('div', { class: 'top' }, this.#dropzone, this.#status, make('p', { class: 'notice', part: 'notice' }, 'Research software, not a medical device. The image never leaves this machine.')),
+      make(
+        'div',
+        { class: 'top' },
+        this.#dropzone,
+        this.#status,
+        make(
+          'p',
+          { class: 'notice', part: 'notice' },
+          'Research software, not a medical device. The image never leaves this machine.',
+        ),
+      ),
       this.#spoken,
       this.#results,
     );
@@ -123,7 +135,9 @@ export class LungXrayClassifier extends HTMLElement {
     document.addEventListener('paste', this.#onPaste, { signal });
     this.#connect();
     if (this.getAttribute('loading') === 'eager') whenIdle(() => this.isConnected && this.start().catch(() => {}));
-    else for (const hint of ['pointerenter', 'focusin', 'dragenter']) this.addEventListener(hint, () => void this.start().catch(() => {}), { once: true, signal });
+    else
+      for (const hint of ['pointerenter', 'focusin', 'dragenter'])
+        this.addEventListener(hint, () => void this.start().catch(() => {}), { once: true, signal });
   }
 
   disconnectedCallback() {
@@ -196,10 +210,20 @@ export class LungXrayClassifier extends HTMLElement {
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
-      const error = thrown instanceof LungError ? thrown : new LungError({ code: 'internal', message: `The result could not be shown (${String(thrown)}).`, advice: 'Reload the page and try again.' });
+      const error =
+        thrown instanceof LungError
+          ? thrown
+          : new LungError({
+              code: 'internal',
+              message: `The result could not be shown (${String(thrown)}).`,
+              advice: 'Reload the page and try again.',
+            });
       card.failed(error);
       this.#say(`${name}: ${error.message}`);
-      this.#fire('lung-error', /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }));
+      this.#fire(
+        'lung-error',
+        /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }),
+      );
       throw error;
     }
   }
@@ -256,7 +280,10 @@ export class LungXrayClassifier extends HTMLElement {
   #renderStatus() {
     const state = this.#client?.state ?? { phase: 'idle' };
     this.#status.dataset.phase = state.phase;
-    if (state.phase === 'idle') this.#status.replaceChildren(make('p', { class: 'status-line' }, 'The classifier is downloaded when it is first needed.'));
+    if (state.phase === 'idle')
+      this.#status.replaceChildren(
+        make('p', { class: 'status-line' }, 'The classifier is downloaded when it is first needed.'),
+      );
     else if (state.phase === 'loading') this.#renderProgress(state.progress);
     else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(state.ready));
     else {
@@ -264,7 +291,18 @@ export class LungXrayClassifier extends HTMLElement {
       again.addEventListener('click', () => void this.start().catch(() => {}));
       const { message, advice, code } = state.error;
       this.#status.replaceChildren(
-        make('div', { class: 'fault', part: 'error', role: 'alert' }, make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), make('p', { class: 'fault-code' }, `Code: ${code}`)), again),
+        make(
+          'div',
+          { class: 'fault', part: 'error', role: 'alert' },
+          make(
+            'div',
+            {},
+            make('p', { class: 'fault-message' }, message),
+            make('p', { class: 'fault-advice' }, advice),
+            make('p', { class: 'fault-code' }, `Code: ${code}`),
+          ),
+          again,
+        ),
       );
     }
   }
@@ -273,12 +311,17 @@ export class LungXrayClassifier extends HTMLElement {
   #renderProgress(progress) {
     let bar = /** @type {HTMLElement | null} */ (this.#status.querySelector('.progress'));
     if (!bar) {
-      bar = make('div', { class: 'progress', part: 'progress', role: 'progressbar', 'aria-label': 'Getting ready' }, make('span', { class: 'progress-fill' }));
+      bar = make(
+        'div',
+        { class: 'progress', part: 'progress', role: 'progressbar', 'aria-label': 'Getting ready' },
+        make('span', { class: 'progress-fill' }),
+      );
       this.#status.replaceChildren(make('p', { class: 'status-line' }), bar);
     }
     const line = /** @type {HTMLElement} */ (this.#status.querySelector('.status-line'));
     const known = progress?.stage === 'download' && progress.total !== null;
-    if (progress?.stage === 'download') line.textContent = `Downloading the classifier: ${share(progress.loaded, progress.total)}`;
+    if (progress?.stage === 'download')
+      line.textContent = `Downloading the classifier: ${share(progress.loaded, progress.total)}`;
     else line.textContent = progress ? 'Starting the classifier…' : 'Getting ready…';
     bar.classList.toggle('indeterminate', !known);
     if (known && progress?.total) {
@@ -337,7 +380,13 @@ function readyWords({ device, fallback, model }) {
   if (model.id) facts.push(model.id);
   if (model.test) facts.push(`right on ${percent(model.test.accuracy)} of ${model.test.images} test images`);
   return [
-    make('p', { class: 'status-line' }, make('span', { class: 'lamp', 'aria-hidden': 'true' }), make('strong', {}, 'Ready'), ...facts.map((fact) => make('span', { class: 'fact' }, fact))),
+    make(
+      'p',
+      { class: 'status-line' },
+      make('span', { class: 'lamp', 'aria-hidden': 'true' }),
+      make('strong', {}, 'Ready'),
+      ...facts.map((fact) => make('span', { class: 'fact' }, fact)),
+    ),
     ...(device === 'cpu' && fallback ? [make('p', { class: 'status-reason' }, fallback)] : []),
   ];
 }

@@ -32,15 +32,8 @@ export interface Report {
   device: Device;
   /** Milliseconds. */
   timings: { decode_ms?: number; preprocess_ms: number; inference_ms: number };
-  /** Where the radiograph came from. */
-  source?: {
-    format?: string;
-    bits?: number;
-    false_colour?: boolean;
-    orientation?: number;
-    width?: number;
-    height?: number;
-  };
+  /** Where the radiograph came from; width and height in pixels, as it stands upright. */
+  source: { format: string; bits: number; false_colour: boolean; orientation: number; width: number; height: number };
 }
 
 /** The bundle's metadata as far as the element shows it. */
@@ -52,14 +45,6 @@ export interface ModelInfo {
   test?: { split: string; images: number; accuracy: number; accuracy_interval: [number, number] } | null;
   licence?: string;
   [key: string]: unknown;
-}
-
-/** A radiograph to look at: at most `PICTURE_SIDE` pixels on its longer side. */
-export interface Picture {
-  bitmap: ImageBitmap;
-  /** Of the radiograph itself, in pixels. */
-  width: number;
-  height: number;
 }
 
 /** How far start-up has come. Bytes are those that arrived; `total` is null while the server has not said. */
@@ -87,13 +72,13 @@ export interface Ready {
 /** One image, answered. */
 export interface Answer {
   report: Report;
-  picture: Picture | null;
+  /** The radiograph to look at, at most `PICTURE_SIDE` pixels on its longer side. */
+  picture: ImageBitmap | null;
 }
 
 /** Page to worker. A blob is a handle: its bytes are read in the worker and never pass through the page. */
 export type Request =
-  | { type: 'start'; base: string; device: DeviceWish; assets?: Assets }
-  | { type: 'classify'; id: number; blob: Blob };
+  { type: 'start'; base: string; device: DeviceWish; assets?: Assets } | { type: 'classify'; id: number; blob: Blob };
 
 /** Worker to page. */
 export type Reply =
@@ -120,7 +105,7 @@ export interface LungClassifierHandle {
   readonly device: Device;
   readonly fallback?: string;
   readonly model: ModelInfo;
-  /** The radiograph last classified, RGBA. */
+  /** The radiograph last classified, RGBA, perhaps scaled down. */
   readonly picture?: { width: number; height: number; data: Uint8ClampedArray };
   classify(bytes: Uint8Array): Promise<Report>;
 }

@@ -2,7 +2,7 @@
 /**
  * The card of one image, from waiting to report or error.
  *
- * @import { Answer, Finding, Picture, Ready, Report } from './protocol.js'
+ * @import { Answer, Finding, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
  */
 
@@ -32,13 +32,23 @@ export class ResultCard {
     this.#size = blob.size;
     const title = make('p', { class: 'card-name', id: `${this.#group}-name` }, name);
     title.title = name;
-    this.element = make('li', { class: 'card', part: 'card', 'data-state': 'waiting', 'aria-labelledby': `${this.#group}-name` }, make('div', { class: 'card-head' }, title, this.#state), this.#body);
+    this.element = make(
+      'li',
+      { class: 'card', part: 'card', 'data-state': 'waiting', 'aria-labelledby': `${this.#group}-name` },
+      make('div', { class: 'card-head' }, title, this.#state),
+      this.#body,
+    );
     this.#show('waiting', 'Waiting');
   }
 
   /** Its turn has come. */
   working() {
-    this.#show('working', 'Reading…', make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')), make('div', { class: 'skeleton' }));
+    this.#show(
+      'working',
+      'Reading…',
+      make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')),
+      make('div', { class: 'skeleton' }),
+    );
   }
 
   /** @param {LungError} error */
@@ -50,7 +60,13 @@ export class ResultCard {
         'div',
         { class: 'fault', part: 'error' },
         icon(WARNING, 'fault-icon'),
-        make('div', {}, make('p', { class: 'fault-message' }, error.message), make('p', { class: 'fault-advice' }, error.advice), make('p', { class: 'fault-code' }, `Code: ${error.code}`)),
+        make(
+          'div',
+          {},
+          make('p', { class: 'fault-message' }, error.message),
+          make('p', { class: 'fault-advice' }, error.advice),
+          make('p', { class: 'fault-code' }, `Code: ${error.code}`),
+        ),
       ),
     );
   }
@@ -58,7 +74,7 @@ export class ResultCard {
   /** @param {Answer} answer @param {Ready} ready */
   answered({ report, picture }, ready) {
     const pictured = picture ? this.#viewer(report, picture) : [];
-    this.#show('done', '', this.#verdict(report), ...pictured, this.#facts(report, picture, ready));
+    this.#show('done', '', this.#verdict(report), ...pictured, this.#facts(report, ready));
   }
 
   /** Frees the pictures of a card far down the list; what was found stays. */
@@ -87,7 +103,15 @@ export class ResultCard {
         make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(value)),
         make(
           'div',
-          { class: 'bar-track', role: 'meter', 'aria-label': words, 'aria-valuemin': '0', 'aria-valuemax': '100', 'aria-valuenow': (value * 100).toFixed(1), 'aria-valuetext': percent(value) },
+          {
+            class: 'bar-track',
+            role: 'meter',
+            'aria-label': words,
+            'aria-valuemin': '0',
+            'aria-valuemax': '100',
+            'aria-valuenow': (value * 100).toFixed(1),
+            'aria-valuetext': percent(value),
+          },
           fill,
         ),
       );
@@ -95,22 +119,28 @@ export class ResultCard {
     return make(
       'div',
       { class: 'verdict-side' },
-      make('p', { class: 'verdict', part: 'finding', 'data-finding': report.finding }, make('span', { class: 'verdict-label' }, 'Most likely finding'), make('strong', {}, findingWords(report.finding)), make('span', { class: 'verdict-value' }, percent(report.probabilities[report.finding]))),
+      make(
+        'p',
+        { class: 'verdict', part: 'finding', 'data-finding': report.finding },
+        make('span', { class: 'verdict-label' }, 'Most likely finding'),
+        make('strong', {}, findingWords(report.finding)),
+        make('span', { class: 'verdict-value' }, percent(report.probabilities[report.finding])),
+      ),
       make('div', { class: 'bars', part: 'probabilities' }, ...bars),
     );
   }
 
   /**
    * The radiograph under its evidence, and what to show of it.
-   * @param {Report} report @param {Picture} picture
+   * @param {Report} report @param {ImageBitmap} picture
    */
   #viewer(report, picture) {
     const base = make('canvas', { class: 'radiograph', role: 'img', 'aria-label': `Radiograph ${this.#name}` });
     const context = base.getContext('bitmaprenderer');
-    const { width, height } = picture.bitmap;
+    const { width, height } = picture;
     base.width = width;
     base.height = height;
-    context?.transferFromImageBitmap(picture.bitmap);
+    context?.transferFromImageBitmap(picture);
     const overlay = make('canvas', { class: 'overlay', part: 'overlay', 'aria-hidden': 'true' });
     const frame = make('div', { class: 'frame', part: 'picture' }, base, overlay);
     // The frame takes the radiograph's own shape; the map covers all of it, as the network saw it squashed to a square.
@@ -122,7 +152,12 @@ export class ResultCard {
     /** @param {Finding} finding */
     const choose = (finding) => paint(overlay, contrast(report.evidence, finding), scale);
     const options = FINDINGS.map(([finding, words]) => {
-      const input = make('input', { type: 'radio', name: this.#group, value: finding, checked: finding === report.finding });
+      const input = make('input', {
+        type: 'radio',
+        name: this.#group,
+        value: finding,
+        checked: finding === report.finding,
+      });
       input.addEventListener('change', () => choose(finding));
       return make('label', { class: 'option' }, input, make('span', {}, words));
     });
@@ -135,7 +170,18 @@ export class ResultCard {
       { class: 'evidence-choice' },
       make('legend', {}, 'Evidence for'),
       make('div', { class: 'options' }, ...options),
-      make('div', { class: 'strength' }, make('label', {}, 'Strength', strength), make('div', { class: 'legend' }, make('span', {}, 'against'), make('i', { class: 'legend-scale', 'aria-hidden': 'true' }), make('span', {}, 'for'))),
+      make(
+        'div',
+        { class: 'strength' },
+        make('label', {}, 'Strength', strength),
+        make(
+          'div',
+          { class: 'legend' },
+          make('span', {}, 'against'),
+          make('i', { class: 'legend-scale', 'aria-hidden': 'true' }),
+          make('span', {}, 'for'),
+        ),
+      ),
     );
     const apply = () => {
       overlay.hidden = !taste.shown;
@@ -151,38 +197,50 @@ export class ResultCard {
       apply();
     });
     apply();
-    const onOff = make('label', { class: 'switch' }, shown, make('span', { class: 'switch-track', 'aria-hidden': 'true' }), 'Show where in the image');
+    const onOff = make(
+      'label',
+      { class: 'switch' },
+      shown,
+      make('span', { class: 'switch-track', 'aria-hidden': 'true' }),
+      'Show where in the image',
+    );
     return [frame, make('div', { class: 'controls', part: 'controls' }, onOff, controls)];
   }
 
-  /** @param {Report} report @param {Picture | null} picture @param {Ready} ready */
-  #facts(report, picture, ready) {
+  /** @param {Report} report @param {Ready} ready */
+  #facts(report, ready) {
     const { decode_ms, preprocess_ms, inference_ms } = report.timings;
-    const times = [...(decode_ms === undefined ? [] : [`decode ${duration(decode_ms)}`]), `preprocess ${duration(preprocess_ms)}`, `inference ${duration(inference_ms)}`];
+    const times = [
+      ...(decode_ms === undefined ? [] : [`decode ${duration(decode_ms)}`]),
+      `preprocess ${duration(preprocess_ms)}`,
+      `inference ${duration(inference_ms)}`,
+    ];
     const reason = report.device === 'cpu' && ready.fallback ? `. ${ready.fallback}` : '';
     const facts = [
       ['Time', `${duration((decode_ms ?? 0) + preprocess_ms + inference_ms)} in all: ${times.join(', ')}`],
       ['Ran on', deviceWords(report.device) + reason],
-      ['Image', imageWords(report, picture, this.#size)],
+      ['Image', imageWords(report, this.#size)],
       ['Model', report.model],
     ];
-    return make('dl', { class: 'facts', part: 'facts' }, ...facts.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))));
+    return make(
+      'dl',
+      { class: 'facts', part: 'facts' },
+      ...facts.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))),
+    );
   }
 }
 
 /**
  * `2048 × 1762 pixels, PNG, 16 bit, 1.4 MB, false colour undone`.
- * @param {Report} report @param {Picture | null} picture @param {number} bytes
+ * @param {Report} report @param {number} bytes
  */
-function imageWords(report, picture, bytes) {
-  const source = report.source ?? {};
-  return [
-    picture && `${picture.width} × ${picture.height} pixels`,
-    source.format && String(source.format).toUpperCase(),
-    source.bits && `${source.bits} bit`,
+function imageWords({ source }, bytes) {
+  const words = [
+    `${source.width} × ${source.height} pixels`,
+    source.format.toUpperCase(),
+    `${source.bits} bit`,
     megabytes(bytes),
-    source.false_colour && 'false colour undone',
-  ]
-    .filter(Boolean)
-    .join(', ');
+  ];
+  if (source.false_colour) words.push('false colour undone');
+  return words.join(', ');
 }

@@ -57,11 +57,7 @@ impl<B: FusedConvolution, C: CheckpointStrategy> FusedConvolution for Autodiff<B
         let nodes = [input.node(), weight.node(), bias.node()];
         let (input, weight) = (input.into_primitive(), weight.into_primitive());
         let bias = bias.into_primitive();
-        match FusedBackward
-            .prepare::<C>(nodes)
-            .compute_bound()
-            .stateful()
-        {
+        match FusedBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let output = B::fused_convolution(input.clone(), weight.clone(), bias, geometry);
                 prep.finish((input, weight, output.clone(), geometry), output)
@@ -83,4 +79,3 @@ impl<B: FusedConvolution, C: CheckpointStrategy> FusedConvolution for Autodiff<B
         unimplemented!("gradients of gradients of the fused convolution are not defined")
     }
 }
-

@@ -8,7 +8,7 @@
 //! Work is divided by image and by fixed parts of the batch, so that sums come out the same whatever the number of
 //! threads.
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Geometry;
 
@@ -63,7 +63,8 @@ impl Shape {
             }
             _ => return None,
         };
-        let fits = side == side_2 && matches!(stride, 1 | 2) && batch * channels * height * width > 0;
+        let fits =
+            side == side_2 && matches!(stride, 1 | 2) && batch * channels * height * width > 0;
         fits.then_some(Self {
             kind,
             batch,
@@ -122,31 +123,40 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
                 for (place, plane_out) in planes_out.chunks_mut(shape.area_out()).enumerate() {
                     let plane = task * chunk + place;
                     let channel = plane % shape.output;
-                    depthwise_plane(
+                    Arch::new().dispatch(DepthwisePlane {
                         shape,
-                        &input[plane * shape.area()..][..shape.area()],
-                        &weight[channel * TAPS..][..TAPS],
-                        bias[channel],
-                        plane_out,
-                        &mut scratch,
-                    );
+                        plane: &input[plane * shape.area()..][..shape.area()],
+                        weight: &weight[channel * TAPS..][..TAPS],
+                        bias: bias[channel],
+                        out: plane_out,
+                        scratch: &mut scratch,
+                    });
                 }
             });
         }
         Kind::Pointwise | Kind::Dense => {
             let depth = weight.len() / shape.output;
-            let threads = if shape.batch == 1 { all_threads() } else { gemm::Parallelism::None };
-            for_chunks(&mut out, shape.output * shape.area_out(), |image, image_out| {
-                let image = &input[image * shape.input * shape.area()..][..shape.input * shape.area()];
-                let columns;
-                let right: &[f32] = if shape.kind == Kind::Dense {
-                    columns = patches(shape, image);
-                    &columns
-                } else {
-                    image
-                };
-                product_with_bias(shape, weight, right, bias, depth, image_out, threads);
-            });
+            let threads = if shape.batch == 1 {
+                all_threads()
+            } else {
+                gemm::Parallelism::None
+            };
+            for_chunks(
+                &mut out,
+                shape.output * shape.area_out(),
+                |image, image_out| {
+                    let image =
+                        &input[image * shape.input * shape.area()..][..shape.input * shape.area()];
+                    let columns;
+                    let right: &[f32] = if shape.kind == Kind::Dense {
+                        columns = patches(shape, image);
+                        &columns
+                    } else {
+                        image
+                    };
+                    product_with_bias(shape, weight, right, bias, depth, image_out, threads);
+                },
+            );
         }
     }
     out
@@ -166,7 +176,10 @@ pub(crate) fn backward(
     let mut gradient_in = vec![0.0; if for_input { shape.batch * image_in } else { 0 }];
     let per_part = shape.batch.div_ceil(PARTS);
     let parts: Vec<(usize, &mut [f32])> = if for_input {
-        gradient_in.chunks_mut(per_part * image_in).enumerate().collect()
+        gradient_in
+            .chunks_mut(per_part * image_in)
+            .enumerate()
+            .collect()
     } else {
         (0..shape.batch.div_ceil(per_part))
             .map(|part| (part, Default::default()))
@@ -187,9 +200,15 @@ pub(crate) fn backward(
             let x = &input[image * image_in..][..image_in];
             let into = images_in.next();
             match shape.kind {
-                Kind::Depthwise => depthwise_backward(
-                    shape, x, weight, &masked, into, &mut weight_sum, &mut scratch,
-                ),
+                Kind::Depthwise => Arch::new().dispatch(DepthwiseBackward {
+                    shape,
+                    input: x,
+                    weight,
+                    masked: &masked,
+                    into,
+                    weight_sum: &mut weight_sum,
+                    scratch: &mut scratch,
+                }),
                 Kind::Pointwise => {
                     product_transposed(shape, &masked, x, shape.input, &mut weight_sum);
                     if let Some(into) = into {
@@ -227,11 +246,46 @@ fn mask(shape: &Shape, output: &[f32], gradient: &[f32], masked: &mut [f32]) {
         masked.copy_from_slice(gradient);
         return;
     }
-    Arch::new().dispatch(|| {
-        for ((m, g), y) in masked.iter_mut().zip(gradient).zip(output) {
+    Arch::new().dispatch(Mask {
+        output,
+        gradient,
+        masked,
+    });
+}
+
+struct Mask<'a> {
+    output: &'a [f32],
+    gradient: &'a [f32],
+    masked: &'a mut [f32],
+}
+
+impl WithSimd for Mask<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for ((m, g), y) in self.masked.iter_mut().zip(self.gradient).zip(self.output) {
             *m = if *y > 0.0 && *y < 6.0 { *g } else { 0.0 };
         }
-    });
+    }
+}
+
+/// Clamps a row to `low..=high` in vector registers.
+struct Clamp<'a> {
+    row: &'a mut [f32],
+    low: f32,
+    high: f32,
+}
+
+impl WithSimd for Clamp<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for value in self.row {
+            *value = value.max(self.low).min(self.high);
+        }
+    }
 }
 
 fn add(into: &mut [f32], from: &[f32]) {
@@ -253,19 +307,31 @@ fn total(values: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
 }
 
-/// Dot product with sixteen partial sums.
+/// Dot product of two slices of one length, four vectors at a time so that one addition need not wait for the last.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_chunks, a_rest) = a.as_chunks::<16>();
-    let (b_chunks, b_rest) = b.as_chunks::<16>();
-    let mut sums = [0.0f32; 16];
-    for (a, b) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..16 {
-            sums[lane] = a[lane].mul_add(b[lane], sums[lane]);
+fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let (a_vectors, a_rest) = S::as_simd_f32s(a);
+    let (b_vectors, b_rest) = S::as_simd_f32s(b);
+    let (a_fours, a_singles) = a_vectors.as_chunks::<4>();
+    let (b_fours, b_singles) = b_vectors.as_chunks::<4>();
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    for (a, b) in a_fours.iter().zip(b_fours) {
+        for lane in 0..4 {
+            sums[lane] = simd.mul_add_e_f32s(a[lane], b[lane], sums[lane]);
         }
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
+    for (a, b) in a_singles.iter().zip(b_singles) {
+        sums[0] = simd.mul_add_e_f32s(*a, *b, sums[0]);
+    }
+    sums[1] = simd.mul_add_e_f32s(
+        simd.partial_load_f32s(a_rest),
+        simd.partial_load_f32s(b_rest),
+        sums[1],
+    );
+    simd.reduce_sum_f32s(simd.add_f32s(
+        simd.add_f32s(sums[0], sums[1]),
+        simd.add_f32s(sums[2], sums[3]),
+    ))
 }
 
 // ---- depthwise ----
@@ -310,19 +376,44 @@ fn pad(shape: &Shape, plane: &[f32], padded: &mut [f32]) {
 
 /// All nine taps at every flat position: `flat[i] = start + sum of taps[t] * padded[i + shift of t]`.
 #[inline(always)]
-fn correlate(shape: &Shape, padded: &[f32], taps: &[f32; TAPS], start: f32, flat: &mut [f32]) {
+fn correlate<S: Simd>(
+    simd: S,
+    shape: &Shape,
+    padded: &[f32],
+    taps: &[f32; TAPS],
+    start: f32,
+    flat: &mut [f32],
+) {
     let stride = shape.width + 2;
     let count = shape.flat();
-    let at = |tap: usize| &padded[(tap / SIDE) * stride + tap % SIDE..][..count];
-    let (a, b, c) = (at(0), at(1), at(2));
-    let (d, e, f) = (at(3), at(4), at(5));
-    let (g, h, k) = (at(6), at(7), at(8));
-    let flat = &mut flat[..count];
-    for i in 0..count {
-        let top = a[i].mul_add(taps[0], b[i].mul_add(taps[1], c[i].mul_add(taps[2], start)));
-        let middle = d[i].mul_add(taps[3], e[i].mul_add(taps[4], f[i] * taps[5]));
-        let bottom = g[i].mul_add(taps[6], h[i].mul_add(taps[7], k[i] * taps[8]));
-        flat[i] = top + (middle + bottom);
+    // Loops, not `map`: what `map` calls is not compiled for the vector registers at hand.
+    let mut vectors = [&[][..]; TAPS];
+    let mut rests = [&[][..]; TAPS];
+    let mut factors = [simd.splat_f32s(0.0); TAPS];
+    for tap in 0..TAPS {
+        let source = &padded[(tap / SIDE) * stride + tap % SIDE..][..count];
+        (vectors[tap], rests[tap]) = S::as_simd_f32s(source);
+        factors[tap] = simd.splat_f32s(taps[tap]);
+    }
+    let (zero, start) = (simd.splat_f32s(0.0), simd.splat_f32s(start));
+    let (flat_vectors, flat_rest) = S::as_mut_simd_f32s(&mut flat[..count]);
+    for vectors in &mut vectors {
+        *vectors = &vectors[..flat_vectors.len()];
+    }
+    for (i, into) in flat_vectors.iter_mut().enumerate() {
+        // Three short chains instead of one of nine.
+        let mut rows = [start, zero, zero];
+        for tap in 0..TAPS {
+            rows[tap / SIDE] = simd.mul_add_e_f32s(vectors[tap][i], factors[tap], rows[tap / SIDE]);
+        }
+        *into = simd.add_f32s(rows[0], simd.add_f32s(rows[1], rows[2]));
+    }
+    if !flat_rest.is_empty() {
+        let mut sum = start;
+        for tap in 0..TAPS {
+            sum = simd.mul_add_e_f32s(simd.partial_load_f32s(rests[tap]), factors[tap], sum);
+        }
+        simd.partial_store_f32s(flat_rest, sum);
     }
 }
 
@@ -333,36 +424,47 @@ fn taps_of(weight: &[f32]) -> [f32; TAPS] {
     taps
 }
 
-fn depthwise_plane(
-    shape: &Shape,
-    plane: &[f32],
-    weight: &[f32],
+/// The forward pass of one plane.
+struct DepthwisePlane<'a> {
+    shape: &'a Shape,
+    plane: &'a [f32],
+    weight: &'a [f32],
     bias: f32,
-    out: &mut [f32],
-    scratch: &mut Scratch,
-) {
-    let taps = taps_of(weight);
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            pad(shape, plane, &mut scratch.padded);
-            correlate(shape, &scratch.padded, &taps, bias, &mut scratch.flat);
-            let stride = shape.width + 2;
-            let (low, high) = limits(shape);
-            for (y, into) in out.chunks_exact_mut(shape.width_out).enumerate() {
-                let row = &scratch.flat[y * shape.stride * stride..];
-                if shape.stride == 1 {
-                    for (value, from) in into.iter_mut().zip(row) {
-                        *value = from.max(low).min(high);
-                    }
-                } else {
-                    for (value, from) in into.iter_mut().zip(row.iter().step_by(2)) {
-                        *value = from.max(low).min(high);
-                    }
+    out: &'a mut [f32],
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for DepthwisePlane<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { shape, scratch, .. } = self;
+        pad(shape, self.plane, &mut scratch.padded);
+        let taps = taps_of(self.weight);
+        correlate(
+            simd,
+            shape,
+            &scratch.padded,
+            &taps,
+            self.bias,
+            &mut scratch.flat,
+        );
+        let stride = shape.width + 2;
+        let (low, high) = limits(shape);
+        for (y, into) in self.out.chunks_exact_mut(shape.width_out).enumerate() {
+            let row = &scratch.flat[y * shape.stride * stride..];
+            if shape.stride == 1 {
+                for (value, from) in into.iter_mut().zip(row) {
+                    *value = from.max(low).min(high);
+                }
+            } else {
+                for (value, from) in into.iter_mut().zip(row.iter().step_by(2)) {
+                    *value = from.max(low).min(high);
                 }
             }
-        },
-    );
+        }
+    }
 }
 
 /// Bounds of the output; all numbers without a clamp.
@@ -375,56 +477,66 @@ fn limits(shape: &Shape) -> (f32, f32) {
     }
 }
 
-fn depthwise_backward(
-    shape: &Shape,
-    input: &[f32],
-    weight: &[f32],
-    masked: &[f32],
-    mut into: Option<&mut [f32]>,
-    weight_sum: &mut [f32],
-    scratch: &mut Scratch,
-) {
-    let stride = shape.width + 2;
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for channel in 0..shape.output {
-                let plane_out = &masked[channel * shape.area_out()..][..shape.area_out()];
-                // The gradient at full resolution: zeros where a stride of 2 looked at nothing. The places are the
-                // same for every channel, so the zeros between stay.
-                for (y, row) in plane_out.chunks_exact(shape.width_out).enumerate() {
-                    let into = &mut scratch.gradient[(y * shape.stride + 1) * stride + 1..][..shape.width];
-                    if shape.stride == 1 {
-                        into.copy_from_slice(row);
-                    } else {
-                        for (value, from) in into.iter_mut().step_by(2).zip(row) {
-                            *value = *from;
-                        }
-                    }
-                }
-                pad(
-                    shape,
-                    &input[channel * shape.area()..][..shape.area()],
-                    &mut scratch.padded,
-                );
-                // The gradient's own place is in the middle of its padding, its border is 0.
-                let centre = &scratch.gradient[stride + 1..][..shape.flat()];
-                for tap in 0..TAPS {
-                    let shifted = &scratch.padded[(tap / SIDE) * stride + tap % SIDE..][..shape.flat()];
-                    weight_sum[channel * TAPS + tap] += dot(centre, shifted);
-                }
-                if let Some(into) = into.as_deref_mut() {
-                    let mut flipped = taps_of(&weight[channel * TAPS..][..TAPS]);
-                    flipped.reverse();
-                    correlate(shape, &scratch.gradient, &flipped, 0.0, &mut scratch.flat);
-                    let plane = &mut into[channel * shape.area()..][..shape.area()];
-                    for (y, row) in plane.chunks_exact_mut(shape.width).enumerate() {
-                        row.copy_from_slice(&scratch.flat[y * stride..][..shape.width]);
+/// The backward pass of one image.
+struct DepthwiseBackward<'a> {
+    shape: &'a Shape,
+    input: &'a [f32],
+    weight: &'a [f32],
+    masked: &'a [f32],
+    into: Option<&'a mut [f32]>,
+    weight_sum: &'a mut [f32],
+    scratch: &'a mut Scratch,
+}
+
+impl WithSimd for DepthwiseBackward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let Self { shape, scratch, .. } = self;
+        let stride = shape.width + 2;
+        for channel in 0..shape.output {
+            let plane_out = &self.masked[channel * shape.area_out()..][..shape.area_out()];
+            // The gradient at full resolution: zeros where a stride of 2 looked at nothing. The places are the same for
+            // every channel, so the zeros between stay.
+            for (y, row) in plane_out.chunks_exact(shape.width_out).enumerate() {
+                let into =
+                    &mut scratch.gradient[(y * shape.stride + 1) * stride + 1..][..shape.width];
+                if shape.stride == 1 {
+                    into.copy_from_slice(row);
+                } else {
+                    for (value, from) in into.iter_mut().step_by(2).zip(row) {
+                        *value = *from;
                     }
                 }
             }
-        },
-    );
+            let plane = &self.input[channel * shape.area()..][..shape.area()];
+            pad(shape, plane, &mut scratch.padded);
+            // The gradient's own place is in the middle of its padding; its border is 0.
+            let centre = &scratch.gradient[stride + 1..][..shape.flat()];
+            let sums = &mut self.weight_sum[channel * TAPS..][..TAPS];
+            for (tap, sum) in sums.iter_mut().enumerate() {
+                let shifted = &scratch.padded[(tap / SIDE) * stride + tap % SIDE..][..shape.flat()];
+                *sum += dot(simd, centre, shifted);
+            }
+            if let Some(into) = self.into.as_deref_mut() {
+                let mut flipped = taps_of(&self.weight[channel * TAPS..][..TAPS]);
+                flipped.reverse();
+                correlate(
+                    simd,
+                    shape,
+                    &scratch.gradient,
+                    &flipped,
+                    0.0,
+                    &mut scratch.flat,
+                );
+                let plane = &mut into[channel * shape.area()..][..shape.area()];
+                for (y, row) in plane.chunks_exact_mut(shape.width).enumerate() {
+                    row.copy_from_slice(&scratch.flat[y * stride..][..shape.width]);
+                }
+            }
+        }
+    }
 }
 
 // ---- matrix products ----
@@ -441,7 +553,11 @@ fn product_with_bias(
 ) {
     let area = shape.area_out();
     // All threads on one image: tiles would only get in each other's way.
-    let tile = if matches!(threads, gemm::Parallelism::None) { TILE } else { area };
+    let tile = if matches!(threads, gemm::Parallelism::None) {
+        TILE
+    } else {
+        area
+    };
     let (low, high) = limits(shape);
     let arch = Arch::new();
     let mut start = 0;
@@ -461,14 +577,7 @@ fn product_with_bias(
         if shape.relu6 {
             for row in out.chunks_exact_mut(area) {
                 let row = &mut row[start..start + width];
-                arch.dispatch(
-                    #[inline(always)]
-                    || {
-                        for value in row {
-                            *value = value.max(low).min(high);
-                        }
-                    },
-                );
+                arch.dispatch(Clamp { row, low, high });
             }
         }
         start += width;
@@ -476,7 +585,13 @@ fn product_with_bias(
 }
 
 /// Adds `gradient [output, area_out] x right [depth, area_out] transposed` to `sum [output, depth]`.
-fn product_transposed(shape: &Shape, gradient: &[f32], right: &[f32], depth: usize, sum: &mut [f32]) {
+fn product_transposed(
+    shape: &Shape,
+    gradient: &[f32],
+    right: &[f32],
+    depth: usize,
+    sum: &mut [f32],
+) {
     let area = shape.area_out();
     multiply(
         Matrix::new(gradient, shape.output, area, area, 1),
@@ -489,7 +604,13 @@ fn product_transposed(shape: &Shape, gradient: &[f32], right: &[f32], depth: usi
 }
 
 /// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`.
-fn transposed_product(shape: &Shape, weight: &[f32], gradient: &[f32], depth: usize, into: &mut [f32]) {
+fn transposed_product(
+    shape: &Shape,
+    weight: &[f32],
+    gradient: &[f32],
+    depth: usize,
+    into: &mut [f32],
+) {
     let area = shape.area_out();
     multiply(
         Matrix::new(weight, depth, shape.output, 1, depth),
@@ -624,14 +745,21 @@ mod threads {
     use rayon::prelude::*;
 
     /// Calls `work` with each chunk of `out` and its number, on all threads.
-    pub(super) fn for_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    pub(super) fn for_chunks(
+        out: &mut [f32],
+        size: usize,
+        work: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
         out.par_chunks_mut(size)
             .enumerate()
             .for_each(|(number, chunk)| work(number, chunk));
     }
 
     /// Maps on all threads; results keep their order.
-    pub(super) fn map_parts<P: Send, R: Send>(parts: Vec<P>, work: impl Fn(P) -> R + Sync + Send) -> Vec<R> {
+    pub(super) fn map_parts<P: Send, R: Send>(
+        parts: Vec<P>,
+        work: impl Fn(P) -> R + Sync + Send,
+    ) -> Vec<R> {
         parts.into_par_iter().map(work).collect()
     }
 

@@ -20,7 +20,11 @@ fn cases() -> Vec<Case> {
                     let case = |weight, stride, groups| Case {
                         input: [batch, c, height, width],
                         weight,
-                        geometry: Geometry { stride, groups, relu6 },
+                        geometry: Geometry {
+                            stride,
+                            groups,
+                            relu6,
+                        },
                     };
                     cases.push(case([o, c, 1, 1], 1, 1));
                     for stride in [1, 2] {
@@ -38,7 +42,11 @@ fn plain(x: Tensor<4>, w: Tensor<4>, b: Tensor<1>, geometry: Geometry) -> Tensor
     let padding = w.dims()[2] / 2;
     let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
     let out = conv2d(x, w, Some(b), options);
-    if geometry.relu6 { out.clamp(0.0, 6.0) } else { out }
+    if geometry.relu6 {
+        out.clamp(0.0, 6.0)
+    } else {
+        out
+    }
 }
 
 fn assert_near<const D: usize>(got: Tensor<D>, want: Tensor<D>, what: &str, case: &Case) {
@@ -96,8 +104,14 @@ fn an_input_that_needs_no_gradient_gets_none() {
     let x = Tensor::<4>::ones([2, 3, 8, 8], &device);
     let w = Tensor::<4>::ones([4, 3, 3, 3], &device).require_grad();
     let b = Tensor::<1>::zeros([4], &device).require_grad();
-    let geometry = Geometry { stride: 2, groups: 1, relu6: false };
-    let grads = convolution(x.clone(), w.clone(), b, geometry).sum().backward();
+    let geometry = Geometry {
+        stride: 2,
+        groups: 1,
+        relu6: false,
+    };
+    let grads = convolution(x.clone(), w.clone(), b, geometry)
+        .sum()
+        .backward();
     assert!(x.grad(&grads).is_none());
     assert!(w.grad(&grads).is_some());
 }
@@ -106,7 +120,11 @@ fn an_input_that_needs_no_gradient_gets_none() {
 fn what_it_cannot_do_it_says() {
     let device = Device::flex();
     let x = Tensor::<4>::ones([1, 4, 8, 8], &device);
-    let geometry = |stride, groups| Geometry { stride, groups, relu6: false };
+    let geometry = |stride, groups| Geometry {
+        stride,
+        groups,
+        relu6: false,
+    };
     assert!(!supports(&x, [4, 4, 5, 5], geometry(1, 1)));
     assert!(!supports(&x, [4, 2, 3, 3], geometry(1, 2)));
     assert!(!supports(&x, [4, 4, 3, 3], geometry(3, 1)));

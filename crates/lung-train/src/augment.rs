@@ -51,7 +51,13 @@ impl Augmentation {
     /// One affine map (rotation, scale, shift, flip about the centre) with bilinear sampling, the border repeated
     /// outward; then contrast and brightness, clamped.
     pub fn apply(&self, pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {
-        let mut within = |limit: f32| if limit > 0.0 { rng.random_range(-limit..=limit) } else { 0.0 };
+        let mut within = |limit: f32| {
+            if limit > 0.0 {
+                rng.random_range(-limit..=limit)
+            } else {
+                0.0
+            }
+        };
         let angle = within(self.rotation).to_radians();
         let scale = 1.0 + within(self.scale);
         let (dx, dy) = (

@@ -90,7 +90,7 @@ impl Default for TrainConfig {
 impl Default for HeadStage {
     fn default() -> Self {
         Self {
-            epochs: 12,
+            epochs: 6,
             learning_rate: 1e-3,
         }
     }
@@ -103,7 +103,7 @@ impl Default for FineTuneStage {
             learning_rate: 3e-4,
             head_learning_rate: 1e-3,
             warm_up: 0.15,
-            from_layer: vec![14, 7, 0],
+            from_layer: vec![10, 4, 0],
         }
     }
 }
@@ -128,7 +128,11 @@ impl TrainConfig {
     /// One sentence naming the field and what it may be.
     pub fn check(&self) -> anyhow::Result<()> {
         if self.test_fold >= FOLDS {
-            bail!("test_fold is {}, but folds are 0 to {}", self.test_fold, FOLDS - 1);
+            bail!(
+                "test_fold is {}, but folds are 0 to {}",
+                self.test_fold,
+                FOLDS - 1
+            );
         }
         if self.batch == 0 {
             bail!("batch is 0; it must be at least 1");
@@ -141,8 +145,14 @@ impl TrainConfig {
             ("fine_tune.warm_up", self.fine_tune.warm_up),
             ("augmentation.scale", f64::from(self.augmentation.scale)),
             ("augmentation.shift", f64::from(self.augmentation.shift)),
-            ("augmentation.contrast", f64::from(self.augmentation.contrast)),
-            ("augmentation.brightness", f64::from(self.augmentation.brightness)),
+            (
+                "augmentation.contrast",
+                f64::from(self.augmentation.contrast),
+            ),
+            (
+                "augmentation.brightness",
+                f64::from(self.augmentation.brightness),
+            ),
         ];
         for (name, value) in shares {
             if !(0.0..1.0).contains(&value) {
@@ -152,9 +162,15 @@ impl TrainConfig {
         let rates = [
             ("head.learning_rate", self.head.learning_rate),
             ("fine_tune.learning_rate", self.fine_tune.learning_rate),
-            ("fine_tune.head_learning_rate", self.fine_tune.head_learning_rate),
+            (
+                "fine_tune.head_learning_rate",
+                self.fine_tune.head_learning_rate,
+            ),
             ("weight_decay", f64::from(self.weight_decay)),
-            ("augmentation.rotation", f64::from(self.augmentation.rotation)),
+            (
+                "augmentation.rotation",
+                f64::from(self.augmentation.rotation),
+            ),
         ];
         for (name, value) in rates {
             if !(value.is_finite() && value >= 0.0) {
@@ -165,7 +181,11 @@ impl TrainConfig {
             bail!("attention.reduction is 0; it must be at least 1");
         }
         if self.fine_tune.from_layer.is_empty()
-            || self.fine_tune.from_layer.iter().any(|layer| *layer >= FEATURE_LAYERS)
+            || self
+                .fine_tune
+                .from_layer
+                .iter()
+                .any(|layer| *layer >= FEATURE_LAYERS)
         {
             bail!(
                 "fine_tune.from_layer must list at least one feature layer, each 0 to {}",

@@ -190,7 +190,10 @@ impl Dataset {
             .canonicalize()
             .unwrap_or_else(|_| self.folder.clone())
             .file_name()
-            .map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+            .map_or_else(
+                || "data".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            )
     }
 
     /// Gives a fold to each group that has none yet, class by class, so that folds are alike.
@@ -238,8 +241,7 @@ impl Dataset {
                     *sizes.entry(&example.group).or_default() += 1;
                 }
             }
-            let wanted =
-                (sizes.values().sum::<usize>() as f64 * validation_share).round() as usize;
+            let wanted = (sizes.values().sum::<usize>() as f64 * validation_share).round() as usize;
             let mut names: Vec<&str> = sizes.keys().copied().collect();
             names.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
             let mut taken = 0;
@@ -286,10 +288,7 @@ pub struct Split {
 }
 
 /// Reads `groups.csv` and checks it against the files that are there.
-fn from_table(
-    table: &Path,
-    files: &BTreeMap<String, Finding>,
-) -> Result<Vec<Example>, DataError> {
+fn from_table(table: &Path, files: &BTreeMap<String, Finding>) -> Result<Vec<Example>, DataError> {
     let fail = |detail: String| DataError::Groups {
         path: table.to_owned(),
         detail,
@@ -369,12 +368,9 @@ pub fn collect_images(
         };
         if entry.path().is_dir() {
             collect_images(&entry.path(), &inner, found)?;
-        } else if Path::new(&name)
-            .extension()
-            .is_some_and(|extension| {
-                EXTENSIONS.contains(&extension.to_string_lossy().to_lowercase().as_str())
-            })
-        {
+        } else if Path::new(&name).extension().is_some_and(|extension| {
+            EXTENSIONS.contains(&extension.to_string_lossy().to_lowercase().as_str())
+        }) {
             found(inner);
         }
     }

@@ -5,4 +5,8 @@
 pub mod augment;
 pub mod config;
 pub mod data;
+pub mod export;
+pub mod metrics;
+pub mod phantoms;
+pub mod predict;
 pub mod train;

@@ -1,23 +1,311 @@
-//! The command `lung`.
-use std::path::PathBuf;
-use clap::{Parser, Subcommand};
-use lung_train::{config::TrainConfig, train::{TrainOptions, train}};
+//! The command `lung`: train, evaluate, export and run MobileNet-Lung.
 
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use indicatif::ProgressBar;
+use lung_train::config::TrainConfig;
+use lung_train::data::{Dataset, FOLDS};
+use lung_train::export::export;
+use lung_train::phantoms::write_phantoms;
+use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
+use lung_train::train::{TrainOptions, bar, train};
+use mobilenet_lung::Finding;
+
+/// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
+///
+/// It calls a radiograph normal, lung opacity or viral pneumonia. It is research software, not a medical device.
+///
+/// A first try without any data:
+///     lung phantom --out phantoms
+///     lung train --data phantoms --out runs/first
+///     lung export --run runs/first --out models
+///     lung predict --model models/mobilenet-lung-*.safetensors phantoms
 #[derive(Parser)]
-struct Cli { #[command(subcommand)] command: Command }
+#[command(version, verbatim_doc_comment)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Subcommand)]
 enum Command {
-    Train { #[arg(long)] data: PathBuf, #[arg(long)] pretrained: Option<PathBuf>, #[arg(long)] out: PathBuf, #[arg(long)] config: Option<PathBuf>, #[arg(long)] resume: bool, #[arg(long)] skip_unreadable: bool, #[arg(long)] stop_after: Option<usize> },
+    Train(TrainArgs),
+    Evaluate(EvaluateArgs),
+    Export(ExportArgs),
+    Predict(PredictArgs),
+    Phantom(PhantomArgs),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Train { data, pretrained, out, config, resume, skip_unreadable, stop_after } => {
-            let config = config.map_or_else(|| Ok(TrainConfig::default()), |p| TrainConfig::read(&p))?;
-            let result = train(&TrainOptions { data, pretrained, out, config, resume, skip_unreadable, stop_after })?;
-            println!("{result:?}");
+/// Train a model on a folder of labelled radiographs.
+///
+/// DIR holds one folder a class: Normal, Lung_Opacity, Viral Pneumonia (any case, spaces or underscores). If it holds a
+/// groups.csv (file,label,group,origin,fold), no group is ever divided between training and testing; else images are
+/// divided by file into five folds. One fold is left for the test and not looked at.
+///
+/// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
+/// feature layers down. RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
+/// --resume goes on and ends where an unbroken run would.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+struct TrainArgs {
+    /// Folder of class folders
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// MobileNetV2 backbone to start from: safetensors, torchvision's names, batch norm folded [default: random weights]
+    #[arg(long, value_name = "FILE")]
+    pretrained: Option<PathBuf>,
+    /// Folder of the run; must not hold another
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// TOML file with what differs from the defaults; `lung train --print-config` shows all of them
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Override the configuration's seed
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Go on from the run's last checkpoint
+    #[arg(long)]
+    resume: bool,
+    /// Leave out images that cannot be read (they are named and counted) instead of stopping
+    #[arg(long)]
+    skip_unreadable: bool,
+    /// Print the configuration in force and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Test a model on labelled radiographs.
+///
+/// Prints accuracy with its 95% Wilson interval, precision, recall and F1 of each finding, the confusion matrix, and
+/// accuracy by origin of the patients.
+#[derive(Args)]
+struct EvaluateArgs {
+    /// Weights file that `lung export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Folder of class folders
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Only this fold, 0 to 4 [default: all images]
+    #[arg(long)]
+    fold: Option<usize>,
+    /// Write the evaluation as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Write the model of a finished run as a weights file for the browser.
+///
+/// f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and an index.json that
+/// names it as the current one. It is tested on the run's test fold first; the figures go into the metadata.
+#[derive(Args)]
+struct ExportArgs {
+    /// Folder of a finished run
+    #[arg(long, value_name = "RUN")]
+    run: PathBuf,
+    /// Folder for the weights file and index.json
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Where the run's data lies now [default: where it was trained]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Write a model card in Markdown too
+    #[arg(long, value_name = "FILE")]
+    card: Option<PathBuf>,
+}
+
+/// Classify radiographs: files, or folders of them.
+///
+/// One line a file, in order. A file that cannot be read gets a line that says why, and the next one goes on. The exit
+/// status is 0 if every file was read, 1 if any was not, 2 if nothing could be started.
+#[derive(Args)]
+struct PredictArgs {
+    /// Weights file that `lung export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// How a line looks
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Files and folders
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line: file, finding, probabilities; or file, error {code, message, advice}
+    Ndjson,
+}
+
+/// Write a data folder of generated radiographs, to try things out without a patient's image.
+#[derive(Args)]
+struct PhantomArgs {
+    /// Folder for the class folders
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Images a class
+    #[arg(long, default_value_t = 20)]
+    per_class: u64,
+    /// Another seed gives other images
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Train(args) => run_train(args),
+        Command::Evaluate(args) => run_evaluate(&args),
+        Command::Export(args) => run_export(&args),
+        Command::Predict(args) => return run_predict(&args),
+        Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
         }
     }
+}
+
+fn run_train(args: TrainArgs) -> anyhow::Result<()> {
+    let mut config = match &args.config {
+        Some(path) => TrainConfig::read(path)?,
+        None => TrainConfig::default(),
+    };
+    if let Some(seed) = args.seed {
+        config.seed = seed;
+    }
+    if args.print_config {
+        print!("{}", toml::to_string(&config)?);
+        return Ok(());
+    }
+    let out = args.out.clone();
+    let result = train(&TrainOptions {
+        data: args.data,
+        pretrained: args.pretrained,
+        out: args.out,
+        config,
+        resume: args.resume,
+        skip_unreadable: args.skip_unreadable,
+        stop_after: None,
+    })?;
+    if let Some(result) = result {
+        if let Some(accuracy) = result.validation_accuracy {
+            println!(
+                "validation accuracy {accuracy:.3}, temperature {:.2}",
+                result.temperature
+            );
+        }
+        println!("next: lung export --run {} --out www/models", out.display());
+    }
     Ok(())
+}
+
+fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        args.fold.is_none_or(|fold| fold < FOLDS),
+        "--fold must be 0 to {}",
+        FOLDS - 1
+    );
+    let (_, classifier) = load_classifier(&args.model)?;
+    let dataset = Dataset::open(&args.data)?;
+    let wanted: Vec<usize> = (0..dataset.examples.len())
+        .filter(|i| {
+            args.fold
+                .is_none_or(|fold| dataset.examples[*i].fold == fold)
+        })
+        .collect();
+    let split = match args.fold {
+        Some(fold) => format!("{}, fold {fold}", dataset.name()),
+        None => format!("{}, all folds", dataset.name()),
+    };
+    let progress = bar(wanted.len(), "classifying");
+    let evaluation = evaluate(&classifier, &dataset, &wanted, split, &progress);
+    progress.finish_and_clear();
+    print!("{}", evaluation.to_text());
+    if let Some(path) = &args.json {
+        std::fs::write(path, serde_json::to_string_pretty(&evaluation)?)?;
+    }
+    Ok(())
+}
+
+fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
+    let exported = export(&args.run, &args.out, args.data.as_deref())?;
+    print!("{}", exported.evaluation.to_text());
+    if let Some(card) = &args.card {
+        std::fs::write(card, exported.model_card())?;
+    }
+    println!("\nwritten to {}", exported.file.display());
+    Ok(())
+}
+
+fn run_predict(args: &PredictArgs) -> ExitCode {
+    let prepared = load_classifier(&args.model)
+        .and_then(|(_, classifier)| Ok((classifier, expand(&args.paths)?)));
+    let (classifier, files) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::from(2);
+        }
+    };
+    // Lines go to a pipe or a file most of the time: the bar is for the terminal beside it.
+    let progress = if files.len() > 1 {
+        bar(files.len(), "classifying")
+    } else {
+        ProgressBar::hidden()
+    };
+    let mut out = std::io::stdout().lock();
+    let mut all_read = true;
+    for file in &files {
+        let prediction = predict_file(&classifier, file);
+        all_read &= matches!(prediction, Prediction::Read { .. });
+        let line = match args.format {
+            Format::Text => text_line(&prediction),
+            Format::Ndjson => match serde_json::to_string(&prediction) {
+                Ok(line) => line,
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    return ExitCode::from(2);
+                }
+            },
+        };
+        let written = progress.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()));
+        if written.is_err() {
+            // Whoever read the lines has gone, as `head` does.
+            return ExitCode::FAILURE;
+        }
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    if all_read {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn text_line(prediction: &Prediction) -> String {
+    match prediction {
+        Prediction::Read {
+            file,
+            finding,
+            probabilities,
+            ..
+        } => {
+            let shares = Finding::ALL
+                .map(|finding| format!("{finding} {:.3}", probabilities[finding]))
+                .join("  ");
+            format!("{file}: {finding}  ({shares})")
+        }
+        Prediction::Refused { file, error } => {
+            format!("{file}: not read: {} {}", error.message, error.advice)
+        }
+    }
 }

@@ -137,7 +137,12 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         options.config.seed,
     )?;
     // The test fold is not even decoded here.
-    let wanted: Vec<usize> = split.train.iter().chain(&split.validation).copied().collect();
+    let wanted: Vec<usize> = split
+        .train
+        .iter()
+        .chain(&split.validation)
+        .copied()
+        .collect();
     let progress = bar(wanted.len(), "reading images");
     let (pixels, failures) = Pixels::load(&dataset, &wanted, options.skip_unreadable, &progress)?;
     progress.finish_and_clear();
@@ -145,10 +150,16 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         eprintln!("left out {}: {reason}", path.display());
     }
     if !failures.is_empty() {
-        eprintln!("{} images could not be read and are left out", failures.len());
+        eprintln!(
+            "{} images could not be read and are left out",
+            failures.len()
+        );
     }
     let readable = |part: &[usize]| -> Vec<usize> {
-        part.iter().copied().filter(|i| pixels.get(*i).is_some()).collect()
+        part.iter()
+            .copied()
+            .filter(|i| pixels.get(*i).is_some())
+            .collect()
     };
     let split = Split {
         train: readable(&split.train),
@@ -157,7 +168,10 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     };
     for finding in Finding::ALL {
         ensure!(
-            split.train.iter().any(|i| dataset.examples[*i].finding == finding),
+            split
+                .train
+                .iter()
+                .any(|i| dataset.examples[*i].finding == finding),
             "no readable image of {finding} is left to train on"
         );
     }
@@ -185,7 +199,11 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         run.images[0],
         run.images[1],
         run.images[2],
-        if dataset.grouped { " (no group divided)" } else { " (no groups.csv: divided by file)" }
+        if dataset.grouped {
+            " (no group divided)"
+        } else {
+            " (no groups.csv: divided by file)"
+        }
     );
     let trainer = Trainer::new(options, &dataset, &pixels, split, position)?;
     trainer.run()
@@ -331,6 +349,8 @@ impl<'a> Trainer<'a> {
         if let Some(path) = &options.pretrained {
             network = load_backbone(network, path)?;
         }
+        // Draws every weight now, right after the seed, instead of whenever each is first used.
+        state_dict(&network)?;
         let mut roles = Roles::default();
         network.visit(&mut roles);
         let mut optimizer = new_optimizer(config, &roles);
@@ -366,7 +386,10 @@ impl<'a> Trainer<'a> {
                 .open(options.out.join("log.jsonl"))
                 .with_context(damaged)?;
             log.set_len(position.log_bytes)?;
-            eprintln!("resuming after {:?} epoch {}", position.stage, position.epochs);
+            eprintln!(
+                "resuming after {:?} epoch {}",
+                position.stage, position.epochs
+            );
         }
         let mut counts = [0usize; Finding::COUNT];
         for index in &split.train {
@@ -399,8 +422,16 @@ impl<'a> Trainer<'a> {
         let config = &self.options.config;
         let (head_done, fine_tune_done) = match &self.position {
             None => (0, 0),
-            Some(Position { stage: Stage::Head, epochs, .. }) => (*epochs, 0),
-            Some(Position { stage: Stage::FineTune, epochs, .. }) => (config.head.epochs, *epochs),
+            Some(Position {
+                stage: Stage::Head,
+                epochs,
+                ..
+            }) => (*epochs, 0),
+            Some(Position {
+                stage: Stage::FineTune,
+                epochs,
+                ..
+            }) => (config.head.epochs, *epochs),
         };
         self.epochs_done = head_done + fine_tune_done;
         if head_done < config.head.epochs {
@@ -430,7 +461,9 @@ impl<'a> Trainer<'a> {
     }
 
     fn stopped(&self) -> bool {
-        self.options.stop_after.is_some_and(|limit| self.epochs_done >= limit)
+        self.options
+            .stop_after
+            .is_some_and(|limit| self.epochs_done >= limit)
     }
 
     /// Random numbers that depend on the seed, the stage and the epoch alone.
@@ -506,16 +539,24 @@ impl<'a> Trainer<'a> {
         self.freeze_below(from_layer);
         let batches: Vec<&[usize]> = order.chunks(config.batch).collect();
         let total = (batches.len() * stage.epochs) as f64;
-        let progress = bar(order.len(), &format!("epoch {} of {}", epoch + 1, stage.epochs));
+        let progress = bar(
+            order.len(),
+            &format!("epoch {} of {}", epoch + 1, stage.epochs),
+        );
         let mut tally = Tally::default();
         for (step, batch) in batches.iter().enumerate() {
             let done = (epoch * batches.len() + step) as f64;
             let shape = schedule(done / total, stage.warm_up);
             let images = self.augmented_batch(batch, &rng, step)?;
-            let labels: Vec<Finding> =
-                batch.iter().map(|i| self.dataset.examples[*i].finding).collect();
+            let labels: Vec<Finding> = batch
+                .iter()
+                .map(|i| self.dataset.examples[*i].finding)
+                .collect();
             let logits = self.network.forward(images);
-            let rates = [stage.head_learning_rate * shape, stage.learning_rate * shape];
+            let rates = [
+                stage.head_learning_rate * shape,
+                stage.learning_rate * shape,
+            ];
             self.step(logits, &labels, rates, &mut tally)?;
             progress.inc(batch.len() as u64);
             progress.set_message(format!(
@@ -555,13 +596,22 @@ impl<'a> Trainer<'a> {
     ) -> anyhow::Result<()> {
         let smoothing = self.options.config.label_smoothing;
         let spread = smoothing / Finding::COUNT as f32;
-        let weight: f32 = labels.iter().map(|label| self.class_weights[label.index()]).sum();
+        let weight: f32 = labels
+            .iter()
+            .map(|label| self.class_weights[label.index()])
+            .sum();
         let targets: Vec<f32> = labels
             .iter()
             .flat_map(|label| {
                 let share = self.class_weights[label.index()] / weight;
                 Finding::ALL.map(|finding| {
-                    share * (spread + if finding == *label { 1.0 - smoothing } else { 0.0 })
+                    share
+                        * (spread
+                            + if finding == *label {
+                                1.0 - smoothing
+                            } else {
+                                0.0
+                            })
                 })
             })
             .collect();
@@ -624,7 +674,8 @@ impl<'a> Trainer<'a> {
             line.epoch,
             line.train_loss,
             percent(line.train_accuracy),
-            line.validation_accuracy.map_or_else(|| "none".to_owned(), percent),
+            line.validation_accuracy
+                .map_or_else(|| "none".to_owned(), percent),
             line.seconds
         );
         self.save(stage, epoch + 1, log.metadata()?.len())?;
@@ -635,13 +686,23 @@ impl<'a> Trainer<'a> {
     fn save(&mut self, stage: Stage, epochs: usize, log_bytes: u64) -> anyhow::Result<()> {
         let folder = format!(
             "checkpoint-{}-{epochs}",
-            if stage == Stage::Head { "head" } else { "fine-tune" }
+            if stage == Stage::Head {
+                "head"
+            } else {
+                "fine-tune"
+            }
         );
         let path = self.options.out.join(&folder);
         fs::create_dir_all(&path)?;
         let failed = |error: burn::store::RecordError| anyhow::anyhow!("{error}");
-        self.network.clone().into_record().save(path.join("network.bpk")).map_err(failed)?;
-        self.optimizer.save(path.join("optimizer.bpk")).map_err(failed)?;
+        self.network
+            .clone()
+            .into_record()
+            .save(path.join("network.bpk"))
+            .map_err(failed)?;
+        self.optimizer
+            .save(path.join("optimizer.bpk"))
+            .map_err(failed)?;
         fs::write(
             path.join("average.safetensors"),
             write_tensors(&self.average.state, HashMap::new())?,
@@ -668,7 +729,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn averaged(&self) -> anyhow::Result<MobileNetLung> {
-        Ok(load_state_dict(self.network.clone().valid(), &self.average.state, false)?)
+        Ok(load_state_dict(
+            self.network.clone().valid(),
+            &self.average.state,
+            false,
+        )?)
     }
 
     fn validate(&self) -> anyhow::Result<Option<Outcomes>> {
@@ -758,7 +823,11 @@ impl<'a> Trainer<'a> {
 }
 
 fn new_optimizer(config: &TrainConfig, roles: &Roles) -> ModuleOptimizer {
-    let with_decay = |decay: f32| AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(decay);
+    let with_decay = |decay: f32| {
+        AdamWConfig::new()
+            .with_epsilon(1e-8)
+            .with_weight_decay(decay)
+    };
     with_decay(config.weight_decay).init().with_group(
         ParamGroup::from_ids(roles.biases.clone()),
         with_decay(0.0).build(),

@@ -8,15 +8,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use burn::tensor::Device;
 use half::f16;
-use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::Finding;
 use crate::network::{AttentionConfig, MobileNetLung, MobileNetLungConfig};
 use crate::preprocess::Preprocessing;
 use crate::state::{Array, StateDict, StateError, load_state_dict, parameter_shapes};
-use crate::Finding;
 
 /// The format that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -97,7 +97,9 @@ pub enum BundleError {
         bytes: usize,
     },
     /// Its name promises another content.
-    #[error("The weights file is damaged: its name says {expected}, its content hashes to {found}.")]
+    #[error(
+        "The weights file is damaged: its name says {expected}, its content hashes to {found}."
+    )]
     Hash {
         /// The 12 hex digits in the name.
         expected: String,
@@ -134,7 +136,9 @@ pub enum BundleError {
         found: String,
     },
     /// A tensor holds a NaN or an infinity.
-    #[error("The weights file is damaged: the tensor `{name}` has a value that is not a finite number.")]
+    #[error(
+        "The weights file is damaged: the tensor `{name}` has a value that is not a finite number."
+    )]
     NotFinite {
         /// Its name.
         name: String,
@@ -289,8 +293,7 @@ impl Bundle {
             .map_err(|error| header(&error))?;
         let text = serde_json::to_string(metadata).map_err(|error| header(&error))?;
         let entries = HashMap::from([(METADATA_KEY.to_owned(), text)]);
-        let bytes =
-            safetensors::serialize(views, Some(entries)).map_err(|error| header(&error))?;
+        let bytes = safetensors::serialize(views, Some(entries)).map_err(|error| header(&error))?;
         let name = format!("{ARCHITECTURE}-{}.{EXTENSION}", short_hash(&bytes));
         Ok((name, bytes))
     }

@@ -4,11 +4,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use radiograph::Radiograph;
 use web_time::Instant;
 
+use crate::Finding;
 use crate::bundle::{Bundle, BundleError};
 use crate::network::{GRID, MobileNetLung};
 use crate::preprocess::Preprocessing;
 use crate::report::{ByFinding, EvidenceMap, Report, Timings, softmax};
-use crate::Finding;
 
 /// Why a radiograph got no report.
 #[derive(Debug, thiserror::Error)]
@@ -131,9 +131,13 @@ impl Classifier {
     }
 
     /// Calibrated evidence of one network input `[3, side, side]`: one read-back from the device.
-    async fn evidence(&self, input: Vec<f32>) -> Result<[EvidenceMap; Finding::COUNT], ClassifyError> {
+    async fn evidence(
+        &self,
+        input: Vec<f32>,
+    ) -> Result<[EvidenceMap; Finding::COUNT], ClassifyError> {
         let side = self.preprocessing.side as usize;
-        let images = Tensor::<4>::from_data(TensorData::new(input, [1, 3, side, side]), &self.device);
+        let images =
+            Tensor::<4>::from_data(TensorData::new(input, [1, 3, side, side]), &self.device);
         let device_error = |detail: String| ClassifyError::Device { detail };
         let values = self
             .network

@@ -101,7 +101,8 @@ mod tests {
             assert_eq!(pixels.len(), 224 * 224);
             let low = pixels.iter().copied().fold(f32::INFINITY, f32::min);
             let high = pixels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            assert_eq!((low, high), (0.0, 1.0));
+            // Rounding of one multiplication.
+            assert!(low == 0.0 && (high - 1.0).abs() < 1e-6, "{low} {high}");
         }
     }
 

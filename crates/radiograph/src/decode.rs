@@ -16,7 +16,10 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Decode
         return Err(DecodeError::Empty);
     }
     if bytes.len() as u64 > limits.max_bytes {
-        return Err(DecodeError::TooManyBytes { bytes: bytes.len() as u64, limit: limits.max_bytes });
+        return Err(DecodeError::TooManyBytes {
+            bytes: bytes.len() as u64,
+            limit: limits.max_bytes,
+        });
     }
     let format = match format::sniff(bytes) {
         Kind::Image(format) => format,
@@ -31,10 +34,17 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Decode
 /// The decoders are other people's and meant not to panic, but a user's file must not be what proves them wrong. Nothing
 /// that `work` touches outlives it, so there is no broken state to see afterwards. Where a panic aborts, as in
 /// WebAssembly, there is nothing to catch, and the checks of [`header`] have to do.
-fn contain_panics(format: Format, work: impl FnOnce() -> Result<Radiograph, DecodeError>) -> Result<Radiograph, DecodeError> {
+fn contain_panics(
+    format: Format,
+    work: impl FnOnce() -> Result<Radiograph, DecodeError>,
+) -> Result<Radiograph, DecodeError> {
     #[cfg(panic = "unwind")]
-    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(DecodeError::Corrupt { format, detail: "its decoder gave up on it".to_owned() }));
+    return std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(DecodeError::Corrupt {
+            format,
+            detail: "its decoder gave up on it".to_owned(),
+        })
+    });
     #[cfg(not(panic = "unwind"))]
     {
         let _ = format;
@@ -54,12 +64,32 @@ fn decode_image(format: Format, bytes: &[u8], limits: &Limits) -> Result<Radiogr
             // Takes its limits when it is made or not at all, and they do not count the image itself.
             let mut theirs = image::Limits::no_limits();
             theirs.max_alloc = Some(header::PNG_WORKING_BYTES);
-            read(format, PngDecoder::with_limits(reader, theirs).map_err(fail)?, &header, limits)
+            read(
+                format,
+                PngDecoder::with_limits(reader, theirs).map_err(fail)?,
+                &header,
+                limits,
+            )
         }
         Format::Jpeg => jpeg::read(bytes, &header, limits),
-        Format::WebP => read(format, WebPDecoder::new(reader).map_err(fail)?, &header, limits),
-        Format::Bmp => read(format, BmpDecoder::new(reader).map_err(fail)?, &header, limits),
-        Format::Gif => read(format, GifDecoder::new(reader).map_err(fail)?, &header, limits),
+        Format::WebP => read(
+            format,
+            WebPDecoder::new(reader).map_err(fail)?,
+            &header,
+            limits,
+        ),
+        Format::Bmp => read(
+            format,
+            BmpDecoder::new(reader).map_err(fail)?,
+            &header,
+            limits,
+        ),
+        Format::Gif => read(
+            format,
+            GifDecoder::new(reader).map_err(fail)?,
+            &header,
+            limits,
+        ),
         Format::Tiff => return finish(format, tiff::read(bytes, limits)?),
         Format::Luma => return Err(DecodeError::UnknownFormat { found: None }),
     };
@@ -90,14 +120,26 @@ pub(crate) struct Upright {
 
 /// # Errors
 /// If an image of these dimensions cannot be a chest X-ray, or is too large to be read.
-pub(crate) fn check_dimensions(width: u32, height: u32, limits: &Limits) -> Result<(), DecodeError> {
+pub(crate) fn check_dimensions(
+    width: u32,
+    height: u32,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
     let short = width.min(height);
     let long = width.max(height);
     if u64::from(width) * u64::from(height) > limits.max_pixels {
-        return Err(DecodeError::TooManyPixels { width, height, limit: limits.max_pixels });
+        return Err(DecodeError::TooManyPixels {
+            width,
+            height,
+            limit: limits.max_pixels,
+        });
     }
     if short < limits.min_side.max(1) {
-        return Err(DecodeError::TooSmall { width, height, limit: limits.min_side });
+        return Err(DecodeError::TooSmall {
+            width,
+            height,
+            limit: limits.min_side,
+        });
     }
     if f64::from(long) > f64::from(short) * limits.max_aspect {
         return Err(DecodeError::BadShape { width, height });
@@ -107,17 +149,30 @@ pub(crate) fn check_dimensions(width: u32, height: u32, limits: &Limits) -> Resu
 
 /// # Errors
 /// If an image whose pixels take `raw_bytes`, and its decoder `working_bytes`, cannot be decoded within `limits`.
-pub(crate) fn check_memory(width: u32, height: u32, raw_bytes: u64, working_bytes: u64, limits: &Limits) -> Result<(), DecodeError> {
+pub(crate) fn check_memory(
+    width: u32,
+    height: u32,
+    raw_bytes: u64,
+    working_bytes: u64,
+    limits: &Limits,
+) -> Result<(), DecodeError> {
     let luma_bytes = u64::from(width) * u64::from(height) * size_of::<f32>() as u64;
     // The decoder is gone when the pixels are converted.
     if raw_bytes.saturating_add(working_bytes.max(luma_bytes)) > limits.max_decoded_bytes {
-        return Err(DecodeError::TooMuchMemory { limit: limits.max_decoded_bytes });
+        return Err(DecodeError::TooMuchMemory {
+            limit: limits.max_decoded_bytes,
+        });
     }
     Ok(())
 }
 
 /// Reads the pixels that `decoder` is ready to give, once it is certain that they fit.
-fn read<D: ImageDecoder>(format: Format, mut decoder: D, header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+fn read<D: ImageDecoder>(
+    format: Format,
+    mut decoder: D,
+    header: &Header,
+    limits: &Limits,
+) -> Result<Pixels, DecodeError> {
     let fail = |error| explain(format, error, limits);
     let (width, height) = decoder.dimensions();
     check_dimensions(width, height, limits)?;
@@ -132,12 +187,24 @@ fn read<D: ImageDecoder>(format: Format, mut decoder: D, header: &Header, limits
     decoder.set_limits(theirs).map_err(fail)?;
     let mut raw = zeros::<u8>(raw_bytes, limits)?;
     decoder.read_image(&mut raw).map_err(fail)?;
-    Ok(Pixels { width, height, orientation, color_type, raw })
+    Ok(Pixels {
+        width,
+        height,
+        orientation,
+        color_type,
+        raw,
+    })
 }
 
 /// Returns the upright brightness of `pixels`.
 fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, DecodeError> {
-    let Pixels { width, height, orientation, color_type, raw } = pixels;
+    let Pixels {
+        width,
+        height,
+        orientation,
+        color_type,
+        raw,
+    } = pixels;
     let mut luma = zeros::<f32>(u64::from(width) * u64::from(height), limits)?;
     let place = luma::Placement::new(width as usize, height as usize, orientation);
     let mut false_colour = false;
@@ -147,7 +214,9 @@ fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, D
             8
         }
         ColorType::La8 => {
-            place.fill(&raw, &mut luma, |[l, a]: [u8; 2]| luma::of8(l) * luma::of8(a));
+            place.fill(&raw, &mut luma, |[l, a]: [u8; 2]| {
+                luma::of8(l) * luma::of8(a)
+            });
             8
         }
         ColorType::Rgb8 => {
@@ -162,14 +231,20 @@ fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, D
         ColorType::Rgba8 => {
             false_colour = viridis::recognise(raw.chunks_exact(4).map(|p| [p[0], p[1], p[2]]));
             if false_colour {
-                place.fill(&raw, &mut luma, |[r, g, b, a]: [u8; 4]| viridis::undo([r, g, b]) * luma::of8(a));
+                place.fill(&raw, &mut luma, |[r, g, b, a]: [u8; 4]| {
+                    viridis::undo([r, g, b]) * luma::of8(a)
+                });
             } else {
-                place.fill(&raw, &mut luma, |[r, g, b, a]: [u8; 4]| luma::rgb8(r, g, b) * luma::of8(a));
+                place.fill(&raw, &mut luma, |[r, g, b, a]: [u8; 4]| {
+                    luma::rgb8(r, g, b) * luma::of8(a)
+                });
             }
             8
         }
         ColorType::L16 => {
-            place.fill(&raw, &mut luma, |l: [u8; 2]| luma::of16(u16::from_ne_bytes(l)));
+            place.fill(&raw, &mut luma, |l: [u8; 2]| {
+                luma::of16(u16::from_ne_bytes(l))
+            });
             16
         }
         ColorType::La16 => {
@@ -193,20 +268,53 @@ fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, D
             });
             16
         }
-        _ => return Err(DecodeError::Unsupported { format, detail: format!("pixels of type {color_type:?}") }),
+        _ => {
+            return Err(DecodeError::Unsupported {
+                format,
+                detail: format!("pixels of type {color_type:?}"),
+            });
+        }
     };
     let (width, height) = place.upright();
-    Ok(Upright { width, height, luma, bits, false_colour, orientation })
+    Ok(Upright {
+        width,
+        height,
+        luma,
+        bits,
+        false_colour,
+        orientation,
+    })
 }
 
 /// Returns the radiograph, if there is anything to see in it.
 fn finish(format: Format, upright: Upright) -> Result<Radiograph, DecodeError> {
-    let Upright { width, height, luma, bits, false_colour, orientation } = upright;
-    let (low, high) = luma.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)));
+    let Upright {
+        width,
+        height,
+        luma,
+        bits,
+        false_colour,
+        orientation,
+    } = upright;
+    let (low, high) = luma
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        });
     if high - low < least_range(bits) {
         return Err(DecodeError::Blank);
     }
-    Ok(Radiograph { width, height, luma, source: Source { format, bits, false_colour, orientation } })
+    Ok(Radiograph {
+        width,
+        height,
+        luma,
+        source: Source {
+            format,
+            bits,
+            false_colour,
+            orientation,
+        },
+    })
 }
 
 /// The least difference between the darkest and the brightest pixel of an image that is not blank.
@@ -223,8 +331,12 @@ fn least_range(bits: u8) -> f32 {
 
 /// Returns `len` zeros, or an error where the allocator has no room for them, which in WebAssembly is soon.
 pub(crate) fn zeros<T: Copy + Default>(len: u64, limits: &Limits) -> Result<Vec<T>, DecodeError> {
-    let too_much = DecodeError::TooMuchMemory { limit: limits.max_decoded_bytes };
-    let Ok(len) = usize::try_from(len) else { return Err(too_much) };
+    let too_much = DecodeError::TooMuchMemory {
+        limit: limits.max_decoded_bytes,
+    };
+    let Ok(len) = usize::try_from(len) else {
+        return Err(too_much);
+    };
     let mut values = Vec::new();
     if values.try_reserve_exact(len).is_err() {
         return Err(too_much);
@@ -236,12 +348,23 @@ pub(crate) fn zeros<T: Copy + Default>(len: u64, limits: &Limits) -> Result<Vec<
 /// Returns the error of a decoder in our terms.
 fn explain(format: Format, error: ImageError, limits: &Limits) -> DecodeError {
     match error {
-        ImageError::Limits(_) => DecodeError::TooMuchMemory { limit: limits.max_decoded_bytes },
-        ImageError::Unsupported(error) => DecodeError::Unsupported { format, detail: sentence(&error.to_string()) },
+        ImageError::Limits(_) => DecodeError::TooMuchMemory {
+            limit: limits.max_decoded_bytes,
+        },
+        ImageError::Unsupported(error) => DecodeError::Unsupported {
+            format,
+            detail: sentence(&error.to_string()),
+        },
         ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            DecodeError::Corrupt { format, detail: header::CUT_SHORT.to_owned() }
+            DecodeError::Corrupt {
+                format,
+                detail: header::CUT_SHORT.to_owned(),
+            }
         }
-        error => DecodeError::Corrupt { format, detail: sentence(&error.to_string()) },
+        error => DecodeError::Corrupt {
+            format,
+            detail: sentence(&error.to_string()),
+        },
     }
 }
 

@@ -115,18 +115,34 @@ impl DecodeError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Empty => "Check that the file was saved or downloaded completely, and try again.",
-            Self::UnknownFormat { .. } => "Choose a chest X-ray saved as PNG, JPEG, WebP, BMP, TIFF or GIF.",
-            Self::Dicom => "Export the image from your DICOM viewer as PNG or JPEG and choose that file.",
-            Self::Unsupported { .. } => "Save the image as an ordinary PNG or JPEG and choose that file.",
-            Self::Corrupt { .. } => "Get the file again from where it came from, or open it in an image viewer and save it as PNG.",
-            Self::TooManyBytes { .. } => "Save the image as JPEG or at a lower resolution and choose that file.",
+            Self::UnknownFormat { .. } => {
+                "Choose a chest X-ray saved as PNG, JPEG, WebP, BMP, TIFF or GIF."
+            }
+            Self::Dicom => {
+                "Export the image from your DICOM viewer as PNG or JPEG and choose that file."
+            }
+            Self::Unsupported { .. } => {
+                "Save the image as an ordinary PNG or JPEG and choose that file."
+            }
+            Self::Corrupt { .. } => {
+                "Get the file again from where it came from, or open it in an image viewer and save it as PNG."
+            }
+            Self::TooManyBytes { .. } => {
+                "Save the image as JPEG or at a lower resolution and choose that file."
+            }
             Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => {
                 "Save the image at a lower resolution, such as 3000 pixels on its longer side, and choose that file."
             }
-            Self::TooSmall { .. } => "Choose the X-ray itself rather than a thumbnail or an icon of it.",
+            Self::TooSmall { .. } => {
+                "Choose the X-ray itself rather than a thumbnail or an icon of it."
+            }
             Self::BadShape { .. } => "Choose a frontal chest X-ray that is not cropped to a strip.",
-            Self::Blank => "Check that the right image was exported, and that it shows something in an image viewer.",
-            Self::BadLuma { .. } => "Give width x height finite values between 0 (black) and 1 (white).",
+            Self::Blank => {
+                "Check that the right image was exported, and that it shows something in an image viewer."
+            }
+            Self::BadLuma { .. } => {
+                "Give width x height finite values between 0 (black) and 1 (white)."
+            }
         }
     }
 }

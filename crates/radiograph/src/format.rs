@@ -70,10 +70,20 @@ fn image_format(bytes: &[u8]) -> Option<Format> {
         Some(Format::WebP)
     } else if bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a") {
         Some(Format::Gif)
-    } else if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") || bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+    } else if bytes.starts_with(b"II*\0")
+        || bytes.starts_with(b"MM\0*")
+        || bytes.starts_with(b"II+\0")
+        || bytes.starts_with(b"MM\0+")
+    {
         // A DICOM preamble may hold a TIFF header, so that one file is both; the TIFF view of it is as good.
         Some(Format::Tiff)
-    } else if bytes.starts_with(b"BM") && bytes.len() >= 18 && matches!(u32::from_le_bytes([bytes[14], bytes[15], bytes[16], bytes[17]]), 12..=256) {
+    } else if bytes.starts_with(b"BM")
+        && bytes.len() >= 18
+        && matches!(
+            u32::from_le_bytes([bytes[14], bytes[15], bytes[16], bytes[17]]),
+            12..=256
+        )
+    {
         // "BM" alone begins many a text; the header size that follows makes it a bitmap.
         Some(Format::Bmp)
     } else {
@@ -83,7 +93,8 @@ fn image_format(bytes: &[u8]) -> Option<Format> {
 
 /// The value representations of DICOM PS3.5 that the first elements of a file can have.
 const DICOM_VRS: [&[u8; 2]; 20] = [
-    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"IS", b"LO", b"LT", b"OB", b"OW", b"PN", b"SH", b"SQ", b"ST", b"TM", b"UI", b"UL", b"US",
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"IS", b"LO", b"LT", b"OB", b"OW", b"PN",
+    b"SH", b"SQ", b"ST", b"TM", b"UI", b"UL", b"US",
 ];
 
 /// Whether `bytes` are DICOM: `DICM` after the preamble, or without one a first element of group 0002 or 0008.
@@ -91,7 +102,9 @@ fn is_dicom(bytes: &[u8]) -> bool {
     if bytes.get(128..132) == Some(b"DICM".as_slice()) || bytes.starts_with(b"DICM") {
         return true;
     }
-    let Some(&[g0, g1, e0, e1, a, b, c, d]) = bytes.first_chunk::<8>() else { return false };
+    let Some(&[g0, g1, e0, e1, a, b, c, d]) = bytes.first_chunk::<8>() else {
+        return false;
+    };
     let little = matches!([g0, g1], [2 | 8, 0]);
     let big = matches!([g0, g1], [0, 2 | 8]);
     if !little && !big {
@@ -118,7 +131,8 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
             _ => "a video",
         });
     }
-    if at(0, b"PK\x03\x04") || at(0, b"\x1f\x8b") || at(0, b"7z\xbc\xaf\x27\x1c") || at(0, b"Rar!") {
+    if at(0, b"PK\x03\x04") || at(0, b"\x1f\x8b") || at(0, b"7z\xbc\xaf\x27\x1c") || at(0, b"Rar!")
+    {
         return Some("a compressed archive");
     }
     if at(0, b"\0\0\0\x0cjP  ") || at(0, b"\xff\x4f\xff\x51") {
@@ -138,7 +152,10 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
     }
     let head = &bytes[..bytes.len().min(512)];
     let text = head.trim_ascii_start();
-    let starts = |what: &[u8]| text.get(..what.len()).is_some_and(|start| start.eq_ignore_ascii_case(what));
+    let starts = |what: &[u8]| {
+        text.get(..what.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(what))
+    };
     if starts(b"<!doctype html") || starts(b"<html") {
         return Some("a web page");
     }
@@ -150,7 +167,12 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
-    if readable && !head.is_empty() && !head.iter().any(|&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c)) {
+    if readable
+        && !head.is_empty()
+        && !head
+            .iter()
+            .any(|&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
+    {
         return Some("text");
     }
     None

@@ -36,7 +36,10 @@ pub(crate) fn examine(format: Format, bytes: &[u8]) -> Result<Header, DecodeErro
         // TIFF keeps its header anywhere, and its decoder reads that alone first.
         Format::Tiff | Format::Luma => Ok(Header::default()),
     };
-    header.map_err(|detail| DecodeError::Corrupt { format, detail: detail.to_owned() })
+    header.map_err(|detail| DecodeError::Corrupt {
+        format,
+        detail: detail.to_owned(),
+    })
 }
 
 /// What is wrong with a file that ends too early.
@@ -67,7 +70,10 @@ fn u32_be(bytes: &[u8], at: usize) -> Option<u32> {
 fn png(bytes: &[u8]) -> Result<Header, &'static str> {
     let dimensions = u32_be(bytes, 16).zip(u32_be(bytes, 20)).ok_or(CUT_SHORT)?;
     // A few rows, the window of deflate, and metadata up to the limit that the decoder is given.
-    Ok(Header { dimensions: Some(dimensions), working_bytes: PNG_WORKING_BYTES })
+    Ok(Header {
+        dimensions: Some(dimensions),
+        working_bytes: PNG_WORKING_BYTES,
+    })
 }
 
 /// What a PNG decoder may take for metadata and rows.
@@ -85,12 +91,17 @@ struct Markers {
 
 fn jpeg(bytes: &[u8]) -> Result<Header, &'static str> {
     let markers = jpeg_markers(bytes)?;
-    let Some((width, height)) = markers.dimensions else { return Err("it has no image") };
+    let Some((width, height)) = markers.dimensions else {
+        return Err("it has no image");
+    };
     // Up to 32 pixels of padding to whole blocks at each edge; 16-bit coefficients of every component. A row of blocks at
     // a time otherwise, with some room for interpolation.
     let (padded_width, padded_height) = (u64::from(width) + 32, u64::from(height) + 32);
     let rows = if markers.buffered { padded_height } else { 128 };
-    Ok(Header { dimensions: Some((width, height)), working_bytes: 2 * markers.components * padded_width * rows })
+    Ok(Header {
+        dimensions: Some((width, height)),
+        working_bytes: 2 * markers.components * padded_width * rows,
+    })
 }
 
 /// Walks over the markers of a JPEG file from its beginning to its end.
@@ -102,7 +113,10 @@ fn jpeg_markers(bytes: &[u8]) -> Result<Markers, &'static str> {
     let mut at = 2;
     loop {
         // To the next marker: a run of FF and a byte that is neither FF nor 00, which means an FF in the data.
-        at += bytes.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xff)).ok_or(CUT_SHORT)?;
+        at += bytes
+            .get(at..)
+            .and_then(|rest| rest.iter().position(|&byte| byte == 0xff))
+            .ok_or(CUT_SHORT)?;
         while bytes.get(at) == Some(&0xff) {
             at += 1;
         }
@@ -121,7 +135,9 @@ fn jpeg_markers(bytes: &[u8]) -> Result<Markers, &'static str> {
                 if markers.dimensions.is_some() {
                     return Err("it has more than one frame");
                 }
-                let (height, width) = u16_be(bytes, at + 3).zip(u16_be(bytes, at + 5)).ok_or(CUT_SHORT)?;
+                let (height, width) = u16_be(bytes, at + 3)
+                    .zip(u16_be(bytes, at + 5))
+                    .ok_or(CUT_SHORT)?;
                 markers.dimensions = Some((u32::from(width), u32::from(height)));
                 markers.components = u64::from(*bytes.get(at + 7).ok_or(CUT_SHORT)?);
                 markers.buffered = matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce);
@@ -158,7 +174,9 @@ pub(crate) fn embedded_jpeg(bytes: &[u8], max_pixels: u64) -> Option<u64> {
 }
 
 /// The chunks of WebP (RFC 9649, 2.7).
-const WEBP_CHUNKS: [&[u8]; 9] = [b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"EXIF", b"XMP ", b"ICCP"];
+const WEBP_CHUNKS: [&[u8]; 9] = [
+    b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"EXIF", b"XMP ", b"ICCP",
+];
 
 /// Walks over the chunks of a WebP file, which has to hold all that they say they hold, because the decoder takes memory
 /// for them first; and compares the dimensions of what is in them with those of the canvas, which the decoder does last.
@@ -181,7 +199,9 @@ fn webp(bytes: &[u8]) -> Result<Header, &'static str> {
             b"VP8X" if at == CHUNKS => {
                 // The planes of the picture, its transparency as if it were a picture of its own.
                 per_pixel = 8;
-                canvas = u24_le(body, 4).zip(u24_le(body, 7)).map(|(width, height)| (width + 1, height + 1));
+                canvas = u24_le(body, 4)
+                    .zip(u24_le(body, 7))
+                    .map(|(width, height)| (width + 1, height + 1));
                 None
             }
             b"ANMF" => {
@@ -189,9 +209,15 @@ fn webp(bytes: &[u8]) -> Result<Header, &'static str> {
                 per_pixel = 16;
                 let frame = body.get(16..).unwrap_or_default();
                 // Transparency may precede the picture.
-                let skip = if frame.starts_with(b"ALPH") { 8 + u32_le(frame, 4).ok_or(CUT_SHORT)? as usize } else { 0 };
+                let skip = if frame.starts_with(b"ALPH") {
+                    8 + u32_le(frame, 4).ok_or(CUT_SHORT)? as usize
+                } else {
+                    0
+                };
                 let skip = skip + skip % 2;
-                frame.get(skip..).and_then(|chunk| webp_bitstream(chunk.get(..4)?, chunk.get(8..)?))
+                frame
+                    .get(skip..)
+                    .and_then(|chunk| webp_bitstream(chunk.get(..4)?, chunk.get(8..)?))
             }
             _ => webp_bitstream(name, body),
         };
@@ -203,8 +229,13 @@ fn webp(bytes: &[u8]) -> Result<Header, &'static str> {
         }
         at += 8 + size + size % 2;
     }
-    let Some((width, height)) = canvas else { return Err(CUT_SHORT) };
-    Ok(Header { dimensions: Some((width, height)), working_bytes: per_pixel * u64::from(width) * u64::from(height) })
+    let Some((width, height)) = canvas else {
+        return Err(CUT_SHORT);
+    };
+    Ok(Header {
+        dimensions: Some((width, height)),
+        working_bytes: per_pixel * u64::from(width) * u64::from(height),
+    })
 }
 
 /// Returns the dimensions in the body of a chunk that holds a picture, lossy (RFC 6386, 9.1) or lossless (RFC 9649, 3.4).
@@ -225,15 +256,32 @@ fn webp_bitstream(name: &[u8], body: &[u8]) -> Option<(u32, u32)> {
 /// Width and height are signed and 32 bits, the height negative for rows from the top; 16 bits in the oldest header.
 fn bmp(bytes: &[u8]) -> Header {
     let dimensions = if u32_le(bytes, 14) == Some(12) {
-        u16_le(bytes, 18).zip(u16_le(bytes, 20)).map(|(width, height)| (u32::from(width), u32::from(height)))
+        u16_le(bytes, 18)
+            .zip(u16_le(bytes, 20))
+            .map(|(width, height)| (u32::from(width), u32::from(height)))
     } else {
-        u32_le(bytes, 18).zip(u32_le(bytes, 22)).map(|(width, height)| (width.cast_signed().unsigned_abs(), height.cast_signed().unsigned_abs()))
+        u32_le(bytes, 18)
+            .zip(u32_le(bytes, 22))
+            .map(|(width, height)| {
+                (
+                    width.cast_signed().unsigned_abs(),
+                    height.cast_signed().unsigned_abs(),
+                )
+            })
     };
-    Header { dimensions, working_bytes: 0 }
+    Header {
+        dimensions,
+        working_bytes: 0,
+    }
 }
 
 /// The canvas follows the signature. A frame that does not fill it is drawn elsewhere first, within the decoder's own limit.
 fn gif(bytes: &[u8]) -> Header {
-    let dimensions = u16_le(bytes, 6).zip(u16_le(bytes, 8)).map(|(width, height)| (u32::from(width), u32::from(height)));
-    Header { dimensions, working_bytes: 0 }
+    let dimensions = u16_le(bytes, 6)
+        .zip(u16_le(bytes, 8))
+        .map(|(width, height)| (u32::from(width), u32::from(height)));
+    Header {
+        dimensions,
+        working_bytes: 0,
+    }
 }

@@ -128,16 +128,30 @@ impl Radiograph {
         let expected = u64::from(width) * u64::from(height);
         if expected == 0 || luma.len() as u64 != expected {
             let found = luma.len();
-            return Err(DecodeError::BadLuma { detail: format!("{width} x {height} pixels need {expected} values, not {found}") });
+            return Err(DecodeError::BadLuma {
+                detail: format!("{width} x {height} pixels need {expected} values, not {found}"),
+            });
         }
         if luma.iter().any(|value| value.is_nan()) {
-            return Err(DecodeError::BadLuma { detail: "one of the values is not a number".to_owned() });
+            return Err(DecodeError::BadLuma {
+                detail: "one of the values is not a number".to_owned(),
+            });
         }
         for value in &mut luma {
             *value = value.clamp(0.0, 1.0);
         }
-        let source = Source { format: Format::Luma, bits: 32, false_colour: false, orientation: 1 };
-        Ok(Self { width, height, luma, source })
+        let source = Source {
+            format: Format::Luma,
+            bits: 32,
+            false_colour: false,
+            orientation: 1,
+        };
+        Ok(Self {
+            width,
+            height,
+            luma,
+            source,
+        })
     }
 
     /// Width in pixels.

@@ -44,7 +44,9 @@ pub(crate) fn of16(level: u16) -> f32 {
 }
 
 /// Returns the 16-bit channels in the bytes of a pixel, which are in the order of the machine, as decoders give them.
-pub(crate) fn words<const BYTES: usize, const CHANNELS: usize>(pixel: [u8; BYTES]) -> [u16; CHANNELS] {
+pub(crate) fn words<const BYTES: usize, const CHANNELS: usize>(
+    pixel: [u8; BYTES],
+) -> [u16; CHANNELS] {
     std::array::from_fn(|channel| u16::from_ne_bytes([pixel[2 * channel], pixel[2 * channel + 1]]))
 }
 
@@ -74,18 +76,33 @@ impl Placement {
             8 => (true, true, false),
             _ => (false, false, false),
         };
-        Self { width, height, turned, flip_x, flip_y }
+        Self {
+            width,
+            height,
+            turned,
+            flip_x,
+            flip_y,
+        }
     }
 
     /// Returns width and height of the upright image.
     pub(crate) fn upright(&self) -> (u32, u32) {
         // Both came from `u32`.
-        let (width, height) = if self.turned { (self.height, self.width) } else { (self.width, self.height) };
+        let (width, height) = if self.turned {
+            (self.height, self.width)
+        } else {
+            (self.width, self.height)
+        };
         (width as u32, height as u32)
     }
 
     /// Writes the brightness of every stored pixel of `BYTES` bytes to its place in `luma`.
-    pub(crate) fn fill<const BYTES: usize>(&self, raw: &[u8], luma: &mut [f32], brightness: impl Fn([u8; BYTES]) -> f32) {
+    pub(crate) fn fill<const BYTES: usize>(
+        &self,
+        raw: &[u8],
+        luma: &mut [f32],
+        brightness: impl Fn([u8; BYTES]) -> f32,
+    ) {
         let (pixels, _) = raw.as_chunks::<BYTES>();
         self.fill_by(luma, |pixel| brightness(pixels[pixel]));
     }
@@ -93,10 +110,22 @@ impl Placement {
     /// The same for pixels that are known by their number, row by row as stored.
     pub(crate) fn fill_by(&self, luma: &mut [f32], brightness: impl Fn(usize) -> f32) {
         for row in 0..self.height {
-            let y = if self.flip_y { self.height - 1 - row } else { row };
-            let (from, step) = if self.turned { (y, self.height) } else { (y * self.width, 1) };
+            let y = if self.flip_y {
+                self.height - 1 - row
+            } else {
+                row
+            };
+            let (from, step) = if self.turned {
+                (y, self.height)
+            } else {
+                (y * self.width, 1)
+            };
             for column in 0..self.width {
-                let x = if self.flip_x { self.width - 1 - column } else { column };
+                let x = if self.flip_x {
+                    self.width - 1 - column
+                } else {
+                    column
+                };
                 luma[from + x * step] = brightness(row * self.width + column);
             }
         }
@@ -111,8 +140,16 @@ pub(crate) fn normalise(luma: &mut [f32]) {
     let finite = || luma.iter().copied().filter(|value| value.is_finite());
     let low = finite().fold(f32::INFINITY, f32::min);
     let high = finite().fold(f32::NEG_INFINITY, f32::max);
-    let (from, range) = if low >= 0.0 && high <= 1.0 { (0.0, 1.0) } else { (f64::from(low), f64::from(high) - f64::from(low)) };
+    let (from, range) = if low >= 0.0 && high <= 1.0 {
+        (0.0, 1.0)
+    } else {
+        (f64::from(low), f64::from(high) - f64::from(low))
+    };
     for value in luma {
-        *value = if value.is_nan() || range <= 0.0 { 0.0 } else { ((f64::from(*value) - from) / range).clamp(0.0, 1.0) as f32 };
+        *value = if value.is_nan() || range <= 0.0 {
+            0.0
+        } else {
+            ((f64::from(*value) - from) / range).clamp(0.0, 1.0) as f32
+        };
     }
 }

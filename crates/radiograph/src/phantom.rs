@@ -16,7 +16,10 @@
 
 use std::io::Cursor;
 
-use image::codecs::{bmp::BmpEncoder, gif::GifEncoder, jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
+use image::codecs::{
+    bmp::BmpEncoder, gif::GifEncoder, jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder,
+    webp::WebPEncoder,
+};
 use image::{ExtendedColorType, ImageEncoder};
 
 use crate::viridis::VIRIDIS;
@@ -55,12 +58,25 @@ pub fn phantom(pattern: Pattern, seed: u64, side: u32) -> Radiograph {
             let x = (column as f32 + 0.5) / side as f32;
             let y = (row as f32 + 0.5) / side as f32;
             // Four uniform values add up to a bell that is near enough to the noise of a detector.
-            let noise = grain.within(-1.0, 1.0) + grain.within(-1.0, 1.0) + grain.within(-1.0, 1.0) + grain.within(-1.0, 1.0);
+            let noise = grain.within(-1.0, 1.0)
+                + grain.within(-1.0, 1.0)
+                + grain.within(-1.0, 1.0)
+                + grain.within(-1.0, 1.0);
             luma.push((chest.brightness(x, y, &lesion) + 0.008 * noise).clamp(0.0, 1.0));
         }
     }
-    let source = Source { format: Format::Luma, bits: 32, false_colour: false, orientation: 1 };
-    Radiograph { width: side, height: side, luma, source }
+    let source = Source {
+        format: Format::Luma,
+        bits: 32,
+        false_colour: false,
+        orientation: 1,
+    };
+    Radiograph {
+        width: side,
+        height: side,
+        luma,
+        source,
+    }
 }
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
@@ -146,7 +162,12 @@ impl Chest {
         // Lungs: narrower at the top, ended below by the dome of the diaphragm.
         let side = if u < 0.0 { -1.0 } else { 1.0 };
         let taper = 1.0 - 0.35 * step(0.05, -0.38, v);
-        let edge = ellipse(u, v, [side * 0.2, -0.02], [self.lung[0] * taper, self.lung[1]]);
+        let edge = ellipse(
+            u,
+            v,
+            [side * 0.2, -0.02],
+            [self.lung[0] * taper, self.lung[1]],
+        );
         let dome = (u - side * 0.19) / 0.2;
         let diaphragm = 0.245 + 0.06 * dome * dome + if side < 0.0 { -0.02 } else { 0.0 };
         let lung = (1.0 - step(0.86, 1.04, edge)) * (1.0 - step(diaphragm, diaphragm + 0.03, v));
@@ -160,14 +181,27 @@ impl Chest {
         let slope = v + self.rib_phase - 0.55 * u.abs() + 0.9 * u * u;
         let rib = slope / self.rib_gap;
         let from_rib = (rib - rib.floor() - 0.5).abs() * 2.0;
-        value += 0.075 * body * (1.0 - step(0.2, 0.55, from_rib)) * (1.0 - step(0.30, 0.36, u.abs())) * step(-0.42, -0.36, v);
-        value += 0.10 * body * line(v + 0.335 + 0.22 * u.abs(), 0.025) * (1.0 - step(0.28, 0.34, u.abs()));
+        value += 0.075
+            * body
+            * (1.0 - step(0.2, 0.55, from_rib))
+            * (1.0 - step(0.30, 0.36, u.abs()))
+            * step(-0.42, -0.36, v);
+        value += 0.10
+            * body
+            * line(v + 0.335 + 0.22 * u.abs(), 0.025)
+            * (1.0 - step(0.28, 0.34, u.abs()));
 
         // Spine, brighter at each vertebra; heart, to the patient's left, which is the right of the picture.
         let vertebra = (v + self.rib_phase) / (self.rib_gap * 0.8);
         let from_disc = (vertebra - vertebra.floor() - 0.5).abs() * 2.0;
-        value += (0.10 + 0.04 * step(0.2, 0.5, from_disc)) * body * (1.0 - step(0.03, 0.055, u.abs()));
-        let heart = 1.0 - step(0.85, 1.1, ellipse(u - 0.35 * (v - 0.12), v, [0.055, 0.13], self.heart));
+        value +=
+            (0.10 + 0.04 * step(0.2, 0.5, from_disc)) * body * (1.0 - step(0.03, 0.055, u.abs()));
+        let heart = 1.0
+            - step(
+                0.85,
+                1.1,
+                ellipse(u - 0.35 * (v - 0.12), v, [0.055, 0.13], self.heart),
+            );
         value += (0.30 + 0.10 * lung) * heart * (1.0 - 0.55 * (1.0 - lung));
 
         value += lung * (1.0 - heart) * lesion.brightness(u, v);
@@ -202,9 +236,19 @@ impl Lesion {
             Pattern::Clear => 0.0,
             Pattern::Focal => {
                 let ragged = 0.25 * (self.mottle(u, v, 0.05) - 0.5);
-                self.density * (1.0 - step(0.55, 1.15, ellipse(u, v, self.centre, self.radius) + ragged))
+                self.density
+                    * (1.0 - step(0.55, 1.15, ellipse(u, v, self.centre, self.radius) + ragged))
             }
-            Pattern::Diffuse => self.density * (0.25 + 0.75 * step(0.3, 0.7, 0.6 * self.mottle(u, v, 0.055) + 0.4 * self.mottle(v, u, 0.027))),
+            Pattern::Diffuse => {
+                self.density
+                    * (0.25
+                        + 0.75
+                            * step(
+                                0.3,
+                                0.7,
+                                0.6 * self.mottle(u, v, 0.055) + 0.4 * self.mottle(v, u, 0.027),
+                            ))
+            }
         }
     }
 
@@ -224,22 +268,36 @@ impl Lesion {
 }
 
 fn grey8(radiograph: &Radiograph) -> Vec<u8> {
-    radiograph.luma.iter().map(|&value| luma::to_u8(value)).collect()
+    radiograph
+        .luma
+        .iter()
+        .map(|&value| luma::to_u8(value))
+        .collect()
 }
 
 /// 16-bit grey in the byte order of the machine, as the encoders take it.
 fn grey16(radiograph: &Radiograph) -> Vec<u8> {
-    radiograph.luma.iter().flat_map(|&value| ((value * 65535.0 + 0.5) as u16).to_ne_bytes()).collect()
+    radiograph
+        .luma
+        .iter()
+        .flat_map(|&value| ((value * 65535.0 + 0.5) as u16).to_ne_bytes())
+        .collect()
 }
 
 fn grey_as_rgb(radiograph: &Radiograph) -> Vec<u8> {
-    grey8(radiograph).into_iter().flat_map(|grey| [grey; 3]).collect()
+    grey8(radiograph)
+        .into_iter()
+        .flat_map(|grey| [grey; 3])
+        .collect()
 }
 
 /// Returns the radiograph in the viridis false colour: `[height * width * 3]` bytes of red, green and blue.
 #[must_use]
 pub fn viridis_rgb8(radiograph: &Radiograph) -> Vec<u8> {
-    grey8(radiograph).into_iter().flat_map(|grey| VIRIDIS[usize::from(grey)]).collect()
+    grey8(radiograph)
+        .into_iter()
+        .flat_map(|grey| VIRIDIS[usize::from(grey)])
+        .collect()
 }
 
 /// Returns the radiograph as an 8-bit grey PNG file.
@@ -248,7 +306,12 @@ pub fn viridis_rgb8(radiograph: &Radiograph) -> Vec<u8> {
 /// Only what the encoder says of images that are too large for it; so for every encoder here.
 pub fn png8(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    PngEncoder::new(&mut file).write_image(&grey8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L8)?;
+    PngEncoder::new(&mut file).write_image(
+        &grey8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L8,
+    )?;
     Ok(file)
 }
 
@@ -258,7 +321,12 @@ pub fn png8(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn png16(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    PngEncoder::new(&mut file).write_image(&grey16(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L16)?;
+    PngEncoder::new(&mut file).write_image(
+        &grey16(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L16,
+    )?;
     Ok(file)
 }
 
@@ -268,7 +336,12 @@ pub fn png16(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn jpeg(radiograph: &Radiograph, quality: u8) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    JpegEncoder::new_with_quality(&mut file, quality).write_image(&grey8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L8)?;
+    JpegEncoder::new_with_quality(&mut file, quality).write_image(
+        &grey8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L8,
+    )?;
     Ok(file)
 }
 
@@ -278,11 +351,22 @@ pub fn jpeg(radiograph: &Radiograph, quality: u8) -> Result<Vec<u8>, EncodeError
 ///
 /// # Errors
 /// As for [`png8`].
-pub fn jpeg_turned(radiograph: &Radiograph, quality: u8, orientation: u8) -> Result<Vec<u8>, EncodeError> {
+pub fn jpeg_turned(
+    radiograph: &Radiograph,
+    quality: u8,
+    orientation: u8,
+) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
     let mut encoder = JpegEncoder::new_with_quality(&mut file, quality);
-    encoder.set_exif_metadata(exif(orientation)).map_err(EncodeError::Unsupported)?;
-    encoder.write_image(&grey8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L8)?;
+    encoder
+        .set_exif_metadata(exif(orientation))
+        .map_err(EncodeError::Unsupported)?;
+    encoder.write_image(
+        &grey8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L8,
+    )?;
     Ok(file)
 }
 
@@ -300,7 +384,12 @@ fn exif(orientation: u8) -> Vec<u8> {
 /// As for [`png8`].
 pub fn webp(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    WebPEncoder::new_lossless(&mut file).write_image(&grey_as_rgb(radiograph), radiograph.width, radiograph.height, ExtendedColorType::Rgb8)?;
+    WebPEncoder::new_lossless(&mut file).write_image(
+        &grey_as_rgb(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(file)
 }
 
@@ -310,7 +399,12 @@ pub fn webp(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn bmp(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    BmpEncoder::new(&mut file).write_image(&grey8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L8)?;
+    BmpEncoder::new(&mut file).write_image(
+        &grey8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L8,
+    )?;
     Ok(file)
 }
 
@@ -320,7 +414,12 @@ pub fn bmp(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn gif(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    GifEncoder::new(&mut file).encode(&grey_as_rgb(radiograph), radiograph.width, radiograph.height, ExtendedColorType::Rgb8)?;
+    GifEncoder::new(&mut file).encode(
+        &grey_as_rgb(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(file)
 }
 
@@ -330,7 +429,12 @@ pub fn gif(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn tiff8(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Cursor::new(Vec::new());
-    TiffEncoder::new(&mut file).write_image(&grey8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L8)?;
+    TiffEncoder::new(&mut file).write_image(
+        &grey8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L8,
+    )?;
     Ok(file.into_inner())
 }
 
@@ -340,7 +444,12 @@ pub fn tiff8(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn tiff16(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Cursor::new(Vec::new());
-    TiffEncoder::new(&mut file).write_image(&grey16(radiograph), radiograph.width, radiograph.height, ExtendedColorType::L16)?;
+    TiffEncoder::new(&mut file).write_image(
+        &grey16(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::L16,
+    )?;
     Ok(file.into_inner())
 }
 
@@ -350,7 +459,12 @@ pub fn tiff16(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn viridis_png(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    PngEncoder::new(&mut file).write_image(&viridis_rgb8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::Rgb8)?;
+    PngEncoder::new(&mut file).write_image(
+        &viridis_rgb8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(file)
 }
 
@@ -360,6 +474,11 @@ pub fn viridis_png(radiograph: &Radiograph) -> Result<Vec<u8>, EncodeError> {
 /// As for [`png8`].
 pub fn viridis_jpeg(radiograph: &Radiograph, quality: u8) -> Result<Vec<u8>, EncodeError> {
     let mut file = Vec::new();
-    JpegEncoder::new_with_quality(&mut file, quality).write_image(&viridis_rgb8(radiograph), radiograph.width, radiograph.height, ExtendedColorType::Rgb8)?;
+    JpegEncoder::new_with_quality(&mut file, quality).write_image(
+        &viridis_rgb8(radiograph),
+        radiograph.width,
+        radiograph.height,
+        ExtendedColorType::Rgb8,
+    )?;
     Ok(file)
 }

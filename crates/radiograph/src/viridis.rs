@@ -88,13 +88,20 @@ static CURVE: LazyLock<Curve> = LazyLock::new(|| {
     let entries = array::from_fn(|index| {
         // Over several entries, because one step of 8-bit colours is mostly rounding.
         let (from, to) = (index.saturating_sub(3), (index + 3).min(255));
-        let slope: [f32; 3] = array::from_fn(|channel| (ycc[to][channel] - ycc[from][channel]) / (to - from) as f32);
+        let slope: [f32; 3] =
+            array::from_fn(|channel| (ycc[to][channel] - ycc[from][channel]) / (to - from) as f32);
         let length = LUMA_WEIGHT * slope[0] * slope[0] + slope[1] * slope[1] + slope[2] * slope[2];
-        Entry { ycc: ycc[index], slope, per_length: 1.0 / length }
+        Entry {
+            ycc: ycc[index],
+            slope,
+            per_length: 1.0 / length,
+        }
     });
     let by_luma = array::from_fn(|luma| {
         let away = |index: &u8| (ycc[usize::from(*index)][0] - luma as f32).abs();
-        (0..=255).min_by(|a, b| away(a).total_cmp(&away(b))).unwrap_or_default()
+        (0..=255)
+            .min_by(|a, b| away(a).total_cmp(&away(b)))
+            .unwrap_or_default()
     });
     Curve { entries, by_luma }
 });
@@ -102,7 +109,11 @@ static CURVE: LazyLock<Curve> = LazyLock::new(|| {
 /// JPEG's luma and chroma of a colour (JFIF 1.02), chroma about 0.
 fn ycc(rgb: [u8; 3]) -> [f32; 3] {
     let [r, g, b] = rgb.map(f32::from);
-    [0.299 * r + 0.587 * g + 0.114 * b, -0.168_736 * r - 0.331_264 * g + 0.5 * b, 0.5 * r - 0.418_688 * g - 0.081_312 * b]
+    [
+        0.299 * r + 0.587 * g + 0.114 * b,
+        -0.168_736 * r - 0.331_264 * g + 0.5 * b,
+        0.5 * r - 0.418_688 * g - 0.081_312 * b,
+    ]
 }
 
 impl Curve {
@@ -116,7 +127,9 @@ impl Curve {
             let entry = &self.entries[(nearest as usize).min(255)];
             let base = f32::from((nearest as usize).min(255) as u8);
             let off: [f32; 3] = array::from_fn(|channel| colour[channel] - entry.ycc[channel]);
-            let along = LUMA_WEIGHT * off[0] * entry.slope[0] + off[1] * entry.slope[1] + off[2] * entry.slope[2];
+            let along = LUMA_WEIGHT * off[0] * entry.slope[0]
+                + off[1] * entry.slope[1]
+                + off[2] * entry.slope[2];
             at = (base + along * entry.per_length).clamp(0.0, 255.0);
         }
         let entry = &self.entries[((at + 0.5) as usize).min(255)];
@@ -162,7 +175,8 @@ pub(crate) fn undo(rgb: [u8; 3]) -> f32 {
     let (at, _) = CURVE.place(rgb);
     let index = (at + 0.5) as usize & 255;
     // A colour of the table itself is an entry and not something between two.
-    let exact = (index.saturating_sub(2)..=(index + 2).min(255)).find(|&entry| VIRIDIS[entry] == rgb);
+    let exact =
+        (index.saturating_sub(2)..=(index + 2).min(255)).find(|&entry| VIRIDIS[entry] == rgb);
     exact.map_or(at, |entry| entry as f32) / 255.0
 }
 
@@ -175,7 +189,10 @@ mod tests {
         for (index, &colour) in VIRIDIS.iter().enumerate() {
             let found = (undo(colour) * 255.0 + 0.5) as usize;
             // Truncated to 8 bits, a few neighbours are the same colour.
-            assert!(found == index || VIRIDIS[found] == colour, "{index} is taken for {found}");
+            assert!(
+                found == index || VIRIDIS[found] == colour,
+                "{index} is taken for {found}"
+            );
         }
     }
 

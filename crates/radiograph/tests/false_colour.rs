@@ -1,6 +1,10 @@
 //! Viridis is recognised and undone, and nothing else is taken for it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod common;
 
@@ -10,7 +14,12 @@ use radiograph::phantom::{self, Pattern};
 
 /// Mean difference of two radiographs in levels of 255.
 fn off(decoded: &Radiograph, original: &Radiograph) -> f32 {
-    let sum: f32 = decoded.luma().iter().zip(original.luma()).map(|(a, b)| (a - b).abs()).sum();
+    let sum: f32 = decoded
+        .luma()
+        .iter()
+        .zip(original.luma())
+        .map(|(a, b)| (a - b).abs())
+        .sum();
     sum / original.luma().len() as f32 * 255.0
 }
 
@@ -42,9 +51,15 @@ fn viridis_jpeg_is_undone_nearly() {
             let chest = phantom::phantom(pattern, seed, 299);
             // In levels of 255. Most of it is the noise of the picture, which JPEG does not keep in grey either.
             for (quality, most) in [(50, 4.0), (75, 3.0), (90, 2.2), (95, 1.7)] {
-                for file in [viridis_jpeg_420(&chest, quality), phantom::viridis_jpeg(&chest, quality).unwrap()] {
+                for file in [
+                    viridis_jpeg_420(&chest, quality),
+                    phantom::viridis_jpeg(&chest, quality).unwrap(),
+                ] {
                     let decoded = decode(&file);
-                    assert!(decoded.source().false_colour, "{pattern:?} {seed} quality {quality}");
+                    assert!(
+                        decoded.source().false_colour,
+                        "{pattern:?} {seed} quality {quality}"
+                    );
                     let off = off(&decoded, &chest);
                     assert!(off < most, "{pattern:?} {seed} quality {quality}: {off}");
                 }
@@ -56,28 +71,84 @@ fn viridis_jpeg_is_undone_nearly() {
 #[test]
 fn grey_is_not_false_colour_in_whatever_it_is_written() {
     for (what, file) in common::files(128) {
-        assert_eq!(decode(&file).source().false_colour, what.contains("viridis"), "{what}");
+        assert_eq!(
+            decode(&file).source().false_colour,
+            what.contains("viridis"),
+            "{what}"
+        );
     }
-    let rgb: Vec<u8> = levels(&chest(128)).iter().flat_map(|&level| [level; 3]).collect();
+    let rgb: Vec<u8> = levels(&chest(128))
+        .iter()
+        .flat_map(|&level| [level; 3])
+        .collect();
     assert!(!decode(&jpeg_rgb(&rgb, 128, 128, 60)).source().false_colour);
 }
 
 #[test]
 fn other_colours_are_not_false_colour() {
     let chest = chest(128);
-    let with = |colour: fn(u8) -> [u8; 3]| jpeg_rgb(&levels(&chest).into_iter().flat_map(colour).collect::<Vec<_>>(), 128, 128, 85);
+    let with = |colour: fn(u8) -> [u8; 3]| {
+        jpeg_rgb(
+            &levels(&chest)
+                .into_iter()
+                .flat_map(colour)
+                .collect::<Vec<_>>(),
+            128,
+            128,
+            85,
+        )
+    };
     for (what, file) in [
-        ("blue film", with(|l| [l / 2, (u16::from(l) * 2 / 3) as u8, l])),
-        ("sepia", with(|l| [l, (u16::from(l) * 4 / 5) as u8, (u16::from(l) * 3 / 5) as u8])),
+        (
+            "blue film",
+            with(|l| [l / 2, (u16::from(l) * 2 / 3) as u8, l]),
+        ),
+        (
+            "sepia",
+            with(|l| {
+                [
+                    l,
+                    (u16::from(l) * 4 / 5) as u8,
+                    (u16::from(l) * 3 / 5) as u8,
+                ]
+            }),
+        ),
         ("green screen", with(|l| [0, l, 0])),
-        ("jet", with(|l| [l.saturating_sub(127).saturating_mul(2), 255 - l.abs_diff(127).saturating_mul(2), 127_u8.saturating_sub(l).saturating_mul(2)])),
-        ("hot iron", with(|l| [l.saturating_mul(3), l.saturating_sub(85).saturating_mul(3), l.saturating_sub(170).saturating_mul(3)])),
+        (
+            "jet",
+            with(|l| {
+                [
+                    l.saturating_sub(127).saturating_mul(2),
+                    255 - l.abs_diff(127).saturating_mul(2),
+                    127_u8.saturating_sub(l).saturating_mul(2),
+                ]
+            }),
+        ),
+        (
+            "hot iron",
+            with(|l| {
+                [
+                    l.saturating_mul(3),
+                    l.saturating_sub(85).saturating_mul(3),
+                    l.saturating_sub(170).saturating_mul(3),
+                ]
+            }),
+        ),
         ("backwards", with(|l| [255 - l, 128, l])),
-        ("teal, which viridis passes through", with(|l| [33, 130 + l / 16, 140])),
+        (
+            "teal, which viridis passes through",
+            with(|l| [33, 130 + l / 16, 140]),
+        ),
     ] {
         let decoded = decode(&file);
         assert!(!decoded.source().false_colour, "{what}");
-        assert!(decoded.luma().iter().all(|value| (0.0..=1.0).contains(value)), "{what}");
+        assert!(
+            decoded
+                .luma()
+                .iter()
+                .all(|value| (0.0..=1.0).contains(value)),
+            "{what}"
+        );
     }
 }
 

@@ -1,6 +1,10 @@
 //! Files that lie, stop early or are not what they seem end as an error, soon, and with no more memory than allowed.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod common;
 
@@ -11,7 +15,9 @@ use radiograph::{DecodeError, Limits, Radiograph};
 fn code(bytes: &[u8]) -> &'static str {
     let result = Radiograph::decode(bytes);
     no_panic("", &result);
-    result.map(|_| "decoded").unwrap_or_else(|error| error.code())
+    result
+        .map(|_| "decoded")
+        .unwrap_or_else(|error| error.code())
 }
 
 /// A PNG file of one pixel whose header speaks of more.
@@ -20,7 +26,11 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
     let mut encoder = png::Encoder::new(&mut file, 1, 1);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Sixteen);
-    encoder.write_header().unwrap().write_image_data(&[0; 8]).unwrap();
+    encoder
+        .write_header()
+        .unwrap()
+        .write_image_data(&[0; 8])
+        .unwrap();
     file[16..20].copy_from_slice(&width.to_be_bytes());
     file[20..24].copy_from_slice(&height.to_be_bytes());
     let crc = crc32(&file[12..29]);
@@ -29,7 +39,11 @@ fn png_header(width: u32, height: u32) -> Vec<u8> {
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ (0xedb8_8320 & (crc & 1).wrapping_neg())))
+    !bytes.iter().fold(!0_u32, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
 }
 
 /// A bitmap header of 40 bytes for 24 bits a pixel.
@@ -58,21 +72,39 @@ fn webp(chunks: &[Vec<u8>]) -> Vec<u8> {
 #[test]
 fn a_header_that_promises_too_much_is_refused_for_that() {
     let mut jpeg = phantom::jpeg(&chest(64), 80).unwrap();
-    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let frame = jpeg
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
     jpeg[frame + 5..frame + 9].fill(0xff);
     let mut gif = phantom::gif(&chest(64)).unwrap();
     gif[6..10].fill(0xff);
     for (what, file) in [
         ("PNG", png_header(100_000, 100_000)),
-        ("PNG of the largest sides there are", png_header(i32::MAX as u32, i32::MAX as u32)),
+        (
+            "PNG of the largest sides there are",
+            png_header(i32::MAX as u32, i32::MAX as u32),
+        ),
         ("BMP", bmp_header(60_000, 60_000)),
         ("BMP from the top", bmp_header(60_000, -60_000)),
-        ("BMP of the smallest height there is", bmp_header(i32::MAX, i32::MIN)),
+        (
+            "BMP of the smallest height there is",
+            bmp_header(i32::MAX, i32::MIN),
+        ),
         ("JPEG", jpeg),
         ("GIF", gif),
         ("TIFF", Tiff::grey(60_000, 60_000, 8, vec![0; 100]).file()),
-        ("WebP canvas", webp(&[chunk(b"VP8X", &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff])])),
-        ("lossless WebP", webp(&[chunk(b"VP8L", &[0x2f, 0xff, 0xff, 0xff, 0x0f])])),
+        (
+            "WebP canvas",
+            webp(&[chunk(
+                b"VP8X",
+                &[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            )]),
+        ),
+        (
+            "lossless WebP",
+            webp(&[chunk(b"VP8L", &[0x2f, 0xff, 0xff, 0xff, 0x0f])]),
+        ),
     ] {
         assert_eq!(code(&file), "too-many-pixels", "{what}");
     }
@@ -93,15 +125,34 @@ fn a_picture_larger_than_its_canvas_takes_no_memory() {
 
     // A lossy WebP picture of 16383 x 16383 on a canvas of 64 x 64, plain and in an animation.
     let canvas = |flags| chunk(b"VP8X", &[flags, 0, 0, 0, 63, 0, 0, 63, 0, 0]);
-    let picture = chunk(b"VP8 ", &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0, 0, 0]);
+    let picture = chunk(
+        b"VP8 ",
+        &[
+            0x10, 0, 0, 0x9d, 0x01, 0x2a, 0xff, 0x3f, 0xff, 0x3f, 0, 0, 0, 0, 0, 0,
+        ],
+    );
     assert_eq!(code(&webp(&[canvas(0), picture.clone()])), "corrupt-file");
-    let frame = chunk(b"ANMF", &[vec![0, 0, 0, 0, 0, 0, 63, 0, 0, 63, 0, 0, 0, 0, 0, 0], picture].concat());
-    assert_eq!(code(&webp(&[canvas(2), chunk(b"ANIM", &[0; 6]), frame])), "corrupt-file");
+    let frame = chunk(
+        b"ANMF",
+        &[
+            vec![0, 0, 0, 0, 0, 0, 63, 0, 0, 63, 0, 0, 0, 0, 0, 0],
+            picture,
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        code(&webp(&[canvas(2), chunk(b"ANIM", &[0; 6]), frame])),
+        "corrupt-file"
+    );
 }
 
 #[test]
 fn a_chunk_that_promises_too_much_takes_no_memory() {
-    let mut file = webp(&[chunk(b"VP8X", &[8, 0, 0, 0, 63, 0, 0, 63, 0, 0]), chunk(b"VP8L", &[0x2f, 63, 0xc0, 0x0f, 0]), chunk(b"EXIF", &[0; 20])]);
+    let mut file = webp(&[
+        chunk(b"VP8X", &[8, 0, 0, 0, 63, 0, 0, 63, 0, 0]),
+        chunk(b"VP8L", &[0x2f, 63, 0xc0, 0x0f, 0]),
+        chunk(b"EXIF", &[0; 20]),
+    ]);
     let exif = file.len() - 24;
     file[exif..exif + 4].copy_from_slice(&0xffff_fff0_u32.to_le_bytes());
     assert_eq!(code(&file), "corrupt-file");
@@ -111,24 +162,39 @@ fn a_chunk_that_promises_too_much_takes_no_memory() {
 fn tiff_tiles_that_promise_too_much_take_no_memory() {
     let tiled = |width, height| {
         let tiff = Tiff::grey(64, 64, 8, vec![7; 4096]);
-        tiff.with(322, 4, width).with(323, 4, height).with(324, 4, 8).with(325, 4, 4096)
+        tiff.with(322, 4, width)
+            .with(323, 4, height)
+            .with(324, 4, 8)
+            .with(325, 4, 4096)
     };
     assert_eq!(code(&tiled(0x7fff_fff0, 16).file()), "corrupt-file");
     assert_eq!(code(&tiled(16, 0x7fff_fff0).file()), "corrupt-file");
     // A strip of JPEG whose own header is of 16000 x 16000 pixels.
     let mut jpeg = phantom::jpeg(&chest(64), 80).unwrap();
-    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    let frame = jpeg
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
     jpeg[frame + 5..frame + 9].copy_from_slice(&[0x3e, 0x80, 0x3e, 0x80]);
-    assert_eq!(code(&Tiff::grey(64, 64, 8, jpeg).with(259, 3, 7).file()), "corrupt-file");
+    assert_eq!(
+        code(&Tiff::grey(64, 64, 8, jpeg).with(259, 3, 7).file()),
+        "corrupt-file"
+    );
     // The same strip is read where it tells the truth.
     let honest = phantom::jpeg(&chest(64), 80).unwrap();
-    assert_eq!(code(&Tiff::grey(64, 64, 8, honest).with(259, 3, 7).file()), "decoded");
+    assert_eq!(
+        code(&Tiff::grey(64, 64, 8, honest).with(259, 3, 7).file()),
+        "decoded"
+    );
 }
 
 #[test]
 fn a_jpeg_of_endless_scans_is_refused() {
     let jpeg = common::progressive_jpeg(&chest(64));
-    let scan = jpeg.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+    let scan = jpeg
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xda])
+        .unwrap();
     let mut file = jpeg[..scan].to_vec();
     for _ in 0..5000 {
         file.extend_from_slice(&[0xff, 0xda, 0, 8, 1, 1, 0, 0, 0, 0]);
@@ -140,7 +206,9 @@ fn a_jpeg_of_endless_scans_is_refused() {
 #[test]
 fn what_no_chest_looks_like_is_refused_for_that() {
     let sized = |width: u32, height: u32| {
-        let luma = (0..width * height).map(|index| (index % 251) as f32 / 250.0).collect();
+        let luma = (0..width * height)
+            .map(|index| (index % 251) as f32 / 250.0)
+            .collect();
         phantom::png8(&Radiograph::from_luma(width, height, luma).unwrap()).unwrap()
     };
     assert_eq!(code(&sized(1, 1)), "too-small");
@@ -156,19 +224,44 @@ fn what_no_chest_looks_like_is_refused_for_that() {
 #[test]
 fn blank_images_are_refused_and_dark_ones_are_not() {
     let flat = |low: f32, high: f32| {
-        Radiograph::from_luma(64, 64, (0..4096).map(|index| if index % 2 == 0 { low } else { high }).collect()).unwrap()
+        Radiograph::from_luma(
+            64,
+            64,
+            (0..4096)
+                .map(|index| if index % 2 == 0 { low } else { high })
+                .collect(),
+        )
+        .unwrap()
     };
     for level in [0.0, 0.5, 1.0] {
         let blank = flat(level, level);
-        for file in [phantom::png8(&blank), phantom::png16(&blank), phantom::jpeg(&blank, 80), phantom::gif(&blank), phantom::tiff16(&blank)] {
+        for file in [
+            phantom::png8(&blank),
+            phantom::png16(&blank),
+            phantom::jpeg(&blank, 80),
+            phantom::gif(&blank),
+            phantom::tiff16(&blank),
+        ] {
             assert_eq!(code(&file.unwrap()), "blank-image");
         }
     }
-    assert_eq!(code(&phantom::png8(&flat(0.5, 0.5 + 2.0 / 255.0)).unwrap()), "blank-image");
-    assert_eq!(code(&phantom::png8(&flat(0.5, 0.5 + 8.0 / 255.0)).unwrap()), "decoded");
+    assert_eq!(
+        code(&phantom::png8(&flat(0.5, 0.5 + 2.0 / 255.0)).unwrap()),
+        "blank-image"
+    );
+    assert_eq!(
+        code(&phantom::png8(&flat(0.5, 0.5 + 8.0 / 255.0)).unwrap()),
+        "decoded"
+    );
     // Six bits stored in sixteen.
-    assert_eq!(code(&phantom::png16(&flat(0.0, 63.0 / 65535.0)).unwrap()), "decoded");
-    assert_eq!(code(&phantom::png16(&flat(0.0, 8.0 / 65535.0)).unwrap()), "blank-image");
+    assert_eq!(
+        code(&phantom::png16(&flat(0.0, 63.0 / 65535.0)).unwrap()),
+        "decoded"
+    );
+    assert_eq!(
+        code(&phantom::png16(&flat(0.0, 8.0 / 65535.0)).unwrap()),
+        "blank-image"
+    );
 }
 
 #[test]
@@ -180,7 +273,10 @@ fn other_kinds_of_file_are_named() {
     };
     assert_eq!(found(&padded(b"%PDF-1.7")), Some("a PDF document"));
     assert_eq!(found(&padded(b"PK\x03\x04")), Some("a compressed archive"));
-    assert_eq!(found(&padded(b"\0\0\0\x18ftypheic")), Some("a HEIC photograph"));
+    assert_eq!(
+        found(&padded(b"\0\0\0\x18ftypheic")),
+        Some("a HEIC photograph")
+    );
     assert_eq!(found(b"<!DOCTYPE html><html>"), Some("a web page"));
     assert_eq!(found(b"BMI of the patient: 23, and so on"), Some("text"));
     assert_eq!(found("Röntgen".as_bytes()), Some("text"));
@@ -190,9 +286,22 @@ fn other_kinds_of_file_are_named() {
 
 #[test]
 fn dicom_is_named_with_and_without_its_preamble() {
-    assert_eq!(code(&[&[0; 128], b"DICM".as_slice(), &[2, 0, 0, 0, b'U', b'L', 4, 0, 0, 0, 0, 0]].concat()), "dicom-unsupported");
+    assert_eq!(
+        code(
+            &[
+                &[0; 128],
+                b"DICM".as_slice(),
+                &[2, 0, 0, 0, b'U', b'L', 4, 0, 0, 0, 0, 0]
+            ]
+            .concat()
+        ),
+        "dicom-unsupported"
+    );
     assert_eq!(code(b"\x08\0\x05\0CS\x0a\0ISO_IR 100"), "dicom-unsupported");
-    assert_eq!(code(b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100"), "dicom-unsupported");
+    assert_eq!(
+        code(b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100"),
+        "dicom-unsupported"
+    );
     assert_eq!(code(b"\0\x08\0\x05CS\0\x0aISO_IR 100"), "dicom-unsupported");
 }
 
@@ -200,10 +309,34 @@ fn dicom_is_named_with_and_without_its_preamble() {
 fn limits_are_the_callers() {
     let file = phantom::png8(&chest(64)).unwrap();
     let with = |limits: Limits| Radiograph::decode_with(&file, &limits).unwrap_err().code();
-    assert_eq!(with(Limits { max_bytes: 100, ..Limits::default() }), "too-many-bytes");
-    assert_eq!(with(Limits { max_pixels: 4095, ..Limits::default() }), "too-many-pixels");
-    assert_eq!(with(Limits { max_decoded_bytes: 4096, ..Limits::default() }), "too-much-memory");
-    assert_eq!(with(Limits { min_side: 65, ..Limits::default() }), "too-small");
+    assert_eq!(
+        with(Limits {
+            max_bytes: 100,
+            ..Limits::default()
+        }),
+        "too-many-bytes"
+    );
+    assert_eq!(
+        with(Limits {
+            max_pixels: 4095,
+            ..Limits::default()
+        }),
+        "too-many-pixels"
+    );
+    assert_eq!(
+        with(Limits {
+            max_decoded_bytes: 4096,
+            ..Limits::default()
+        }),
+        "too-much-memory"
+    );
+    assert_eq!(
+        with(Limits {
+            min_side: 65,
+            ..Limits::default()
+        }),
+        "too-small"
+    );
 }
 
 #[test]
@@ -214,26 +347,57 @@ fn every_error_has_a_code_a_sentence_and_advice() {
         DecodeError::Empty,
         DecodeError::UnknownFormat { found: None },
         DecodeError::Dicom,
-        DecodeError::Unsupported { format, detail: detail.clone() },
-        DecodeError::Corrupt { format, detail: detail.clone() },
+        DecodeError::Unsupported {
+            format,
+            detail: detail.clone(),
+        },
+        DecodeError::Corrupt {
+            format,
+            detail: detail.clone(),
+        },
         DecodeError::TooManyBytes { bytes: 2, limit: 1 },
-        DecodeError::TooManyPixels { width: 2, height: 2, limit: 1 },
+        DecodeError::TooManyPixels {
+            width: 2,
+            height: 2,
+            limit: 1,
+        },
         DecodeError::TooMuchMemory { limit: 1 },
-        DecodeError::TooSmall { width: 1, height: 1, limit: 2 },
-        DecodeError::BadShape { width: 9, height: 1 },
+        DecodeError::TooSmall {
+            width: 1,
+            height: 1,
+            limit: 2,
+        },
+        DecodeError::BadShape {
+            width: 9,
+            height: 1,
+        },
         DecodeError::Blank,
         DecodeError::BadLuma { detail },
     ];
     let mut codes: Vec<_> = errors.iter().map(DecodeError::code).collect();
     for error in &errors {
-        assert!(error.code().chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", error.code());
+        assert!(
+            error
+                .code()
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c == '-'),
+            "{}",
+            error.code()
+        );
         for sentence in [error.to_string(), error.advice().to_owned()] {
-            assert!(sentence.ends_with('.') && sentence.starts_with(char::is_uppercase), "{sentence}");
+            assert!(
+                sentence.ends_with('.') && sentence.starts_with(char::is_uppercase),
+                "{sentence}"
+            );
         }
     }
     codes.sort_unstable();
     codes.dedup();
-    assert_eq!(codes.len(), errors.len(), "each error has a code of its own");
+    assert_eq!(
+        codes.len(),
+        errors.len(),
+        "each error has a code of its own"
+    );
 }
 
 #[test]
@@ -243,14 +407,25 @@ fn a_file_cut_short_anywhere_is_an_error_or_the_whole_picture() {
         let mut refused = 0;
         for length in 0..file.len() {
             let result = Radiograph::decode(&file[..length]);
-            no_panic(&format!("{what} cut to {length} of {}", file.len()), &result);
+            no_panic(
+                &format!("{what} cut to {length} of {}", file.len()),
+                &result,
+            );
             match result {
-                Ok(radiograph) => assert!(radiograph.luma() == whole.luma(), "{what} cut to {length} of {} is another picture", file.len()),
+                Ok(radiograph) => assert!(
+                    radiograph.luma() == whole.luma(),
+                    "{what} cut to {length} of {} is another picture",
+                    file.len()
+                ),
                 Err(_) => refused += 1,
             }
         }
         // Only trailers may be missing: a checksum, an end marker.
-        assert!(refused + 64 >= file.len(), "{what}: only {refused} of {} refused", file.len());
+        assert!(
+            refused + 64 >= file.len(),
+            "{what}: only {refused} of {} refused",
+            file.len()
+        );
     }
 }
 
@@ -262,13 +437,23 @@ fn flipped_bits_never_reach_the_caller_as_a_panic() {
             let mut broken = file.clone();
             for _ in 0..=random.below(4) {
                 // Half of them in the first hundred bytes, where the structure is.
-                let at = if random.below(2) == 0 { random.below(broken.len().min(100)) } else { random.below(broken.len()) };
+                let at = if random.below(2) == 0 {
+                    random.below(broken.len().min(100))
+                } else {
+                    random.below(broken.len())
+                };
                 broken[at] ^= 1 << random.below(8);
             }
             let result = Radiograph::decode(&broken);
             no_panic(&format!("{what}, round {round}"), &result);
             if let Ok(radiograph) = result {
-                assert!(radiograph.luma().iter().all(|value| (0.0..=1.0).contains(value)), "{what}, round {round}");
+                assert!(
+                    radiograph
+                        .luma()
+                        .iter()
+                        .all(|value| (0.0..=1.0).contains(value)),
+                    "{what}, round {round}"
+                );
             }
         }
     }
@@ -278,8 +463,16 @@ fn flipped_bits_never_reach_the_caller_as_a_panic() {
 fn random_bytes_behind_any_signature_are_an_error() {
     let mut random = Random(7);
     let starts: [&[u8]; 10] = [
-        b"", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff\xe0\0\x10JFIF\0", b"\xff\xd8\xff\xc0", b"RIFF\0\x01\0\0WEBPVP8X\x0a\0\0\0", b"RIFF\0\x01\0\0WEBPVP8L",
-        b"GIF89a", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
+        b"",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+        b"\xff\xd8\xff\xe0\0\x10JFIF\0",
+        b"\xff\xd8\xff\xc0",
+        b"RIFF\0\x01\0\0WEBPVP8X\x0a\0\0\0",
+        b"RIFF\0\x01\0\0WEBPVP8L",
+        b"GIF89a",
+        b"II*\0\x08\0\0\0",
+        b"MM\0*\0\0\0\x08",
+        b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
     ];
     for start in starts {
         for round in 0..400 {

@@ -2,7 +2,11 @@
 //!
 //! Alone in its file, because a process has only one high-water mark.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod common;
 
@@ -40,10 +44,34 @@ fn the_largest_images_stay_below_half_a_gigabyte() {
         file
     };
     for (what, file) in [
-        ("8-bit grey", png(png::ColorType::Grayscale, png::BitDepth::Eight, width, height, 1)),
-        ("16-bit grey", png(png::ColorType::Grayscale, png::BitDepth::Sixteen, width, height, 2)),
-        ("colour", png(png::ColorType::Rgb, png::BitDepth::Eight, width, height, 3)),
-        ("16-bit colour", png(png::ColorType::Rgba, png::BitDepth::Sixteen, 4700, 4700, 8)),
+        (
+            "8-bit grey",
+            png(
+                png::ColorType::Grayscale,
+                png::BitDepth::Eight,
+                width,
+                height,
+                1,
+            ),
+        ),
+        (
+            "16-bit grey",
+            png(
+                png::ColorType::Grayscale,
+                png::BitDepth::Sixteen,
+                width,
+                height,
+                2,
+            ),
+        ),
+        (
+            "colour",
+            png(png::ColorType::Rgb, png::BitDepth::Eight, width, height, 3),
+        ),
+        (
+            "16-bit colour",
+            png(png::ColorType::Rgba, png::BitDepth::Sixteen, 4700, 4700, 8),
+        ),
     ] {
         let result = Radiograph::decode(&file);
         assert!(result.is_ok(), "{what}: {:?}", result.err());
@@ -53,13 +81,24 @@ fn the_largest_images_stay_below_half_a_gigabyte() {
     let mut file = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, 60);
     encoder.set_progressive(true);
-    encoder.encode(&grey, 5500, 5500, jpeg_encoder::ColorType::Luma).unwrap();
+    encoder
+        .encode(&grey, 5500, 5500, jpeg_encoder::ColorType::Luma)
+        .unwrap();
     drop(grey);
     assert!(Radiograph::decode(&file).is_ok());
     // Lossless WebP keeps a second copy.
     let mut webp = Vec::new();
-    let rgb = [[10, 200, 30], [50, 60, 70]].concat().repeat(4000 * 4000 / 2);
-    image::ImageEncoder::write_image(image::codecs::webp::WebPEncoder::new_lossless(&mut webp), &rgb, 4000, 4000, ExtendedColorType::Rgb8).unwrap();
+    let rgb = [[10, 200, 30], [50, 60, 70]]
+        .concat()
+        .repeat(4000 * 4000 / 2);
+    image::ImageEncoder::write_image(
+        image::codecs::webp::WebPEncoder::new_lossless(&mut webp),
+        &rgb,
+        4000,
+        4000,
+        ExtendedColorType::Rgb8,
+    )
+    .unwrap();
     drop(rgb);
     let result = Radiograph::decode(&webp);
     assert!(result.is_ok(), "{:?}", result.err());

@@ -1,6 +1,10 @@
-//! Files that people really drop on a page, where the laboratory's data are at hand: a radiograph or an error for each.
+//! Files that people really have, where the laboratory's data are at hand: a radiograph or an error for each.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod common;
 
@@ -9,14 +13,20 @@ use std::path::{Path, PathBuf};
 use common::no_panic;
 use radiograph::Radiograph;
 
-/// The folder of odd files, or `None` after saying where it was looked for.
-fn odd() -> Option<PathBuf> {
-    let data = std::env::var_os("LUNG_DATA").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let odd = data.join("odd");
-    if odd.is_dir() {
-        return Some(odd);
+/// A folder of the data, or `None` after saying where it was looked for.
+fn folder(name: &str) -> Option<PathBuf> {
+    let data = std::env::var_os("LUNG_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let folder = data.join(name);
+    if folder.is_dir() {
+        return Some(folder);
     }
-    eprintln!("skipped: there is no {} (LUNG_DATA says where the data are)", odd.display());
+    eprintln!(
+        "skipped: there is no {} (LUNG_DATA says where the data are)",
+        folder.display()
+    );
     None
 }
 
@@ -25,7 +35,14 @@ fn code(path: &Path) -> String {
     no_panic(&path.display().to_string(), &result);
     match result {
         Ok(radiograph) => {
-            assert!(radiograph.luma().iter().all(|value| (0.0..=1.0).contains(value)), "{}", path.display());
+            assert!(
+                radiograph
+                    .luma()
+                    .iter()
+                    .all(|value| (0.0..=1.0).contains(value)),
+                "{}",
+                path.display()
+            );
             format!("{:?}", radiograph.source())
         }
         Err(error) => {
@@ -37,17 +54,32 @@ fn code(path: &Path) -> String {
 
 #[test]
 fn every_odd_file_is_a_radiograph_or_a_typed_error() {
-    let Some(odd) = odd() else { return };
+    let Some(odd) = folder("odd") else { return };
     let mut files = 0;
     for folder in ["awkward", "broken", "dicom", "lateral", "not_chest_xray"] {
-        let mut paths: Vec<_> = std::fs::read_dir(odd.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut paths: Vec<_> = std::fs::read_dir(odd.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         paths.sort();
         for path in paths {
             let code = code(&path);
-            println!("{folder}/{}: {code}", path.file_name().unwrap().to_string_lossy());
+            println!(
+                "{folder}/{}: {code}",
+                path.file_name().unwrap().to_string_lossy()
+            );
             let decoded = code.starts_with("Source");
-assert_eq!(path.extension().is_some_and(|extension| extension == "dcm"), code == "dicom-unsupported", "{}", path.display());
-            assert!(!code.contains("false_colour: true"), "{} is not viridis", path.display());
+            assert_eq!(
+                path.extension().is_some_and(|extension| extension == "dcm"),
+                code == "dicom-unsupported",
+                "{}",
+                path.display()
+            );
+            assert!(
+                !code.contains("false_colour: true"),
+                "{} is not viridis",
+                path.display()
+            );
             if matches!(folder, "lateral" | "not_chest_xray") {
                 assert!(decoded, "{}: {code}", path.display());
             }
@@ -59,7 +91,7 @@ assert_eq!(path.extension().is_some_and(|extension| extension == "dcm"), code ==
 
 #[test]
 fn the_awkward_and_broken_ones_are_what_they_are() {
-    let Some(odd) = odd() else { return };
+    let Some(odd) = folder("odd") else { return };
     for (file, expected) in [
         ("awkward/black.png", "blank-image"),
         ("awkward/white.png", "blank-image"),
@@ -73,10 +105,51 @@ fn the_awkward_and_broken_ones_are_what_they_are() {
     ] {
         assert_eq!(code(&odd.join(file)), expected, "{file}");
     }
-    for file in ["RG1_16bit_lowrange_mono1_inverted.png", "CRMONO1_16bit_mono2.png"] {
-        assert!(code(&odd.join("awkward").join(file)).contains("bits: 16"), "{file}");
+    for file in [
+        "RG1_16bit_lowrange_mono1_inverted.png",
+        "CRMONO1_16bit_mono2.png",
+    ] {
+        assert!(
+            code(&odd.join("awkward").join(file)).contains("bits: 16"),
+            "{file}"
+        );
     }
-    for file in ["grey_alpha.png", "image.bmp", "image.gif", "image.tiff", "palette64.png", "progressive.jpg", "mirrored.jpg", "upside_down.jpg"] {
-        assert!(code(&odd.join("awkward").join(file)).starts_with("Source"), "{file}");
+    for file in [
+        "grey_alpha.png",
+        "image.bmp",
+        "image.gif",
+        "image.tiff",
+        "palette64.png",
+        "progressive.jpg",
+        "mirrored.jpg",
+        "upside_down.jpg",
+    ] {
+        assert!(
+            code(&odd.join("awkward").join(file)).starts_with("Source"),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn every_image_of_the_data_sets_is_read_and_none_is_taken_for_false_colour() {
+    for set in ["lung-xray-image", "paediatric"] {
+        let Some(set) = folder(set) else { return };
+        let mut files = 0;
+        for class in std::fs::read_dir(set)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+        {
+            for path in std::fs::read_dir(class)
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+            {
+                let radiograph = common::decode(&std::fs::read(&path).unwrap());
+                assert!(!radiograph.source().false_colour, "{}", path.display());
+                files += 1;
+            }
+        }
+        assert!(files > 500, "only {files} files");
     }
 }

@@ -59,6 +59,12 @@ impl Project {
 
     /// `program`, to be run in the top folder with our tools found first.
     pub fn command(&self, program: &str) -> Command {
+        // On Windows npm is a batch file, which is found by its full name only.
+        let program = if cfg!(windows) && program == "npm" {
+            "npm.cmd"
+        } else {
+            program
+        };
         let mut command = Command::new(program);
         command.current_dir(&self.root).env("PATH", self.path(None));
         // What `cargo run` told us about ourselves is not true of the commands we start; build scripts would notice.

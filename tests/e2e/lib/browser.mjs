@@ -5,7 +5,13 @@ import { chromium } from 'playwright-core';
 
 const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
 
-const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const COMMON = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /**
@@ -13,7 +19,10 @@ const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader
  * @param {string[]} [more] further flags
  */
 export function launch(device, more = []) {
-  return chromium.launch({ executablePath: CHROME, args: [...COMMON, ...(device === 'webgpu' ? WITH_WEBGPU : []), ...more] });
+  return chromium.launch({
+    executablePath: CHROME,
+    args: [...COMMON, ...(device === 'webgpu' ? WITH_WEBGPU : []), ...more],
+  });
 }
 
 /**
@@ -54,7 +63,9 @@ export async function recordEvents(page) {
     const seen = /** @type {any} */ (globalThis);
     seen.lungEvents = [];
     for (const type of ['lung-ready', 'lung-progress', 'lung-result', 'lung-error']) {
-      document.addEventListener(type, (event) => seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }));
+      document.addEventListener(type, (event) =>
+        seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }),
+      );
     }
   });
 }

@@ -22,12 +22,20 @@ function module() {
  * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
  *   in how many pieces the bundle comes and how long between them
  */
-export async function serveMock({ pieces = 1, wait = 0, file = 'mobilenet-lung-0123456789ab.safetensors', routes = {} } = {}) {
+export async function serveMock({
+  pieces = 1,
+  wait = 0,
+  file = 'mobilenet-lung-0123456789ab.safetensors',
+  routes = {},
+} = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
   return serve(WWW, {
     '/lung_web.js': bytes(await readFile(new URL('../mock/lung_web.js', import.meta.url)), 'text/javascript'),
     '/lung_web_bg.wasm': bytes(module(), 'application/wasm'),
-    '/models/index.json': bytes(JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }), 'application/json'),
+    '/models/index.json': bytes(
+      JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }),
+      'application/json',
+    ),
     [`/models/${file}`]: slowly(bundle, pieces, wait),
     ...routes,
   });

@@ -22,13 +22,20 @@ const DATA = path('LUNG_DATA', '../../../shared/data');
 export const CLASSES = /** @type {const} */ (['Normal', 'Lung_Opacity', 'Viral Pneumonia']);
 
 /** Why the tests of the built page cannot run, or false. */
-export const noPage = existsSync(join(DIST, 'lung_web_bg.wasm')) && existsSync(join(DIST, 'models/index.json')) ? false : `no built page with a model in ${DIST} (LUNG_DIST): run \`cargo xtask build\``;
+export const noPage =
+  existsSync(join(DIST, 'lung_web_bg.wasm')) && existsSync(join(DIST, 'models/index.json'))
+    ? false
+    : `no built page with a model in ${DIST} (LUNG_DIST): run \`cargo xtask build\``;
 
 /** Why the tests with generated radiographs cannot run, or false. */
-export const noCommand = existsSync(BIN) ? false : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
+export const noCommand = existsSync(BIN)
+  ? false
+  : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
 
 /** Why the tests with real radiographs cannot run, or false. */
-export const noImages = existsSync(join(DATA, 'lung-xray-image/groups.csv')) ? false : `no lung-xray-image in ${DATA} (LUNG_DATA)`;
+export const noImages = existsSync(join(DATA, 'lung-xray-image/groups.csv'))
+  ? false
+  : `no lung-xray-image in ${DATA} (LUNG_DATA)`;
 
 /** Why the tests with odd files cannot run, or false. */
 export const noOddFiles = existsSync(join(DATA, 'odd')) ? false : `no odd in ${DATA} (LUNG_DATA)`;
@@ -68,11 +75,20 @@ export async function phantoms(perClass) {
  */
 export async function realImages(perClass) {
   const root = join(DATA, 'lung-xray-image');
-  const [header, ...rows] = (await readFile(join(root, 'groups.csv'), 'utf8')).trim().split(/\r?\n/).map((line) => line.split(','));
+  const [header, ...rows] = (await readFile(join(root, 'groups.csv'), 'utf8'))
+    .trim()
+    .split(/\r?\n/)
+    .map((line) => line.split(','));
   const [file, label, fold] = ['file', 'label', 'fold'].map((name) => header.indexOf(name));
   return CLASSES.flatMap((finding) => {
-    const own = rows.filter((row) => row[fold] === '0' && row[label] === finding).map((row) => row[file]).sort();
-    return Array.from({ length: perClass }, (_, k) => own[Math.floor((k * own.length) / perClass)]).map((name) => ({ name, path: join(root, name) }));
+    const own = rows
+      .filter((row) => row[fold] === '0' && row[label] === finding)
+      .map((row) => row[file])
+      .sort();
+    return Array.from({ length: perClass }, (_, k) => own[Math.floor((k * own.length) / perClass)]).map((name) => ({
+      name,
+      path: join(root, name),
+    }));
   });
 }
 
@@ -91,7 +107,13 @@ async function filesIn(folder) {
 
 /** For a picker: the bytes under the name of the test, not of the file. @param {Image[]} images */
 export function payloads(images) {
-  return Promise.all(images.map(async ({ name, path }) => ({ name, mimeType: 'application/octet-stream', buffer: await readFile(path) })));
+  return Promise.all(
+    images.map(async ({ name, path }) => ({
+      name,
+      mimeType: 'application/octet-stream',
+      buffer: await readFile(path),
+    })),
+  );
 }
 
 /** The bundle that the built page uses. */

@@ -41,13 +41,16 @@ export async function classifyAll(page, images, timeout = 180_000) {
     await parts(page).picker.setInputFiles(await payloads(some));
     const told = await page.waitForFunction(
       ([from, count]) => {
-        const told = /** @type {any} */ (globalThis).lungEvents.slice(from).filter((/** @type {any} */ { type, detail }) => /result|error/.test(type) && detail.name);
+        const told = /** @type {any} */ (globalThis).lungEvents
+          .slice(from)
+          .filter((/** @type {any} */ { type, detail }) => /result|error/.test(type) && detail.name);
         return told.length >= count && told;
       },
       [from, some.length],
       { timeout },
     );
-    for (const { detail } of await told.jsonValue()) outcomes.set(detail.name, detail.report ? { report: detail.report } : { error: detail });
+    for (const { detail } of await told.jsonValue())
+      outcomes.set(detail.name, detail.report ? { report: detail.report } : { error: detail });
   }
   return outcomes;
 }

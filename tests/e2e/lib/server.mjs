@@ -40,7 +40,10 @@ export async function serve(root, routes = {}) {
       if (!file.startsWith(normalize(root) + sep)) return void response.writeHead(403).end();
       const found = await stat(file).catch(() => null);
       if (!found?.isFile()) return void response.writeHead(404).end('not found');
-      response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream', 'content-length': found.size });
+      response.writeHead(200, {
+        'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        'content-length': found.size,
+      });
       createReadStream(file).pipe(response);
     } catch (error) {
       response.destroy(/** @type {Error} */ (error));

@@ -16,7 +16,15 @@ const fault = (code) => ({ code, message: `The stand-in refuses this with ${code
 export class LungClassifier {
   /** @type {LungClassifierHandle['picture']} */
   picture = undefined;
-  model = { id: 'mobilenet-lung-0123456789ab', test: { split: 'none', images: 590, accuracy: 0.9561, accuracy_interval: /** @type {[number, number]} */ ([0.936, 0.97]) } };
+  model = {
+    id: 'mobilenet-lung-0123456789ab',
+    test: {
+      split: 'none',
+      images: 590,
+      accuracy: 0.9561,
+      accuracy_interval: /** @type {[number, number]} */ ([0.936, 0.97]),
+    },
+  };
 
   /** @param {'webgpu' | 'cpu'} device @param {string | undefined} fallback */
   constructor(device, fallback) {
@@ -39,7 +47,8 @@ export class LungClassifier {
   async classify(bytes) {
     const words = new TextDecoder().decode(bytes.subarray(0, 32));
     if (words.startsWith('refuse')) throw fault('unknown-format');
-    if (words.startsWith('lose-gpu') && this.device === 'webgpu') throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
+    if (words.startsWith('lose-gpu') && this.device === 'webgpu')
+      throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
     if (words.startsWith('hang')) return new Promise(() => {});
     if (words.startsWith('trap-later')) return new Promise(() => void Promise.resolve().then(trap));
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
@@ -49,7 +58,20 @@ export class LungClassifier {
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
     const decoded = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 150));
-    return { ...reportOf(bytes), model: this.model.id, device: this.device, timings: { decode_ms: decoded - began, preprocess_ms: 1.234, inference_ms: performance.now() - decoded }, source: { format: 'png', bits: 8 } };
+    return {
+      ...reportOf(bytes),
+      model: this.model.id,
+      device: this.device,
+      timings: { decode_ms: decoded - began, preprocess_ms: 1.234, inference_ms: performance.now() - decoded },
+      source: {
+        format: 'png',
+        bits: 8,
+        false_colour: false,
+        orientation: 1,
+        width: picture.width,
+        height: picture.height,
+      },
+    };
   }
 }
 
@@ -63,7 +85,9 @@ async function pixels(bytes) {
   const bitmap = await createImageBitmap(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)])).catch(() => {
     throw fault('corrupt');
   });
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d'));
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')
+  );
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
@@ -74,11 +98,23 @@ function reportOf(bytes) {
   /** @type {Finding[]} */
   const findings = ['Normal', 'Lung_Opacity', 'Viral Pneumonia'];
   const evidence = findings.map((_, k) =>
-    Array.from({ length: 7 }, (_, y) => Array.from({ length: 7 }, (_, x) => 0.12 * Math.cos(0.9 * (x - 2 - 2 * k) + 6 * turn) * Math.cos(0.7 * (y - 3 + k)) + 0.05 * Math.sin(6 * (turn + k / 3)))),
+    Array.from({ length: 7 }, (_, y) =>
+      Array.from(
+        { length: 7 },
+        (_, x) =>
+          0.12 * Math.cos(0.9 * (x - 2 - 2 * k) + 6 * turn) * Math.cos(0.7 * (y - 3 + k)) +
+          0.05 * Math.sin(6 * (turn + k / 3)),
+      ),
+    ),
   );
   const logits = evidence.map((map) => map.flat().reduce((sum, value) => sum + value, 0));
   const whole = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
   const probabilities = logits.map((logit) => Math.exp(logit) / whole);
-  const named = /** @template T @param {T[]} values */ (values) => /** @type {Record<Finding, T>} */ (Object.fromEntries(findings.map((finding, k) => [finding, values[k]])));
-  return { finding: findings[probabilities.indexOf(Math.max(...probabilities))], probabilities: named(probabilities), evidence: named(evidence) };
+  const named = /** @template T @param {T[]} values */ (values) =>
+    /** @type {Record<Finding, T>} */ (Object.fromEntries(findings.map((finding, k) => [finding, values[k]])));
+  return {
+    finding: findings[probabilities.indexOf(Math.max(...probabilities))],
+    probabilities: named(probabilities),
+    evidence: named(evidence),
+  };
 }

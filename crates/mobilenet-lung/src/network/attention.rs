@@ -102,9 +102,8 @@ impl Attention {
             reduce_bias: Initializer::Zeros.init([hidden], device),
             expand_weight: Initializer::Zeros.init([channels, hidden], device),
             expand_bias: Initializer::Zeros.init([channels], device),
-            spatial_weight: spatial.then(|| {
-                Initializer::Zeros.init([1, 2, SPATIAL_KERNEL, SPATIAL_KERNEL], device)
-            }),
+            spatial_weight: spatial
+                .then(|| Initializer::Zeros.init([1, 2, SPATIAL_KERNEL, SPATIAL_KERNEL], device)),
             spatial_bias: spatial.then(|| Initializer::Zeros.init([1], device)),
         })
     }

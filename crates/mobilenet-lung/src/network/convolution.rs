@@ -115,12 +115,7 @@ impl Convolution {
             input,
             weight,
             Some(self.bias.val()),
-            ConvOptions::new(
-                [self.stride; 2],
-                [padding; 2],
-                [1, 1],
-                self.groups,
-            ),
+            ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups),
         );
         if self.clamped {
             output.clamp(0.0, 6.0)

@@ -10,8 +10,8 @@ pub use attention::{Attention, AttentionConfig, AttentionKind, AttentionPlace};
 pub use convolution::{Activation, Convolution, ConvolutionConfig};
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::{Device, Tensor};
 use burn::nn::Dropout;
+use burn::tensor::{Device, Tensor};
 
 use crate::Finding;
 
@@ -147,7 +147,11 @@ impl InvertedResidual {
         if let Some(attention) = &self.attention {
             output = attention.forward(output);
         }
-        if self.residual { input + output } else { output }
+        if self.residual {
+            input + output
+        } else {
+            output
+        }
     }
 }
 

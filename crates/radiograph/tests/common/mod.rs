@@ -11,7 +11,11 @@ pub fn chest(side: u32) -> Radiograph {
 
 /// The 8-bit levels of a radiograph.
 pub fn levels(radiograph: &Radiograph) -> Vec<u8> {
-    radiograph.to_rgba8().chunks_exact(4).map(|pixel| pixel[0]).collect()
+    radiograph
+        .to_rgba8()
+        .chunks_exact(4)
+        .map(|pixel| pixel[0])
+        .collect()
 }
 
 /// Decodes a file that has to be good.
@@ -44,13 +48,25 @@ pub fn progressive_jpeg(radiograph: &Radiograph) -> Vec<u8> {
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, 85);
     encoder.set_progressive(true);
     let side = (radiograph.width() as u16, radiograph.height() as u16);
-    encoder.encode(&levels(radiograph), side.0, side.1, jpeg_encoder::ColorType::Luma).unwrap();
+    encoder
+        .encode(
+            &levels(radiograph),
+            side.0,
+            side.1,
+            jpeg_encoder::ColorType::Luma,
+        )
+        .unwrap();
     file
 }
 
 /// Viridis, its chroma at half resolution, as most software writes JPEG.
 pub fn viridis_jpeg_420(radiograph: &Radiograph, quality: u8) -> Vec<u8> {
-    jpeg_rgb(&phantom::viridis_rgb8(radiograph), radiograph.width(), radiograph.height(), quality)
+    jpeg_rgb(
+        &phantom::viridis_rgb8(radiograph),
+        radiograph.width(),
+        radiograph.height(),
+        quality,
+    )
 }
 
 /// Colour, its chroma at half resolution.
@@ -58,7 +74,14 @@ pub fn jpeg_rgb(rgb: &[u8], width: u32, height: u32, quality: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut file, quality);
     encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    encoder.encode(rgb, width as u16, height as u16, jpeg_encoder::ColorType::Rgb).unwrap();
+    encoder
+        .encode(
+            rgb,
+            width as u16,
+            height as u16,
+            jpeg_encoder::ColorType::Rgb,
+        )
+        .unwrap();
     file
 }
 
@@ -82,7 +105,10 @@ impl Random {
 /// Panics if a decoder did, which [`Radiograph::decode`] hides: where panics abort, nothing would.
 pub fn no_panic(what: &str, result: &Result<Radiograph, DecodeError>) {
     if let Err(DecodeError::Corrupt { format, detail }) = result {
-        assert!(!detail.contains("gave up"), "the {format} decoder panicked: {what}");
+        assert!(
+            !detail.contains("gave up"),
+            "the {format} decoder panicked: {what}"
+        );
     }
 }
 
@@ -99,8 +125,16 @@ pub struct Tiff {
 impl Tiff {
     /// Grey of `bits`, black is zero, not compressed.
     pub fn grey(width: u32, height: u32, bits: u32, data: Vec<u8>) -> Self {
-        let tiff = Self { width, height, entries: Vec::new(), data };
-        tiff.with(258, 3, bits).with(259, 3, 1).with(262, 3, 1).with(277, 3, 1)
+        let tiff = Self {
+            width,
+            height,
+            entries: Vec::new(),
+            data,
+        };
+        tiff.with(258, 3, bits)
+            .with(259, 3, 1)
+            .with(262, 3, 1)
+            .with(277, 3, 1)
     }
 
     /// Sets a tag, or sets it anew.
@@ -117,7 +151,13 @@ impl Tiff {
 
     pub fn file(&self) -> Vec<u8> {
         let mut entries = self.entries.clone();
-        for (tag, value) in [(256, self.width), (257, self.height), (273, 8), (278, self.height), (279, self.data.len() as u32)] {
+        for (tag, value) in [
+            (256, self.width),
+            (257, self.height),
+            (273, 8),
+            (278, self.height),
+            (279, self.data.len() as u32),
+        ] {
             if !entries.iter().any(|entry| entry.0 == tag) {
                 entries.push((tag, 4, vec![value]));
             }
@@ -130,7 +170,10 @@ impl Tiff {
             directory.extend_from_slice(&kind.to_le_bytes());
             directory.extend_from_slice(&(values.len() as u32).to_le_bytes());
             let size = if kind == 3 { 2 } else { 4 };
-            let mut bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes().into_iter().take(size)).collect();
+            let mut bytes: Vec<u8> = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes().into_iter().take(size))
+                .collect();
             if bytes.len() > 4 {
                 file.resize(file.len().next_multiple_of(2), 0);
                 let offset = file.len() as u32;

@@ -1,0 +1,170 @@
+//! Classifying files with a bundle, natively: the same code as in the browser, on the CPU.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use burn::tensor::Device;
+use indicatif::ProgressBar;
+use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, Report};
+use radiograph::{Limits, Radiograph};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::data::{Dataset, collect_images};
+use crate::metrics::{Evaluation, Outcome};
+
+/// Reads a weights file and puts it on the CPU.
+///
+/// # Errors
+/// A file that is missing, or that [`Bundle::read`] refuses.
+pub fn load_classifier(path: &Path) -> anyhow::Result<(Bundle, Classifier)> {
+    let refused = || format!("cannot use the model {}", path.display());
+    let size = fs::metadata(path).with_context(refused)?.len();
+    if size > mobilenet_lung::bundle::MAX_BYTES as u64 {
+        bail!(
+            "{}: {size} bytes are too many for a weights file",
+            refused()
+        );
+    }
+    let bytes = fs::read(path).with_context(refused)?;
+    let name = path.file_name().map(|name| name.to_string_lossy());
+    let bundle = match Bundle::read(&bytes, name.as_deref()) {
+        Ok(bundle) => bundle,
+        Err(error) => bail!("{}: {error} {}", refused(), error.advice()),
+    };
+    let classifier = Classifier::new(&bundle, Device::flex(), "cpu").with_context(refused)?;
+    Ok((bundle, classifier))
+}
+
+/// One line of `lung predict --format ndjson`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Prediction {
+    /// The file was read.
+    Read {
+        /// Its path as it was given or found.
+        file: String,
+        /// The most probable finding.
+        finding: Finding,
+        /// Calibrated probability of each finding.
+        probabilities: ByFinding<f32>,
+        /// Id of the model.
+        model: String,
+    },
+    /// The file was not read.
+    Refused {
+        /// Its path as it was given or found.
+        file: String,
+        /// Why.
+        error: Refusal,
+    },
+}
+
+/// Why a file was not read.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// A short name for programs, in kebab-case.
+    pub code: String,
+    /// One sentence of what happened.
+    pub message: String,
+    /// One sentence of what to do.
+    pub advice: String,
+}
+
+impl Refusal {
+    fn file(error: &std::io::Error) -> Self {
+        Self {
+            code: "file-unreadable".to_owned(),
+            message: format!("The file could not be read: {error}."),
+            advice: "Check its path and its permissions.".to_owned(),
+        }
+    }
+}
+
+/// Classifies one file.
+pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
+    let file = path.display().to_string();
+    match report_on(classifier, path) {
+        Ok(report) => Prediction::Read {
+            file,
+            finding: report.finding,
+            probabilities: report.probabilities,
+            model: report.model,
+        },
+        Err(error) => Prediction::Refused { file, error },
+    }
+}
+
+fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
+    // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
+    let most = Limits::default().max_bytes as u64 + 1;
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut bytes))
+        .map_err(|error| Refusal::file(&error))?;
+    let radiograph = Radiograph::decode(&bytes).map_err(|error| Refusal {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        advice: error.advice().to_owned(),
+    })?;
+    pollster::block_on(classifier.classify(&radiograph)).map_err(|error| Refusal {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        advice: error.advice().to_owned(),
+    })
+}
+
+/// The files that `paths` mean: files as they are, folders with every image under them.
+///
+/// # Errors
+/// A folder that cannot be listed, or that holds no image.
+pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = files.len();
+            collect_images(path, "", &mut |file| files.push(path.join(file)))?;
+            if files.len() == before {
+                bail!("{} holds no image file", path.display());
+            }
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// Classifies the examples `wanted` of a data set and sums up.
+pub fn evaluate(
+    classifier: &Classifier,
+    dataset: &Dataset,
+    wanted: &[usize],
+    split: String,
+    progress: &ProgressBar,
+) -> Evaluation {
+    let results: Vec<(usize, Result<Report, Refusal>)> = wanted
+        .par_iter()
+        .map(|&index| {
+            let path = dataset.folder.join(&dataset.examples[index].file);
+            let report = report_on(classifier, &path);
+            progress.inc(1);
+            (index, report)
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    let mut unreadable = Vec::new();
+    for (index, result) in results {
+        let example = &dataset.examples[index];
+        match result {
+            Ok(report) => outcomes.push(Outcome {
+                truth: example.finding,
+                called: report.finding,
+                origin: example.origin.clone(),
+            }),
+            Err(error) => unreadable.push((example.file.clone(), error.message)),
+        }
+    }
+    Evaluation::new(classifier.id().to_owned(), split, &outcomes, unreadable)
+}

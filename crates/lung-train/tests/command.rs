@@ -1,0 +1,242 @@
+//! The command itself: what it prints and how it exits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Peak memory that no file may exceed, in KiB.
+const MEMORY_KIB: u64 = 512 * 1024;
+
+fn lung(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lung"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The model that ships with the project.
+fn shipped() -> PathBuf {
+    let models = root().join("www/models");
+    let index: Value =
+        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
+    models.join(index["current"].as_str().unwrap())
+}
+
+fn data() -> Option<PathBuf> {
+    let folder =
+        std::env::var_os("LUNG_DATA").map_or_else(|| root().join("../shared/data"), PathBuf::from);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("skipped: no data in {}", folder.display());
+    None
+}
+
+fn predict(model: &Path, paths: &[&Path]) -> (Vec<Value>, i32) {
+    let mut arguments = vec![
+        "predict",
+        "--model",
+        model.to_str().unwrap(),
+        "--format",
+        "ndjson",
+    ];
+    arguments.extend(paths.iter().map(|p| p.to_str().unwrap()));
+    let output = lung(&arguments);
+    let lines = text(&output.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    (lines, output.status.code().unwrap())
+}
+
+#[test]
+fn help_names_every_subcommand_and_an_unknown_option_is_refused() {
+    let help = text(&lung(&["--help"]).stdout);
+    for name in [
+        "train",
+        "evaluate",
+        "export",
+        "predict",
+        "phantom",
+        "not a medical device",
+    ] {
+        assert!(help.contains(name), "{name}: {help}");
+    }
+    for arguments in [
+        &["--nonsense"][..],
+        &["predict", "--nonsense"],
+        &["nonsense"],
+    ] {
+        let output = lung(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("nonsense"));
+    }
+}
+
+#[test]
+fn files_are_answered_in_order_and_a_bad_one_does_not_stop_the_rest() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("phantoms");
+    assert!(
+        lung(&[
+            "phantom",
+            "--out",
+            out.to_str().unwrap(),
+            "--per-class",
+            "2"
+        ])
+        .status
+        .success()
+    );
+    let good = out.join("Normal/1.png");
+    let bad = folder.path().join("bad.png");
+    fs::write(&bad, b"not an image").unwrap();
+    let gone = folder.path().join("gone.png");
+    let model = shipped();
+
+    let (lines, code) = predict(&model, &[&good, &bad, &gone, &out]);
+    assert_eq!((lines.len(), code), (3 + 6, 1));
+    assert_eq!(lines[0]["file"], good.to_str().unwrap());
+    let shares = lines[0]["probabilities"].as_object().unwrap();
+    assert!((shares.values().map(|v| v.as_f64().unwrap()).sum::<f64>() - 1.0).abs() < 1e-5);
+    for name in ["Normal", "Lung_Opacity", "Viral Pneumonia"] {
+        assert!(shares.contains_key(name));
+    }
+    assert!(lines[1]["error"]["code"].is_string() && lines[1]["error"]["message"].is_string());
+    assert_eq!(lines[2]["error"]["code"], "file-unreadable");
+    assert!(lines[3..].iter().all(|line| line["finding"].is_string()));
+
+    let (lines, code) = predict(&model, &[&out]);
+    assert_eq!((lines.len(), code), (6, 0));
+    let printed = text(
+        &lung(&[
+            "predict",
+            "--model",
+            model.to_str().unwrap(),
+            good.to_str().unwrap(),
+        ])
+        .stdout,
+    );
+    assert!(
+        printed.contains("1.png: ") && printed.contains("Viral Pneumonia 0."),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_bad_model_is_refused_before_anything_is_read() {
+    let folder = TempDir::new().unwrap();
+    let good = fs::read(shipped()).unwrap();
+    let name = shipped().file_name().unwrap().to_owned();
+    let mut flipped = good.clone();
+    flipped[good.len() / 2] ^= 1;
+    for (bytes, reason) in [
+        (&good[..good.len() / 2], "damaged"),
+        (&flipped[..], "damaged"),
+        (&b""[..], "empty"),
+    ] {
+        let path = folder.path().join(&name);
+        fs::write(&path, bytes).unwrap();
+        let output = lung(&["predict", "--model", path.to_str().unwrap(), "x.png"]);
+        assert_eq!(output.status.code(), Some(2));
+        let message = text(&output.stderr);
+        assert!(
+            message.contains(reason) && message.contains("again"),
+            "{message}"
+        );
+    }
+    let output = lung(&["predict", "--model", "nowhere.safetensors", "x.png"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("nowhere.safetensors"));
+    if let Some(data) = data() {
+        let foreign = data.join("../weights/squeezenet1_1_imagenet_backbone_fp32.safetensors");
+        let output = lung(&["predict", "--model", foreign.to_str().unwrap(), "x.png"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("not written for MobileNet-Lung"));
+    }
+}
+
+/// Peak resident memory of all children so far, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_of(command: &mut Command) -> (Output, u64) {
+    // `time -v` is not everywhere; the kernel tells a process its own peak in /proc just before it goes, so a shell asks.
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        if let Ok(text) = fs::read_to_string(&status)
+            && let Some(line) = text.lines().find(|line| line.starts_with("VmHWM"))
+        {
+            peak = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    (child.wait_with_output().unwrap(), peak)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_odd_file_gets_a_report_or_a_sentence_within_bounded_memory() {
+    let Some(data) = data() else { return };
+    let model = shipped();
+    let mut files = Vec::new();
+    for folder in fs::read_dir(data.join("odd")).unwrap() {
+        files.extend(
+            fs::read_dir(folder.unwrap().path())
+                .unwrap()
+                .map(|f| f.unwrap().path()),
+        );
+    }
+    files.sort();
+    assert!(files.len() > 50, "{}", files.len());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lung"));
+    command
+        .args(["predict", "--format", "ndjson", "--model"])
+        .arg(&model)
+        .args(&files);
+    let (output, peak) = peak_of(&mut command);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(
+        !text(&output.stderr).contains("panicked"),
+        "{}",
+        text(&output.stderr)
+    );
+    let lines: Vec<Value> = text(&output.stdout)
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(lines.len(), files.len());
+    for line in &lines {
+        if line["finding"].is_null() {
+            let message = line["error"]["message"].as_str().unwrap();
+            assert!(
+                message.ends_with('.') && line["error"]["advice"].as_str().unwrap().ends_with('.'),
+                "{line}"
+            );
+        }
+    }
+    let broken: Vec<&Value> = lines
+        .iter()
+        .filter(|l| l["file"].as_str().unwrap().contains("/broken/"))
+        .collect();
+    assert!(
+        broken.iter().all(|line| line["error"].is_object()),
+        "{broken:?}"
+    );
+    assert!(peak > 0 && peak < MEMORY_KIB, "{peak} KiB");
+}

@@ -1,0 +1,317 @@
+//! Training on generated images: it learns, it survives being killed, and it says what is wrong with a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
+use lung_train::augment::Augmentation;
+use lung_train::config::{FineTuneStage, HeadStage, TrainConfig};
+use lung_train::data::Dataset;
+use lung_train::export::{Index, export};
+use lung_train::phantoms::write_phantoms;
+use lung_train::predict::{evaluate, load_classifier};
+use lung_train::train::{EpochLog, RunResult, TrainOptions};
+use tempfile::TempDir;
+
+/// Training draws dropout and first weights from the one generator that a process has for its device: two runs at once
+/// would take numbers from each other.
+fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    lung_train::train::train(options)
+}
+
+fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
+    TrainOptions {
+        data: folder.join("data"),
+        pretrained: None,
+        out: folder.join(out),
+        config,
+        resume: false,
+        skip_unreadable: false,
+        stop_after: None,
+    }
+}
+
+fn phantoms(per_class: u64) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    write_phantoms(&folder.path().join("data"), per_class, 1).unwrap();
+    folder
+}
+
+/// A second of training, from random weights.
+fn quick() -> TrainConfig {
+    TrainConfig {
+        batch: 8,
+        validation: 0.0,
+        dropout: 0.0,
+        average: 0.5,
+        augmentation: Augmentation::NONE,
+        head: HeadStage {
+            epochs: 2,
+            learning_rate: 1e-3,
+        },
+        fine_tune: FineTuneStage {
+            epochs: 0,
+            ..FineTuneStage::default()
+        },
+        ..TrainConfig::default()
+    }
+}
+
+#[test]
+fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
+    let folder = phantoms(20);
+    let config = TrainConfig {
+        batch: 6,
+        weight_decay: 0.0,
+        label_smoothing: 0.0,
+        head: HeadStage {
+            epochs: 20,
+            learning_rate: 2e-3,
+        },
+        fine_tune: FineTuneStage {
+            epochs: 30,
+            learning_rate: 1e-3,
+            from_layer: vec![10],
+            ..FineTuneStage::default()
+        },
+        ..quick()
+    };
+    let options = options(folder.path(), "run", config);
+    train(&options).unwrap().unwrap();
+
+    let models = folder.path().join("models");
+    let exported = export(&options.out, &models, None).unwrap();
+    let path = exported.file.clone();
+    assert!(exported.model_card().contains("not a medical device"));
+    let index: Index =
+        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
+    assert_eq!(
+        Some(index.current.as_str()),
+        path.file_name().and_then(|n| n.to_str())
+    );
+
+    let (bundle, classifier) = load_classifier(&path).unwrap();
+    let test = bundle.metadata().test.clone().unwrap();
+    assert_eq!(test.accuracy, exported.evaluation.accuracy.share);
+    let dataset = Dataset::open(&options.data).unwrap();
+    let split = dataset.split(0, 0.0, 1).unwrap();
+    let trained = evaluate(
+        &classifier,
+        &dataset,
+        &split.train,
+        "trained on".to_owned(),
+        &ProgressBar::hidden(),
+    );
+    assert_eq!(trained.accuracy.share, 1.0, "{}", trained.to_text());
+    // Twelve images that it has not seen: better than the one in three of a guess, by any interval.
+    let unseen = exported.evaluation.accuracy;
+    assert!(
+        unseen.interval[0] > 1.0 / 3.0,
+        "{}",
+        exported.evaluation.to_text()
+    );
+    // The same run exports the same file.
+    assert_eq!(export(&options.out, &models, None).unwrap().file, path);
+}
+
+/// Files whose bytes say how a run ended.
+fn ending(run: &Path) -> (Vec<u8>, Vec<EpochLog>) {
+    let log = fs::read_to_string(run.join("log.jsonl")).unwrap();
+    let lines = log
+        .lines()
+        .map(|line| {
+            let mut line: EpochLog = serde_json::from_str(line).unwrap();
+            line.seconds = 0.0;
+            line
+        })
+        .collect();
+    (fs::read(run.join("model.safetensors")).unwrap(), lines)
+}
+
+#[test]
+fn a_killed_run_resumed_ends_where_an_unbroken_one_does() {
+    let folder = phantoms(5);
+    let config = TrainConfig {
+        batch: 4,
+        validation: 0.25,
+        dropout: 0.2,
+        augmentation: Augmentation::default(),
+        head: HeadStage {
+            epochs: 2,
+            learning_rate: 1e-3,
+        },
+        fine_tune: FineTuneStage {
+            epochs: 2,
+            from_layer: vec![17, 14],
+            ..FineTuneStage::default()
+        },
+        ..quick()
+    };
+    let unbroken = options(folder.path(), "unbroken", config.clone());
+    train(&unbroken).unwrap().unwrap();
+
+    let mut killed = options(folder.path(), "killed", config);
+    // In the head stage, between the stages, and in fine-tuning.
+    for stop in [1, 1, 1] {
+        killed.stop_after = Some(stop + epochs_logged(&killed.out));
+        assert_eq!(train(&killed).unwrap(), None);
+        // What a kill in the middle of an epoch leaves: a line whose checkpoint was never written.
+        let log = killed.out.join("log.jsonl");
+        let mut text = fs::read_to_string(&log).unwrap();
+        text.push_str("{\"cut\":");
+        fs::write(&log, text).unwrap();
+        killed.resume = true;
+    }
+    killed.stop_after = None;
+    train(&killed).unwrap().unwrap();
+    let (want, got) = (ending(&unbroken.out), ending(&killed.out));
+    assert_eq!(got.1, want.1);
+    assert!(got.0 == want.0, "the weights differ");
+}
+
+fn epochs_logged(run: &Path) -> usize {
+    fs::read_to_string(run.join("log.jsonl"))
+        .map(|text| text.lines().filter(|line| line.ends_with('}')).count())
+        .unwrap_or(0)
+}
+
+fn error_of(options: &TrainOptions) -> String {
+    format!("{:#}", train(options).unwrap_err())
+}
+
+#[test]
+fn a_folder_that_cannot_be_trained_on_is_refused_with_its_reason() {
+    let folder = phantoms(5);
+    let base = options(folder.path(), "run", quick());
+    let with_data = |data: PathBuf| TrainOptions {
+        data,
+        ..base.clone()
+    };
+
+    let missing = error_of(&with_data(folder.path().join("nowhere")));
+    assert!(
+        missing.contains("no data folder") && missing.contains("nowhere"),
+        "{missing}"
+    );
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let message = error_of(&with_data(empty));
+    assert!(message.contains("has no folder named"), "{message}");
+
+    let lacking = folder.path().join("lacking");
+    write_phantoms(&lacking, 2, 1).unwrap();
+    fs::remove_dir_all(lacking.join("Viral Pneumonia")).unwrap();
+    let message = error_of(&with_data(lacking));
+    assert!(
+        message.contains("Viral Pneumonia has no image"),
+        "{message}"
+    );
+}
+
+#[test]
+fn unreadable_images_are_named_and_left_out_only_if_told_so() {
+    let folder = phantoms(6);
+    let mut options = options(folder.path(), "run", quick());
+    options.config.head.epochs = 1;
+    // In every fold of a class but one, so that at least one is among those trained on.
+    for name in ["bad.png", "worse.jpg", "worst.png"] {
+        fs::write(options.data.join("Normal").join(name), b"not an image").unwrap();
+    }
+    let message = error_of(&options);
+    assert!(
+        message.contains("could not be read") && message.contains("--skip-unreadable"),
+        "{message}"
+    );
+    let named = ["bad.png", "worse.jpg", "worst.png"]
+        .iter()
+        .filter(|n| message.contains(**n))
+        .count();
+    assert!(named >= 1, "{message}");
+    // A refused run leaves nothing in the way of the next.
+    options.skip_unreadable = true;
+    train(&options).unwrap().unwrap();
+    let run: serde_json::Value =
+        serde_json::from_slice(&fs::read(options.out.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["unreadable"], named);
+}
+
+#[test]
+fn runs_are_not_overwritten_and_not_resumed_as_something_else() {
+    let folder = phantoms(5);
+    let mut options = options(folder.path(), "run", quick());
+    options.config.head.epochs = 1;
+    options.resume = true;
+    assert!(error_of(&options).contains("no run to resume"));
+    options.resume = false;
+    train(&options).unwrap().unwrap();
+    assert!(error_of(&options).contains("already holds a run"));
+    options.resume = true;
+    options.config.seed += 1;
+    assert!(error_of(&options).contains("configuration differs"));
+}
+
+#[test]
+fn weights_that_are_no_backbone_are_refused() {
+    let folder = phantoms(5);
+    let mut options = options(folder.path(), "run", quick());
+    let file = folder.path().join("weights.safetensors");
+    options.pretrained = Some(file.clone());
+    assert!(error_of(&options).contains("weights.safetensors"));
+    fs::remove_dir_all(&options.out).ok();
+    fs::write(&file, b"not weights").unwrap();
+    assert!(error_of(&options).contains("not a readable safetensors file"));
+}
+
+#[test]
+fn no_group_is_ever_divided() {
+    let folder = phantoms(10);
+    let data = folder.path().join("data");
+    let mut table = "file,label,group\n".to_owned();
+    for (class, _) in [("Normal", 0), ("Lung_Opacity", 1), ("Viral Pneumonia", 2)] {
+        for number in 1..=10 {
+            let extension = if number % 2 == 1 { "png" } else { "jpg" };
+            table += &format!(
+                "{class}/{number}.{extension},{class},{class}-{}\n",
+                number / 3
+            );
+        }
+    }
+    fs::write(data.join("groups.csv"), &table).unwrap();
+    let dataset = Dataset::open(&data).unwrap();
+    for seed in 0..5 {
+        let split = dataset.split(0, 0.3, seed).unwrap();
+        let part_of = |group: &str| {
+            [&split.train, &split.validation, &split.test]
+                .iter()
+                .filter(|part| part.iter().any(|i| dataset.examples[*i].group == group))
+                .count()
+        };
+        for example in &dataset.examples {
+            assert_eq!(part_of(&example.group), 1, "{}", example.group);
+        }
+        assert!(!split.test.is_empty() && !split.validation.is_empty());
+    }
+    // The table is held against the folder.
+    fs::write(
+        data.join("groups.csv"),
+        table.replace("Normal/1.png,Normal", "Normal/1.png,Lung_Opacity"),
+    )
+    .unwrap();
+    assert!(
+        Dataset::open(&data)
+            .unwrap_err()
+            .to_string()
+            .contains("lies in the folder of Normal")
+    );
+    fs::write(data.join("groups.csv"), "file,label,group\n").unwrap();
+    assert!(
+        Dataset::open(&data)
+            .unwrap_err()
+            .to_string()
+            .contains("no line for")
+    );
+}

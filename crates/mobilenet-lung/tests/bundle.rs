@@ -1,0 +1,273 @@
+//! Weights files: what is written is read, and whatever else there is gets refused with its reason.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use burn::tensor::Device;
+use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, Metadata};
+use mobilenet_lung::network::{AttentionConfig, MobileNetLungConfig};
+use mobilenet_lung::{
+    Bundle, BundleError, Classifier, Finding, Preprocessing, StateDict, StateError, state_dict,
+};
+use radiograph::phantom::{Pattern, phantom};
+use safetensors::tensor::{Dtype, TensorView};
+
+fn metadata() -> Metadata {
+    Metadata {
+        format_version: FORMAT_VERSION,
+        architecture: ARCHITECTURE.to_owned(),
+        attention: AttentionConfig::default(),
+        findings: Finding::ALL.map(|f| f.name().to_owned()).to_vec(),
+        preprocessing: Preprocessing::IMAGENET,
+        temperature: 1.5,
+        trained_on: "nothing: random weights".to_owned(),
+        test: None,
+        licence: "MIT OR Apache-2.0".to_owned(),
+        commit: String::new(),
+        notice: "for tests".to_owned(),
+    }
+}
+
+fn state() -> &'static StateDict {
+    static STATE: OnceLock<StateDict> = OnceLock::new();
+    STATE.get_or_init(|| {
+        let device = Device::flex();
+        device.seed(7);
+        state_dict(&MobileNetLungConfig::default().init(&device)).unwrap()
+    })
+}
+
+fn written() -> (String, Vec<u8>) {
+    Bundle::write(state(), &metadata()).unwrap()
+}
+
+/// Writes a safetensors file whose metadata says `text`, with the right tensors.
+fn with_metadata(text: Option<&str>) -> Vec<u8> {
+    let halves: Vec<(String, Vec<usize>, Vec<u8>)> = state()
+        .iter()
+        .map(|(name, a)| (name.clone(), a.shape.clone(), vec![0; a.values.len() * 2]))
+        .collect();
+    let views = halves.iter().map(|(name, shape, bytes)| {
+        (
+            name,
+            TensorView::new(Dtype::F16, shape.clone(), bytes).unwrap(),
+        )
+    });
+    let entries = text.map(|text| HashMap::from([("bundle".to_owned(), text.to_owned())]));
+    safetensors::serialize(views, entries).unwrap()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let (name, bytes) = written();
+    assert!(name.starts_with("mobilenet-lung-") && name.ends_with(".safetensors"));
+    assert!(bytes.len() <= 5_000_000, "{} bytes", bytes.len());
+    let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
+    assert_eq!(bundle.metadata(), &metadata());
+    assert_eq!(name, format!("{}.safetensors", bundle.id()));
+    for (name, array) in state() {
+        let read = &bundle.state()[name];
+        assert_eq!(read.shape, array.shape);
+        for (a, b) in read.values.iter().zip(&array.values) {
+            // Half a unit in the last place of f16, or its smallest number.
+            assert!((a - b).abs() <= b.abs() / 2048.0 + 6e-8, "{name}");
+        }
+    }
+    // The same input gives the same file.
+    assert_eq!(written(), (name, bytes));
+}
+
+#[test]
+fn damage_is_refused_with_its_reason() {
+    let (name, bytes) = written();
+    let refuse = |bytes: &[u8], name: Option<&str>| Bundle::read(bytes, name).unwrap_err();
+    assert!(matches!(refuse(&[], None), BundleError::Empty));
+    assert!(matches!(
+        refuse(&bytes[..bytes.len() / 2], Some(&name)),
+        BundleError::Hash { .. }
+    ));
+    assert!(matches!(
+        refuse(&bytes[..bytes.len() / 2], None),
+        BundleError::Header { .. }
+    ));
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 3] ^= 0x10;
+    assert!(matches!(
+        refuse(&flipped, Some(&name)),
+        BundleError::Hash { .. }
+    ));
+    assert!(matches!(
+        refuse(b"\x89PNG\r\n\x1a\n something else", None),
+        BundleError::Header { .. }
+    ));
+    let huge = vec![0; mobilenet_lung::bundle::MAX_BYTES + 1];
+    assert!(matches!(refuse(&huge, None), BundleError::TooLarge { .. }));
+}
+
+#[test]
+fn a_flip_of_any_header_bit_never_panics() {
+    let (_, bytes) = written();
+    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    for position in (0..header).step_by(29) {
+        let mut flipped = bytes.clone();
+        flipped[position] ^= 1 << (position % 8);
+        // Most are refused; a flip in free text may pass. None may panic.
+        let _ = Bundle::read(&flipped, None);
+    }
+}
+
+#[test]
+fn foreign_and_later_files_are_refused() {
+    let refuse = |bytes: &[u8]| Bundle::read(bytes, None).unwrap_err();
+    assert!(matches!(
+        refuse(&with_metadata(None)),
+        BundleError::Foreign { .. }
+    ));
+    assert!(matches!(
+        refuse(&with_metadata(Some("{}"))),
+        BundleError::Foreign { .. }
+    ));
+    let changed = |change: &dyn Fn(&mut Metadata)| {
+        let mut metadata = metadata();
+        change(&mut metadata);
+        refuse(&with_metadata(Some(
+            &serde_json::to_string(&metadata).unwrap(),
+        )))
+    };
+    assert!(matches!(
+        changed(&|m| m.format_version = 2),
+        BundleError::Version { found: 2 }
+    ));
+    for change in [
+        (&|m: &mut Metadata| m.architecture = "resnet".to_owned()) as &dyn Fn(&mut Metadata),
+        &|m| m.findings.reverse(),
+        &|m| m.temperature = 0.0,
+        &|m| m.temperature = -1.0,
+        &|m| m.preprocessing.side = 1 << 30,
+        &|m| m.preprocessing.std[1] = 0.0,
+        &|m| m.attention.reduction = 0,
+    ] {
+        assert!(matches!(changed(change), BundleError::Foreign { .. }));
+    }
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_named() {
+    let refuse = |state: &StateDict| {
+        let (_, bytes) = Bundle::write(state, &metadata()).unwrap();
+        Bundle::read(&bytes, None).unwrap_err()
+    };
+    let mut missing = state().clone();
+    missing.remove("features.7.conv.1.0.bias");
+    match refuse(&missing) {
+        BundleError::State(StateError::Missing { name }) => {
+            assert_eq!(name, "features.7.conv.1.0.bias");
+        }
+        other => panic!("{other}"),
+    }
+    let mut reshaped = state().clone();
+    reshaped.get_mut("classifier.1.weight").unwrap().shape = vec![1280, 3];
+    let error = refuse(&reshaped).to_string();
+    assert!(
+        error.contains("classifier.1.weight")
+            && error.contains("[1280, 3]")
+            && error.contains("[3, 1280]"),
+        "{error}"
+    );
+    let mut unknown = state().clone();
+    let bias = unknown["classifier.1.bias"].clone();
+    unknown.insert("classifier.4.bias".to_owned(), bias);
+    assert!(refuse(&unknown).to_string().contains("classifier.4.bias"));
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_on_both_sides() {
+    let mut state = state().clone();
+    state.get_mut("classifier.1.bias").unwrap().values[1] = f32::NAN;
+    assert!(matches!(
+        Bundle::write(&state, &metadata()),
+        Err(BundleError::NotFinite { .. })
+    ));
+    // 65504 is the largest f16.
+    state.get_mut("classifier.1.bias").unwrap().values[1] = 1e6;
+    assert!(matches!(
+        Bundle::write(&state, &metadata()),
+        Err(BundleError::NotFinite { .. })
+    ));
+    let (_, mut bytes) = written();
+    // The last two bytes belong to some tensor: 0x7e00 is a NaN.
+    let end = bytes.len();
+    bytes[end - 2..].copy_from_slice(&[0x00, 0x7e]);
+    assert!(matches!(
+        Bundle::read(&bytes, None),
+        Err(BundleError::NotFinite { .. })
+    ));
+}
+
+#[test]
+fn every_error_has_a_code_a_sentence_and_advice() {
+    let errors = [
+        BundleError::Empty,
+        BundleError::Version { found: 9 },
+        BundleError::NotFinite {
+            name: "x".to_owned(),
+        },
+        StateError::Missing {
+            name: "x".to_owned(),
+        }
+        .into(),
+    ];
+    for error in errors {
+        assert!(error.code().starts_with("weights-"));
+        assert!(error.to_string().ends_with('.'));
+        assert!(error.advice().ends_with('.'));
+    }
+}
+
+#[test]
+fn a_report_adds_up() {
+    let (name, bytes) = written();
+    let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
+    let classifier = Classifier::new(&bundle, Device::flex(), "cpu").unwrap();
+    pollster::block_on(classifier.warm_up()).unwrap();
+    let image = phantom(Pattern::Focal, 3, 299);
+    let report = pollster::block_on(classifier.classify(&image)).unwrap();
+    let probabilities = report.probabilities.0;
+    assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    // Evidence sums to the calibrated logits, so its softmax is the probabilities.
+    let logits = report
+        .evidence
+        .0
+        .map(|map| map.as_flattened().iter().sum::<f32>());
+    for (a, b) in mobilenet_lung::softmax(logits, 1.0)
+        .iter()
+        .zip(probabilities)
+    {
+        assert!((a - b).abs() < 1e-6);
+    }
+    let network = bundle.network(&Device::flex()).unwrap();
+    let input = bundle.metadata().preprocessing.apply(&image);
+    let images = burn::tensor::Tensor::<4>::from_data(
+        burn::tensor::TensorData::new(input, [1, 3, 224, 224]),
+        &Device::flex(),
+    );
+    let direct = network
+        .forward(images)
+        .into_data()
+        .try_into_vec::<f32>()
+        .unwrap();
+    for (a, b) in logits.iter().zip(direct) {
+        assert!((a - b / 1.5).abs() < 1e-4 * b.abs().max(1.0), "{a} {b}");
+    }
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["device"], "cpu");
+    assert_eq!(json["model"], bundle.id());
+    assert_eq!(
+        json["evidence"]["Viral Pneumonia"]
+            .as_array()
+            .unwrap()
+            .len(),
+        7
+    );
+    assert!(json["probabilities"]["Lung_Opacity"].is_number());
+}
