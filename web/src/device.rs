@@ -79,10 +79,11 @@ async fn gpu() -> Result<Device, String> {
     if !here {
         return Err("This browser offers no WebGPU to this page.".to_owned());
     }
-    let device = Device::wgpu_options()
-        .init_async()
-        .await
-        .map_err(|error| format!("WebGPU gave no device: {error}."))?;
+    let device = Device::wgpu_options().init_async().await.map_err(|error| {
+        // What wgpu says fills a paragraph; it is for the console, the sentence for the page.
+        web_sys::console::warn_1(&format!("WebGPU gave no device: {error}").into());
+        "This browser has WebGPU but found no graphics adapter for it.".to_owned()
+    })?;
     GPU.set(Some(device.clone()));
     Ok(device)
 }

@@ -26,6 +26,9 @@ use web_time::Instant;
 
 use crate::device::Wish;
 
+/// The longer side of a picture for the page, in pixels.
+const LONGEST_SIDE: u32 = 1024;
+
 /// Sends what a panic says to the console before the module stops.
 #[wasm_bindgen(start)]
 pub fn start() {
@@ -99,7 +102,8 @@ impl LungClassifier {
             "decode_ms",
             &decode_ms.into(),
         )?;
-        self.last.replace(Some(radiograph));
+        // Not the radiograph itself: 32 megapixels of it would be 128 MB, and its picture as much again.
+        self.last.replace(radiograph.picture(LONGEST_SIDE).ok());
         Ok(report)
     }
 
@@ -121,8 +125,9 @@ impl LungClassifier {
         self.model.clone()
     }
 
-    /// The radiograph last classified, to be shown: `width`, `height`, and `data`, a `Uint8ClampedArray` of
-    /// `[height * width * 4]` RGBA bytes; `undefined` before the first, and after one that failed.
+    /// A picture of the radiograph last classified, at most 1024 pixels long and stretched to its own range: `width`,
+    /// `height`, and `data`, a `Uint8ClampedArray` of `[height * width * 4]` RGBA bytes; `undefined` before the first,
+    /// and after one that failed.
     ///
     /// # Errors
     /// None but those of JavaScript itself, such as too little memory.

@@ -25,7 +25,7 @@ fn untrained() -> (String, Vec<u8>) {
             .iter()
             .map(|finding| finding.name().to_owned())
             .collect(),
-        preprocessing: Preprocessing::default(),
+        preprocessing: Preprocessing::IMAGENET,
         temperature: 1.0,
         trained_on: "nothing".to_owned(),
         test: None,
@@ -33,7 +33,8 @@ fn untrained() -> (String, Vec<u8>) {
         commit: String::new(),
         notice: "for tests".to_owned(),
     };
-    Bundle::write(&state_dict(&config.init(&Device::flex())), &metadata).unwrap()
+    let state = state_dict(&config.init(&Device::flex())).unwrap();
+    Bundle::write(&state, &metadata).unwrap()
 }
 
 fn get(object: &JsValue, name: &str) -> JsValue {

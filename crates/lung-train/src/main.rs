@@ -11,7 +11,7 @@ use lung_train::data::{Dataset, FOLDS};
 use lung_train::export::export;
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
-use lung_train::train::{TrainOptions, bar, train};
+use lung_train::train::{TrainOptions, bar, train, write_atomically};
 use mobilenet_lung::Finding;
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
@@ -173,6 +173,14 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints; a reader that has gone, as `head` does, is no error.
+fn say(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 fn run_train(args: TrainArgs) -> anyhow::Result<()> {
     let mut config = match &args.config {
         Some(path) => TrainConfig::read(path)?,
@@ -182,8 +190,7 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         config.seed = seed;
     }
     if args.print_config {
-        print!("{}", toml::to_string(&config)?);
-        return Ok(());
+        return say(&toml::to_string(&config)?);
     }
     let out = args.out.clone();
     let result = train(&TrainOptions {
@@ -197,12 +204,15 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
     })?;
     if let Some(result) = result {
         if let Some(accuracy) = result.validation_accuracy {
-            println!(
-                "validation accuracy {accuracy:.3}, temperature {:.2}",
+            say(&format!(
+                "validation accuracy {accuracy:.3}, temperature {:.2}\n",
                 result.temperature
-            );
+            ))?;
         }
-        println!("next: lung export --run {} --out www/models", out.display());
+        say(&format!(
+            "next: lung export --run {} --out www/models\n",
+            out.display()
+        ))?;
     }
     Ok(())
 }
@@ -228,21 +238,22 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
     let progress = bar(wanted.len(), "classifying");
     let evaluation = evaluate(&classifier, &dataset, &wanted, split, &progress);
     progress.finish_and_clear();
-    print!("{}", evaluation.to_text());
     if let Some(path) = &args.json {
-        std::fs::write(path, serde_json::to_string_pretty(&evaluation)?)?;
+        write_atomically(path, serde_json::to_string_pretty(&evaluation)?.as_bytes())?;
     }
-    Ok(())
+    say(&evaluation.to_text())
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
     let exported = export(&args.run, &args.out, args.data.as_deref())?;
-    print!("{}", exported.evaluation.to_text());
     if let Some(card) = &args.card {
-        std::fs::write(card, exported.model_card())?;
+        write_atomically(card, exported.model_card().as_bytes())?;
     }
-    println!("\nwritten to {}", exported.file.display());
-    Ok(())
+    say(&format!(
+        "{}\nwritten to {}\n",
+        exported.evaluation.to_text(),
+        exported.file.display()
+    ))
 }
 
 fn run_predict(args: &PredictArgs) -> ExitCode {

@@ -39,7 +39,7 @@
 //!
 //! ## ... show it?
 //!
-//! [`Radiograph::to_rgba8`] is what a canvas takes.
+//! [`Radiograph::to_rgba8`] is what a canvas takes, [`Radiograph::picture`] what an eye does.
 //!
 //! ## ... accept less than the defaults from strangers?
 //!
@@ -75,6 +75,8 @@ pub use error::DecodeError;
 pub use format::Format;
 pub use limits::Limits;
 
+use image::imageops::thumbnail;
+use image::{ImageBuffer, Luma};
 use serde::Serialize;
 
 /// Where a [`Radiograph`] came from.
@@ -190,5 +192,39 @@ impl Radiograph {
             rgba.extend_from_slice(&[grey, grey, grey, 255]);
         }
         rgba
+    }
+
+    /// Returns the radiograph made to be looked at: no side longer than `longest` pixels, and stretched to its own
+    /// darkest and brightest pixel, so that 12 bits stored in 16 can be seen.
+    ///
+    /// # Errors
+    /// [`DecodeError::BadLuma`] never, unless the pixels do not fill the image, which no constructor allows.
+    pub fn picture(&self, longest: u32) -> Result<Self, DecodeError> {
+        let scale = f64::from(longest.max(1)) / f64::from(self.width.max(self.height));
+        let shrink = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+        let (width, height, mut luma) = if scale < 1.0 {
+            let (width, height) = (shrink(self.width), shrink(self.height));
+            let image = ImageBuffer::<Luma<f32>, _>::from_raw(self.width, self.height, &*self.luma)
+                .ok_or_else(|| DecodeError::BadLuma {
+                    detail: "the pixels do not fill the image".to_owned(),
+                })?;
+            (width, height, thumbnail(&image, width, height).into_raw())
+        } else {
+            (self.width, self.height, self.luma.clone())
+        };
+        let (low, high) = luma.iter().fold((1.0f32, 0.0f32), |(low, high), &v| {
+            (low.min(v), high.max(v))
+        });
+        if high > low {
+            for value in &mut luma {
+                *value = (*value - low) / (high - low);
+            }
+        }
+        Ok(Self {
+            width,
+            height,
+            luma,
+            source: self.source.clone(),
+        })
     }
 }

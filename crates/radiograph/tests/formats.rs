@@ -618,3 +618,18 @@ fn values_in_memory_are_taken_as_they_are() {
         assert_eq!(bad.unwrap_err().code(), "bad-luma");
     }
 }
+
+#[test]
+fn a_picture_is_bounded_and_uses_the_whole_range() {
+    let dim: Vec<f32> = (0..3000u32 * 40)
+        .map(|i| (i % 3000) as f32 / 3000.0 / 16.0)
+        .collect();
+    let radiograph = Radiograph::from_luma(3000, 40, dim).unwrap();
+    let picture = radiograph.picture(600).unwrap();
+    assert_eq!((picture.width(), picture.height()), (600, 8));
+    let luma = picture.luma();
+    assert!(luma[0] == 0.0 && (luma[599] - 1.0).abs() < 1e-6);
+    // Not enlarged.
+    let same = radiograph.picture(4000).unwrap();
+    assert_eq!((same.width(), same.height()), (3000, 40));
+}

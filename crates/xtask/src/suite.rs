@@ -80,7 +80,7 @@ impl Suite<'_> {
         command.args([
             "--target",
             "wasm32-unknown-unknown",
-            "--lib",
+            
             "--tests",
             "--no-fail-fast",
         ]);
