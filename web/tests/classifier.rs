@@ -83,7 +83,7 @@ async fn a_report_is_a_plain_object_that_adds_up() {
     let report = classifier.classify(file).await.unwrap();
     assert_eq!(text(&report, "model"), id);
     assert_eq!(text(&report, "device"), "cpu");
-    assert_eq!(text(&get(&report, "source"), "format"), "PNG");
+    assert_eq!(text(&get(&report, "source"), "format"), "png");
     assert_eq!(number(&get(&report, "source"), "width"), 96.0);
     for timing in ["decode_ms", "preprocess_ms", "inference_ms"] {
         assert!(number(&get(&report, "timings"), timing) >= 0.0);
@@ -136,7 +136,7 @@ async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
     assert_eq!(classifier.fallback(), None, "the CPU was asked for");
     assert_eq!(
         code(&classifier.classify(Vec::new()).await.unwrap_err()),
-        "empty"
+        "empty-file"
     );
     assert_eq!(
         code(&classifier.classify(b"%PDF-1.7".to_vec()).await.unwrap_err()),

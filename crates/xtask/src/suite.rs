@@ -80,7 +80,6 @@ impl Suite<'_> {
         command.args([
             "--target",
             "wasm32-unknown-unknown",
-            
             "--tests",
             "--no-fail-fast",
         ]);
