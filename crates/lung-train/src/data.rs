@@ -399,7 +399,8 @@ impl Pixels {
         progress: &ProgressBar,
     ) -> Result<(Self, Vec<(PathBuf, String)>), DataError> {
         let preprocessing = Preprocessing::IMAGENET;
-        let decoded: Vec<(usize, Result<Box<[u8]>, String>)> = wanted
+        type Decoded = Result<Box<[u8]>, String>;
+        let decoded: Vec<(usize, Decoded)> = wanted
             .par_iter()
             .map(|&index| {
                 let path = dataset.folder.join(&dataset.examples[index].file);

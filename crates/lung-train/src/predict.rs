@@ -99,7 +99,7 @@ pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
 
 fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
     // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
-    let most = Limits::default().max_bytes as u64 + 1;
+    let most = Limits::default().max_bytes + 1;
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut bytes))

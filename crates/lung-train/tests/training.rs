@@ -1,5 +1,8 @@
 //! Training on generated images: it learns, it survives being killed, and it says what is wrong with a folder.
 
+// A helper of a test fails as the test does.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

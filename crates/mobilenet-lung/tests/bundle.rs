@@ -1,5 +1,8 @@
 //! Weights files: what is written is read, and whatever else there is gets refused with its reason.
 
+// A helper of a test fails as the test does.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
