@@ -62,6 +62,12 @@ async fn warm(bundle: &Bundle, device: Device, name: &str) -> Result<Classifier,
     Ok(classifier)
 }
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    fn warn(text: &str);
+}
+
 thread_local! {
     /// burn takes hold of the GPU once for each module; a second classifier runs on the same device.
     static GPU: RefCell<Option<Device>> = const { RefCell::new(None) };
@@ -81,7 +87,7 @@ async fn gpu() -> Result<Device, String> {
     }
     let device = Device::wgpu_options().init_async().await.map_err(|error| {
         // What wgpu says fills a paragraph; it is for the console, the sentence for the page.
-        web_sys::console::warn_1(&format!("WebGPU gave no device: {error}").into());
+        warn(&format!("WebGPU gave no device: {error}"));
         "This browser has WebGPU but found no graphics adapter for it.".to_owned()
     })?;
     GPU.set(Some(device.clone()));
