@@ -207,17 +207,8 @@ fn webp(bytes: &[u8]) -> Result<Header, &'static str> {
             b"ANMF" => {
                 // The same for a frame, the frame, and the canvas that frames are drawn on.
                 per_pixel = 16;
-                let frame = body.get(16..).unwrap_or_default();
-                // Transparency may precede the picture.
-                let skip = if frame.starts_with(b"ALPH") {
-                    8 + u32_le(frame, 4).ok_or(CUT_SHORT)? as usize
-                } else {
-                    0
-                };
-                let skip = skip + skip % 2;
-                frame
-                    .get(skip..)
-                    .and_then(|chunk| webp_bitstream(chunk.get(..4)?, chunk.get(8..)?))
+                webp_frame(body)?;
+                None
             }
             _ => webp_bitstream(name, body),
         };
@@ -236,6 +227,30 @@ fn webp(bytes: &[u8]) -> Result<Header, &'static str> {
         dimensions: Some((width, height)),
         working_bytes: per_pixel * u64::from(width) * u64::from(height),
     })
+}
+
+/// Checks that the picture in a frame of an animation has the size that the frame says it has: with transparency before
+/// it, the decoder relies on that.
+fn webp_frame(body: &[u8]) -> Result<(), &'static str> {
+    let said = u24_le(body, 6)
+        .zip(u24_le(body, 9))
+        .map(|(width, height)| (width + 1, height + 1));
+    let first = body.get(16..).ok_or(CUT_SHORT)?;
+    let picture = if first.starts_with(b"ALPH") {
+        let size = u32_le(first, 4).ok_or(CUT_SHORT)? as usize;
+        let after = first.get(8..).and_then(|rest| rest.get(size..));
+        after
+            .and_then(|rest| rest.get(size % 2..))
+            .ok_or(CUT_SHORT)?
+    } else {
+        first
+    };
+    let (name, data) = picture.get(..4).zip(picture.get(8..)).ok_or(CUT_SHORT)?;
+    if webp_bitstream(name, data) == said {
+        Ok(())
+    } else {
+        Err("the picture in one of its frames has another size")
+    }
 }
 
 /// Returns the dimensions in the body of a chunk that holds a picture, lossy (RFC 6386, 9.1) or lossless (RFC 9649, 3.4).

@@ -132,7 +132,7 @@ impl Placement {
     }
 }
 
-/// Brings floating-point brightness of any unit into `0..=1`.
+/// Brings brightness of any unit, floating-point or 32-bit, into `0..=1`.
 ///
 /// Values that are all within `0..=1` stay as they are; others are stretched from the smallest to the largest, as there
 /// is no telling what they were meant to be. What is not a number is black.

@@ -204,10 +204,15 @@ impl Picture {
                 })?;
                 16
             }
+            // What is stored in 32-bit integers rarely reaches their ends, so they are stretched like floats.
             (DecodingResult::U32(values), 32) => {
-                self.fill(place, &mut luma, values.len(), |at| {
-                    (f64::from(values[at]) / f64::from(u32::MAX)) as f32
-                })?;
+                self.fill(place, &mut luma, values.len(), |at| values[at] as f32)?;
+                luma::normalise(&mut luma);
+                32
+            }
+            (DecodingResult::I32(values), 32) => {
+                self.fill(place, &mut luma, values.len(), |at| values[at] as f32)?;
+                luma::normalise(&mut luma);
                 32
             }
             (DecodingResult::F16(values), 16) => {

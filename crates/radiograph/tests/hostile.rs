@@ -147,6 +147,20 @@ fn a_picture_larger_than_its_canvas_takes_no_memory() {
 }
 
 #[test]
+fn a_transparent_frame_of_another_size_than_its_picture_is_refused() {
+    // Behind transparency, the decoder of `image` 0.25.10 takes the size of the picture for that of the frame.
+    let canvas = chunk(b"VP8X", &[0x12, 0, 0, 0, 63, 0, 0, 63, 0, 0]);
+    let transparency = chunk(b"ALPH", &[0; 3]);
+    for name in [b"VP8 ", b"odd "] {
+        let picture = chunk(name, &[0x10, 0, 0, 0x9d, 0x01, 0x2a, 60, 0, 60, 0, 0, 0]);
+        let place = vec![0, 0, 0, 0, 0, 0, 63, 0, 0, 63, 0, 0, 0, 0, 0, 0];
+        let frame = chunk(b"ANMF", &[place, transparency.clone(), picture].concat());
+        let file = webp(&[canvas.clone(), chunk(b"ANIM", &[0; 6]), frame]);
+        assert_eq!(code(&file), "corrupt-file");
+    }
+}
+
+#[test]
 fn a_chunk_that_promises_too_much_takes_no_memory() {
     let mut file = webp(&[
         chunk(b"VP8X", &[8, 0, 0, 0, 63, 0, 0, 63, 0, 0]),
