@@ -1,95 +1,41 @@
-//! Fused convolution operators for burn.
+//! The operators of MobileNetV2, written for it.
 //!
-//! MobileNetV2 is little arithmetic and much memory traffic. [`convolution`] does in one operator, and one pass over
-//! memory, what burn composes of three: convolution, bias and ReLU6, with a backward pass of its own. It covers the
-//! three shapes that the network has: 1 x 1, 3 x 3 depthwise, and the dense 3 x 3 stem.
+//! MobileNetV2 is little arithmetic and much memory traffic, so every operator here does in one pass over memory what is
+//! composed of several elsewhere.
 //!
-//! It runs on the CPU (burn's Flex backend), natively and in wasm; [`supports`] says whether a tensor is there. On
-//! other devices, and as the reference that tests compare with, the plain burn operators serve.
+//! - [`channels_last`]: inference on the CPU, natively and in wasm, a block of the network at a time. No burn.
+//! - `convolution` (feature `burn`): convolution, bias and ReLU6 as one operator of burn, forward and, with the feature
+//!   `autodiff`, backward, on the CPU (burn's Flex backend). It covers the three shapes that the network has: 1 x 1,
+//!   3 x 3 depthwise, and the dense 3 x 3 stem. `supports` says whether a tensor is where it runs; on other devices, and
+//!   as the reference that tests compare with, the plain burn operators serve.
 //!
-//! ```
-//! use burn::tensor::{Device, Tensor};
-//! use lung_kernels::{Geometry, convolution, supports};
-//!
-//! let device = Device::flex();
-//! let input = Tensor::<4>::ones([1, 8, 14, 14], &device);
-//! let weight = Tensor::<4>::ones([8, 1, 3, 3], &device);
-//! let bias = Tensor::<1>::zeros([8], &device);
-//! let geometry = Geometry { stride: 2, groups: 8, relu6: true };
-//! assert!(supports(&input, [8, 1, 3, 3], geometry));
-//! assert_eq!(convolution(input, weight, bias, geometry).dims(), [1, 8, 7, 7]);
-//! ```
+#![cfg_attr(
+    feature = "burn",
+    doc = r#"
+```
+use burn::tensor::{Device, Tensor};
+use lung_kernels::{Geometry, convolution, supports};
+
+let device = Device::flex();
+let input = Tensor::<4>::ones([1, 8, 14, 14], &device);
+let weight = Tensor::<4>::ones([8, 1, 3, 3], &device);
+let bias = Tensor::<1>::zeros([8], &device);
+let geometry = Geometry { stride: 2, groups: 8, relu6: true };
+assert!(supports(&input, [8, 1, 3, 3], geometry));
+assert_eq!(convolution(input, weight, bias, geometry).dims(), [1, 8, 7, 7]);
+```
+"#
+)]
 
 #[cfg(feature = "autodiff")]
 mod autodiff;
+pub mod channels_last;
+#[cfg(feature = "burn")]
+mod convolution;
+#[cfg(feature = "burn")]
 mod cpu;
+#[cfg(feature = "burn")]
 mod flex;
 
-use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
-use burn::tensor::Tensor;
-
-/// How a square kernel, padded by half its side, meets its input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Geometry {
-    /// Stride in both directions: 1 or 2.
-    pub stride: usize,
-    /// 1, or the number of channels for a depthwise convolution.
-    pub groups: usize,
-    /// Whether the output is clamped to 0..=6.
-    pub relu6: bool,
-}
-
-/// The operators as burn's backends see them.
-#[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
-pub trait FusedConvolution: Backend {
-    /// See [`convolution`].
-    fn fused_convolution(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        geometry: Geometry,
-    ) -> FloatTensor<Self>;
-
-    /// Gradients of [`convolution`] for input, weight and bias, of the shapes of each.
-    ///
-    /// `output` is what the forward pass gave: it says where the clamp held. Without `for_input`, the first gradient
-    /// is not computed and has no elements.
-    fn fused_convolution_backward(
-        input: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        output: FloatTensor<Self>,
-        gradient: FloatTensor<Self>,
-        geometry: Geometry,
-        for_input: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-}
-
-/// Convolution, bias and, where asked for, ReLU6.
-///
-/// `input` is `[batch, channels_in, height, width]`, `weight` `[channels_out, channels_in / groups, side, side]`, `bias`
-/// `[channels_out]`; the result is `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`. The kernel's
-/// side is 1 or 3, padded by half of it on every side.
-///
-/// # Panics
-/// As burn's operators do, for shapes that do not fit or a device that [`supports`] refuses.
-pub fn convolution(
-    input: Tensor<4>,
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    geometry: Geometry,
-) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::fused_convolution(
-        input.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-        geometry,
-    ))
-}
-
-/// Whether [`convolution`] runs on the device of `input` with a weight of shape `weight`.
-pub fn supports(input: &Tensor<4>, weight: [usize; 4], geometry: Geometry) -> bool {
-    let device = input.device().without_autodiff();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
-        && cpu::Shape::new(input.dims(), weight, geometry).is_some()
-}
+#[cfg(feature = "burn")]
+pub use convolution::{FusedConvolution, Geometry, convolution, supports};

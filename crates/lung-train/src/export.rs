@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use burn::tensor::Device;
 use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, read_tensors, sha256};
 use mobilenet_lung::network::AttentionConfig;
 use mobilenet_lung::{Bundle, Classifier, Finding, Metadata, Preprocessing};
@@ -90,7 +89,7 @@ pub fn export(run_folder: &Path, out: &Path, data: Option<&Path>) -> anyhow::Res
     };
     // The test is of the numbers that ship: in f16, through the code that the browser runs.
     let (_, untested) = Bundle::write(&state, &metadata)?;
-    let classifier = Classifier::new(&Bundle::read(&untested, None)?, Device::flex(), "cpu")?;
+    let classifier = Classifier::on_cpu(&Bundle::read(&untested, None)?)?;
     let dataset = Dataset::open(data.unwrap_or(&run.data))?;
     let fold = run.config.test_fold;
     let wanted: Vec<usize> = (0..dataset.examples.len())

@@ -5,7 +5,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use burn::tensor::Device;
 use indicatif::ProgressBar;
 use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, Report};
 use radiograph::{Limits, Radiograph};
@@ -34,7 +33,7 @@ pub fn load_classifier(path: &Path) -> anyhow::Result<(Bundle, Classifier)> {
         Ok(bundle) => bundle,
         Err(error) => bail!("{}: {error} {}", refused(), error.advice()),
     };
-    let classifier = Classifier::new(&bundle, Device::flex(), "cpu").with_context(refused)?;
+    let classifier = Classifier::on_cpu(&bundle).with_context(refused)?;
     Ok((bundle, classifier))
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use burn::tensor::Device;
 use half::f16;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
@@ -14,9 +13,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Finding;
-use crate::network::{AttentionConfig, MobileNetLung, MobileNetLungConfig};
+use crate::architecture::{AttentionConfig, FEATURES, parameter_shapes};
+#[cfg(feature = "burn")]
+use crate::network::{MobileNetLung, MobileNetLungConfig, load_state_dict};
 use crate::preprocess::Preprocessing;
-use crate::state::{Array, StateDict, StateError, load_state_dict, parameter_shapes};
+use crate::state::{Array, StateDict, StateError};
 
 /// The format that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -221,8 +222,7 @@ impl Bundle {
         let metadata = parse_metadata(text)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(header)?;
 
-        let network = metadata.network().init(&Device::flex());
-        let shapes = parameter_shapes(&network);
+        let shapes = parameter_shapes(&metadata.attention);
         // Names and shapes first: a foreign tensor is not worth converting.
         for (name, view) in tensors.iter() {
             match shapes.get(name) {
@@ -317,12 +317,14 @@ impl Bundle {
     ///
     /// # Errors
     /// None for a bundle that [`Bundle::read`] returned; the check is made again all the same.
-    pub fn network(&self, device: &Device) -> Result<MobileNetLung, BundleError> {
+    #[cfg(feature = "burn")]
+    pub fn network(&self, device: &burn::tensor::Device) -> Result<MobileNetLung, BundleError> {
         let network = self.metadata.network().init(device);
         Ok(load_state_dict(network, &self.state, false)?)
     }
 }
 
+#[cfg(feature = "burn")]
 impl Metadata {
     /// The network that the metadata describes.
     pub fn network(&self) -> MobileNetLungConfig {
@@ -440,7 +442,7 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
     if !usable {
         return Err(foreign("its preprocessing is out of range".to_owned()));
     }
-    if !(1..=crate::network::FEATURES).contains(&metadata.attention.reduction) {
+    if !(1..=FEATURES).contains(&metadata.attention.reduction) {
         return Err(foreign(format!(
             "its attention has reduction {}",
             metadata.attention.reduction

@@ -1,12 +1,12 @@
 //! A network on a device, ready for radiographs.
 
-use burn::tensor::{Device, Tensor, TensorData};
 use radiograph::Radiograph;
 use web_time::Instant;
 
 use crate::Finding;
+use crate::architecture::GRID;
 use crate::bundle::{Bundle, BundleError};
-use crate::network::{GRID, MobileNetLung};
+use crate::inference::CpuNetwork;
 use crate::preprocess::Preprocessing;
 use crate::report::{ByFinding, EvidenceMap, Report, Timings, softmax};
 
@@ -47,36 +47,55 @@ impl ClassifyError {
 }
 
 /// A network on a device, ready for radiographs.
-///
-/// The same on every device: only the burn [`Device`] says where the arithmetic happens.
 #[derive(Debug)]
 pub struct Classifier {
-    network: MobileNetLung,
-    device: Device,
-    device_name: String,
+    engine: Engine,
     preprocessing: Preprocessing,
     temperature: f32,
     id: String,
 }
 
+/// Where the arithmetic happens.
+#[derive(Debug)]
+enum Engine {
+    Cpu(Box<CpuNetwork>),
+    #[cfg(feature = "burn")]
+    Reference {
+        network: Box<crate::network::MobileNetLung>,
+        device: burn::tensor::Device,
+    },
+}
+
 impl Classifier {
-    /// Puts the network of `bundle` on `device`, which reports call `device_name` (such as `cpu`).
+    /// The network of `bundle` on the CPU; reports call it `cpu`.
     ///
     /// # Errors
     /// [`ClassifyError::Bundle`] when the weights do not fit.
-    pub fn new(
-        bundle: &Bundle,
-        device: Device,
-        device_name: impl Into<String>,
-    ) -> Result<Self, ClassifyError> {
-        Ok(Self {
-            network: bundle.network(&device)?,
-            preprocessing: bundle.metadata().preprocessing,
-            temperature: bundle.metadata().temperature,
+    pub fn on_cpu(bundle: &Bundle) -> Result<Self, ClassifyError> {
+        let network = CpuNetwork::new(bundle.state(), &bundle.metadata().attention)
+            .map_err(BundleError::from)?;
+        Ok(Self::new(bundle, Engine::Cpu(Box::new(network))))
+    }
+
+    /// The network of `bundle` in burn's own operators, on any device: what the others are compared with. Reports call
+    /// it `reference`.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Bundle`] when the weights do not fit.
+    #[cfg(feature = "burn")]
+    pub fn reference(bundle: &Bundle, device: burn::tensor::Device) -> Result<Self, ClassifyError> {
+        let network = Box::new(bundle.network(&device)?);
+        Ok(Self::new(bundle, Engine::Reference { network, device }))
+    }
+
+    fn new(bundle: &Bundle, engine: Engine) -> Self {
+        let metadata = bundle.metadata();
+        Self {
+            engine,
+            preprocessing: metadata.preprocessing,
+            temperature: metadata.temperature,
             id: bundle.id().to_owned(),
-            device,
-            device_name: device_name.into(),
-        })
+        }
     }
 
     /// Id of the model: its name and the start of its hash.
@@ -85,8 +104,12 @@ impl Classifier {
     }
 
     /// How reports call the device.
-    pub fn device_name(&self) -> &str {
-        &self.device_name
+    pub fn device_name(&self) -> &'static str {
+        match &self.engine {
+            Engine::Cpu(_) => "cpu",
+            #[cfg(feature = "burn")]
+            Engine::Reference { .. } => "reference",
+        }
     }
 
     /// Runs the network once on nothing, so that the first radiograph does not pay for compiling pipelines.
@@ -122,7 +145,7 @@ impl Classifier {
             probabilities,
             evidence: ByFinding(evidence),
             model: self.id.clone(),
-            device: self.device_name.clone(),
+            device: self.device_name().to_owned(),
             timings: Timings {
                 preprocess_ms,
                 inference_ms,
@@ -135,18 +158,25 @@ impl Classifier {
         &self,
         input: Vec<f32>,
     ) -> Result<[EvidenceMap; Finding::COUNT], ClassifyError> {
-        let side = self.preprocessing.side as usize;
-        let images =
-            Tensor::<4>::from_data(TensorData::new(input, [1, 3, side, side]), &self.device);
         let device_error = |detail: String| ClassifyError::Device { detail };
-        let values = self
-            .network
-            .evidence(images)
-            .into_data_async()
-            .await
-            .map_err(|error| device_error(error.to_string()))?
-            .try_into_vec::<f32>()
-            .map_err(|error| device_error(format!("{error:?}")))?;
+        let values = match &self.engine {
+            Engine::Cpu(network) => network
+                .evidence(&input)
+                .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
+            #[cfg(feature = "burn")]
+            Engine::Reference { network, device } => {
+                let side = self.preprocessing.side as usize;
+                let input = burn::tensor::TensorData::new(input, [1, 3, side, side]);
+                let images = burn::tensor::Tensor::<4>::from_data(input, device);
+                network
+                    .evidence(images)
+                    .into_data_async()
+                    .await
+                    .map_err(|error| device_error(error.to_string()))?
+                    .try_into_vec::<f32>()
+                    .map_err(|error| device_error(format!("{error:?}")))?
+            }
+        };
         if values.len() != Finding::COUNT * GRID * GRID {
             return Err(device_error(format!("it gave {} values", values.len())));
         }

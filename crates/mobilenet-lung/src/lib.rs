@@ -1,7 +1,7 @@
 //! MobileNet-Lung reads a chest X-ray and says *normal*, *lung opacity* or *viral pneumonia*.
 //!
 //! The way of one radiograph: [`Preprocessing`] makes the network's input of it, the
-//! [`network`] makes evidence of that, and the [`Classifier`] makes a [`Report`] of the evidence. The weights come from a
+//! network makes evidence of that, and the [`Classifier`] makes a [`Report`] of the evidence. The weights come from a
 //! [`Bundle`], which is checked before anything is built from it. The same code runs natively and in the browser: there
 //! is no file system, no network and no page here.
 //!
@@ -11,7 +11,7 @@
 //!
 //! # async fn example(weights: &[u8], file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
 //! let bundle = Bundle::read(weights, None)?;
-//! let classifier = Classifier::new(&bundle, burn::tensor::Device::flex(), "cpu")?;
+//! let classifier = Classifier::on_cpu(&bundle)?;
 //! let report = classifier.classify(&Radiograph::decode(file)?).await?;
 //! println!("{} {:.2}", report.finding, report.probabilities[report.finding]);
 //! # Ok(())
@@ -22,9 +22,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod architecture;
 pub mod bundle;
 mod classifier;
 mod finding;
+mod inference;
+#[cfg(feature = "burn")]
 pub mod network;
 mod preprocess;
 mod report;
@@ -33,6 +36,9 @@ mod state;
 pub use bundle::{Bundle, BundleError, Metadata};
 pub use classifier::{Classifier, ClassifyError};
 pub use finding::Finding;
+pub use inference::CpuNetwork;
+#[cfg(feature = "burn")]
+pub use network::{load_state_dict, parameter_shapes, state_dict};
 pub use preprocess::Preprocessing;
 pub use report::{ByFinding, EvidenceMap, Report, Timings, softmax};
-pub use state::{Array, StateDict, StateError, load_state_dict, parameter_shapes, state_dict};
+pub use state::{Array, StateDict, StateError};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::Finding;
-use crate::network::GRID;
+use crate::architecture::GRID;
 
 /// One number for each cell of the 7 x 7 grid, row by row from the top left.
 pub type EvidenceMap = [[f32; GRID]; GRID];

@@ -231,7 +231,7 @@ fn every_error_has_a_code_a_sentence_and_advice() {
 fn a_report_adds_up() {
     let (name, bytes) = written();
     let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
-    let classifier = Classifier::new(&bundle, Device::flex(), "cpu").unwrap();
+    let classifier = Classifier::on_cpu(&bundle).unwrap();
     pollster::block_on(classifier.warm_up()).unwrap();
     let image = phantom(Pattern::Focal, 3, 299);
     let report = pollster::block_on(classifier.classify(&image)).unwrap();

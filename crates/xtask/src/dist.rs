@@ -6,9 +6,10 @@ use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What wasm-opt is told: the features that the compiler has used, and to make it small.
-const WASM_OPT: [&str; 10] = [
+const WASM_OPT: [&str; 11] = [
     "-Os",
     "--strip-debug",
     "--strip-producers",
@@ -19,7 +20,14 @@ const WASM_OPT: [&str; 10] = [
     "--enable-mutable-globals",
     "--enable-reference-types",
     "--enable-multivalue",
+    "--enable-relaxed-simd",
 ];
+
+/// The build on WebGPU, which trunk makes.
+const WEBGPU: &str = "webgpu";
+
+/// The builds on the CPU, and what each has more than the plain one. The worker picks what its browser can run.
+const CPU: [(&str, &str); 2] = [("cpu", ""), ("cpu-relaxed", ",+relaxed-simd")];
 
 /// Gets the tools that are missing, builds the page, and returns the folder it is in.
 pub fn build(project: &Project, speed: Speed) -> Result<PathBuf> {
@@ -58,36 +66,104 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
     run(&mut trunk, "The compiler's messages above say why.")?;
 
     let dist = project.root().join("dist");
-    name_as_imported(&dist)?;
-    if speed == Speed::Release {
-        optimise(project, &dist.join("lung_web_bg.wasm"))?;
+    move_to_runtime(&dist)?;
+    for (build, features) in CPU {
+        cpu_runtime(project, rust, profile, build, features, &dist)?;
     }
-    report_sizes(&dist)?;
+    for build in std::iter::once(WEBGPU).chain(CPU.map(|(build, _)| build)) {
+        let wasm = runtime(&dist, build).join("lung_web_bg.wasm");
+        if speed == Speed::Release {
+            optimise(project, build, &wasm)?;
+        }
+        let size = fs::metadata(&wasm)?.len();
+        step(format!(
+            "{build}: {:.2} MB of WebAssembly",
+            size as f64 / 1e6
+        ));
+    }
     Ok(dist)
 }
 
-/// Gives the wasm crate's files the names that the worker imports. Trunk names them after the package, with a hyphen.
-fn name_as_imported(dist: &Path) -> Result<()> {
+/// Where a build of the wasm crate lies.
+fn runtime(dist: &Path, build: &str) -> PathBuf {
+    dist.join("runtime").join(build)
+}
+
+/// Moves what trunk has built to where the worker looks for it. Trunk names the files after the package, with a hyphen.
+fn move_to_runtime(dist: &Path) -> Result<()> {
+    let folder = runtime(dist, WEBGPU);
+    fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     let script = dist.join("lung-web.js");
     let text = fs::read_to_string(&script)
         .with_context(|| format!("trunk has left no {}", script.display()))?;
     fs::write(
-        dist.join("lung_web.js"),
+        folder.join("lung_web.js"),
         text.replace("lung-web_bg.wasm", "lung_web_bg.wasm"),
     )?;
     fs::remove_file(&script)?;
-    fs::rename(dist.join("lung-web_bg.wasm"), dist.join("lung_web_bg.wasm"))
-        .context("trunk has left no lung-web_bg.wasm")
+    fs::rename(
+        dist.join("lung-web_bg.wasm"),
+        folder.join("lung_web_bg.wasm"),
+    )
+    .context("trunk has left no lung-web_bg.wasm")
+}
+
+/// Tells cargo the folder and the processor's features of a build on the CPU; returns the folder.
+pub fn set_up_cpu(cargo: &mut Command, project: &Project, build: &str, features: &str) -> PathBuf {
+    let target = project.root().join("target/wasm").join(build);
+    cargo
+        .env("CARGO_TARGET_DIR", &target)
+        .env("RUSTFLAGS", format!("-Ctarget-feature=+simd128{features}"));
+    target
+}
+
+/// Builds the wasm crate without WebGPU, with more of the processor's features.
+fn cpu_runtime(
+    project: &Project,
+    rust: WasmRust,
+    profile: &str,
+    build: &str,
+    features: &str,
+    dist: &Path,
+) -> Result<()> {
+    step(format!(
+        "building for {build} (1 to 2 minutes the first time)"
+    ));
+    let mut cargo = rust.command(project, "cargo");
+    cargo
+        .args(["build", "--package", "lung-web", "--profile", profile])
+        .args(["--target", tools::WASM_TARGET]);
+    let target = set_up_cpu(&mut cargo, project, build, features);
+    run(&mut cargo, "The compiler's messages above say why.")?;
+    let wasm = target
+        .join(tools::WASM_TARGET)
+        .join(profile)
+        .join("lung_web.wasm");
+    let mut bindgen = project.command("wasm-bindgen");
+    bindgen
+        .args([
+            "--target",
+            "web",
+            "--no-typescript",
+            "--out-name",
+            "lung_web",
+        ])
+        .arg("--out-dir")
+        .arg(runtime(dist, build))
+        .arg(wasm);
+    run(&mut bindgen, "Is it the version that Cargo.lock names?")
 }
 
 /// Runs wasm-opt on `wasm` in place. It takes minutes, so the last result is kept and used again for the same input.
-fn optimise(project: &Project, wasm: &Path) -> Result<()> {
-    let kept = project.root().join("target/wasm-opt");
+fn optimise(project: &Project, build: &str, wasm: &Path) -> Result<()> {
+    let kept = project.root().join("target/wasm-opt").join(build);
     let (input, result) = (kept.join("input.wasm"), kept.join("result.wasm"));
     let before = fs::read(wasm).with_context(|| format!("{} cannot be read", wasm.display()))?;
     let same = result.is_file() && fs::read(&input).is_ok_and(|last| last == before);
     if !same {
-        step("making the wasm file smaller with wasm-opt (about 2 minutes)");
+        step(format!(
+            "making {build} smaller with wasm-opt (up to 2 minutes)"
+        ));
         fs::create_dir_all(&kept).with_context(|| format!("{} cannot be made", kept.display()))?;
         // Removed first, so that an interrupted run cannot leave a result that belongs to another input.
         let _ = fs::remove_file(&result);
@@ -105,11 +181,5 @@ fn optimise(project: &Project, wasm: &Path) -> Result<()> {
             .with_context(|| format!("{} cannot be written", result.display()))?;
     }
     fs::copy(&result, wasm).with_context(|| format!("{} cannot be written", wasm.display()))?;
-    Ok(())
-}
-
-fn report_sizes(dist: &Path) -> Result<()> {
-    let size = fs::metadata(dist.join("lung_web_bg.wasm"))?.len();
-    step(format!("lung_web_bg.wasm: {:.1} MB", size as f64 / 1e6));
     Ok(())
 }

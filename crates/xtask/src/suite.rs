@@ -74,15 +74,11 @@ impl Suite<'_> {
         let Some(rust) = rust else {
             return self.missed("wasm tests", "the set-up failed");
         };
-        // The profile and the package are those of the page, so that nothing is compiled twice.
         let mut command = rust.command(self.project, "cargo");
         command.args(["test", "--package", "lung-web", "--profile", "wasm-dev"]);
-        command.args([
-            "--target",
-            "wasm32-unknown-unknown",
-            "--tests",
-            "--no-fail-fast",
-        ]);
+        command.args(["--target", tools::WASM_TARGET, "--tests", "--no-fail-fast"]);
+        // As the page's build on the CPU is made, so that nothing is compiled twice.
+        dist::set_up_cpu(&mut command, self.project, "cpu", "");
         self.tests("wasm tests", &mut command);
     }
 

@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// What the wasm crate is compiled for.
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The last trunk that builds with the Rust version of this workspace.
 const TRUNK_VERSION: &str = "0.21.14";
 /// The npm package that has wasm-opt, and its version.

@@ -8,64 +8,8 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
-use serde::{Deserialize, Serialize};
 
-/// Which attention.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttentionKind {
-    /// None: plain MobileNetV2.
-    None,
-    /// Squeeze-and-excitation: a gate for each channel (Hu et al. 2018, arXiv 1709.01507).
-    #[default]
-    SqueezeExcitation,
-    /// A gate for each channel, then one for each position (Woo et al. 2018, arXiv 1807.06521).
-    Cbam,
-}
-
-/// Where the attention sits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttentionPlace {
-    /// After the last feature layer, on 1280 channels.
-    #[default]
-    Last,
-    /// After the last block of each of the seven stages.
-    EveryStage,
-}
-
-/// Kind, place and width of the attention.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AttentionConfig {
-    /// Which attention.
-    pub kind: AttentionKind,
-    /// Where it sits.
-    pub place: AttentionPlace,
-    /// By how much the channel gate narrows its hidden layer; at least 1.
-    pub reduction: usize,
-}
-
-impl AttentionConfig {
-    /// No attention at all: plain MobileNetV2.
-    pub const NONE: Self = Self {
-        kind: AttentionKind::None,
-        place: AttentionPlace::Last,
-        reduction: 1,
-    };
-}
-
-impl Default for AttentionConfig {
-    fn default() -> Self {
-        Self {
-            kind: AttentionKind::default(),
-            place: AttentionPlace::default(),
-            reduction: 32,
-        }
-    }
-}
-
-/// Side of the square kernel of CBAM's spatial gate, as in its paper.
-const SPATIAL_KERNEL: usize = 7;
+use crate::architecture::{AttentionConfig, AttentionKind, SPATIAL_KERNEL};
 
 /// Gates on channels and, for CBAM, on positions.
 #[derive(Module, Debug)]
@@ -92,7 +36,7 @@ impl Attention {
             AttentionKind::SqueezeExcitation => false,
             AttentionKind::Cbam => true,
         };
-        let hidden = (channels / config.reduction.max(1)).max(4);
+        let hidden = config.hidden(channels);
         Some(Self {
             reduce_weight: Initializer::KaimingUniform {
                 gain: 1.0,

@@ -5,38 +5,21 @@
 
 mod attention;
 mod convolution;
+mod load;
 
-pub use attention::{Attention, AttentionConfig, AttentionKind, AttentionPlace};
+pub use attention::Attention;
 pub use convolution::{Activation, Convolution, ConvolutionConfig};
+pub use load::{load_state_dict, parameter_shapes, state_dict};
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Dropout;
 use burn::tensor::{Device, Tensor};
 
 use crate::Finding;
-
-/// Channels of the last feature layer.
-pub const FEATURES: usize = 1280;
-
-/// Height and width of the last feature layer for a 224 x 224 input, and so of every evidence map.
-pub const GRID: usize = 7;
-
-/// Number of feature layers, `features.0` to `features.18` in torchvision's counting.
-pub const FEATURE_LAYERS: usize = 19;
-
-/// Channels of the stem, `features.0`.
-const STEM: usize = 32;
-
-/// Table 2 of the MobileNetV2 paper: expansion, channels out, blocks, stride of the first block.
-const STAGES: [(usize, usize, usize, usize); 7] = [
-    (1, 16, 1, 1),
-    (6, 24, 2, 2),
-    (6, 32, 3, 2),
-    (6, 64, 4, 2),
-    (6, 96, 3, 1),
-    (6, 160, 3, 2),
-    (6, 320, 1, 1),
-];
+use crate::architecture::{self, Block, STEM};
+pub use crate::architecture::{
+    AttentionConfig, AttentionKind, AttentionPlace, FEATURE_LAYERS, FEATURES, GRID,
+};
 
 /// What to build.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,30 +42,15 @@ impl Default for MobileNetLungConfig {
 impl MobileNetLungConfig {
     /// A network with random weights, each allocated when first used.
     pub fn init(&self, device: &Device) -> MobileNetLung {
-        let every_stage = match self.attention.place {
-            AttentionPlace::EveryStage => Some(&self.attention),
-            AttentionPlace::Last => None,
-        };
-        let mut blocks = Vec::with_capacity(FEATURE_LAYERS - 2);
-        let mut input = STEM;
-        for (expansion, output, count, stride) in STAGES {
-            for block in 0..count {
-                let ends_stage = block + 1 == count;
-                blocks.push(InvertedResidual::init(
-                    input,
-                    output,
-                    expansion,
-                    if block == 0 { stride } else { 1 },
-                    every_stage.filter(|_| ends_stage),
-                    device,
-                ));
-                input = output;
-            }
-        }
-        let last = match self.attention.place {
-            AttentionPlace::Last => Attention::init(&self.attention, FEATURES, device),
-            AttentionPlace::EveryStage => None,
-        };
+        let blocks = architecture::blocks();
+        let last = blocks.last().map_or(STEM, |block| block.output);
+        let blocks = blocks
+            .iter()
+            .map(|block| InvertedResidual::init(block, &self.attention, device))
+            .collect();
+        let attention = (self.attention.after_last())
+            .then(|| Attention::init(&self.attention, FEATURES, device))
+            .flatten();
         MobileNetLung {
             stem: ConvolutionConfig {
                 input: 3,
@@ -94,8 +62,8 @@ impl MobileNetLungConfig {
             }
             .init(device),
             blocks,
-            last: ConvolutionConfig::pointwise(input, FEATURES, Activation::Relu6).init(device),
-            attention: last,
+            last: ConvolutionConfig::pointwise(last, FEATURES, Activation::Relu6).init(device),
+            attention,
             dropout: burn::nn::DropoutConfig::new(self.dropout).init(),
             head: Head::init(device),
         }
@@ -117,23 +85,24 @@ pub struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn init(
-        input: usize,
-        output: usize,
-        expansion: usize,
-        stride: usize,
-        attention: Option<&AttentionConfig>,
-        device: &Device,
-    ) -> Self {
-        let hidden = input * expansion;
+    fn init(block: &Block, attention: &AttentionConfig, device: &Device) -> Self {
+        let Block {
+            input,
+            hidden,
+            output,
+            stride,
+            ..
+        } = *block;
         Self {
-            expand: (expansion > 1).then(|| {
+            expand: block.expands().then(|| {
                 ConvolutionConfig::pointwise(input, hidden, Activation::Relu6).init(device)
             }),
             depthwise: ConvolutionConfig::depthwise(hidden, stride).init(device),
             project: ConvolutionConfig::pointwise(hidden, output, Activation::Linear).init(device),
-            attention: attention.and_then(|config| Attention::init(config, output, device)),
-            residual: stride == 1 && input == output,
+            attention: (attention.after_block(block))
+                .then(|| Attention::init(attention, output, device))
+                .flatten(),
+            residual: block.residual(),
         }
     }
 

@@ -1,0 +1,245 @@
+//! The operators for inference against sums written out in double precision, on shapes that do not fill vectors.
+
+// A helper of a test fails as the test does.
+#![allow(clippy::panic)]
+
+use lung_kernels::channels_last::{Depthwise, InvertedResidual, Map, Pointwise, Stem};
+
+/// Numbers in -1..1, the same on every run (xorshift, Marsaglia 2003).
+struct Numbers(u32);
+
+impl Numbers {
+    fn next(&mut self, count: usize) -> Vec<f32> {
+        (0..count)
+            .map(|_| {
+                self.0 ^= self.0 << 13;
+                self.0 ^= self.0 >> 17;
+                self.0 ^= self.0 << 5;
+                self.0 as f32 / u32::MAX as f32 * 2.0 - 1.0
+            })
+            .collect()
+    }
+}
+
+/// Channels first, in double precision.
+#[derive(Clone)]
+struct Planes {
+    channels: usize,
+    height: usize,
+    width: usize,
+    values: Vec<f64>,
+}
+
+impl Planes {
+    fn new(values: &[f32], channels: usize, height: usize, width: usize) -> Self {
+        let values = values.iter().map(|value| f64::from(*value)).collect();
+        Self {
+            channels,
+            height,
+            width,
+            values,
+        }
+    }
+
+    fn at(&self, channel: usize, y: isize, x: isize) -> f64 {
+        let inside =
+            (0..self.height as isize).contains(&y) && (0..self.width as isize).contains(&x);
+        if inside {
+            self.values[(channel * self.height + y as usize) * self.width + x as usize]
+        } else {
+            0.0
+        }
+    }
+
+    /// A convolution as its definition has it, padded by half of its side.
+    fn convolve(
+        &self,
+        weight: &[f32],
+        bias: &[f32],
+        side: usize,
+        stride: usize,
+        depthwise: bool,
+        relu6: bool,
+    ) -> Self {
+        let (height, width) = (self.height.div_ceil(stride), self.width.div_ceil(stride));
+        let depth = if depthwise { 1 } else { self.channels };
+        let mut values = Vec::new();
+        for (output, bias) in bias.iter().enumerate() {
+            for y in 0..height {
+                for x in 0..width {
+                    let mut sum = f64::from(*bias);
+                    for input in 0..depth {
+                        for dy in 0..side {
+                            for dx in 0..side {
+                                let tap = ((output * depth + input) * side + dy) * side + dx;
+                                let from = if depthwise { output } else { input };
+                                let near = |at: usize, tap: usize| {
+                                    (at * stride + tap) as isize - (side / 2) as isize
+                                };
+                                sum += f64::from(weight[tap])
+                                    * self.at(from, near(y, dy), near(x, dx));
+                            }
+                        }
+                    }
+                    values.push(if relu6 { sum.clamp(0.0, 6.0) } else { sum });
+                }
+            }
+        }
+        Self {
+            channels: bias.len(),
+            height,
+            width,
+            values,
+        }
+    }
+
+    fn plus(mut self, other: &Self) -> Self {
+        for (sum, more) in self.values.iter_mut().zip(&other.values) {
+            *sum += more;
+        }
+        self
+    }
+}
+
+fn assert_near(got: &Map, want: &Planes, what: &str) {
+    assert_eq!(
+        [got.channels(), got.height(), got.width()],
+        [want.channels, want.height, want.width],
+        "{what}"
+    );
+    let largest = want
+        .values
+        .iter()
+        .fold(1e-6, |most: f64, v| most.max(v.abs()));
+    for (got, want) in got.to_planes().iter().zip(&want.values) {
+        let off = (f64::from(*got) - want).abs() / largest;
+        assert!(off <= 1e-5, "{what}: {got} is not {want}");
+    }
+}
+
+#[test]
+fn pointwise_is_the_sum_over_channels() {
+    let mut numbers = Numbers(1);
+    for (input, output, height, width) in [
+        (1, 1, 1, 1),
+        (3, 5, 2, 3),
+        (17, 33, 5, 7),
+        (32, 96, 3, 19),
+        (24, 144, 1, 8),
+        (7, 50, 4, 1),
+    ] {
+        for relu6 in [false, true] {
+            let x = numbers.next(input * height * width);
+            let weight = numbers.next(output * input);
+            let bias = numbers.next(output);
+            let mut out = Map::default();
+            Pointwise::new(&weight, &bias, relu6)
+                .forward(&Map::from_planes(&x, input, height, width), &mut out);
+            let want =
+                Planes::new(&x, input, height, width).convolve(&weight, &bias, 1, 1, false, relu6);
+            assert_near(
+                &out,
+                &want,
+                &format!("{input} to {output} at {height} x {width}"),
+            );
+        }
+    }
+}
+
+#[test]
+fn stem_is_a_dense_convolution() {
+    let mut numbers = Numbers(2);
+    for (input, output, height, width) in [(1, 1, 1, 1), (3, 32, 9, 14), (2, 5, 8, 3), (3, 8, 1, 7)]
+    {
+        let x = numbers.next(input * height * width);
+        let weight = numbers.next(output * input * 9);
+        let bias = numbers.next(output);
+        let mut out = Map::default();
+        Stem::new(&weight, &bias).forward(&x, height, width, &mut out);
+        let want =
+            Planes::new(&x, input, height, width).convolve(&weight, &bias, 3, 2, false, true);
+        assert_near(
+            &out,
+            &want,
+            &format!("{input} to {output} at {height} x {width}"),
+        );
+    }
+}
+
+#[test]
+fn a_block_is_its_three_convolutions_and_its_input() {
+    let mut numbers = Numbers(3);
+    // One map for all: what an earlier, larger block has left in it must not show.
+    let mut out = Map::default();
+    for (input, hidden, output, height, width, stride, expands) in [
+        (16, 96, 24, 14, 14, 2, true),
+        (1, 1, 1, 1, 1, 1, true),
+        (1, 1, 1, 5, 4, 2, false),
+        (5, 30, 5, 7, 9, 1, true),
+        (5, 30, 7, 7, 9, 2, true),
+        (32, 32, 16, 13, 11, 1, false),
+        (3, 18, 3, 61, 5, 1, true),
+        (3, 18, 3, 2, 130, 2, true),
+        (24, 144, 24, 28, 28, 1, true),
+    ] {
+        let x = numbers.next(input * height * width);
+        let expand = (numbers.next(hidden * input), numbers.next(hidden));
+        let filter = (numbers.next(hidden * 9), numbers.next(hidden));
+        let project = (numbers.next(output * hidden), numbers.next(output));
+        let block = InvertedResidual::new(
+            expands.then(|| Pointwise::new(&expand.0, &expand.1, true)),
+            Depthwise::new(&filter.0, &filter.1, stride),
+            Pointwise::new(&project.0, &project.1, false),
+        );
+        let planes = Planes::new(&x, input, height, width);
+        let wide = if expands {
+            planes.convolve(&expand.0, &expand.1, 1, 1, false, true)
+        } else {
+            planes.clone()
+        };
+        let want = wide
+            .convolve(&filter.0, &filter.1, 3, stride, true, true)
+            .convolve(&project.0, &project.1, 1, 1, false, false);
+        let what = format!("{input}-{hidden}-{output} at {height} x {width}, stride {stride}");
+        let map = Map::from_planes(&x, input, height, width);
+        block.forward(&map, false, &mut out);
+        assert_near(&out, &want, &what);
+        if stride == 1 && input == output {
+            block.forward(&map, true, &mut out);
+            assert_near(
+                &out,
+                &want.plus(&planes),
+                &format!("{what}, with its input"),
+            );
+        }
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let mut numbers = Numbers(4);
+    let (input, hidden, side) = (8, 48, 23);
+    let block = InvertedResidual::new(
+        Some(Pointwise::new(
+            &numbers.next(hidden * input),
+            &numbers.next(hidden),
+            true,
+        )),
+        Depthwise::new(&numbers.next(hidden * 9), &numbers.next(hidden), 1),
+        Pointwise::new(&numbers.next(input * hidden), &numbers.next(input), false),
+    );
+    let map = Map::from_planes(&numbers.next(input * side * side), input, side, side);
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let mut out = Map::default();
+        match pool {
+            Ok(pool) => pool.install(|| block.forward(&map, true, &mut out)),
+            Err(error) => panic!("{error}"),
+        }
+        out.to_planes()
+    };
+    let one = run(1);
+    for threads in [2, 3, 7, 40] {
+        assert_eq!(run(threads), one, "{threads} threads");
+    }
+}

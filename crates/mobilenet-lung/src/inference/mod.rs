@@ -1,0 +1,31 @@
+//! The network for inference, with weights packed for where it runs.
+
+mod cpu;
+
+pub use cpu::CpuNetwork;
+
+use crate::state::{StateDict, StateError};
+
+/// The numbers of the parameter `name`.
+///
+/// # Errors
+/// [`StateError::Missing`] when there is none.
+pub(crate) fn parameter<'a>(state: &'a StateDict, name: &str) -> Result<&'a [f32], StateError> {
+    state
+        .get(name)
+        .map(|array| array.values.as_slice())
+        .ok_or_else(|| StateError::Missing {
+            name: name.to_owned(),
+        })
+}
+
+/// Weight and bias of the layer `name`.
+pub(crate) fn layer<'a>(
+    state: &'a StateDict,
+    name: &str,
+) -> Result<(&'a [f32], &'a [f32]), StateError> {
+    Ok((
+        parameter(state, &format!("{name}.weight"))?,
+        parameter(state, &format!("{name}.bias"))?,
+    ))
+}

@@ -1,0 +1,120 @@
+//! The network for inference against the same network in burn's own operators.
+
+// A helper of a test fails as the test does.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use burn::tensor::{Device, Tensor, TensorData};
+use mobilenet_lung::architecture;
+use mobilenet_lung::network::{
+    AttentionConfig, AttentionKind, AttentionPlace, MobileNetLungConfig,
+};
+use mobilenet_lung::{
+    CpuNetwork, StateDict, StateError, load_state_dict, parameter_shapes, state_dict,
+};
+
+/// Every attention there is.
+fn attentions() -> Vec<AttentionConfig> {
+    let mut all = vec![AttentionConfig::NONE];
+    for kind in [AttentionKind::SqueezeExcitation, AttentionKind::Cbam] {
+        for place in [AttentionPlace::Last, AttentionPlace::EveryStage] {
+            all.push(AttentionConfig {
+                kind,
+                place,
+                reduction: 16,
+            });
+        }
+    }
+    all
+}
+
+/// Random parameters, those of the attention too: it starts as the identity, which would hide it.
+fn state(attention: AttentionConfig) -> StateDict {
+    let device = Device::flex();
+    device.seed(11);
+    let config = MobileNetLungConfig {
+        attention,
+        ..MobileNetLungConfig::default()
+    };
+    let mut state = state_dict(&config.init(&device)).unwrap();
+    for (name, array) in &mut state {
+        if name.contains("attention") {
+            for (place, value) in array.values.iter_mut().enumerate() {
+                *value = ((place * 37 % 101) as f32 / 50.0 - 1.0) * 0.1;
+            }
+        }
+    }
+    state
+}
+
+fn input() -> Vec<f32> {
+    (0..3 * 224 * 224)
+        .map(|place| ((place * 31 + place / 224 * 17) % 255) as f32 / 64.0 - 2.0)
+        .collect()
+}
+
+#[test]
+fn the_table_of_the_architecture_is_that_of_the_network() {
+    for attention in attentions() {
+        let config = MobileNetLungConfig {
+            attention,
+            ..MobileNetLungConfig::default()
+        };
+        assert_eq!(
+            architecture::parameter_shapes(&attention),
+            parameter_shapes(&config.init(&Device::flex())),
+            "{attention:?}"
+        );
+    }
+}
+
+#[test]
+fn the_cpu_network_gives_the_evidence_that_burn_gives() {
+    let device = Device::flex();
+    for attention in attentions() {
+        let state = state(attention);
+        let config = MobileNetLungConfig {
+            attention,
+            ..MobileNetLungConfig::default()
+        };
+        let network = load_state_dict(config.init(&device), &state, false).unwrap();
+        let images = Tensor::<4>::from_data(TensorData::new(input(), [1, 3, 224, 224]), &device);
+        let want = network
+            .evidence(images)
+            .into_data()
+            .try_into_vec::<f32>()
+            .unwrap();
+        let network = CpuNetwork::new(&state, &attention).unwrap();
+        let largest = want
+            .iter()
+            .fold(0.0f32, |most, value| most.max(value.abs()));
+        assert!(largest > 0.0);
+        // The second run finds the memory of the first.
+        for _ in 0..2 {
+            let got = network.evidence(&input()).unwrap();
+            assert_eq!(got.len(), want.len());
+            for (got, want) in got.iter().zip(&want) {
+                let off = (got - want).abs() / largest;
+                assert!(off <= 1e-4, "{attention:?}: {got} is not {want}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let attention = AttentionConfig::default();
+    let mut state = state(attention);
+    let network = CpuNetwork::new(&state, &attention).unwrap();
+    assert_eq!(network.evidence(&[0.0; 5]), None);
+    assert!(matches!(
+        CpuNetwork::new(&state, &AttentionConfig::NONE),
+        Err(StateError::Unknown { .. })
+    ));
+    state.remove("features.9.conv.2.bias");
+    assert_eq!(
+        CpuNetwork::new(&state, &attention).unwrap_err(),
+        StateError::Missing {
+            name: "features.9.conv.2.bias".to_owned()
+        }
+    );
+}
