@@ -3,9 +3,10 @@
  * Everything heavy, off the page's thread: fetches the WebAssembly and the bundle, starts the classifier and answers
  * one image at a time. Messages are typed in `element/protocol.d.ts`.
  *
- * Finds its files next to itself, so it runs wherever the folder lies.
+ * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; only what runs is waited for. Finds its
+ * files next to itself, so it runs wherever the folder lies.
  *
- * @import { Answer, Assets, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
+ * @import { Answer, Assets, Build, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
@@ -22,6 +23,27 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024;
  * }}
  */
 const scope = /** @type {any} */ (globalThis);
+
+/**
+ * The build for this browser's CPU. Relaxed SIMD has a fused multiply-add; a browser that knows it accepts this module, which
+ * has one function, `() -> v128`, that does nothing else.
+ * @type {Build}
+ */
+const CPU = WebAssembly.validate(
+  Uint8Array.of(
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
+    ...[0x03, 0x02, 0x01, 0x00],
+    ...[0x0a, 0x13, 0x01, 0x11, 0x00],
+    // Three times i32.const 0, i32x4.splat (any lanes would do), then f32x4.relaxed_madd.
+    ...[0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11],
+    ...[0xfd, 0x85, 0x02, 0x0b],
+  ),
+)
+  ? 'cpu-relaxed'
+  : 'cpu';
+
+/** How much of a file has come; the total is null while the server has not said. @typedef {{ loaded: number, total: number | null }} Part */
 
 /** @type {LungClassifierHandle | undefined} */
 let classifier;
@@ -45,22 +67,65 @@ scope.addEventListener('unhandledrejection', (event) => {
 watchForDeviceLoss();
 
 /** @param {Extract<Request, { type: 'start' }>} request */
-async function start(request) {
+async function start({ base, device, assets }) {
+  const stock = new Stock(base, assets);
   try {
-    const assets = request.assets ?? (await download(request.base));
-    const runtime = /** @type {LungWeb} */ (await import(new URL('./lung_web.js', import.meta.url).href));
-    scope.postMessage({ type: 'progress', progress: { stage: 'start', loaded: 0, total: null } });
-    await runtime.default({ module_or_path: assets.module });
-    classifier = await runtime.LungClassifier.load(new Uint8Array(assets.bundle), assets.file, request.device);
-    const { device, fallback } = classifier;
-    const model = { id: assets.file.replace(/\.safetensors$/, ''), ...classifier.model };
-    const ready = { device, model, ...(fallback ? { fallback } : {}) };
+    if (!['auto', 'webgpu', 'cpu'].includes(device))
+      throw {
+        code: 'unknown-device',
+        message: `There is no device called "${device}".`,
+        advice: 'Ask for auto, webgpu or cpu.',
+      };
+    let fallback = device === 'cpu' ? undefined : await noWebGpu();
+    if (device !== 'cpu' && !fallback) {
+      try {
+        classifier = await launch('webgpu', stock);
+      } catch (error) {
+        if (faultOf(error)?.code !== 'webgpu-unavailable') throw error;
+        fallback = faultOf(error)?.message;
+      }
+    }
+    classifier ??= await launch(CPU, stock);
+    const model = { id: stock.file.replace(/\.safetensors$/, ''), ...classifier.model };
+    scope.postMessage({ type: 'ready', ready: { device: classifier.device, model, ...(fallback ? { fallback } : {}) } });
     // The page keeps what was downloaded, for the worker that replaces this one should it crash.
-    if (request.assets) scope.postMessage({ type: 'ready', ready, assets: null });
-    else scope.postMessage({ type: 'ready', ready, assets }, [assets.bundle]);
+    stock.keep();
+    // A GPU may be lost when there is no network any more.
+    if (classifier.device === 'webgpu') stock.runtime(CPU).then(() => stock.keep(), () => {});
   } catch (error) {
-    refused(error, request.device !== 'cpu', (fault) => scope.postMessage({ type: 'failed', fault }));
+    refused(error, device !== 'cpu', (fault) => scope.postMessage({ type: 'failed', fault }));
   }
+}
+
+/**
+ * Starts a build. Its pipelines are compiled while the bundle arrives.
+ * @param {Build} build
+ * @param {Stock} stock
+ */
+async function launch(build, stock) {
+  const prepared = (async () => {
+    const [runtime, module] = await Promise.all([
+      /** @type {Promise<LungWeb>} */ (import(new URL(`./runtime/${build}/lung_web.js`, import.meta.url).href)),
+      stock.runtime(build),
+    ]);
+    await runtime.default({ module_or_path: module });
+    await runtime.LungClassifier.prepare();
+    return runtime;
+  })();
+  const [runtime, bundle] = await Promise.all([prepared, stock.bundle()]);
+  scope.postMessage({ type: 'progress', progress: { stage: 'start', loaded: 0, total: null } });
+  return runtime.LungClassifier.load(new Uint8Array(bundle), stock.file);
+}
+
+/**
+ * Why there is no WebGPU here, in a sentence; undefined if there is.
+ * @returns {Promise<string | undefined>}
+ */
+async function noWebGpu() {
+  const gpu = /** @type {any} */ (navigator).gpu;
+  if (!gpu) return 'This browser offers no WebGPU to this page.';
+  const adapter = await gpu.requestAdapter().catch(() => null);
+  return adapter ? undefined : 'This browser has WebGPU but found no graphics adapter for it.';
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
@@ -113,103 +178,146 @@ async function pictureOf(from) {
   return bitmap;
 }
 
-/**
- * The WebAssembly (compiled while it arrives) and the current bundle, side by side, counting bytes as they come.
- * @param {string} base address of the folder with `index.json`, ending in a slash
- * @returns {Promise<Assets>}
- */
-async function download(base) {
-  const parts = [
-    { loaded: 0, total: /** @type {number | null} */ (null) },
-    { loaded: 0, total: /** @type {number | null} */ (null) },
-  ];
-  let told = 0;
-  const tell = () => {
+/** What is needed to start: each part fetched once, side by side, its bytes counted as they come. */
+class Stock {
+  /** The bundle's file name; known once the bundle is. */
+  file = '';
+  #base;
+  /** @type {Partial<Record<Build, WebAssembly.Module>>} */
+  #modules = {};
+  /** @type {Map<Build, Promise<WebAssembly.Module>>} */
+  #runtimes = new Map();
+  /** @type {Promise<ArrayBuffer> | undefined} */
+  #bundle;
+  /** @type {ArrayBuffer | undefined} */
+  #bytes;
+  /** @type {Part[]} */
+  #parts = [];
+  #told = 0;
+
+  /** @param {string} base address of the folder with `index.json`, ending in a slash @param {Assets} [assets] what is there already */
+  constructor(base, assets) {
+    this.#base = base;
+    if (!assets) return;
+    this.#modules = assets.modules;
+    this.#bytes = assets.bundle;
+    this.#bundle = Promise.resolve(assets.bundle);
+    this.file = assets.file;
+  }
+
+  /**
+   * A build of the WebAssembly, compiled while it arrives.
+   * @param {Build} build
+   * @returns {Promise<WebAssembly.Module>}
+   */
+  runtime(build) {
+    let runtime = this.#runtimes.get(build);
+    if (!runtime) this.#runtimes.set(build, (runtime = this.#downloadRuntime(build)));
+    return runtime;
+  }
+
+  /** The bytes of the current bundle. */
+  bundle() {
+    return (this.#bundle ??= this.#downloadBundle());
+  }
+
+  /** Sends the page what there is by now. */
+  keep() {
+    if (!this.#bytes) return;
+    /** @type {Assets} */
+    const assets = { modules: this.#modules, bundle: this.#bytes, file: this.file };
+    scope.postMessage({ type: 'assets', assets });
+  }
+
+  /** @param {number | null} total @returns {Part} */
+  #part(total) {
+    const part = { loaded: 0, total };
+    this.#parts.push(part);
+    return part;
+  }
+
+  #tell() {
     // Every chunk would be hundreds of messages a second; the last one always counts.
     const now = performance.now();
-    const complete = parts.every((part) => part.loaded === part.total);
-    if (!complete && now - told < 60) return;
-    told = now;
-    const loaded = parts.reduce((sum, part) => sum + part.loaded, 0);
-    const total = parts.reduce(
+    const complete = this.#parts.every((part) => part.loaded === part.total);
+    if (!complete && now - this.#told < 60) return;
+    this.#told = now;
+    const loaded = this.#parts.reduce((sum, part) => sum + part.loaded, 0);
+    const total = this.#parts.reduce(
       (/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total),
       0,
     );
     scope.postMessage({ type: 'progress', progress: { stage: 'download', loaded, total } });
-  };
-  const [module, { bytes, file }] = await Promise.all([
-    downloadRuntime(parts[0], tell),
-    downloadBundle(base, parts[1], tell),
-  ]);
-  return { module, bundle: bytes.buffer, file };
-}
+  }
 
-/**
- * @param {{ loaded: number, total: number | null }} part
- * @param {() => void} tell
- */
-async function downloadRuntime(part, tell) {
-  const response = await get(new URL('./lung_web_bg.wasm', import.meta.url).href, 'runtime');
-  // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
-  const length = Number(response.headers.get('content-length'));
-  if (length > 0 && !response.headers.get('content-encoding')) part.total = length;
-  const counted = body(response).pipeThrough(
-    new TransformStream({
-      transform(chunk, controller) {
-        part.loaded += chunk.byteLength;
-        tell();
-        controller.enqueue(chunk);
-      },
-      flush() {
-        part.total = part.loaded;
-        tell();
-      },
-    }),
-  );
-  try {
-    return await WebAssembly.compileStreaming(
-      new Response(counted, { headers: { 'content-type': 'application/wasm' } }),
+  /** @param {Build} build @returns {Promise<WebAssembly.Module>} */
+  async #downloadRuntime(build) {
+    const kept = this.#modules[build];
+    if (kept) return kept;
+    const part = this.#part(null);
+    const response = await get(new URL(`./runtime/${build}/lung_web_bg.wasm`, import.meta.url).href, 'runtime');
+    // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
+    const length = Number(response.headers.get('content-length'));
+    if (length > 0 && !response.headers.get('content-encoding')) part.total = length;
+    const tell = () => this.#tell();
+    const counted = body(response).pipeThrough(
+      new TransformStream({
+        transform(chunk, controller) {
+          part.loaded += chunk.byteLength;
+          tell();
+          controller.enqueue(chunk);
+        },
+        flush() {
+          part.total = part.loaded;
+          tell();
+        },
+      }),
     );
-  } catch (error) {
-    if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
-    throw {
-      code: 'runtime-broken',
-      message: 'The program part of the classifier arrived damaged, or this browser cannot run it.',
-      advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
-    };
-  }
-}
-
-/**
- * @param {string} base
- * @param {{ loaded: number, total: number | null }} part
- * @param {() => void} tell
- * @returns {Promise<{ bytes: Uint8Array<ArrayBuffer>, file: string }>}
- */
-async function downloadBundle(base, part, tell) {
-  const { file, size } = await currentBundle(base);
-  part.total = size;
-  tell();
-  const response = await get(new URL(file, base).href, 'model');
-  const bytes = new Uint8Array(size);
-  const reader = body(response).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (part.loaded + value.byteLength > size) {
-        void reader.cancel();
-        throw modelBroken(`The model file is longer than the ${size} bytes its index announces.`);
-      }
-      bytes.set(value, part.loaded);
-      part.loaded += value.byteLength;
-      tell();
+    try {
+      const module = await WebAssembly.compileStreaming(
+        new Response(counted, { headers: { 'content-type': 'application/wasm' } }),
+      );
+      this.#modules[build] = module;
+      return module;
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
+      throw {
+        code: 'runtime-broken',
+        message: 'The program part of the classifier arrived damaged, or this browser cannot run it.',
+        advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+      };
     }
-  } catch (error) {
-    throw faultOf(error) ?? unreachable('model', error);
   }
-  if (part.loaded < size) throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
-  return { bytes, file };
+
+  /** @returns {Promise<ArrayBuffer>} */
+  async #downloadBundle() {
+    const part = this.#part(null);
+    const { file, size } = await currentBundle(this.#base);
+    part.total = size;
+    this.#tell();
+    const response = await get(new URL(file, this.#base).href, 'model');
+    const bytes = new Uint8Array(size);
+    const reader = body(response).getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        if (part.loaded + value.byteLength > size) {
+          void reader.cancel();
+          throw modelBroken(`The model file is longer than the ${size} bytes its index announces.`);
+        }
+        bytes.set(value, part.loaded);
+        part.loaded += value.byteLength;
+        this.#tell();
+      }
+    } catch (error) {
+      throw faultOf(error) ?? unreachable('model', error);
+    }
+    if (part.loaded < size)
+      throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
+    this.file = file;
+    return (this.#bytes = bytes.buffer);
+  }
 }
 
 /**

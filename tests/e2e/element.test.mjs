@@ -79,7 +79,7 @@ test('a chosen file becomes a card with the finding, three meters, device, times
     const words = await done.innerText();
     for (const expected of [
       'CPU (WebAssembly SIMD)',
-      'This browser offers no WebGPU.',
+      'This browser has WebGPU but found no graphics adapter for it.',
       'decode',
       'preprocess',
       'inference',
@@ -94,7 +94,7 @@ test('the page names device, reason, model, its test accuracy, and what this sof
     const words = (await status.innerText()).replace(/\s+/g, ' ');
     for (const expected of [
       'CPU (WebAssembly SIMD)',
-      'This browser offers no WebGPU.',
+      'This browser has WebGPU but found no graphics adapter for it.',
       'mobilenet-lung-0123456789ab',
       'right on 95.6 % of 590 test images',
     ])

@@ -3,15 +3,22 @@
 //! ```js
 //! import init, { LungClassifier } from './lung_web.js';
 //! await init();
-//! const classifier = await LungClassifier.load(weights, fileName, 'auto');
+//! const classifier = await LungClassifier.load(weights, fileName);
 //! const report = await classifier.classify(new Uint8Array(await file.arrayBuffer()));
 //! ```
+//!
+//! A build runs the network in one place: on the CPU, or with the feature `webgpu` there.
 //!
 //! Whatever is thrown is an `Error` with the name `LungError` and three properties: `code` (kebab-case, for programs), `message`
 //! (what happened) and `advice` (what to do), each of the last two one sentence.
 
 #![forbid(unsafe_code)]
 
+#[cfg(not(feature = "webgpu"))]
+#[path = "cpu.rs"]
+mod device;
+#[cfg(feature = "webgpu")]
+#[path = "webgpu.rs"]
 mod device;
 mod error;
 
@@ -23,8 +30,6 @@ use radiograph::Radiograph;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 use web_time::Instant;
-
-use crate::device::Wish;
 
 /// The longer side of a picture for the page, in pixels.
 const LONGEST_SIDE: u32 = 1024;
@@ -40,34 +45,37 @@ pub fn start() {
 #[derive(Debug)]
 pub struct LungClassifier {
     classifier: Classifier,
-    fallback: Option<String>,
     model: JsValue,
     last: RefCell<Option<Radiograph>>,
 }
 
 #[wasm_bindgen]
 impl LungClassifier {
-    /// Checks the bytes of a weights file, and returns its network on a device, warmed up.
-    ///
-    /// `file_name` may carry the hash that the bytes must have. `device` is `auto` (also when left out), `webgpu` or
-    /// `cpu`; where WebGPU is wanted and cannot be had, the CPU is used and [`fallback`](Self::fallback) says why.
+    /// Makes ready what needs no weights, such as the GPU's pipelines, while they download. Nothing has to wait for it.
     ///
     /// # Errors
-    /// The codes of [`mobilenet_lung::BundleError`] and [`mobilenet_lung::ClassifyError`], and `unknown-device`.
+    /// `webgpu-unavailable` in a WebGPU build, where there is none.
+    pub async fn prepare() -> Result<(), JsValue> {
+        device::prepare().await
+    }
+
+    /// Checks the bytes of a weights file, and returns its network, warmed up.
+    ///
+    /// `file_name` may carry the hash that the bytes must have.
+    ///
+    /// # Errors
+    /// The codes of [`mobilenet_lung::BundleError`] and [`mobilenet_lung::ClassifyError`], and those of
+    /// [`prepare`](Self::prepare).
     pub async fn load(
         bytes: Vec<u8>,
         file_name: Option<String>,
-        device: Option<String>,
     ) -> Result<LungClassifier, JsValue> {
-        let wish = Wish::parse(device.as_deref())?;
         let bundle = Bundle::read(&bytes, file_name.as_deref()).map_err(error::of_bundle)?;
         drop(bytes);
         let model = object(bundle.metadata())?;
         set(&model, "id", &bundle.id().into())?;
-        let (classifier, fallback) = device::classifier(&bundle, wish).await?;
         Ok(Self {
-            classifier,
-            fallback,
+            classifier: device::classifier(&bundle).await?,
             model,
             last: RefCell::new(None),
         })
@@ -78,7 +86,7 @@ impl LungClassifier {
     ///
     /// # Errors
     /// The codes of [`radiograph::DecodeError`] and [`mobilenet_lung::ClassifyError`]; `device-lost` means that the
-    /// same file may succeed on a classifier loaded for the `cpu`.
+    /// same file may succeed on the CPU.
     pub async fn classify(&self, bytes: Vec<u8>) -> Result<JsValue, JsValue> {
         // Its memory is wanted for this one.
         self.last.replace(None);
@@ -111,12 +119,6 @@ impl LungClassifier {
     #[wasm_bindgen(getter)]
     pub fn device(&self) -> String {
         self.classifier.device_name().to_owned()
-    }
-
-    /// Why WebGPU was not used though it was wanted, in a sentence; `undefined` if it was, or was not wanted.
-    #[wasm_bindgen(getter)]
-    pub fn fallback(&self) -> Option<String> {
-        self.fallback.clone()
     }
 
     /// What the weights file says of itself, as [`mobilenet_lung::Metadata`], and its `id`.

@@ -168,11 +168,11 @@ export class LungClient extends EventTarget {
       this.#set({ phase: 'loading', progress: null });
       const life = new WorkerLife();
       try {
-        const { ready, assets } = await life.start(
+        life.onassets = (assets) => (this.#assets = assets);
+        const ready = await life.start(
           { type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) },
           (progress) => this.#set({ phase: 'loading', progress }),
         );
-        this.#assets ??= assets;
         if (this.#demoted) ready.fallback = this.#demoted;
         life.onend = (crash) => this.#ended(life, crash, ready);
         this.#set({ phase: 'ready', ready });
@@ -218,6 +218,8 @@ export class LungClient extends EventTarget {
 class WorkerLife {
   /** Called when the worker dies with nobody waiting for it. @type {(crash: Crash) => void} */
   onend = () => {};
+  /** Called with what the worker has downloaded so far. @type {(assets: Assets) => void} */
+  onassets = () => {};
   /** @type {Worker} */
   #worker;
   #id = 0;
@@ -238,12 +240,12 @@ class WorkerLife {
   /**
    * @param {Extract<Request, { type: 'start' }>} request
    * @param {(progress: Progress) => void} onprogress
-   * @returns {Promise<{ ready: Ready, assets: Assets | null }>} rejects with a `LungError` or a `Crash`
+   * @returns {Promise<Ready>} rejects with a `LungError` or a `Crash`
    */
   start(request, onprogress) {
     return this.#ask(request, SILENCE_LIMIT, (reply, resolve, reject) => {
       if (reply.type === 'progress') onprogress(reply.progress);
-      else if (reply.type === 'ready') resolve({ ready: reply.ready, assets: reply.assets });
+      else if (reply.type === 'ready') resolve(reply.ready);
       else if (reply.type === 'failed') reject(new LungError(reply.fault));
     });
   }
@@ -302,7 +304,8 @@ class WorkerLife {
   /** @param {Reply} reply */
   #hear(reply) {
     if (this.#over) return;
-    if (reply.type === 'crashed') this.#end(new Crash(reply.reason, firstLine(reply.detail)));
+    if (reply.type === 'assets') this.onassets(reply.assets);
+    else if (reply.type === 'crashed') this.#end(new Crash(reply.reason, firstLine(reply.detail)));
     else this.#waiting?.hear(reply);
   }
 

@@ -52,9 +52,12 @@ export type Progress =
   | { stage: 'download'; loaded: number; total: number | null }
   | { stage: 'start'; loaded: number; total: number | null };
 
+/** The builds of the WebAssembly, by the names of their folders. */
+export type Build = 'webgpu' | 'cpu' | 'cpu-relaxed';
+
 /** What a start-up costs to fetch, kept so that a second worker needs no network for it. */
 export interface Assets {
-  module: WebAssembly.Module;
+  modules: Partial<Record<Build, WebAssembly.Module>>;
   /** The bundle's bytes. */
   bundle: ArrayBuffer;
   /** The bundle's file name: it carries the hash. */
@@ -83,7 +86,9 @@ export type Request =
 /** Worker to page. */
 export type Reply =
   | { type: 'progress'; progress: Progress }
-  | { type: 'ready'; ready: Ready; assets: Assets | null }
+  | { type: 'ready'; ready: Ready }
+  /** What has been downloaded so far; may come again with more. */
+  | { type: 'assets'; assets: Assets }
   /** Start-up refused: this worker is of no further use. */
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }
@@ -96,14 +101,15 @@ export type Reply =
 export interface LungWeb {
   default(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   LungClassifier: {
-    load(bytes: Uint8Array, file: string, device: DeviceWish): Promise<LungClassifierHandle>;
+    /** Makes ready what needs no weights, while they download. */
+    prepare(): Promise<void>;
+    load(bytes: Uint8Array, file: string): Promise<LungClassifierHandle>;
   };
 }
 
 /** A loaded classifier on the WebAssembly side. */
 export interface LungClassifierHandle {
   readonly device: Device;
-  readonly fallback?: string;
   readonly model: ModelInfo;
   /** The radiograph last classified, RGBA, perhaps scaled down. */
   readonly picture?: { width: number; height: number; data: Uint8ClampedArray };

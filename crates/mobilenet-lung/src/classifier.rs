@@ -59,6 +59,8 @@ pub struct Classifier {
 #[derive(Debug)]
 enum Engine {
     Cpu(Box<CpuNetwork>),
+    #[cfg(feature = "gpu")]
+    Gpu(Box<crate::inference::GpuNetwork>),
     #[cfg(feature = "burn")]
     Reference {
         network: Box<crate::network::MobileNetLung>,
@@ -75,6 +77,34 @@ impl Classifier {
         let network = CpuNetwork::new(bundle.state(), &bundle.metadata().attention)
             .map_err(BundleError::from)?;
         Ok(Self::new(bundle, Engine::Cpu(Box::new(network))))
+    }
+
+    /// The network of `bundle` on a GPU, in kernels of our own; reports call it `webgpu`.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Bundle`] when the weights do not fit.
+    #[cfg(feature = "gpu")]
+    pub fn on_gpu(bundle: &Bundle, device: &burn::tensor::Device) -> Result<Self, ClassifyError> {
+        let network = crate::inference::GpuNetwork::new(
+            bundle.state(),
+            bundle.metadata().attention,
+            device,
+        )
+        .map_err(BundleError::from)?;
+        Ok(Self::new(bundle, Engine::Gpu(Box::new(network))))
+    }
+
+    /// Compiles the pipelines of [`on_gpu`](Self::on_gpu) for the usual attention, which needs no weights: it can be
+    /// done while they download.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Device`] when the device cannot run them.
+    #[cfg(feature = "gpu")]
+    pub async fn prepare_gpu(device: &burn::tensor::Device) -> Result<(), ClassifyError> {
+        let attention = crate::architecture::AttentionConfig::default();
+        crate::inference::GpuNetwork::compile(attention, device)
+            .await
+            .map_err(|detail| ClassifyError::Device { detail })
     }
 
     /// The network of `bundle` in burn's own operators, on any device: what the others are compared with. Reports call
@@ -107,6 +137,8 @@ impl Classifier {
     pub fn device_name(&self) -> &'static str {
         match &self.engine {
             Engine::Cpu(_) => "cpu",
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(_) => "webgpu",
             #[cfg(feature = "burn")]
             Engine::Reference { .. } => "reference",
         }
@@ -163,6 +195,8 @@ impl Classifier {
             Engine::Cpu(network) => network
                 .evidence(&input)
                 .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(network) => network.evidence(&input).await.map_err(device_error)?,
             #[cfg(feature = "burn")]
             Engine::Reference { network, device } => {
                 let side = self.preprocessing.side as usize;

@@ -29,9 +29,13 @@ export async function serveMock({
   routes = {},
 } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
+  const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
+  const builds = ['webgpu', 'cpu', 'cpu-relaxed'].flatMap((build) => [
+    [`/runtime/${build}/lung_web.js`, bytes(script, 'text/javascript')],
+    [`/runtime/${build}/lung_web_bg.wasm`, bytes(module(), 'application/wasm')],
+  ]);
   return serve(WWW, {
-    '/lung_web.js': bytes(await readFile(new URL('../mock/lung_web.js', import.meta.url)), 'text/javascript'),
-    '/lung_web_bg.wasm': bytes(module(), 'application/wasm'),
+    ...Object.fromEntries(builds),
     '/models/index.json': bytes(
       JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }),
       'application/json',

@@ -23,7 +23,7 @@ export const CLASSES = /** @type {const} */ (['Normal', 'Lung_Opacity', 'Viral P
 
 /** Why the tests of the built page cannot run, or false. */
 export const noPage =
-  existsSync(join(DIST, 'lung_web_bg.wasm')) && existsSync(join(DIST, 'models/index.json'))
+  existsSync(join(DIST, 'runtime/cpu/lung_web_bg.wasm')) && existsSync(join(DIST, 'models/index.json'))
     ? false
     : `no built page with a model in ${DIST} (LUNG_DIST): run \`cargo xtask build\``;
 

@@ -4,7 +4,7 @@
  * own decoder and the report from a few lines of arithmetic, so that the page and the worker can be tried without the
  * WebAssembly. What happens is steered by the file's first bytes: see `classify`.
  *
- * @import { DeviceWish, Finding, LungClassifierHandle, Report } from '../../../www/element/protocol.js'
+ * @import { Finding, LungClassifierHandle, Report } from '../../../www/element/protocol.js'
  */
 
 export default async function init() {}
@@ -26,21 +26,21 @@ export class LungClassifier {
     },
   };
 
-  /** @param {'webgpu' | 'cpu'} device @param {string | undefined} fallback */
-  constructor(device, fallback) {
-    this.device = device;
-    this.fallback = fallback;
+  /** Which build this is in the place of: the folder it was loaded from. @type {'webgpu' | 'cpu'} */
+  device = import.meta.url.includes('/webgpu/') ? 'webgpu' : 'cpu';
+
+  static async prepare() {
+    if (!import.meta.url.includes('/webgpu/')) return;
+    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
+    if (!adapter) throw { ...fault('webgpu-unavailable'), message: 'This browser offers no WebGPU.' };
+    await adapter.requestDevice();
   }
 
-  /** @param {Uint8Array} _bytes @param {string} file @param {DeviceWish} device */
-  static async load(_bytes, file, device) {
+  /** @param {Uint8Array} _bytes @param {string} file */
+  static async load(_bytes, file) {
     if (file.includes('refused')) throw fault('bundle-hash-mismatch');
     await new Promise((resolve) => setTimeout(resolve, 300));
-    if (device === 'cpu') return new LungClassifier('cpu', undefined);
-    const adapter = await /** @type {any} */ (navigator).gpu?.requestAdapter();
-    if (!adapter) return new LungClassifier('cpu', 'This browser offers no WebGPU.');
-    await adapter.requestDevice();
-    return new LungClassifier('webgpu', undefined);
+    return new LungClassifier();
   }
 
   /** @param {Uint8Array} bytes @returns {Promise<Report>} */

@@ -1,0 +1,64 @@
+//! The network on WebGPU.
+
+use std::cell::RefCell;
+
+use burn::tensor::Device;
+use js_sys::Reflect;
+use mobilenet_lung::{Bundle, Classifier};
+use wasm_bindgen::prelude::*;
+
+use crate::error::{lung_error, of_classifying};
+
+/// Takes hold of the GPU and compiles the pipelines of the network.
+pub async fn prepare() -> Result<(), JsValue> {
+    let device = device().await?;
+    Classifier::prepare_gpu(&device)
+        .await
+        .map_err(of_classifying)
+}
+
+/// The network of `bundle`, after a first run.
+pub async fn classifier(bundle: &Bundle) -> Result<Classifier, JsValue> {
+    let classifier = Classifier::on_gpu(bundle, &device().await?).map_err(of_classifying)?;
+    classifier.warm_up().await.map_err(of_classifying)?;
+    Ok(classifier)
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = console)]
+    fn warn(text: &str);
+}
+
+thread_local! {
+    /// burn takes hold of the GPU once for each module; a second classifier runs on the same device.
+    static GPU: RefCell<Option<Device>> = const { RefCell::new(None) };
+}
+
+/// The WebGPU device, or an error that says in a sentence why there is none.
+async fn device() -> Result<Device, JsValue> {
+    if let Some(device) = GPU.with_borrow(Clone::clone) {
+        return Ok(device);
+    }
+    let unavailable = |message: &str| {
+        lung_error(
+            "webgpu-unavailable",
+            message,
+            "Use the CPU, or a browser with WebGPU.",
+        )
+    };
+    // wgpu expects that somebody has looked: without `navigator.gpu` it would panic.
+    let here = Reflect::get(&js_sys::global(), &"navigator".into())
+        .and_then(|navigator| Reflect::get(&navigator, &"gpu".into()))
+        .is_ok_and(|gpu| gpu.is_object());
+    if !here {
+        return Err(unavailable("This browser offers no WebGPU to this page."));
+    }
+    let device = Device::wgpu_options().init_async().await.map_err(|error| {
+        // What wgpu says fills a paragraph; it is for the console, the sentence for the page.
+        warn(&format!("WebGPU gave no device: {error}"));
+        unavailable("This browser has WebGPU but found no graphics adapter for it.")
+    })?;
+    GPU.set(Some(device.clone()));
+    Ok(device)
+}
