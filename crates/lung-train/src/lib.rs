@@ -7,6 +7,7 @@ pub mod config;
 pub mod data;
 pub mod export;
 pub mod metrics;
+pub mod onnx;
 pub mod phantoms;
 pub mod predict;
 pub mod train;

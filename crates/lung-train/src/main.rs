@@ -4,11 +4,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
-use lung_train::export::export;
+use lung_train::export::{export, export_onnx};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
@@ -97,16 +98,31 @@ struct EvaluateArgs {
     json: Option<PathBuf>,
 }
 
-/// Write the model of a finished run as a weights file for the browser.
+/// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
 ///
-/// f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and an index.json that
-/// names it as the current one. It is tested on the run's test fold first; the figures go into the metadata.
+/// The weights file is f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and
+/// an index.json names it as the current one. It is tested on the run's test fold first; the figures go into the
+/// metadata.
+///
+/// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],
+/// both calibrated.
 #[derive(Args)]
 struct ExportArgs {
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ExportFormat::Bundle)]
+    format: ExportFormat,
     /// Folder of a finished run
-    #[arg(long, value_name = "RUN")]
-    run: PathBuf,
-    /// Folder for the weights file and index.json
+    #[arg(long, value_name = "RUN", required_unless_present_any = ["model", "format"])]
+    run: Option<PathBuf>,
+    /// Weights file to write as ONNX
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_if_eq("format", "onnx"),
+        conflicts_with_all = ["run", "data", "card"]
+    )]
+    model: Option<PathBuf>,
+    /// Folder for what is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Where the run's data lies now [default: where it was trained]
@@ -115,6 +131,14 @@ struct ExportArgs {
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum ExportFormat {
+    /// The weights file that the browser and `lung predict` read, and index.json
+    Bundle,
+    /// A file for other runtimes
+    Onnx,
 }
 
 /// Classify radiographs: files, or folders of them.
@@ -245,7 +269,18 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
-    let exported = export(&args.run, &args.out, args.data.as_deref())?;
+    let run = match (args.format, &args.run, &args.model) {
+        (ExportFormat::Onnx, _, Some(model)) => {
+            let file = export_onnx(model, &args.out)?;
+            return say(&format!("written to {}\n", file.display()));
+        }
+        (ExportFormat::Bundle, Some(run), _) => run,
+        (ExportFormat::Onnx, _, None) => bail!("--format onnx needs --model, a weights file"),
+        (ExportFormat::Bundle, None, _) => {
+            bail!("--model is for --format onnx; a weights file is made of a --run")
+        }
+    };
+    let exported = export(run, &args.out, args.data.as_deref())?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }
