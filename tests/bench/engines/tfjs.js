@@ -141,7 +141,7 @@ function build({ tensors, about }) {
     });
   }
   const scale = 1 / (POSITIONS * about.temperature);
-  const head = matrix('classifier.1.weight', scale * gain).expandDims(0).expandDims(0);
+  const head = tf.reshape(matrix('classifier.1.weight', scale * gain), [1, 1, 1280, 3]);
   const bias = vector('classifier.1.bias', scale);
   layers.push((x) => tf.fused.conv2d({ x, filter: head, bias, strides: 1, pad: 0 }));
   return (/** @type {any} */ x) => layers.reduce((value, apply) => apply(value), x);

@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { extname, join, normalize, sep } from 'node:path';
+import { extname, join, resolve, sep } from 'node:path';
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -39,10 +39,10 @@ export async function serve(folders, files) {
   async function load(path) {
     if (path in files) return Buffer.from(files[path]);
     const [, first, ...rest] = path.split('/');
-    const root = folders[first];
-    if (!root) throw new Error(`nothing is served at ${path}`);
-    const file = normalize(join(root, ...rest));
-    if (!file.startsWith(normalize(root) + sep)) throw new Error(`${path} leaves its folder`);
+    if (!folders[first]) throw new Error(`nothing is served at ${path}`);
+    const root = resolve(folders[first]);
+    const file = resolve(join(root, ...rest));
+    if (!file.startsWith(root + sep)) throw new Error(`${path} leaves its folder`);
     return readFile(file);
   }
 
@@ -60,10 +60,11 @@ export async function serve(folders, files) {
       });
       response.end(body);
     } catch (error) {
+      process.stderr.write(`    no ${path}: ${error}\n`);
       response.writeHead(404).end(String(error));
     }
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  await new Promise((done) => server.listen(0, '127.0.0.1', () => done(undefined)));
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   return {
     url: `http://127.0.0.1:${port}`,
@@ -71,7 +72,7 @@ export async function serve(folders, files) {
     content,
     close() {
       server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
+      return new Promise((done) => server.close(done));
     },
   };
 }
