@@ -186,7 +186,8 @@ fn gradients_are_those_of_finite_differences() {
 fn where_the_clamp_holds_nothing_flows_back() {
     let device = Device::flex().autodiff();
     // One channel each below 0, inside, and above 6, whatever the input of 0..1 is.
-    let x = Tensor::<4>::random([2, 1, 4, 4], Distribution::Uniform(0.0, 1.0), &device).require_grad();
+    let x =
+        Tensor::<4>::random([2, 1, 4, 4], Distribution::Uniform(0.0, 1.0), &device).require_grad();
     let w = Tensor::<4>::ones([3, 1, 1, 1], &device).require_grad();
     let b = Tensor::<1>::from_data([-2.0, 2.0, 7.0], &device).require_grad();
     let geometry = Geometry {
@@ -202,7 +203,10 @@ fn where_the_clamp_holds_nothing_flows_back() {
     let weight = values(w.grad(&gradients).unwrap().reshape([3]));
     let total: f32 = x.clone().inner().sum().into_scalar();
     assert_eq!((weight[0], weight[2]), (0.0, 0.0));
-    assert!((weight[1] - total).abs() < 1e-4 * total, "{weight:?} {total}");
+    assert!(
+        (weight[1] - total).abs() < 1e-4 * total,
+        "{weight:?} {total}"
+    );
     let input = values(x.grad(&gradients).unwrap().reshape([32]));
     assert!(input.iter().all(|&value| value == 1.0), "{input:?}");
 }

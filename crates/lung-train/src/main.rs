@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
+use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
 use lung_train::export::{export, export_onnx};
@@ -38,6 +39,8 @@ enum Command {
     Export(ExportArgs),
     Predict(PredictArgs),
     Phantom(PhantomArgs),
+    #[command(hide = true)]
+    Bench(BenchArgs),
 }
 
 /// Train a model on a folder of labelled radiographs.
@@ -180,12 +183,25 @@ struct PhantomArgs {
     seed: u64,
 }
 
+/// Measure what standard input asks for; `cargo xtask bench` talks to it.
+#[derive(Args)]
+struct BenchArgs {
+    /// Weights file that `lung export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => run_train(args),
         Command::Evaluate(args) => run_evaluate(&args),
         Command::Export(args) => run_export(&args),
         Command::Predict(args) => return run_predict(&args),
+        Command::Bench(args) => bench::serve(
+            &args.model,
+            std::io::stdin().lock(),
+            std::io::stdout().lock(),
+        ),
         Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
     };
     match result {

@@ -212,8 +212,7 @@ impl<'a> Graph<'a> {
             self.add(&with(path, "expand_weight"), kernel)?,
             self.add(&with(path, "expand_bias"), None)?,
         ];
-        let mut excitation =
-            self.excitation(&name, "mean", "GlobalAveragePool", &input, &weights);
+        let mut excitation = self.excitation(&name, "mean", "GlobalAveragePool", &input, &weights);
         if attention.spatial_weight.is_some() {
             let second = self.excitation(&name, "max", "GlobalMaxPool", &input, &weights);
             let sum = format!("{name}.sum");
