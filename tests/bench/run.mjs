@@ -42,6 +42,7 @@ const HELP = `node run.mjs --dist DIR --model FILE.safetensors --onnx FILE.onnx 
   --rounds N           rounds of warm runs [20]
   --webgpu-rounds N    rounds for engines on WebGPU, where one run may take seconds [as --rounds]
   --cold N             cold starts of each engine [5]
+  --webgpu-cold N      cold starts of those on WebGPU [3]
   --memory N           images through our page on the CPU, memory sampled on the way; 0 leaves it out [1000]
   --memory-webgpu N    the same on WebGPU [0]
   --gpu KIND           software or hardware [software]
@@ -60,6 +61,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '20' },
     'webgpu-rounds': { type: 'string' },
     cold: { type: 'string', default: '5' },
+    'webgpu-cold': { type: 'string', default: '3' },
     memory: { type: 'string', default: '1000' },
     'memory-webgpu': { type: 'string', default: '0' },
     gpu: { type: 'string', default: 'software' },
@@ -72,7 +74,7 @@ if (options.help) {
   process.exit(0);
 }
 
-/** @param {'rounds' | 'webgpu-rounds' | 'cold' | 'memory' | 'memory-webgpu'} name */
+/** @param {'rounds' | 'webgpu-rounds' | 'cold' | 'webgpu-cold' | 'memory' | 'memory-webgpu'} name */
 function count(name) {
   const number = Number(options[name] ?? options.rounds);
   if (!Number.isSafeInteger(number) || number < 0) fail(`--${name} is a number of times, not ${options[name]}`);
@@ -221,10 +223,11 @@ async function warm() {
 
 /** Cold starts, in rounds: a browser that has seen nothing, from navigation to the first result. */
 async function cold() {
-  const times = count('cold');
-  say(`cold starts: ${times} of each engine`);
-  for (let round = 0; round < times; round++)
+  const times = { cpu: count('cold'), webgpu: count('webgpu-cold') };
+  say(`cold starts: ${times.cpu} of each engine on the CPU, ${times.webgpu} on WebGPU`);
+  for (let round = 0; round < Math.max(times.cpu, times.webgpu); round++)
     for (const [index, engine] of engines.entries()) {
+      if (round >= times[engine.device]) continue;
       const browser = await start(engine);
       rows[index].cold_ms.push(browser.first.first);
       await browser.close();
