@@ -46,12 +46,15 @@ export async function serve(folders, files) {
     return readFile(file);
   }
 
+  /** What is put before a script, by its path. @type {Record<string, string>} */
+  const preludes = {};
   /** Every path asked for since this was last emptied. @type {string[]} */
   const asked = [];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     try {
-      const body = await content(path);
+      const plain = await content(path);
+      const body = preludes[path] ? Buffer.concat([Buffer.from(preludes[path]), plain]) : plain;
       asked.push(path);
       response.writeHead(200, {
         'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
@@ -69,6 +72,7 @@ export async function serve(folders, files) {
   return {
     url: `http://127.0.0.1:${port}`,
     asked,
+    preludes,
     content,
     close() {
       server.closeAllConnections();
