@@ -26,6 +26,8 @@ const TOLERANCE = 1e-3;
 const UNTIMED = 3;
 /** Timed runs of a CPU engine in a round, after one untimed that brings its data back into the caches. */
 const CPU_BURST = 3;
+/** Milliseconds after the first result in which an engine may go on downloading. */
+const SETTLE = 1000;
 /** Our worker, and the script that counts dispatches. */
 const WORKER = '/ours/worker.js';
 const COUNTER = new URL('engines/count.js', import.meta.url);
@@ -90,6 +92,9 @@ function fail(why) {
   process.exit(1);
 }
 
+// What nobody foresaw, such as a file that is not there: a line is enough.
+process.on('uncaughtException', (error) => fail(error.message));
+
 /** @param {string} what */
 const say = (what) => process.stderr.write(`    ${what}\n`);
 
@@ -116,7 +121,10 @@ if (engines.some(({ ours }) => ours)) await sameBundle(needed('dist'), needed('m
 
 /** Whether the page uses the bundle that the peers get. @param {string} dist @param {string} model */
 async function sameBundle(dist, model) {
-  const { current } = JSON.parse(await readFile(resolve(dist, 'models/index.json'), 'utf8'));
+  const index = await readFile(resolve(dist, 'models/index.json'), 'utf8').catch(() =>
+    fail(`there is no built page in ${dist}: run \`cargo xtask build\``),
+  );
+  const { current } = JSON.parse(index);
   if (current !== basename(model)) fail(`the page in ${dist} uses ${current}, not ${basename(model)}: build it again`);
 }
 
@@ -165,6 +173,8 @@ try {
       fail(`${engine.label}: ${error.message}`),
     );
     opened.push(browser);
+    // Some of a first visit's downloads may still be under way when the first result is there.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE));
     rows[index].files = [...new Set(site.asked)].filter((file) => kind(file) !== 'bench').sort();
     rows[index].probabilities = browser.first.run.probabilities;
     say(
@@ -292,8 +302,12 @@ async function report() {
     code_bytes_brotli: Math.max(0, ...rows.filter(({ ours }) => ours).map(({ bytes_brotli }) => bytes_brotli.code)) || null,
     dispatches: rows.find(({ id }) => id === 'ours-webgpu')?.dispatches ?? null,
   };
+  // NaN where there is no peer, and so no ratio.
   const best = (/** @type {string} */ device) =>
-    Math.min(...rows.filter((row) => !row.ours && row.device === device).map(({ warm_ms }) => median(warm_ms)));
+    quantile(
+      rows.filter((row) => !row.ours && row.device === device).map(({ warm_ms }) => median(warm_ms)),
+      0,
+    );
   const number = (/** @type {number | null} */ value, digits = 1) =>
     value === null || !Number.isFinite(value) ? '-' : value.toFixed(digits);
   const table = [
