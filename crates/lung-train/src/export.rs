@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
 use crate::metrics::{Evaluation, Share};
-use crate::predict::evaluate;
+use crate::onnx::to_onnx;
+use crate::predict::{evaluate, load_classifier};
 use crate::train::{Run, RunResult, bar, write_atomically};
 
 /// What every reader of a model has to be told.
@@ -140,6 +141,19 @@ pub fn export(run_folder: &Path, out: &Path, data: Option<&Path>) -> anyhow::Res
         metadata,
         evaluation,
     })
+}
+
+/// Writes the model in the weights file `model` as ONNX into `out`, and returns the file's path.
+///
+/// # Errors
+/// A weights file that is missing or refused, a folder that cannot be written.
+pub fn export_onnx(model: &Path, out: &Path) -> anyhow::Result<PathBuf> {
+    let (bundle, _) = load_classifier(model)?;
+    let bytes = to_onnx(&bundle).with_context(|| format!("{} as ONNX", model.display()))?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let path = out.join(format!("{}.onnx", bundle.id()));
+    write_atomically(&path, &bytes)?;
+    Ok(path)
 }
 
 impl Exported {

@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 pub mod augment;
+pub mod bench;
 pub mod config;
 pub mod data;
 pub mod export;
 pub mod metrics;
+pub mod onnx;
 pub mod phantoms;
 pub mod predict;
 pub mod train;

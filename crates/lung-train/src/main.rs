@@ -4,11 +4,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
+use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
-use lung_train::export::export;
+use lung_train::export::{export, export_onnx};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
@@ -37,6 +39,8 @@ enum Command {
     Export(ExportArgs),
     Predict(PredictArgs),
     Phantom(PhantomArgs),
+    #[command(hide = true)]
+    Bench(BenchArgs),
 }
 
 /// Train a model on a folder of labelled radiographs.
@@ -97,16 +101,31 @@ struct EvaluateArgs {
     json: Option<PathBuf>,
 }
 
-/// Write the model of a finished run as a weights file for the browser.
+/// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
 ///
-/// f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and an index.json that
-/// names it as the current one. It is tested on the run's test fold first; the figures go into the metadata.
+/// The weights file is f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and
+/// an index.json names it as the current one. It is tested on the run's test fold first; the figures go into the
+/// metadata.
+///
+/// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],
+/// both calibrated.
 #[derive(Args)]
 struct ExportArgs {
+    /// What to write
+    #[arg(long, value_enum, default_value_t = ExportFormat::Bundle)]
+    format: ExportFormat,
     /// Folder of a finished run
-    #[arg(long, value_name = "RUN")]
-    run: PathBuf,
-    /// Folder for the weights file and index.json
+    #[arg(long, value_name = "RUN", required_unless_present_any = ["model", "format"])]
+    run: Option<PathBuf>,
+    /// Weights file to write as ONNX
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_if_eq("format", "onnx"),
+        conflicts_with_all = ["run", "data", "card"]
+    )]
+    model: Option<PathBuf>,
+    /// Folder for what is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Where the run's data lies now [default: where it was trained]
@@ -115,6 +134,14 @@ struct ExportArgs {
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum ExportFormat {
+    /// The weights file that the browser and `lung predict` read, and index.json
+    Bundle,
+    /// A file for other runtimes
+    Onnx,
 }
 
 /// Classify radiographs: files, or folders of them.
@@ -156,12 +183,25 @@ struct PhantomArgs {
     seed: u64,
 }
 
+/// Measure what standard input asks for; `cargo xtask bench` talks to it.
+#[derive(Args)]
+struct BenchArgs {
+    /// Weights file that `lung export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+}
+
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => run_train(args),
         Command::Evaluate(args) => run_evaluate(&args),
         Command::Export(args) => run_export(&args),
         Command::Predict(args) => return run_predict(&args),
+        Command::Bench(args) => bench::serve(
+            &args.model,
+            std::io::stdin().lock(),
+            std::io::stdout().lock(),
+        ),
         Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
     };
     match result {
@@ -245,7 +285,18 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
-    let exported = export(&args.run, &args.out, args.data.as_deref())?;
+    let run = match (args.format, &args.run, &args.model) {
+        (ExportFormat::Onnx, _, Some(model)) => {
+            let file = export_onnx(model, &args.out)?;
+            return say(&format!("written to {}\n", file.display()));
+        }
+        (ExportFormat::Bundle, Some(run), _) => run,
+        (ExportFormat::Onnx, _, None) => bail!("--format onnx needs --model, a weights file"),
+        (ExportFormat::Bundle, None, _) => {
+            bail!("--model is for --format onnx; a weights file is made of a --run")
+        }
+    };
+    let exported = export(run, &args.out, args.data.as_deref())?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }

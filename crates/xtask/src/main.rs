@@ -1,4 +1,5 @@
-//! `cargo xtask serve | build | test`: gets the tools, builds the page, serves it, runs every test.
+//! `cargo xtask serve | build | test | bench`: gets the tools, builds the page, serves it, runs every test, and times
+//! it all beside others.
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
 //! what to do about it. Nothing is installed outside the project's `target/tools`, except the wasm target (through
@@ -6,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod dist;
 mod process;
 mod server;
@@ -14,6 +16,7 @@ mod tools;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Sets up, builds, serves and tests MobileNet-Lung.
@@ -46,6 +49,32 @@ enum Task {
         /// Run one part only.
         #[arg(long, value_enum)]
         only: Option<Part>,
+    },
+    /// Time ourselves beside other runtimes: in the browser, in training, and natively (about 15 minutes after set-up).
+    ///
+    /// The machine should have nothing else to do.
+    Bench {
+        /// One part only.
+        #[arg(value_enum)]
+        part: Option<bench::BenchPart>,
+        /// Write all figures as JSON too.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// How many times everything has its turn.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// The same for engines on WebGPU, where a run may take seconds.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        webgpu_rounds: Option<u32>,
+        /// Only these engines of the browser, such as ours-cpu,ort-wasm.
+        #[arg(long, value_name = "ID,ID")]
+        engines: Option<String>,
+        /// What WebGPU runs on.
+        #[arg(long, value_enum, default_value_t = bench::Gpu::Software)]
+        gpu: bench::Gpu,
+        /// Build the page as for tests, in a quarter of the time: its size and speed are not those of what is published.
+        #[arg(long)]
+        fast: bool,
     },
 }
 
@@ -98,5 +127,25 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Test { only } => suite::run(&project, only),
+        Task::Bench {
+            part,
+            json,
+            rounds,
+            webgpu_rounds,
+            engines,
+            gpu,
+            fast,
+        } => bench::bench(
+            &project,
+            &bench::Options {
+                part,
+                json,
+                rounds,
+                webgpu_rounds,
+                engines,
+                gpu,
+                speed: Speed::of(fast),
+            },
+        ),
     }
 }

@@ -4,7 +4,6 @@ use crate::process::{self, run_tests, step};
 use crate::tools::{self, Project, WasmRust};
 use crate::{Part, Speed, dist};
 use anyhow::{Result, bail};
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -88,7 +87,7 @@ impl Suite<'_> {
         let folder = project.root().join("tests/e2e");
         let chromium = self.step("browser", || tools::chromium(project));
         let packages = self
-            .step("test packages", || npm_ci(project, &folder))
+            .step("test packages", || tools::npm_ci(project, &folder))
             .is_some();
         if packages {
             self.tests(
@@ -222,26 +221,4 @@ impl Suite<'_> {
             ),
         }
     }
-}
-
-/// Installs the packages of `folder` exactly as its lock file has them, unless that has been done.
-fn npm_ci(project: &Project, folder: &Path) -> Result<()> {
-    // npm leaves a copy of what it installed; as long as that is younger than the lock file nothing has to be done.
-    let changed =
-        |file: &str| std::fs::metadata(folder.join(file)).and_then(|about| about.modified());
-    if let (Ok(wanted), Ok(installed)) = (
-        changed("package-lock.json"),
-        changed("node_modules/.package-lock.json"),
-    ) && installed >= wanted
-    {
-        return Ok(());
-    }
-    step("installing the packages of tests/e2e");
-    process::run(
-        project
-            .command("npm")
-            .args(["ci", "--no-audit", "--no-fund"])
-            .current_dir(folder),
-        "Check that the npm registry can be reached, then try again.",
-    )
 }

@@ -348,6 +348,70 @@ pub fn node(project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// Installs the packages of `folder` exactly as its lock file has them, unless that has been done.
+pub fn npm_ci(project: &Project, folder: &Path) -> Result<()> {
+    // npm leaves a copy of what it installed; as long as that is younger than the lock file nothing has to be done.
+    let changed =
+        |file: &str| std::fs::metadata(folder.join(file)).and_then(|about| about.modified());
+    if let (Ok(wanted), Ok(installed)) = (
+        changed("package-lock.json"),
+        changed("node_modules/.package-lock.json"),
+    ) && installed >= wanted
+    {
+        return Ok(());
+    }
+    step(format!("installing the packages in {}", folder.display()));
+    run(
+        project
+            .command("npm")
+            .args(["ci", "--no-audit", "--no-fund"])
+            .current_dir(folder),
+        "Check that the npm registry can be reached, then try again.",
+    )
+}
+
+/// The path of a Python that has the packages which `requirements` lists: the machine's own if it has them, else one in
+/// target/tools, where they are installed.
+pub fn python(project: &Project, requirements: &Path) -> Result<PathBuf> {
+    let folder = project.tools().join("python");
+    let own = match cfg!(windows) {
+        true => folder.join("Scripts/python.exe"),
+        false => folder.join("bin/python"),
+    };
+    let usable = |python: &Path| {
+        output(
+            Command::new(python)
+                .arg("-c")
+                .arg("import numpy, onnxruntime, sys, torch; assert sys.version_info >= (3, 10)"),
+        )
+        .is_some()
+    };
+    for python in [own.as_path(), Path::new("python3"), Path::new("python")] {
+        if usable(python) {
+            return Ok(python.to_owned());
+        }
+    }
+    step("installing PyTorch and onnxruntime into target/tools/python (gigabytes, minutes, once)");
+    let advice =
+        "Install Python 3.10 or later with its venv module, and check that PyPI can be reached.";
+    run(
+        project.command("python3").args(["-m", "venv"]).arg(&folder),
+        advice,
+    )?;
+    run(
+        Command::new(&own)
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(requirements),
+        advice,
+    )?;
+    ensure!(
+        usable(&own),
+        "{} cannot load what was installed. {advice}",
+        own.display()
+    );
+    Ok(own)
+}
+
 /// The path of a Chromium (or Chrome): that of the variable CHROME if it is set, else the first one found; installed on Debian
 /// when there is none.
 pub fn chromium(project: &Project) -> Result<PathBuf> {

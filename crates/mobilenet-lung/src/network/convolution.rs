@@ -99,14 +99,19 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    /// `[batch, input, height, width]` to `[batch, output, ceil(height / stride), ceil(width / stride)]`.
-    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let geometry = Geometry {
+    /// How the kernel meets its input, and whether a clamp follows.
+    pub fn geometry(&self) -> Geometry {
+        Geometry {
             stride: self.stride,
             groups: self.groups,
             relu6: self.clamped,
-        };
+        }
+    }
+
+    /// `[batch, input, height, width]` to `[batch, output, ceil(height / stride), ceil(width / stride)]`.
+    pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let weight = self.weight.val();
+        let geometry = self.geometry();
         if lung_kernels::supports(&input, weight.dims(), geometry) {
             return lung_kernels::convolution(input, weight, self.bias.val(), geometry);
         }

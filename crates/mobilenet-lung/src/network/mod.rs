@@ -106,6 +106,11 @@ impl InvertedResidual {
         }
     }
 
+    /// Whether the block's input is added to its output.
+    pub fn is_residual(&self) -> bool {
+        self.residual
+    }
+
     /// `[batch, input, height, width]` to `[batch, output, height / stride, width / stride]`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let expanded = match &self.expand {

@@ -1,0 +1,251 @@
+//! The measuring end of `cargo xtask bench`: runs what it is told to on standard input, one line at a time, so that its turns
+//! can alternate with those of another program.
+//!
+//! | request | reply |
+//! | --- | --- |
+//! | `{"do":"check"}` | `{"probabilities":[..],"loss":..,"gradient":..}` of a fixed input, to be compared with others |
+//! | `{"do":"forward","batch":8,"times":3}` | `{"ms":[..]}`, images to logits read back |
+//! | `{"do":"train","batch":8,"times":3}` | `{"ms":[..]}`, forward and backward, every layer trained, no optimizer |
+//! | `{"do":"latency","times":50}` | `{"ms":[..]}`, one network input to its evidence, as in a report |
+//! | `{"do":"memory"}` | `{"peak_bytes":..}`, resident at most since the start; null where that cannot be told |
+
+use std::io::{BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use burn::module::Module;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
+use mobilenet_lung::{Bundle, Classifier, Finding, load_state_dict};
+use radiograph::Radiograph;
+use serde::{Deserialize, Serialize};
+
+use crate::predict::load_classifier;
+
+const SIDE: usize = 224;
+
+/// A line of the input.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase")]
+enum Request {
+    Check,
+    Forward { batch: usize, times: usize },
+    Train { batch: usize, times: usize },
+    Latency { times: usize },
+    Memory,
+}
+
+/// A line of the output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Reply {
+    Times {
+        ms: Vec<f64>,
+    },
+    Check {
+        /// Of the first image of the fixed input, calibrated.
+        probabilities: [f32; Finding::COUNT],
+        /// Of the whole of it.
+        loss: f32,
+        /// Sum of the magnitudes of the loss's gradient for the stem's weight: it has come through every layer.
+        gradient: f32,
+    },
+    Memory {
+        peak_bytes: Option<u64>,
+    },
+}
+
+/// Answers the requests on `input` until it ends.
+///
+/// # Errors
+/// A model that cannot be used, a line that is no request, an output that is closed.
+pub fn serve(model: &Path, input: impl BufRead, mut output: impl Write) -> anyhow::Result<()> {
+    let (bundle, classifier) = load_classifier(model)?;
+    let bench = Bench::new(&bundle, classifier)?;
+    for line in input.lines() {
+        let line = line.context("cannot read the next request")?;
+        let request = serde_json::from_str(&line).with_context(|| format!("no request: {line}"))?;
+        let reply = serde_json::to_string(&bench.answer(request)?)?;
+        writeln!(output, "{reply}")?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+struct Bench {
+    classifier: Classifier,
+    temperature: f32,
+    /// Without gradients.
+    plain: MobileNetLung,
+    /// With gradients for every parameter.
+    trained: MobileNetLung,
+}
+
+impl Bench {
+    fn new(bundle: &Bundle, classifier: Classifier) -> anyhow::Result<Self> {
+        let device = Device::flex().autodiff();
+        // Without dropout, which costs next to nothing, so that losses can be compared.
+        let config = MobileNetLungConfig {
+            dropout: 0.0,
+            ..bundle.metadata().network()
+        };
+        let trained = load_state_dict(config.init(&device), bundle.state(), false)?;
+        Ok(Self {
+            classifier,
+            temperature: bundle.metadata().temperature,
+            plain: bundle.network(&Device::flex())?,
+            trained: trained.set_require_grad(true),
+        })
+    }
+
+    fn answer(&self, request: Request) -> anyhow::Result<Reply> {
+        Ok(match request {
+            Request::Check => self.check()?,
+            Request::Forward { batch, times } => {
+                let images = images(batch, &Device::flex());
+                timed(times, || {
+                    self.plain.forward(images.clone()).into_data();
+                    Ok(())
+                })?
+            }
+            Request::Train { batch, times } => {
+                let device = Device::flex().autodiff();
+                let (images, targets) = (images(batch, &device), targets(batch, &device));
+                timed(times, || {
+                    let loss = loss(self.trained.forward(images.clone()), targets.clone());
+                    loss.backward();
+                    Ok(())
+                })?
+            }
+            Request::Latency { times } => self.latency(times)?,
+            Request::Memory => Reply::Memory {
+                peak_bytes: peak_bytes(),
+            },
+        })
+    }
+
+    /// What is comparable of a forward and a backward pass.
+    fn check(&self) -> anyhow::Result<Reply> {
+        let batch = 2;
+        let device = Device::flex().autodiff();
+        let loss = loss(
+            self.trained.forward(images(batch, &device)),
+            targets(batch, &device),
+        );
+        let gradients = loss.backward();
+        let stem = self.trained.stem.weight.val();
+        let gradient = stem
+            .grad(&gradients)
+            .context("no gradient reached the stem")?;
+        let logits: Vec<f32> = self
+            .plain
+            .forward(images(batch, &Device::flex()))
+            .div_scalar(self.temperature)
+            .into_data()
+            .try_into_vec()
+            .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        let first = logits.first_chunk().context("no logits")?;
+        Ok(Reply::Check {
+            probabilities: mobilenet_lung::softmax(*first, 1.0),
+            loss: loss.into_scalar(),
+            gradient: gradient.abs().sum().into_scalar(),
+        })
+    }
+
+    /// The time that reports give for the inference.
+    fn latency(&self, times: usize) -> anyhow::Result<Reply> {
+        let luma = (0..SIDE * SIDE).map(|i| noise(i) / 4.0 + 0.5).collect();
+        let radiograph = Radiograph::from_luma(SIDE as u32, SIDE as u32, luma)
+            .context("the radiograph could not be made")?;
+        let ms = (0..times)
+            .map(|_| {
+                let report = pollster::block_on(self.classifier.classify(&radiograph))?;
+                Ok(report.timings.inference_ms)
+            })
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Reply::Times { ms })
+    }
+}
+
+fn timed(times: usize, mut step: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Reply> {
+    let ms = (0..times)
+        .map(|_| {
+            let start = Instant::now();
+            step()?;
+            Ok(start.elapsed().as_secs_f64() * 1e3)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Reply::Times { ms })
+}
+
+/// Mean cross-entropy.
+fn loss(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    let batch = logits.dims()[0];
+    (log_softmax(logits, 1) * targets)
+        .sum()
+        .neg()
+        .div_scalar(batch as f64)
+}
+
+/// The fixed input: numbers in -2..2 that look random and are exact in f32, and so the same in every program.
+fn images(batch: usize, device: &Device) -> Tensor<4> {
+    let shape = [batch, 3, SIDE, SIDE];
+    let values: Vec<f32> = (0..shape.iter().product()).map(noise).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The findings in turn, as one-hot rows.
+fn targets(batch: usize, device: &Device) -> Tensor<2> {
+    let values: Vec<f32> = (0..batch)
+        .flat_map(|image| {
+            Finding::ALL.map(|finding| {
+                if image % Finding::COUNT == finding.index() {
+                    1.0
+                } else {
+                    0.0
+                }
+            })
+        })
+        .collect();
+    Tensor::from_data(TensorData::new(values, [batch, Finding::COUNT]), device)
+}
+
+/// Knuth's multiplicative hash of `index`, its upper 24 bits as a multiple of 2^-22 in -2..2.
+fn noise(index: usize) -> f32 {
+    let hash = (index as u32).wrapping_mul(2_654_435_761) >> 8;
+    hash as f32 / (1 << 22) as f32 - 2.0
+}
+
+/// The largest resident size of this process so far; `None` where there is no /proc.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixed_input_is_what_the_other_programs_compute() {
+        // The same figures stand in tests/bench/native.py.
+        assert_eq!(
+            [noise(0), noise(1), noise(1000)],
+            [-2.0, 0.472_135_78, -1.864_053]
+        );
+    }
+
+    #[test]
+    fn requests_are_read_as_documented() {
+        let request: Request =
+            serde_json::from_str(r#"{"do":"train","batch":8,"times":3}"#).unwrap();
+        assert!(matches!(request, Request::Train { batch: 8, times: 3 }));
+        assert!(serde_json::from_str::<Request>(r#"{"do":"sleep"}"#).is_err());
+    }
+}
