@@ -59,7 +59,7 @@ impl LungClassifier {
         device::prepare().await
     }
 
-    /// Checks the bytes of a weights file, and returns its network, warmed up.
+    /// Checks the bytes of a weights file, and returns its network, ready to run.
     ///
     /// `file_name` may carry the hash that the bytes must have.
     ///

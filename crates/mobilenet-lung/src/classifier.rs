@@ -85,12 +85,9 @@ impl Classifier {
     /// [`ClassifyError::Bundle`] when the weights do not fit.
     #[cfg(feature = "gpu")]
     pub fn on_gpu(bundle: &Bundle, device: &burn::tensor::Device) -> Result<Self, ClassifyError> {
-        let network = crate::inference::GpuNetwork::new(
-            bundle.state(),
-            bundle.metadata().attention,
-            device,
-        )
-        .map_err(BundleError::from)?;
+        let network =
+            crate::inference::GpuNetwork::new(bundle.state(), bundle.metadata().attention, device)
+                .map_err(BundleError::from)?;
         Ok(Self::new(bundle, Engine::Gpu(Box::new(network))))
     }
 

@@ -50,10 +50,9 @@ impl Pointwise {
             .zip((0..output).step_by(wide))
         {
             let width = panel.len() / input;
-            for (k, across) in panel.chunks_exact_mut(width).enumerate() {
-                for (channel, place) in (first..output).zip(across) {
-                    *place = weight[channel * input + k];
-                }
+            let channels = weight[first * input..].chunks_exact(input);
+            for (place, channel) in channels.take(width).enumerate() {
+                scatter(channel, &mut panel[place..], width);
             }
         }
         Self {
@@ -147,6 +146,13 @@ impl Pointwise {
                 _ => place.panel::<S, ROWS, PANEL>(simd, input, panel, bias, residual, out),
             }
         }
+    }
+}
+
+/// `from` into every `step`th place of `to`.
+fn scatter(from: &[f32], to: &mut [f32], step: usize) {
+    for (value, place) in from.iter().zip(to.iter_mut().step_by(step)) {
+        *place = *value;
     }
 }
 
