@@ -24,6 +24,8 @@
 mod autodiff;
 mod cpu;
 mod flex;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};

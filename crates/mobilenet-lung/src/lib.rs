@@ -25,6 +25,7 @@
 pub mod bundle;
 mod classifier;
 mod finding;
+pub mod inference;
 pub mod network;
 mod preprocess;
 mod report;

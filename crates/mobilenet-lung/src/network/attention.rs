@@ -52,6 +52,11 @@ impl AttentionConfig {
         place: AttentionPlace::Last,
         reduction: 1,
     };
+
+    /// Width of the channel gate's hidden layer for so many channels.
+    pub fn hidden(&self, channels: usize) -> usize {
+        (channels / self.reduction.max(1)).max(4)
+    }
 }
 
 impl Default for AttentionConfig {
@@ -92,7 +97,7 @@ impl Attention {
             AttentionKind::SqueezeExcitation => false,
             AttentionKind::Cbam => true,
         };
-        let hidden = (channels / config.reduction.max(1)).max(4);
+        let hidden = config.hidden(channels);
         Some(Self {
             reduce_weight: Initializer::KaimingUniform {
                 gain: 1.0,

@@ -25,10 +25,10 @@ pub const GRID: usize = 7;
 pub const FEATURE_LAYERS: usize = 19;
 
 /// Channels of the stem, `features.0`.
-const STEM: usize = 32;
+pub(crate) const STEM: usize = 32;
 
 /// Table 2 of the MobileNetV2 paper: expansion, channels out, blocks, stride of the first block.
-const STAGES: [(usize, usize, usize, usize); 7] = [
+pub(crate) const STAGES: [(usize, usize, usize, usize); 7] = [
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
