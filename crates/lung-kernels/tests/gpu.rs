@@ -8,7 +8,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear, Place};
+use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear, Place, Tuning};
 
 /// The GPU; a test without one fails and says so.
 fn gpu_device() -> Device {
@@ -147,8 +147,21 @@ fn assert_close<const D: usize>(actual: Tensor<D>, expected: Tensor<D>) {
     }
 }
 
+/// Runs a test as the kernels divide their work on a GPU in software, and on a real one.
+fn with_each_tuning(test: impl Fn()) {
+    for tuning in [Tuning::Software, Tuning::Hardware] {
+        gpu::tune(Some(tuning));
+        test();
+    }
+    gpu::tune(None);
+}
+
 #[test]
 fn the_stem_is_a_convolution_of_stride_2() {
+    with_each_tuning(compare_stems);
+}
+
+fn compare_stems() {
     for (input, output, height, width) in [(3, 32, 28, 28), (1, 5, 13, 31), (2, 33, 1, 1)] {
         let layer = Layer::random([output, input, 3, 3]);
         let image = random([1, input, height, width]).mul_scalar(4.0);
@@ -165,6 +178,10 @@ fn the_stem_is_a_convolution_of_stride_2() {
 
 #[test]
 fn a_block_is_its_convolutions() {
+    with_each_tuning(compare_blocks);
+}
+
+fn compare_blocks() {
     for (hidden, output, expanded, stride, height, width) in [
         (32, 16, 96, 1, 28, 28),
         (96, 24, 144, 2, 28, 28),
@@ -208,10 +225,7 @@ fn a_block_is_its_convolutions() {
             assert_close(image_of(actual), expected.clone());
             assert_eq!(next.place().channels, expanded);
             if let Some(expand) = &expand {
-                assert_close(
-                    image_of(next),
-                    expand.apply(expected, 1).clamp(0.0, 6.0),
-                );
+                assert_close(image_of(next), expand.apply(expected, 1).clamp(0.0, 6.0));
             }
         }
         let alone = gpu::projection(
@@ -230,9 +244,16 @@ fn a_block_is_its_convolutions() {
 
 #[test]
 fn gates_are_those_of_cbam() {
-    for (channels, hidden, height, width) in
-        [(1280, 40, 7, 7), (24, 4, 9, 11), (1, 4, 1, 1), (65, 33, 3, 50)]
-    {
+    with_each_tuning(compare_gates);
+}
+
+fn compare_gates() {
+    for (channels, hidden, height, width) in [
+        (1280, 40, 7, 7),
+        (24, 4, 9, 11),
+        (1, 4, 1, 1),
+        (65, 33, 3, 50),
+    ] {
         for peaks in [false, true] {
             let reduce = Layer::random([hidden, channels, 1, 1]);
             let expand = Layer::random([channels, hidden, 1, 1]);
@@ -259,10 +280,7 @@ fn gates_are_those_of_cbam() {
                     peaks,
                 },
             );
-            assert_close(
-                first_values(channel_gates.clone(), [1, channels]),
-                gate,
-            );
+            assert_close(first_values(channel_gates.clone(), [1, channels]), gate);
             let position_gates = gpu::position_gate(
                 &on_device,
                 channel_gates.clone(),
@@ -300,10 +318,7 @@ fn gates_are_those_of_cbam() {
                     false => gated.clone(),
                 };
                 assert_close(image_of(actual), expected.clone());
-                assert_close(
-                    image_of(next),
-                    wider.apply(expected, 1).clamp(0.0, 6.0),
-                );
+                assert_close(image_of(next), wider.apply(expected, 1).clamp(0.0, 6.0));
             }
 
             let head = Layer::random([3, channels, 1, 1]);

@@ -107,13 +107,13 @@ fn with_cbam_after_the_last_layer() {
 #[test]
 fn with_an_attention_at_the_end_of_every_stage() {
     assert_same_evidence(
-        attention(
-            AttentionKind::SqueezeExcitation,
-            AttentionPlace::EveryStage,
-        ),
+        attention(AttentionKind::SqueezeExcitation, AttentionPlace::EveryStage),
         40,
     );
-    assert_same_evidence(attention(AttentionKind::Cbam, AttentionPlace::EveryStage), 54);
+    assert_same_evidence(
+        attention(AttentionKind::Cbam, AttentionPlace::EveryStage),
+        54,
+    );
 }
 
 #[test]

@@ -23,6 +23,9 @@ pub(crate) struct Tile {
     pub(crate) channels: usize,
     /// Units of a workgroup.
     pub(crate) units: usize,
+    /// Whether what happens once for each position is written out for each, which keeps sums in registers, or a loop,
+    /// which is far less to compile.
+    pub(crate) unrolled: bool,
 }
 
 /// Side of the depthwise and the stem's kernel.
@@ -100,13 +103,13 @@ fn depthwise_row(
                 let left = filters[filter];
                 let middle = filters[filter + channels];
                 let right = filters[filter + 2 * channels];
-                let mut values = Array::<f32>::new(columns);
+                let mut values = Sequence::<f32>::new();
                 #[unroll]
                 for c in 0..columns {
                     let column = x * stride + c - 1;
                     let inside = min(column, plane.width - 1);
                     let value = input[places.hidden + (row_at + inside) * channels + channel];
-                    values[c] = select(column < plane.width, value, 0.0f32);
+                    values.push(select(column < plane.width, value, 0.0f32));
                 }
                 #[unroll]
                 for p in 0..positions {
@@ -119,7 +122,7 @@ fn depthwise_row(
             }
         }
         let row_out = y * plane.width_out;
-        #[unroll]
+        #[unroll(comptime!(tile.unrolled))]
         for p in 0..positions {
             if x + p < start + count {
                 state[places.filtered + (row_out + x + p) * channels + channel] = relu6(sums[p]);
@@ -168,23 +171,19 @@ fn pointwise_row(
             }
         }
         // What reaches over the end computes the last position once more.
-        let mut rows = Array::<usize>::new(positions);
+        let mut inputs = Sequence::<usize>::new();
         #[unroll]
         for p in 0..positions {
-            rows[p] = first + min(start + p, count - 1);
-        }
-        let mut inputs = Array::<usize>::new(positions);
-        #[unroll]
-        for p in 0..positions {
-            inputs[p] = shape.input + rows[p] * shape.input_stride;
+            let row = first + min(start + p, count - 1);
+            inputs.push(shape.input + row * shape.input_stride);
         }
         let weight = shape.weight + channel;
         for k in 0..shape.depth {
             let at = weight + k * shape.output_stride;
-            let mut factors = Array::<f32>::new(channels);
+            let mut factors = Sequence::<f32>::new();
             #[unroll]
             for q in 0..channels {
-                factors[q] = weights[at + comptime!(q * lanes)];
+                factors.push(weights[at + comptime!(q * lanes)]);
             }
             #[unroll]
             for p in 0..positions {
@@ -196,25 +195,17 @@ fn pointwise_row(
                 }
             }
         }
-        if add {
-            #[unroll]
-            for p in 0..positions {
-                let at = residual_at + rows[p] * shape.output_stride + channel;
-                #[unroll]
-                for q in 0..channels {
-                    let i = comptime!(p * channels + q);
-                    sums[i] = sums[i] + residual[at + comptime!(q * lanes)];
-                }
-            }
-        }
-        #[unroll]
+        #[unroll(comptime!(tile.unrolled))]
         for p in 0..positions {
             if start + p < count {
-                let at = shape.output + rows[p] * shape.output_stride + channel;
+                let at = (first + start + p) * shape.output_stride + channel;
                 #[unroll]
                 for q in 0..channels {
-                    state[at + comptime!(q * lanes)] =
-                        clamp(sums[comptime!(p * channels + q)], low, high);
+                    let mut sum = sums[p * channels + q];
+                    if add {
+                        sum += residual[residual_at + at + comptime!(q * lanes)];
+                    }
+                    state[shape.output + at + comptime!(q * lanes)] = clamp(sum, low, high);
                 }
             }
         }
@@ -384,12 +375,12 @@ pub(crate) fn stem(
             let row = y * stride + line % SIDE - 1;
             if row < plane.height {
                 let row_at = (line / SIDE * plane.height + row) * plane.width;
-                let mut values = Array::<f32>::new(columns);
+                let mut values = Sequence::<f32>::new();
                 #[unroll]
                 for c in 0..columns {
                     let column = x * stride + c - 1;
                     let value = image[row_at + min(column, plane.width - 1)];
-                    values[c] = select(column < plane.width, value, 0.0f32);
+                    values.push(select(column < plane.width, value, 0.0f32));
                 }
                 #[unroll]
                 for q in 0..channels {
@@ -409,13 +400,13 @@ pub(crate) fn stem(
                 }
             }
         }
-        #[unroll]
+        #[unroll(comptime!(tile.unrolled))]
         for p in 0..positions {
             if x + p < start + count {
                 let at = (y * plane.width_out + x + p) * output_stride + channel;
                 #[unroll]
                 for q in 0..channels {
-                    output[at + comptime!(q * lanes)] = relu6(sums[comptime!(p * channels + q)]);
+                    output[at + comptime!(q * lanes)] = relu6(sums[p * channels + q]);
                 }
             }
         }
@@ -593,7 +584,8 @@ pub(crate) fn evidence(
         let position = item % positions;
         let mut sum = 0.0f32;
         for k in 0..channels {
-            let mut value = features[features_at + position * channels + k] * head[finding * channels + k];
+            let mut value =
+                features[features_at + position * channels + k] * head[finding * channels + k];
             if comptime!(by_channel) {
                 value *= channel_gates[k];
             }

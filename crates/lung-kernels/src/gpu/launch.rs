@@ -11,7 +11,8 @@ use super::kernel::{
     self, GateShapeLaunch, PlacesLaunch, PlaneLaunch, Pointwise, PointwiseLaunch, Tile,
 };
 use super::{
-    BlockGeometry, BlockPlaces, FusedBlocks, GateGeometry, GatedPlaces, LAUNCHES, Place, padded,
+    BlockGeometry, BlockPlaces, FusedBlocks, GateGeometry, GatedPlaces, LAUNCHES, Place, TUNING,
+    Tuning, padded,
 };
 
 /// Taps of the depthwise filter and of the stem's.
@@ -25,15 +26,28 @@ const ELEMENTWISE: usize = 32;
 
 /// What one unit computes, by the kind of device.
 ///
-/// Every size of the network is a multiple of 7. An adapter in software runs workgroups one after another on a few
-/// cores and pays for each load: large tiles. A GPU wants many units at work.
+/// Every size of the network is a multiple of 7.
 fn tile(tensor: &CubeTensor) -> Tile {
-    let software = tensor.client.properties().identity.physical.is_none();
-    let (channels, units) = if software { (8, 16) } else { (2, 256) };
-    Tile {
-        positions: 7,
-        channels,
-        units,
+    let tuning = TUNING.get().unwrap_or_else(|| {
+        // A device that is no card of any kind is software.
+        match tensor.client.properties().identity.physical {
+            None => Tuning::Software,
+            Some(_) => Tuning::Hardware,
+        }
+    });
+    match tuning {
+        Tuning::Software => Tile {
+            positions: 7,
+            channels: 8,
+            units: 16,
+            unrolled: false,
+        },
+        Tuning::Hardware => Tile {
+            positions: 7,
+            channels: 2,
+            units: 128,
+            unrolled: true,
+        },
     }
 }
 
@@ -49,7 +63,7 @@ fn empty(like: &CubeTensor, len: usize) -> CubeTensor {
 /// The number of values of a tensor that a kernel can read.
 fn len(tensor: &CubeTensor) -> usize {
     assert!(
-        tensor.is_contiguous_buffer(),
+        tensor.is_contiguous(),
         "a fused kernel reads contiguous tensors alone"
     );
     tensor.shape().num_elements()
@@ -152,7 +166,11 @@ impl FusedBlocks for CubeBackend {
             "the stem's output does not fit"
         );
         let result = empty(&planes, output.len());
-        let tile = tile(&planes);
+        // Three planes, a line of each at a time: enough to multiply with each load, and half as much to compile.
+        let tile = Tile {
+            channels: tile(&planes).channels.min(4),
+            ..tile(&planes)
+        };
         let segment = output.width.min(SEGMENT);
         let client = planes.client.clone();
         count_launch();
@@ -198,8 +216,7 @@ impl FusedBlocks for CubeBackend {
             channels: geometry.hidden,
             ..output
         };
-        let (project, expand, weights_len) =
-            pointwise(geometry, filtered.start, output, expanded);
+        let (project, expand, weights_len) = pointwise(geometry, filtered.start, output, expanded);
         assert_len(&weights, weights_len, "a block's weights");
         let state = empty(&hidden, filtered.end());
         let tile = tile(&hidden);

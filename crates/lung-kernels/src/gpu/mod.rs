@@ -33,6 +33,22 @@ pub fn supports(device: &Device) -> bool {
 
 thread_local! {
     static LAUNCHES: Cell<usize> = const { Cell::new(0) };
+    static TUNING: Cell<Option<Tuning>> = const { Cell::new(None) };
+}
+
+/// How the kernels divide their work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// Much for each of few units: an adapter in software pays for loads, and for units that wait for each other.
+    Software,
+    /// Little for each of many units.
+    Hardware,
+}
+
+/// Sets how kernels that this thread launches divide their work, whatever the device; `None` leaves it to the device
+/// again. For tests and measurements.
+pub fn tune(tuning: Option<Tuning>) {
+    TUNING.set(tuning);
 }
 
 /// How many kernels this thread has launched so far: what a network took is the difference.

@@ -114,8 +114,12 @@ impl GpuNetwork {
         }
         let gates = self.attention.as_ref().map(|gates| gates.of(&hidden));
         let (by_channel, by_position) = gates.unzip();
-        let evidence =
-            gpu::evidence(&hidden, by_channel, by_position.flatten(), self.head.clone());
+        let evidence = gpu::evidence(
+            &hidden,
+            by_channel,
+            by_position.flatten(),
+            self.head.clone(),
+        );
         self.dispatches
             .store(gpu::launches() - before, Ordering::Relaxed);
         evidence
