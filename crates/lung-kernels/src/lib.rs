@@ -36,6 +36,8 @@ mod convolution;
 mod cpu;
 #[cfg(feature = "burn")]
 mod flex;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 #[cfg(feature = "burn")]
 pub use convolution::{FusedConvolution, Geometry, convolution, supports};

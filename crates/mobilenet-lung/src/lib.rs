@@ -26,7 +26,7 @@ pub mod architecture;
 pub mod bundle;
 mod classifier;
 mod finding;
-mod inference;
+pub mod inference;
 #[cfg(feature = "burn")]
 pub mod network;
 mod preprocess;
@@ -36,7 +36,6 @@ mod state;
 pub use bundle::{Bundle, BundleError, Metadata};
 pub use classifier::{Classifier, ClassifyError};
 pub use finding::Finding;
-pub use inference::CpuNetwork;
 #[cfg(feature = "burn")]
 pub use network::{load_state_dict, parameter_shapes, state_dict};
 pub use preprocess::Preprocessing;

@@ -5,12 +5,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::architecture;
+use mobilenet_lung::inference::CpuNetwork;
 use mobilenet_lung::network::{
     AttentionConfig, AttentionKind, AttentionPlace, MobileNetLungConfig,
 };
-use mobilenet_lung::{
-    CpuNetwork, StateDict, StateError, load_state_dict, parameter_shapes, state_dict,
-};
+use mobilenet_lung::{StateDict, StateError, load_state_dict, parameter_shapes, state_dict};
 
 /// Every attention there is.
 fn attentions() -> Vec<AttentionConfig> {

@@ -1,8 +1,12 @@
-//! The network for inference, with weights packed for where it runs.
+//! The network for inference: weights packed once for where they run, few passes over memory.
 
 mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
 
 pub use cpu::CpuNetwork;
+#[cfg(feature = "gpu")]
+pub use gpu::GpuNetwork;
 
 use crate::state::{StateDict, StateError};
 

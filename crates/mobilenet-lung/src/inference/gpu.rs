@@ -1,0 +1,236 @@
+//! The network on a GPU, in as few kernels as it takes.
+//!
+//! The same arithmetic as [`crate::network::MobileNetLung::evidence`], a block a dispatch: see [`lung_kernels::gpu`].
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
+
+use super::layer;
+use crate::architecture::{
+    self, AttentionConfig, AttentionKind, FEATURE_LAYERS, FEATURES, parameter_shapes,
+};
+use crate::state::{Array, StateDict, StateError, check};
+
+/// Planes of the input.
+const PLANES: usize = 3;
+
+/// Side of the images that pipelines are compiled with: any will do, small ones are quick.
+const COMPILE_SIDE: usize = 32;
+
+/// MobileNet-Lung on a device that [`gpu::supports`].
+#[derive(Debug)]
+pub struct GpuNetwork {
+    device: Device,
+    stem: Tensor<1>,
+    blocks: Vec<Block>,
+    attention: Option<Gates>,
+    head: Tensor<1>,
+    dispatches: AtomicUsize,
+}
+
+/// One inverted residual and the expansion of the next, or of the feature layer.
+#[derive(Debug)]
+struct Block {
+    weights: Tensor<1>,
+    geometry: BlockGeometry,
+    residual: bool,
+    attention: Option<Gates>,
+}
+
+/// The weights of an attention.
+#[derive(Debug)]
+struct Gates {
+    channel: Tensor<1>,
+    geometry: GateGeometry,
+    position: Option<Tensor<1>>,
+}
+
+impl GpuNetwork {
+    /// Packs the parameters of `state`, named as torchvision names them, and puts them on `device`.
+    ///
+    /// # Errors
+    /// [`StateError`] when a parameter is missing, has another shape, or is unknown.
+    pub fn new(
+        state: &StateDict,
+        attention: AttentionConfig,
+        device: &Device,
+    ) -> Result<Self, StateError> {
+        check(state, &parameter_shapes(&attention), false)?;
+        Self::load(state, &attention, device)
+    }
+
+    /// Compiles every kernel that a network with this attention takes, so that the first image need not.
+    ///
+    /// Needs no weights: it can be done while they download.
+    ///
+    /// # Errors
+    /// What the device said, if it could not run them.
+    pub async fn compile(attention: AttentionConfig, device: &Device) -> Result<(), String> {
+        let zeros = parameter_shapes(&attention)
+            .into_iter()
+            .map(|(name, shape)| {
+                let values = vec![0.0; shape.iter().product()];
+                (name, Array { shape, values })
+            })
+            .collect();
+        let network = Self::load(&zeros, &attention, device).map_err(|error| error.to_string())?;
+        let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
+        network.run(input, COMPILE_SIDE).await.map(|_| ())
+    }
+
+    /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
+    ///
+    /// The input may have another side; a map has a thirty-second of it.
+    ///
+    /// # Errors
+    /// What the device said when it did not give the result back, or that the input is no square of three planes.
+    pub async fn evidence(&self, input: &[f32]) -> Result<Vec<f32>, String> {
+        let side = (input.len() / PLANES).isqrt();
+        if side == 0 || input.len() != PLANES * side * side {
+            return Err(format!("{} values are no square image", input.len()));
+        }
+        self.run(input.to_vec(), side).await
+    }
+
+    /// How many kernels the last image took; 0 before the first.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.load(Ordering::Relaxed)
+    }
+
+    async fn run(&self, input: Vec<f32>, side: usize) -> Result<Vec<f32>, String> {
+        let before = gpu::launches();
+        let image =
+            Tensor::<3>::from_data(TensorData::new(input, [PLANES, side, side]), &self.device);
+        let mut hidden = gpu::stem(image, self.stem.clone(), STEM);
+        // What the block before put out: the residual of the next.
+        let mut input: Option<Image> = None;
+        for block in &self.blocks {
+            let residual = input.as_ref().filter(|_| block.residual);
+            let (output, expanded) = block.forward(&hidden, residual);
+            (input, hidden) = (Some(output), expanded);
+        }
+        let gates = self.attention.as_ref().map(|gates| gates.of(&hidden));
+        let (by_channel, by_position) = gates.unzip();
+        let evidence = gpu::evidence(
+            &hidden,
+            by_channel,
+            by_position.flatten(),
+            self.head.clone(),
+        );
+        self.dispatches
+            .store(gpu::launches() - before, Ordering::Relaxed);
+        evidence
+            .into_data_async()
+            .await
+            .map_err(|error| error.to_string())?
+            .try_into_vec::<f32>()
+            .map_err(|error| format!("{error:?}"))
+    }
+
+    fn load(
+        state: &StateDict,
+        attention: &AttentionConfig,
+        device: &Device,
+    ) -> Result<Self, StateError> {
+        let linear = |name: &str| layer(state, name).map(|(weight, bias)| Linear { weight, bias });
+        let put = |values: Vec<f32>| {
+            let len = values.len();
+            Tensor::<1>::from_data(TensorData::new(values, [len]), device)
+        };
+        let gates = |present: bool, layer: usize, channels: usize| {
+            present
+                .then(|| Gates::load(&linear, layer, attention, channels, &put))
+                .transpose()
+        };
+        let table = architecture::blocks();
+        let mut blocks = Vec::with_capacity(table.len());
+        for (number, block) in table.iter().enumerate() {
+            let names = block.names();
+            // A kernel ends with the expansion that the next block, or the feature layer, starts with.
+            let (expanded, expand) = match table.get(number + 1) {
+                Some(next) => (next.hidden, next.names().expand),
+                None => (FEATURES, None),
+            };
+            let expand = expand.unwrap_or_else(|| format!("features.{}.0", FEATURE_LAYERS - 1));
+            blocks.push(Block {
+                weights: put(gpu::pack_block(
+                    linear(&names.depthwise)?,
+                    linear(&names.project)?,
+                    Some(linear(&expand)?),
+                )),
+                geometry: BlockGeometry {
+                    hidden: block.hidden,
+                    output: block.output,
+                    expanded,
+                    stride: block.stride,
+                },
+                residual: block.residual(),
+                attention: gates(attention.after_block(block), block.layer, block.output)?,
+            });
+        }
+        Ok(Self {
+            device: device.clone(),
+            stem: put(gpu::pack_stem(linear("features.0.0")?, PLANES)),
+            blocks,
+            attention: gates(attention.after_last(), FEATURE_LAYERS - 1, FEATURES)?,
+            head: put(gpu::pack_head(linear("classifier.1")?, FEATURES)),
+            dispatches: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Block {
+    /// From one expanded image to the block's output and the next expanded image.
+    fn forward(&self, hidden: &Image, residual: Option<&Image>) -> (Image, Image) {
+        let weights = self.weights.clone();
+        let Some(gates) = &self.attention else {
+            return gpu::block(hidden, weights, residual, self.geometry);
+        };
+        let output = gpu::projection(hidden, weights.clone(), self.geometry);
+        let (by_channel, by_position) = gates.of(&output);
+        gpu::gated_expansion(
+            &output,
+            by_channel,
+            by_position,
+            residual,
+            weights,
+            self.geometry,
+        )
+    }
+}
+
+impl Gates {
+    fn load<'a>(
+        linear: &impl Fn(&str) -> Result<Linear<'a>, StateError>,
+        layer: usize,
+        attention: &AttentionConfig,
+        channels: usize,
+        put: &impl Fn(Vec<f32>) -> Tensor<1>,
+    ) -> Result<Self, StateError> {
+        let part = |part: &str| linear(&format!("features.{layer}.attention.{part}"));
+        let peaks = attention.kind == AttentionKind::Cbam;
+        Ok(Self {
+            channel: put(gpu::pack_channel_gate(part("reduce")?, part("expand")?)),
+            geometry: GateGeometry {
+                channels,
+                hidden: attention.hidden(channels),
+                peaks,
+            },
+            position: peaks
+                .then(|| part("spatial").map(|spatial| put(gpu::pack_position_gate(spatial))))
+                .transpose()?,
+        })
+    }
+
+    /// The gates of an image's channels and, for CBAM, of its positions.
+    fn of(&self, image: &Image) -> (Tensor<1>, Option<Tensor<1>>) {
+        let channel = gpu::channel_gate(image, self.channel.clone(), self.geometry);
+        let position = self
+            .position
+            .clone()
+            .map(|weights| gpu::position_gate(image, channel.clone(), weights));
+        (channel, position)
+    }
+}
