@@ -17,14 +17,16 @@ use crate::state::{Array, StateDict, StateError};
 /// Planes of the input.
 const PLANES: usize = 3;
 
-/// Side of the images that pipelines are compiled with: any will do, small ones are quick.
-const COMPILE_SIDE: usize = 32;
+/// Side of the image that kernels are compiled with: any will do.
+const COMPILE_SIDE: usize = 8;
 
 /// MobileNet-Lung on a device that [`gpu::supports`].
 #[derive(Debug)]
 pub struct GpuNetwork {
     device: Device,
     stem: Tensor<1>,
+    /// Channels of the stem.
+    channels: usize,
     blocks: Vec<Block>,
     attention: Option<Gates>,
     head: Tensor<1>,
@@ -62,7 +64,7 @@ impl GpuNetwork {
             state,
             taken: BTreeSet::new(),
         };
-        let network = Self::load(&mut source, attention, device)?;
+        let network = Self::load(&mut source, &Sizes::mobilenet(), attention, device)?;
         source.finish()?;
         Ok(network)
     }
@@ -74,11 +76,10 @@ impl GpuNetwork {
     /// # Errors
     /// What the device said, if it could not run them.
     pub async fn compile(attention: AttentionConfig, device: &Device) -> Result<(), String> {
-        let mut zeros = Zeros;
-        let network =
-            Self::load(&mut zeros, attention, device).map_err(|error| error.to_string())?;
+        let network = Self::load(&mut Zeros, &Sizes::least(), attention, device)
+            .map_err(|error| error.to_string())?;
         let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
-        network.run(input, COMPILE_SIDE).await.map(|_| ())
+        network.run(input, COMPILE_SIDE).await.map(drop)
     }
 
     /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
@@ -104,7 +105,7 @@ impl GpuNetwork {
         let before = gpu::launches();
         let image =
             Tensor::<3>::from_data(TensorData::new(input, [PLANES, side, side]), &self.device);
-        let mut hidden = gpu::stem(image, self.stem.clone(), STEM);
+        let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
         // What the block before put out: the residual of the next.
         let mut input: Option<Image> = None;
         for block in &self.blocks {
@@ -132,17 +133,22 @@ impl GpuNetwork {
 
     fn load<'a>(
         source: &mut impl Parameters<'a>,
+        sizes: &Sizes,
         attention: AttentionConfig,
         device: &Device,
     ) -> Result<Self, StateError> {
+        let &Sizes {
+            stem: channels,
+            ref layers,
+            features,
+        } = sizes;
         let put = |values: Vec<f32>| {
             let len = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [len]), device)
         };
         let every_stage = attention.place == AttentionPlace::EveryStage;
-        let stem = source.linear("features.0.0", &[STEM, PLANES, 3, 3])?;
+        let stem = source.linear("features.0.0", &[channels, PLANES, 3, 3])?;
         let stem = put(gpu::pack_stem(stem.view(), PLANES));
-        let layers = layers();
         let mut blocks = Vec::with_capacity(layers.len());
         for (number, layer) in layers.iter().enumerate() {
             let name = format!("features.{}", number + 1);
@@ -159,7 +165,7 @@ impl GpuNetwork {
             )?;
             let (expanded, next) = match layers.get(number + 1) {
                 Some(next) => (next.hidden, format!("features.{}.conv.0.0", number + 2)),
-                None => (FEATURES, format!("features.{}.0", FEATURE_LAYERS - 1)),
+                None => (features, format!("features.{}.0", FEATURE_LAYERS - 1)),
             };
             let expand = source.linear(&next, &[expanded, layer.output, 1, 1])?;
             let attention = match every_stage && layer.ends_stage {
@@ -185,15 +191,16 @@ impl GpuNetwork {
         let name = format!("features.{}", FEATURE_LAYERS - 1);
         let attention = match every_stage {
             true => None,
-            false => Gates::load(source, &name, attention, FEATURES, &put)?,
+            false => Gates::load(source, &name, attention, features, &put)?,
         };
-        let head = source.linear("classifier.1", &[Finding::COUNT, FEATURES])?;
+        let head = source.linear("classifier.1", &[Finding::COUNT, features])?;
         Ok(Self {
             device: device.clone(),
             stem,
+            channels,
             blocks,
             attention,
-            head: put(gpu::pack_head(head.view(), FEATURES)),
+            head: put(gpu::pack_head(head.view(), features)),
             dispatches: AtomicUsize::new(0),
         })
     }
@@ -265,6 +272,13 @@ impl Gates {
     }
 }
 
+/// Sizes of a network.
+struct Sizes {
+    stem: usize,
+    layers: Vec<Layer>,
+    features: usize,
+}
+
 /// Sizes of one inverted residual.
 struct Layer {
     hidden: usize,
@@ -274,23 +288,45 @@ struct Layer {
     ends_stage: bool,
 }
 
-fn layers() -> Vec<Layer> {
-    let mut input = STEM;
-    let mut layers = Vec::new();
-    for (expansion, output, count, stride) in STAGES {
-        for block in 0..count {
-            let stride = if block == 0 { stride } else { 1 };
-            layers.push(Layer {
-                hidden: input * expansion,
-                output,
-                stride,
-                residual: stride == 1 && input == output,
-                ends_stage: block + 1 == count,
-            });
-            input = output;
+impl Sizes {
+    fn mobilenet() -> Self {
+        let mut input = STEM;
+        let mut layers = Vec::new();
+        for (expansion, output, count, stride) in STAGES {
+            for block in 0..count {
+                let stride = if block == 0 { stride } else { 1 };
+                layers.push(Layer {
+                    hidden: input * expansion,
+                    output,
+                    stride,
+                    residual: stride == 1 && input == output,
+                    ends_stage: block + 1 == count,
+                });
+                input = output;
+            }
+        }
+        Self {
+            stem: STEM,
+            layers,
+            features: FEATURES,
         }
     }
-    layers
+
+    /// The least network that takes every kernel: a kernel is compiled for its stride, not for sizes.
+    fn least() -> Self {
+        let layer = |stride| Layer {
+            hidden: 1,
+            output: 1,
+            stride,
+            residual: false,
+            ends_stage: true,
+        };
+        Self {
+            stem: 1,
+            layers: vec![layer(1), layer(2)],
+            features: 1,
+        }
+    }
 }
 
 /// Weight and bias of one layer.
