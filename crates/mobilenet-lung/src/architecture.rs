@@ -110,30 +110,75 @@ pub fn blocks() -> Vec<Block> {
 
 /// Name and shape of every parameter of a network with this attention.
 pub fn parameter_shapes(attention: &AttentionConfig) -> BTreeMap<String, Vec<usize>> {
-    let mut shapes = BTreeMap::new();
-    let mut layer = |name: &str, weight: &[usize]| {
-        shapes.insert(format!("{name}.weight"), weight.to_vec());
-        shapes.insert(format!("{name}.bias"), vec![weight[0]]);
-    };
-    layer("features.0.0", &[STEM, 3, 3, 3]);
-    for block in blocks() {
-        let names = block.names();
-        if let Some(expand) = names.expand {
-            layer(&expand, &[block.hidden, block.input, 1, 1]);
-        }
-        layer(&names.depthwise, &[block.hidden, 1, 3, 3]);
-        layer(&names.project, &[block.output, block.hidden, 1, 1]);
-        if attention.after_block(&block) {
-            attention.layers(block.layer, block.output, &mut layer);
+    Table::mobilenet().parameter_shapes(attention)
+}
+
+/// The sizes of a network of this kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    /// Channels of the stem.
+    pub(crate) stem: usize,
+    pub(crate) blocks: Vec<Block>,
+    /// Channels of the last feature layer.
+    pub(crate) features: usize,
+}
+
+impl Table {
+    pub(crate) fn mobilenet() -> Self {
+        Self {
+            stem: STEM,
+            blocks: blocks(),
+            features: FEATURES,
         }
     }
-    let last = blocks().last().map_or(STEM, |block| block.output);
-    layer("features.18.0", &[FEATURES, last, 1, 1]);
-    if attention.after_last() {
-        attention.layers(FEATURE_LAYERS - 1, FEATURES, &mut layer);
+
+    /// The least network with blocks of both strides.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn least() -> Self {
+        let block = |layer| Block {
+            layer,
+            input: 1,
+            hidden: layer,
+            output: 1,
+            stride: layer,
+            ends_stage: true,
+        };
+        Self {
+            stem: 1,
+            blocks: vec![block(1), block(2)],
+            features: 1,
+        }
     }
-    layer("classifier.1", &[Finding::COUNT, FEATURES]);
-    shapes
+
+    pub(crate) fn parameter_shapes(
+        &self,
+        attention: &AttentionConfig,
+    ) -> BTreeMap<String, Vec<usize>> {
+        let mut shapes = BTreeMap::new();
+        let mut layer = |name: &str, weight: &[usize]| {
+            shapes.insert(format!("{name}.weight"), weight.to_vec());
+            shapes.insert(format!("{name}.bias"), vec![weight[0]]);
+        };
+        layer("features.0.0", &[self.stem, 3, 3, 3]);
+        for block in &self.blocks {
+            let names = block.names();
+            if let Some(expand) = names.expand {
+                layer(&expand, &[block.hidden, block.input, 1, 1]);
+            }
+            layer(&names.depthwise, &[block.hidden, 1, 3, 3]);
+            layer(&names.project, &[block.output, block.hidden, 1, 1]);
+            if attention.after_block(block) {
+                attention.layers(block.layer, block.output, &mut layer);
+            }
+        }
+        let last = self.blocks.last().map_or(self.stem, |block| block.output);
+        layer("features.18.0", &[self.features, last, 1, 1]);
+        if attention.after_last() {
+            attention.layers(FEATURE_LAYERS - 1, self.features, &mut layer);
+        }
+        layer("classifier.1", &[Finding::COUNT, self.features]);
+        shapes
+    }
 }
 
 /// Which attention.

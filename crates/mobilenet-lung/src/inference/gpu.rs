@@ -8,22 +8,22 @@ use burn::tensor::{Device, Tensor, TensorData};
 use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
 
 use super::layer;
-use crate::architecture::{
-    self, AttentionConfig, AttentionKind, FEATURE_LAYERS, FEATURES, parameter_shapes,
-};
+use crate::architecture::{AttentionConfig, AttentionKind, FEATURE_LAYERS, Table};
 use crate::state::{Array, StateDict, StateError, check};
 
 /// Planes of the input.
 const PLANES: usize = 3;
 
-/// Side of the images that pipelines are compiled with: any will do, small ones are quick.
-const COMPILE_SIDE: usize = 32;
+/// Side of the image that kernels are compiled with: any will do.
+const COMPILE_SIDE: usize = 8;
 
 /// MobileNet-Lung on a device that [`gpu::supports`].
 #[derive(Debug)]
 pub struct GpuNetwork {
     device: Device,
     stem: Tensor<1>,
+    /// Channels of the stem.
+    channels: usize,
     blocks: Vec<Block>,
     attention: Option<Gates>,
     head: Tensor<1>,
@@ -57,8 +57,9 @@ impl GpuNetwork {
         attention: AttentionConfig,
         device: &Device,
     ) -> Result<Self, StateError> {
-        check(state, &parameter_shapes(&attention), false)?;
-        Self::load(state, &attention, device)
+        let table = Table::mobilenet();
+        check(state, &table.parameter_shapes(&attention), false)?;
+        Self::load(state, &table, &attention, device)
     }
 
     /// Compiles every kernel that a network with this attention takes, so that the first image need not.
@@ -68,16 +69,19 @@ impl GpuNetwork {
     /// # Errors
     /// What the device said, if it could not run them.
     pub async fn compile(attention: AttentionConfig, device: &Device) -> Result<(), String> {
-        let zeros = parameter_shapes(&attention)
+        let table = Table::least();
+        let zeros = table
+            .parameter_shapes(&attention)
             .into_iter()
             .map(|(name, shape)| {
                 let values = vec![0.0; shape.iter().product()];
                 (name, Array { shape, values })
             })
             .collect();
-        let network = Self::load(&zeros, &attention, device).map_err(|error| error.to_string())?;
+        let network =
+            Self::load(&zeros, &table, &attention, device).map_err(|error| error.to_string())?;
         let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
-        network.run(input, COMPILE_SIDE).await.map(|_| ())
+        network.run(input, COMPILE_SIDE).await.map(drop)
     }
 
     /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
@@ -103,7 +107,7 @@ impl GpuNetwork {
         let before = gpu::launches();
         let image =
             Tensor::<3>::from_data(TensorData::new(input, [PLANES, side, side]), &self.device);
-        let mut hidden = gpu::stem(image, self.stem.clone(), STEM);
+        let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
         // What the block before put out: the residual of the next.
         let mut input: Option<Image> = None;
         for block in &self.blocks {
@@ -131,6 +135,7 @@ impl GpuNetwork {
 
     fn load(
         state: &StateDict,
+        table: &Table,
         attention: &AttentionConfig,
         device: &Device,
     ) -> Result<Self, StateError> {
@@ -144,14 +149,13 @@ impl GpuNetwork {
                 .then(|| Gates::load(&linear, layer, attention, channels, &put))
                 .transpose()
         };
-        let table = architecture::blocks();
-        let mut blocks = Vec::with_capacity(table.len());
-        for (number, block) in table.iter().enumerate() {
+        let mut blocks = Vec::with_capacity(table.blocks.len());
+        for (number, block) in table.blocks.iter().enumerate() {
             let names = block.names();
             // A kernel ends with the expansion that the next block, or the feature layer, starts with.
-            let (expanded, expand) = match table.get(number + 1) {
+            let (expanded, expand) = match table.blocks.get(number + 1) {
                 Some(next) => (next.hidden, next.names().expand),
-                None => (FEATURES, None),
+                None => (table.features, None),
             };
             let expand = expand.unwrap_or_else(|| format!("features.{}.0", FEATURE_LAYERS - 1));
             blocks.push(Block {
@@ -172,10 +176,11 @@ impl GpuNetwork {
         }
         Ok(Self {
             device: device.clone(),
+            channels: table.stem,
             stem: put(gpu::pack_stem(linear("features.0.0")?, PLANES)),
             blocks,
-            attention: gates(attention.after_last(), FEATURE_LAYERS - 1, FEATURES)?,
-            head: put(gpu::pack_head(linear("classifier.1")?, FEATURES)),
+            attention: gates(attention.after_last(), FEATURE_LAYERS - 1, table.features)?,
+            head: put(gpu::pack_head(linear("classifier.1")?, table.features)),
             dispatches: AtomicUsize::new(0),
         })
     }
