@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
 
 use crate::Finding;
@@ -79,7 +79,7 @@ impl GpuNetwork {
         let network = Self::load(&mut Zeros, &Sizes::least(), attention, device)
             .map_err(|error| error.to_string())?;
         let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
-        network.run(input, COMPILE_SIDE).await.map(drop)
+        network.run(&input, COMPILE_SIDE).await.map(drop)
     }
 
     /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
@@ -93,7 +93,7 @@ impl GpuNetwork {
         if side == 0 || input.len() != PLANES * side * side {
             return Err(format!("{} values are no square image", input.len()));
         }
-        self.run(input.to_vec(), side).await
+        self.run(input, side).await
     }
 
     /// How many kernels the last image took; 0 before the first.
@@ -101,10 +101,9 @@ impl GpuNetwork {
         self.dispatches.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, input: Vec<f32>, side: usize) -> Result<Vec<f32>, String> {
+    async fn run(&self, input: &[f32], side: usize) -> Result<Vec<f32>, String> {
         let before = gpu::launches();
-        let image =
-            Tensor::<3>::from_data(TensorData::new(input, [PLANES, side, side]), &self.device);
+        let image = gpu::upload(input, [PLANES, side, side], &self.device);
         let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
         // What the block before put out: the residual of the next.
         let mut input: Option<Image> = None;
@@ -123,12 +122,7 @@ impl GpuNetwork {
         );
         self.dispatches
             .store(gpu::launches() - before, Ordering::Relaxed);
-        evidence
-            .into_data_async()
-            .await
-            .map_err(|error| error.to_string())?
-            .try_into_vec::<f32>()
-            .map_err(|error| format!("{error:?}"))
+        gpu::download(evidence).await
     }
 
     fn load<'a>(
@@ -142,10 +136,7 @@ impl GpuNetwork {
             ref layers,
             features,
         } = sizes;
-        let put = |values: Vec<f32>| {
-            let len = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [len]), device)
-        };
+        let put = |values: Vec<f32>| gpu::upload(&values, [values.len()], device);
         let every_stage = attention.place == AttentionPlace::EveryStage;
         let stem = source.linear("features.0.0", &[channels, PLANES, 3, 3])?;
         let stem = put(gpu::pack_stem(stem.view(), PLANES));
