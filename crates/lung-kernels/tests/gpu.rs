@@ -2,6 +2,9 @@
 //!
 //! They need a graphics adapter that burn finds; one in software serves (Debian: `apt install mesa-vulkan-drivers`).
 
+// A helper of a test fails as the test does.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::sync::OnceLock;
 
 use burn::tensor::activation::{relu, sigmoid};

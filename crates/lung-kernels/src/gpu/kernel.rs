@@ -191,7 +191,7 @@ fn pointwise_row(
                 #[unroll]
                 for q in 0..channels {
                     let i = comptime!(p * channels + q);
-                    sums[i] = sums[i] + value * factors[q];
+                    sums[i] += value * factors[q];
                 }
             }
         }

@@ -12,8 +12,10 @@
 mod kernel;
 mod launch;
 mod pack;
+mod transfer;
 
 pub use pack::{Linear, pack_block, pack_channel_gate, pack_head, pack_position_gate, pack_stem};
+pub use transfer::{download, upload};
 
 use std::cell::Cell;
 

@@ -4,7 +4,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
 
 use super::layer;
@@ -81,7 +81,7 @@ impl GpuNetwork {
         let network =
             Self::load(&zeros, &table, &attention, device).map_err(|error| error.to_string())?;
         let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
-        network.run(input, COMPILE_SIDE).await.map(drop)
+        network.run(&input, COMPILE_SIDE).await.map(drop)
     }
 
     /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
@@ -95,7 +95,7 @@ impl GpuNetwork {
         if side == 0 || input.len() != PLANES * side * side {
             return Err(format!("{} values are no square image", input.len()));
         }
-        self.run(input.to_vec(), side).await
+        self.run(input, side).await
     }
 
     /// How many kernels the last image took; 0 before the first.
@@ -103,10 +103,9 @@ impl GpuNetwork {
         self.dispatches.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, input: Vec<f32>, side: usize) -> Result<Vec<f32>, String> {
+    async fn run(&self, input: &[f32], side: usize) -> Result<Vec<f32>, String> {
         let before = gpu::launches();
-        let image =
-            Tensor::<3>::from_data(TensorData::new(input, [PLANES, side, side]), &self.device);
+        let image = gpu::upload(input, [PLANES, side, side], &self.device);
         let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
         // What the block before put out: the residual of the next.
         let mut input: Option<Image> = None;
@@ -125,12 +124,7 @@ impl GpuNetwork {
         );
         self.dispatches
             .store(gpu::launches() - before, Ordering::Relaxed);
-        evidence
-            .into_data_async()
-            .await
-            .map_err(|error| error.to_string())?
-            .try_into_vec::<f32>()
-            .map_err(|error| format!("{error:?}"))
+        gpu::download(evidence).await
     }
 
     fn load(
@@ -140,10 +134,7 @@ impl GpuNetwork {
         device: &Device,
     ) -> Result<Self, StateError> {
         let linear = |name: &str| layer(state, name).map(|(weight, bias)| Linear { weight, bias });
-        let put = |values: Vec<f32>| {
-            let len = values.len();
-            Tensor::<1>::from_data(TensorData::new(values, [len]), device)
-        };
+        let put = |values: Vec<f32>| gpu::upload(&values, [values.len()], device);
         let gates = |present: bool, layer: usize, channels: usize| {
             present
                 .then(|| Gates::load(&linear, layer, attention, channels, &put))
