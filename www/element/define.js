@@ -1,6 +1,14 @@
 // @ts-check
 /** Registers `<lung-xray-classifier>`. Import this one file to use the element. */
 
+// Named here only to be fetched at once: each would otherwise wait for the one that imports it.
+import './client.js';
+import './dom.js';
+import './evidence.js';
+import './format.js';
+import './result-card.js';
+import './styles.js';
+
 import { LungXrayClassifier } from './lung-xray-classifier.js';
 
 if (!customElements.get('lung-xray-classifier')) customElements.define('lung-xray-classifier', LungXrayClassifier);

@@ -7,6 +7,9 @@ use anyhow::{Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+/// What the native tests have beyond the usual features: the kernels for a GPU, which run on a driver in software as well.
+const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
+
 /// How a step ended.
 enum Outcome {
     Passed,
@@ -61,11 +64,17 @@ impl Suite<'_> {
             command
         };
         self.tests("formatting", &mut cargo(&["fmt", "--all", "--check"]));
+        let with = |before: &[&str], after: &[&str]| {
+            let mut command = cargo(before);
+            command.args(["--features", GPU]).args(after);
+            command
+        };
         self.tests(
             "lints",
-            &mut cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]),
+            &mut with(&["clippy", "--all-targets"], &["--", "-D", "warnings"]),
         );
-        self.tests("native tests", &mut cargo(&["test", "--no-fail-fast"]));
+        self.step("graphics driver", || tools::vulkan(project));
+        self.tests("native tests", &mut with(&["test", "--no-fail-fast"], &[]));
     }
 
     /// The wasm crate's tests, run by Node.
@@ -105,7 +114,8 @@ impl Suite<'_> {
                 step("building the native command, for the page to be compared with");
                 let mut cargo = project.command("cargo");
                 process::run(
-                    cargo.args(["build", "--package", "lung-train", "--bin", "lung"]),
+                    // With the features of the tests, so that nothing is compiled twice.
+                    cargo.args(["build", "--bin", "lung", "--features", GPU]),
                     "The compiler's messages above say why.",
                 )
             })

@@ -412,6 +412,27 @@ pub fn python(project: &Project, requirements: &Path) -> Result<PathBuf> {
     Ok(own)
 }
 
+/// Makes sure that there is something for the GPU's kernels to run on natively: a Vulkan driver, if only one in software. Where
+/// drivers are part of the system, there is nothing to do.
+pub fn vulkan(project: &Project) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+    let found = drivers
+        .iter()
+        .any(|folder| std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some()));
+    if found {
+        return Ok(());
+    }
+    ensure!(
+        has_apt(),
+        "there is no Vulkan driver. Install one; Mesa's lavapipe runs without a GPU."
+    );
+    step("installing Mesa's Vulkan drivers, to test the GPU's kernels on");
+    apt_install(project, &["mesa-vulkan-drivers"])
+}
+
 /// The path of a Chromium (or Chrome): that of the variable CHROME if it is set, else the first one found; installed on Debian
 /// when there is none.
 pub fn chromium(project: &Project) -> Result<PathBuf> {
