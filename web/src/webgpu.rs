@@ -17,11 +17,9 @@ pub async fn prepare() -> Result<(), JsValue> {
         .map_err(of_classifying)
 }
 
-/// The network of `bundle`, after a first run.
+/// The network of `bundle`. [`prepare`] has run its kernels once, so a first run would only keep the first image waiting.
 pub async fn classifier(bundle: &Bundle) -> Result<Classifier, JsValue> {
-    let classifier = Classifier::on_gpu(bundle, &device().await?).map_err(of_classifying)?;
-    classifier.warm_up().await.map_err(of_classifying)?;
-    Ok(classifier)
+    Classifier::on_gpu(bundle, &device().await?).map_err(of_classifying)
 }
 
 #[wasm_bindgen]
