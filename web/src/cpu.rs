@@ -6,19 +6,11 @@ use wasm_bindgen::prelude::*;
 use crate::error::of_classifying;
 
 /// Nothing to prepare.
-#[expect(
-    clippy::unused_async,
-    reason = "the other build has something to wait for"
-)]
 pub async fn prepare() -> Result<(), JsValue> {
     Ok(())
 }
 
 /// The network of `bundle`. It has nothing to compile, so a first run would only keep the first image waiting.
-#[expect(
-    clippy::unused_async,
-    reason = "the other build has something to wait for"
-)]
 pub async fn classifier(bundle: &Bundle) -> Result<Classifier, JsValue> {
     Classifier::on_cpu(bundle).map_err(of_classifying)
 }
