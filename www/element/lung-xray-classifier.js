@@ -85,8 +85,8 @@ export class LungXrayClassifier extends HTMLElement {
   #status = make('div', { class: 'status', part: 'status' });
   #results = make('ol', { class: 'results', part: 'results', 'aria-label': 'Results' });
   #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
-  /** Newest first. @type {ResultCard[]} */
-  #cards = [];
+  /** Those with a picture, oldest first. @type {ResultCard[]} */
+  #pictured = [];
 
   constructor() {
     super();
@@ -206,6 +206,8 @@ export class LungXrayClassifier extends HTMLElement {
       const answer = await client.classify(blob, () => card.working());
       const { report } = answer;
       card.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
+      this.#pictured.push(card);
+      if (this.#pictured.length > PICTURED_CARDS) this.#pictured.shift()?.fold();
       this.#say(`${name}: ${findingWords(report.finding)}, ${percent(report.probabilities[report.finding])}.`);
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
@@ -231,8 +233,6 @@ export class LungXrayClassifier extends HTMLElement {
   /** The newest drop on top, its files in their own order. @param {ResultCard[]} cards */
   #insert(cards) {
     this.#results.prepend(...cards.map((card) => card.element));
-    this.#cards.unshift(...cards);
-    for (const old of this.#cards.splice(PICTURED_CARDS + cards.length)) old.fold();
     this.#dropzone.classList.add('compact');
   }
 

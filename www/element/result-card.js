@@ -23,6 +23,10 @@ export class ResultCard {
   #size;
   #body = make('div', { class: 'card-body' });
   #state = make('p', { class: 'card-state' });
+  /** What was found, in a line. */
+  #summary = '';
+  /** Lets go of what the controls refer to: Chromium 156 keeps some of them, and with them the picture. */
+  #folded = new AbortController();
   /** Tells the radio buttons of one card from those of another. */
   #group = `evidence-${++made}`;
 
@@ -74,13 +78,15 @@ export class ResultCard {
   /** @param {Answer} answer @param {Ready} ready */
   answered({ report, picture }, ready) {
     const pictured = picture ? this.#viewer(report, picture) : [];
+    this.#summary = FINDINGS.map(([finding, words]) => `${words} ${percent(report.probabilities[finding])}`).join(', ');
     this.#show('done', '', this.#verdict(report), ...pictured, this.#facts(report, ready));
   }
 
-  /** Frees the pictures of a card far down the list; what was found stays. */
+  /** Shrinks a card far down the list to what was found, so that a thousand of them fit in memory. */
   fold() {
+    this.#folded.abort();
     for (const canvas of this.#body.querySelectorAll('canvas')) canvas.width = canvas.height = 0;
-    for (const piece of this.#body.querySelectorAll('.frame, .controls')) piece.remove();
+    this.#body.replaceChildren(make('p', { class: 'folded', part: 'finding' }, this.#summary));
   }
 
   /** @param {string} state @param {string} words @param {...Node} content */
@@ -135,6 +141,7 @@ export class ResultCard {
    * @param {Report} report @param {ImageBitmap} picture
    */
   #viewer(report, picture) {
+    const { signal } = this.#folded;
     const base = make('canvas', { class: 'radiograph', role: 'img', 'aria-label': `Radiograph ${this.#name}` });
     const { width, height } = picture;
     base.width = width;
@@ -159,7 +166,7 @@ export class ResultCard {
         value: finding,
         checked: finding === report.finding,
       });
-      input.addEventListener('change', () => choose(finding));
+      input.addEventListener('change', () => choose(finding), { signal });
       return make('label', { class: 'option' }, input, make('span', {}, words));
     });
     choose(report.finding);
@@ -189,14 +196,16 @@ export class ResultCard {
       controls.disabled = !taste.shown;
       overlay.style.setProperty('opacity', String(taste.strength / 100));
     };
-    shown.addEventListener('change', () => {
+    const toggle = () => {
       taste.shown = shown.checked;
       apply();
-    });
-    strength.addEventListener('input', () => {
+    };
+    shown.addEventListener('change', toggle, { signal });
+    const strengthen = () => {
       taste.strength = strength.valueAsNumber;
       apply();
-    });
+    };
+    strength.addEventListener('input', strengthen, { signal });
     apply();
     const onOff = make(
       'label',
