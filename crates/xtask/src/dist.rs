@@ -26,8 +26,9 @@ const WASM_OPT: [&str; 11] = [
 /// The build on WebGPU, which trunk makes.
 const WEBGPU: &str = "webgpu";
 
-/// The builds on the CPU, and what each has more than the plain one. The worker picks what its browser can run.
-const CPU: [(&str, &str); 2] = [("cpu", ""), ("cpu-relaxed", ",+relaxed-simd")];
+/// The builds on the CPU, and the feature that each has beyond the plain one, by the name that the crate and the compiler both
+/// give it. The worker picks what its browser can run.
+const CPU: [(&str, Option<&str>); 2] = [("cpu", None), ("cpu-relaxed", Some("relaxed-simd"))];
 
 /// Gets the tools that are missing, builds the page, and returns the folder it is in.
 pub fn build(project: &Project, speed: Speed) -> Result<PathBuf> {
@@ -67,8 +68,8 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
 
     let dist = project.root().join("dist");
     move_to_runtime(&dist)?;
-    for (build, features) in CPU {
-        cpu_runtime(project, rust, profile, build, features, &dist)?;
+    for (build, feature) in CPU {
+        cpu_runtime(project, rust, profile, build, feature, &dist)?;
     }
     for build in std::iter::once(WEBGPU).chain(CPU.map(|(build, _)| build)) {
         let wasm = runtime(&dist, build).join("lung_web_bg.wasm");
@@ -109,11 +110,22 @@ fn move_to_runtime(dist: &Path) -> Result<()> {
 }
 
 /// Tells cargo the folder and the processor's features of a build on the CPU; returns the folder.
-pub fn set_up_cpu(cargo: &mut Command, project: &Project, build: &str, features: &str) -> PathBuf {
+pub fn set_up_cpu(
+    cargo: &mut Command,
+    project: &Project,
+    build: &str,
+    feature: Option<&str>,
+) -> PathBuf {
     let target = project.root().join("target/wasm").join(build);
+    let mut flags = "-Ctarget-feature=+simd128".to_owned();
+    if let Some(feature) = feature {
+        flags.push_str(",+");
+        flags.push_str(feature);
+        cargo.args(["--features", feature]);
+    }
     cargo
         .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", format!("-Ctarget-feature=+simd128{features}"));
+        .env("RUSTFLAGS", flags);
     target
 }
 
@@ -123,7 +135,7 @@ fn cpu_runtime(
     rust: WasmRust,
     profile: &str,
     build: &str,
-    features: &str,
+    feature: Option<&str>,
     dist: &Path,
 ) -> Result<()> {
     step(format!(
@@ -133,7 +145,7 @@ fn cpu_runtime(
     cargo
         .args(["build", "--package", "lung-web", "--profile", profile])
         .args(["--target", tools::WASM_TARGET]);
-    let target = set_up_cpu(&mut cargo, project, build, features);
+    let target = set_up_cpu(&mut cargo, project, build, feature);
     run(&mut cargo, "The compiler's messages above say why.")?;
     let wasm = target
         .join(tools::WASM_TARGET)
