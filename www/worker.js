@@ -70,12 +70,6 @@ watchForDeviceLoss();
 async function start({ base, device, assets }) {
   const stock = new Stock(base, assets);
   try {
-    if (!['auto', 'webgpu', 'cpu'].includes(device))
-      throw {
-        code: 'unknown-device',
-        message: `There is no device called "${device}".`,
-        advice: 'Ask for auto, webgpu or cpu.',
-      };
     let fallback = device === 'cpu' ? undefined : await noWebGpu();
     if (device !== 'cpu' && !fallback) {
       try {
@@ -189,7 +183,7 @@ class Stock {
   #runtimes = new Map();
   /** @type {Promise<ArrayBuffer> | undefined} */
   #bundle;
-  /** @type {ArrayBuffer | undefined} */
+  /** The bundle's bytes until the page has them. @type {ArrayBuffer | undefined} */
   #bytes;
   /** @type {Part[]} */
   #parts = [];
@@ -200,7 +194,6 @@ class Stock {
     this.#base = base;
     if (!assets) return;
     this.#modules = assets.modules;
-    this.#bytes = assets.bundle;
     this.#bundle = Promise.resolve(assets.bundle);
     this.file = assets.file;
   }
@@ -221,12 +214,12 @@ class Stock {
     return (this.#bundle ??= this.#downloadBundle());
   }
 
-  /** Sends the page what there is by now. */
+  /** Gives the page what there is by now, beyond what it has: the bundle is handed over, so nothing here has it afterwards. */
   keep() {
-    if (!this.#bytes) return;
-    /** @type {Assets} */
-    const assets = { modules: this.#modules, bundle: this.#bytes, file: this.file };
-    scope.postMessage({ type: 'assets', assets });
+    const bundle = this.#bytes;
+    this.#bytes = undefined;
+    const assets = { modules: this.#modules, ...(bundle ? { bundle, file: this.file } : {}) };
+    scope.postMessage({ type: 'assets', assets }, bundle ? [bundle] : []);
   }
 
   /** @param {number | null} total @returns {Part} */

@@ -168,6 +168,22 @@ test('the file picker opens from the keyboard, with Enter and with Space, and th
     assert.equal(await element.locator('.overlay').count(), 2);
   }));
 
+test('of many images the oldest keep what was found, without their pictures', () =>
+  onPage(async (page, { picker, cards, element }) => {
+    const files = Array.from({ length: 43 }, (_, number) => picture(`${number}.png`, number));
+    await picker.setInputFiles(files);
+    await page.waitForFunction(
+      () =>
+        /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result').length ===
+        43,
+    );
+    // All dropped at once: what counts is the order of the answers.
+    assert.equal(await element.locator('.card canvas.radiograph').count(), 40);
+    const [first, last] = [cards.filter({ hasText: /^0\.png/ }), cards.filter({ hasText: /^42\.png/ })];
+    assert.match(await first.innerText(), /Normal \d[^]*Lung opacity \d[^]*Viral pneumonia \d/);
+    assert.equal(await last.locator('canvas.radiograph').count(), 1);
+  }));
+
 test('several files are answered one after the other, in their order, whatever they are called', () =>
   onPage(async (page, { picker, cards, element }) => {
     const hostile = '<img src=x onerror="document.title=1"> &amp; ‮gnp.exe';

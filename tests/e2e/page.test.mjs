@@ -29,6 +29,25 @@ import { serve } from './lib/server.mjs';
  */
 const TOLERANCE = 2e-3;
 
+test('the builds for browsers without relaxed SIMD run in one', { skip: noPage }, async () => {
+  const site = await serve(DIST);
+  try {
+    for (const device of /** @type {const} */ (['webgpu', 'cpu'])) {
+      const browser = await launch(device, ['--js-flags=--no-experimental-wasm-relaxed-simd']);
+      try {
+        await openReady(browser, `${site.url}?device=${device}`);
+        assert.ok(site.asked.includes(`/runtime/${device}/lung_web_bg.wasm`), site.asked.join(' '));
+      } finally {
+        await browser.close();
+      }
+    }
+    // That the flag does what it says: with relaxed SIMD, the other build is taken.
+    assert.ok(!site.asked.some((path) => path.includes('cpu-relaxed')), site.asked.join(' '));
+  } finally {
+    await site.close();
+  }
+});
+
 describe('the built page', { skip: noPage || noCommand }, () => {
   /** @type {Awaited<ReturnType<typeof serve>>} */
   let site;

@@ -51,7 +51,8 @@ pub struct LungClassifier {
 
 #[wasm_bindgen]
 impl LungClassifier {
-    /// Makes ready what needs no weights, such as the GPU's pipelines, while they download. Nothing has to wait for it.
+    /// Makes ready what needs no weights, such as the GPU's pipelines, while they download. Without it,
+    /// the first image waits for them.
     ///
     /// # Errors
     /// `webgpu-unavailable` in a WebGPU build, where there is none.

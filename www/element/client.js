@@ -168,7 +168,7 @@ export class LungClient extends EventTarget {
       this.#set({ phase: 'loading', progress: null });
       const life = new WorkerLife();
       try {
-        life.onassets = (assets) => (this.#assets = assets);
+        life.onassets = (assets) => (this.#assets = /** @type {Assets} */ ({ ...this.#assets, ...assets }));
         const ready = await life.start(
           { type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) },
           (progress) => this.#set({ phase: 'loading', progress }),
@@ -218,7 +218,7 @@ export class LungClient extends EventTarget {
 class WorkerLife {
   /** Called when the worker dies with nobody waiting for it. @type {(crash: Crash) => void} */
   onend = () => {};
-  /** Called with what the worker has downloaded so far. @type {(assets: Assets) => void} */
+  /** Called with what the worker has downloaded. @type {(assets: Partial<Assets>) => void} */
   onassets = () => {};
   /** @type {Worker} */
   #worker;

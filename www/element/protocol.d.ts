@@ -87,8 +87,8 @@ export type Request =
 export type Reply =
   | { type: 'progress'; progress: Progress }
   | { type: 'ready'; ready: Ready }
-  /** What has been downloaded so far; may come again with more. */
-  | { type: 'assets'; assets: Assets }
+  /** What has been downloaded and not been told of; may come again with more modules. */
+  | { type: 'assets'; assets: Pick<Assets, 'modules'> & Partial<Assets> }
   /** Start-up refused: this worker is of no further use. */
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }

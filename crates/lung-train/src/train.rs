@@ -15,7 +15,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use indicatif::{ProgressBar, ProgressStyle};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung, MobileNetLungConfig};
@@ -362,15 +362,18 @@ impl<'a> Trainer<'a> {
         if let Some(position) = &position {
             let folder = options.out.join(&position.folder);
             let damaged = || format!("the checkpoint {} is damaged", folder.display());
-            let record = ModuleRecord::load(folder.join("network.bpk"))
+            let bytes = fs::read(folder.join("network.bpk")).with_context(damaged)?;
+            let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
                 .map_err(|error| anyhow::anyhow!("{error}"))
                 .with_context(damaged)?;
             network = network.load_record(record);
             // The record gives each parameter the id it had, which the optimizer's state goes by.
             roles = Roles::default();
             network.visit(&mut roles);
+            // In memory before burn sees it: burn reads a file as late as it can, and the next checkpoint removes this one.
+            let bytes = fs::read(folder.join("optimizer.bpk")).with_context(damaged)?;
             optimizer = new_optimizer(config, &roles)
-                .load(folder.join("optimizer.bpk"))
+                .from_bytes(Bytes::from_bytes_vec(bytes))
                 .map_err(|error| anyhow::anyhow!("{error}"))
                 .with_context(damaged)?;
             let bytes = fs::read(folder.join("average.safetensors")).with_context(damaged)?;

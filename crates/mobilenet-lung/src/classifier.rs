@@ -141,15 +141,6 @@ impl Classifier {
         }
     }
 
-    /// Runs the network once on nothing, so that the first radiograph does not pay for compiling pipelines.
-    ///
-    /// # Errors
-    /// [`ClassifyError::Device`] or [`ClassifyError::NotFinite`] when the device cannot run the network.
-    pub async fn warm_up(&self) -> Result<(), ClassifyError> {
-        let side = self.preprocessing.side as usize;
-        self.evidence(vec![0.0; 3 * side * side]).await.map(|_| ())
-    }
-
     /// Classifies one radiograph.
     ///
     /// # Errors

@@ -232,7 +232,6 @@ fn a_report_adds_up() {
     let (name, bytes) = written();
     let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
     let classifier = Classifier::on_cpu(&bundle).unwrap();
-    pollster::block_on(classifier.warm_up()).unwrap();
     let image = phantom(Pattern::Focal, 3, 299);
     let report = pollster::block_on(classifier.classify(&image)).unwrap();
     let probabilities = report.probabilities.0;

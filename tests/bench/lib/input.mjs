@@ -1,7 +1,7 @@
 // @ts-check
 /** The one image that every engine classifies: as a PNG for us, as the finished network input for the peers. */
 
-import { crc32, deflateSync } from 'node:zlib';
+import { png as encode } from '../../e2e/lib/pictures.mjs';
 
 /** Width and height of the network's input. */
 export const SIDE = 224;
@@ -35,18 +35,7 @@ export function pixels() {
 /** The picture as an 8-bit grey PNG. */
 export function png() {
   const grey = pixels();
-  const rows = Buffer.alloc((SIDE + 1) * SIDE);
-  for (let y = 0; y < SIDE; y++) rows.set(grey.subarray(y * SIDE, (y + 1) * SIDE), y * (SIDE + 1) + 1);
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(SIDE, 0);
-  header.writeUInt32BE(SIDE, 4);
-  header[8] = 8;
-  return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
+  return encode(SIDE, SIDE, (x, y) => grey[y * SIDE + x]);
 }
 
 /**
@@ -61,14 +50,4 @@ export function tensor(layout) {
       values[layout === 'nchw' ? channel * grey.length + at : at * 3 + channel] =
         (grey[at] / 255 - MEAN[channel]) / STD[channel];
   return Buffer.from(values.buffer);
-}
-
-/** @param {string} type @param {Buffer} data */
-function chunk(type, data) {
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(data.length);
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32BE(crc32(body));
-  return Buffer.concat([length, body, sum]);
 }

@@ -94,10 +94,9 @@ impl CpuNetwork {
         if input.len() != 3 * SIDE * SIDE {
             return None;
         }
-        // A run that panicked has left nothing in the maps that another would read.
+        // Of two runs at a time the second has its own memory, and so has every run after one that panicked.
         let mut maps = self.maps.try_lock();
         let mut own = Default::default();
-        // Two runs at a time each have their own.
         let [map, next] = match &mut maps {
             Ok(maps) => &mut **maps,
             Err(_) => &mut own,
