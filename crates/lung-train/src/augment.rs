@@ -14,26 +14,48 @@ pub struct Augmentation {
     pub rotation: f32,
     /// Largest enlargement or reduction, as a share.
     pub scale: f32,
+    /// Largest change of width against height, as a share: radiographs come squashed from many shapes.
+    pub stretch: f32,
     /// Largest shift in either direction, as a share of the side.
     pub shift: f32,
     /// Largest change of brightness, as a share of the whole range.
     pub brightness: f32,
     /// Largest change of contrast about the middle grey, as a share.
     pub contrast: f32,
+    /// Largest natural logarithm, either way, of the exponent that intensities are raised to.
+    pub gamma: f32,
+    /// Largest standard deviation of a Gaussian blur, in pixels of the reduced square.
+    pub blur: f32,
+    /// Largest standard deviation of normal noise on the reduced square, as a share of the whole range.
+    pub noise: f32,
+    /// Probability, each, of a plain margin on a side and of a small bright or dark mark: what differs between machines
+    /// and hospitals but says nothing of lungs.
+    pub clutter: f32,
 }
 
 impl Default for Augmentation {
     fn default() -> Self {
         Self {
             flip: true,
-            rotation: 8.0,
-            scale: 0.1,
-            shift: 0.05,
+            rotation: 10.0,
+            scale: 0.12,
+            stretch: 0.1,
+            shift: 0.06,
             brightness: 0.1,
-            contrast: 0.15,
+            contrast: 0.2,
+            gamma: 0.3,
+            blur: 0.9,
+            noise: 0.03,
+            clutter: 0.25,
         }
     }
 }
+
+/// Widest margin that clutter makes, as a share of the side.
+const MARGIN: f32 = 0.1;
+
+/// Longest side of a mark that clutter makes, as a share of the side.
+const MARK: f32 = 0.1;
 
 impl Augmentation {
     /// No change at all.
@@ -41,70 +63,164 @@ impl Augmentation {
         flip: false,
         rotation: 0.0,
         scale: 0.0,
+        stretch: 0.0,
         shift: 0.0,
         brightness: 0.0,
         contrast: 0.0,
+        gamma: 0.0,
+        blur: 0.0,
+        noise: 0.0,
+        clutter: 0.0,
     };
 
-    /// One random change of `pixels` (`[side * side]` grey levels), as intensities in 0..=1.
+    /// One random change of `pixels` (`[detail * detail]` grey levels), as `[side * side]` intensities in 0..=1.
     ///
-    /// One affine map (rotation, scale, shift, flip about the centre) with bilinear sampling, the border repeated
-    /// outward; then contrast and brightness, clamped.
-    pub fn apply(&self, pixels: &[u8], side: usize, rng: &mut impl Rng) -> Vec<f32> {
-        let mut within = |limit: f32| {
-            if limit > 0.0 {
-                rng.random_range(-limit..=limit)
-            } else {
-                0.0
+    /// Blur and noise; then one affine map (rotation, scale, stretch, shift, flip about the centre) with bilinear
+    /// sampling, the border repeated outward; then gamma, contrast and brightness, clamped; then clutter.
+    pub fn apply(&self, pixels: &[u8], detail: usize, side: usize, rng: &mut impl Rng) -> Vec<f32> {
+        let mut source: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
+        let blur = up_to(self.blur, rng);
+        if blur > 0.0 {
+            gaussian_blur(&mut source, detail, blur);
+        }
+        let noise = up_to(self.noise, rng);
+        if noise > 0.0 {
+            for value in &mut source {
+                *value += noise * normal(rng);
             }
-        };
-        let angle = within(self.rotation).to_radians();
-        let scale = 1.0 + within(self.scale);
-        let (dx, dy) = (
-            within(self.shift) * side as f32,
-            within(self.shift) * side as f32,
+        }
+        let angle = within(self.rotation, rng).to_radians();
+        let scale = 1.0 + within(self.scale, rng);
+        let stretch = 1.0 + within(self.stretch, rng);
+        let (dx, dy) = (within(self.shift, rng), within(self.shift, rng));
+        let gamma = within(self.gamma, rng).exp();
+        let (brightness, contrast) = (
+            within(self.brightness, rng),
+            1.0 + within(self.contrast, rng),
         );
-        let (brightness, contrast) = (within(self.brightness), 1.0 + within(self.contrast));
         let mirror = self.flip && rng.random_bool(0.5);
 
-        let (sin, cos) = (angle.sin() / scale, angle.cos() / scale);
-        let centre = (side as f32 - 1.0) / 2.0;
-        let last = side - 1;
+        // From a pixel of the result to one of the source, both measured from the centre as shares of the side.
+        let (sin, cos) = angle.sin_cos();
+        let (wide, high) = (1.0 / (scale * stretch), stretch / scale);
+        let last = detail - 1;
+        let share = |at: usize| (at as f32 + 0.5) / side as f32 - 0.5;
         let mut out = Vec::with_capacity(side * side);
         for y in 0..side {
-            let v = y as f32 - centre - dy;
+            let v = share(y) - dy;
             for x in 0..side {
-                let mut u = x as f32 - centre - dx;
+                let mut u = share(x) - dx;
                 if mirror {
                     u = -u;
                 }
-                let sx = (cos * u + sin * v + centre).clamp(0.0, last as f32);
-                let sy = (cos * v - sin * u + centre).clamp(0.0, last as f32);
+                let place =
+                    |share: f32| ((share + 0.5) * detail as f32 - 0.5).clamp(0.0, last as f32);
+                let sx = place((cos * u + sin * v) * wide);
+                let sy = place((cos * v - sin * u) * high);
                 let (x0, y0) = (sx as usize, sy as usize);
                 let (x1, y1) = ((x0 + 1).min(last), (y0 + 1).min(last));
                 let (fx, fy) = (sx - x0 as f32, sy - y0 as f32);
-                let at = |y: usize, x: usize| f32::from(pixels[y * side + x]);
+                let at = |y: usize, x: usize| source[y * detail + x];
                 let top = at(y0, x0) + (at(y0, x1) - at(y0, x0)) * fx;
                 let bottom = at(y1, x0) + (at(y1, x1) - at(y1, x0)) * fx;
-                let value = (top + (bottom - top) * fy) / 255.0;
+                let mut value = top + (bottom - top) * fy;
+                if gamma != 1.0 {
+                    value = value.clamp(0.0, 1.0).powf(gamma);
+                }
                 out.push(((value - 0.5) * contrast + 0.5 + brightness).clamp(0.0, 1.0));
             }
         }
+        self.add_clutter(&mut out, side, rng);
         out
     }
 
-    /// The network input of one changed image, `[3, side, side]`.
+    fn add_clutter(&self, image: &mut [f32], side: usize, rng: &mut impl Rng) {
+        let probability = f64::from(self.clutter);
+        let mut fill = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>, value| {
+            for y in rows {
+                image[y * side..][columns.clone()].fill(value);
+            }
+        };
+        if rng.random_bool(probability) {
+            let width = (rng.random_range(0.0..MARGIN) * side as f32) as usize;
+            let value = if rng.random_bool(0.8) { 0.0 } else { 1.0 };
+            match rng.random_range(0..4) {
+                0 => fill(0..width, 0..side, value),
+                1 => fill(side - width..side, 0..side, value),
+                2 => fill(0..side, 0..width, value),
+                _ => fill(0..side, side - width..side, value),
+            }
+        }
+        if rng.random_bool(probability) {
+            let mut length = || 1 + (rng.random_range(0.02..MARK) * side as f32) as usize;
+            let (height, width) = (length(), length());
+            let (y, x) = (
+                rng.random_range(0..side - height.min(side - 1)),
+                rng.random_range(0..side - width.min(side - 1)),
+            );
+            let value = if rng.random_bool(0.7) { 1.0 } else { 0.0 };
+            fill(y..(y + height).min(side), x..(x + width).min(side), value);
+        }
+    }
+
+    /// The network input of one changed image, `[3, side, side]`; `side` may be another than the preprocessing's.
     pub fn input(
         &self,
         pixels: &[u8],
         preprocessing: &Preprocessing,
+        side: usize,
         rng: &mut impl Rng,
     ) -> Vec<f32> {
-        let changed = self.apply(pixels, preprocessing.side as usize, rng);
+        let changed = self.apply(pixels, preprocessing.detail as usize, side, rng);
         let mut out = Vec::with_capacity(changed.len() * 3);
         preprocessing.normalise_into(&changed, &mut out);
         out
     }
+}
+
+/// A number between `-limit` and `limit`.
+fn within(limit: f32, rng: &mut impl Rng) -> f32 {
+    if limit > 0.0 {
+        rng.random_range(-limit..=limit)
+    } else {
+        0.0
+    }
+}
+
+/// A number between 0 and `limit`.
+fn up_to(limit: f32, rng: &mut impl Rng) -> f32 {
+    within(limit, rng).abs()
+}
+
+/// A number of the standard normal distribution (Box and Muller 1958).
+fn normal(rng: &mut impl Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
+    radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
+}
+
+/// Blurs a `[side * side]` image by a Gaussian of standard deviation `sigma` pixels, the border repeated outward.
+fn gaussian_blur(image: &mut [f32], side: usize, sigma: f32) {
+    let reach = (3.0 * sigma).ceil() as usize;
+    let mut kernel: Vec<f32> = (0..=2 * reach)
+        .map(|tap| (-(tap as f32 - reach as f32).powi(2) / (2.0 * sigma * sigma)).exp())
+        .collect();
+    let sum: f32 = kernel.iter().sum();
+    for weight in &mut kernel {
+        *weight /= sum;
+    }
+    let mut pass = |stride: usize, across: usize| {
+        let mut line = vec![0.0; side + 2 * reach];
+        for start in (0..side).map(|i| i * across) {
+            for (at, value) in line.iter_mut().enumerate() {
+                *value = image[start + at.saturating_sub(reach).min(side - 1) * stride];
+            }
+            for (at, window) in line.windows(kernel.len()).enumerate() {
+                image[start + at * stride] = window.iter().zip(&kernel).map(|(a, b)| a * b).sum();
+            }
+        }
+    };
+    pass(1, side);
+    pass(side, 1);
 }
 
 #[cfg(test)]
@@ -122,7 +238,7 @@ mod tests {
     #[test]
     fn no_augmentation_changes_nothing() {
         let pixels = picture(32);
-        let out = Augmentation::NONE.apply(&pixels, 32, &mut ChaCha8Rng::seed_from_u64(1));
+        let out = Augmentation::NONE.apply(&pixels, 32, 32, &mut ChaCha8Rng::seed_from_u64(1));
         for (value, pixel) in out.iter().zip(&pixels) {
             // Rounding in the affine map of the identity.
             assert!((value * 255.0 - f32::from(*pixel)).abs() < 1e-2);
@@ -138,7 +254,7 @@ mod tests {
         let pixels = picture(32);
         let mut mirrored = 0;
         for seed in 0..16 {
-            let out = flip.apply(&pixels, 32, &mut ChaCha8Rng::seed_from_u64(seed));
+            let out = flip.apply(&pixels, 32, 32, &mut ChaCha8Rng::seed_from_u64(seed));
             if (out[0] * 255.0 - f32::from(pixels[31])).abs() < 1e-2 {
                 mirrored += 1;
                 for y in 0..32 {
@@ -153,10 +269,46 @@ mod tests {
     }
 
     #[test]
+    fn enlarging_is_what_preprocessing_does() {
+        let preprocessing = Preprocessing {
+            detail: 112,
+            ..Preprocessing::IMAGENET
+        };
+        let pixels = picture(112);
+        let plain: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
+        let side = preprocessing.side as usize;
+        let out = Augmentation::NONE.apply(&pixels, 112, side, &mut ChaCha8Rng::seed_from_u64(1));
+        for (a, b) in out.iter().zip(preprocessing.enlarge(&plain)) {
+            // The two round the places between pixels differently.
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn blur_keeps_the_mean_and_widens_a_point_by_its_deviation() {
+        let side = 33;
+        let mut image = vec![0.0; side * side];
+        image[16 * side + 16] = 1.0;
+        gaussian_blur(&mut image, side, 1.5);
+        let moment = |power: i32| -> f32 {
+            (0..side * side)
+                .map(|i| image[i] * ((i % side) as f32 - 16.0).powi(power))
+                .sum()
+        };
+        // The kernel ends at three deviations and is sampled at whole pixels.
+        assert!((moment(0) - 1.0).abs() < 1e-5);
+        assert!(
+            (moment(2).sqrt() - 1.5).abs() < 0.05,
+            "{}",
+            moment(2).sqrt()
+        );
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_image_and_values_stay_in_range() {
         let pixels = picture(48);
         let all = Augmentation::default();
-        let run = |seed| all.apply(&pixels, 48, &mut ChaCha8Rng::seed_from_u64(seed));
+        let run = |seed| all.apply(&pixels, 48, 64, &mut ChaCha8Rng::seed_from_u64(seed));
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), run(6));
         assert!(run(5).iter().all(|value| (0.0..=1.0).contains(value)));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use mobilenet_lung::Preprocessing;
 use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS};
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +22,14 @@ pub struct TrainConfig {
     pub validation: f64,
     /// Images a step.
     pub batch: usize,
+    /// Side of the square that every radiograph is reduced to before anything else, 32..=224:
+    /// see [`Preprocessing::detail`](mobilenet_lung::Preprocessing::detail).
+    pub detail: u32,
     /// Weigh each class by the inverse of its frequency.
     pub class_weights: bool,
+    /// How far an epoch draws alike from each stratum (finding, origin and data folder), 0..=1: a stratum's share of the
+    /// draws goes with its number of images to the power of `1 - balance`.
+    pub balance: f64,
     /// Share of each target that is spread over all classes, 0..1.
     pub label_smoothing: f32,
     /// AdamW's decay of weights (biases do not decay).
@@ -65,6 +72,9 @@ pub struct FineTuneStage {
     pub warm_up: f64,
     /// The first feature layer (0..=18) that is trained in each epoch; the last entry holds from there on.
     pub from_layer: Vec<usize>,
+    /// Side of the training images in each epoch, 64..=224 in steps of 32; the last entry holds from there on. Small
+    /// ones cost less; validation and everything after it is at 224.
+    pub side: Vec<usize>,
 }
 
 impl Default for TrainConfig {
@@ -74,7 +84,9 @@ impl Default for TrainConfig {
             test_fold: 0,
             validation: 0.1,
             batch: 32,
+            detail: 128,
             class_weights: false,
+            balance: 0.5,
             label_smoothing: 0.05,
             weight_decay: 0.05,
             dropout: 0.2,
@@ -104,6 +116,7 @@ impl Default for FineTuneStage {
             head_learning_rate: 1e-3,
             warm_up: 0.15,
             from_layer: vec![10, 4, 0],
+            side: vec![160, 160, 160, 160, 160, 160, 224],
         }
     }
 }
@@ -120,6 +133,14 @@ impl TrainConfig {
             .with_context(|| format!("{} is not a training configuration", path.display()))?;
         config.check()?;
         Ok(config)
+    }
+
+    /// How radiographs become inputs.
+    pub fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            detail: self.detail,
+            ..Preprocessing::IMAGENET
+        }
     }
 
     /// Refuses values out of range.
@@ -144,7 +165,10 @@ impl TrainConfig {
             ("average", f64::from(self.average)),
             ("fine_tune.warm_up", self.fine_tune.warm_up),
             ("augmentation.scale", f64::from(self.augmentation.scale)),
+            ("augmentation.stretch", f64::from(self.augmentation.stretch)),
             ("augmentation.shift", f64::from(self.augmentation.shift)),
+            ("augmentation.noise", f64::from(self.augmentation.noise)),
+            ("augmentation.clutter", f64::from(self.augmentation.clutter)),
             (
                 "augmentation.contrast",
                 f64::from(self.augmentation.contrast),
@@ -167,6 +191,8 @@ impl TrainConfig {
                 self.fine_tune.head_learning_rate,
             ),
             ("weight_decay", f64::from(self.weight_decay)),
+            ("augmentation.gamma", f64::from(self.augmentation.gamma)),
+            ("augmentation.blur", f64::from(self.augmentation.blur)),
             (
                 "augmentation.rotation",
                 f64::from(self.augmentation.rotation),
@@ -176,6 +202,20 @@ impl TrainConfig {
             if !(value.is_finite() && value >= 0.0) {
                 bail!("{name} is {value}; it must be a number of at least 0");
             }
+        }
+        if !(32..=Preprocessing::IMAGENET.side).contains(&self.detail) {
+            bail!("detail is {}; it must be 32 to 224", self.detail);
+        }
+        if !(0.0..=1.0).contains(&self.balance) {
+            bail!("balance is {}; it must be 0 to 1", self.balance);
+        }
+        let sides = &self.fine_tune.side;
+        if sides.is_empty()
+            || sides
+                .iter()
+                .any(|side| !(64..=224).contains(side) || side % 32 != 0)
+        {
+            bail!("fine_tune.side must list at least one side, each 64 to 224 in steps of 32");
         }
         if self.attention.reduction == 0 {
             bail!("attention.reduction is 0; it must be at least 1");

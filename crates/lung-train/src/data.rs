@@ -93,26 +93,30 @@ fn list(failures: &[(PathBuf, String)]) -> String {
 /// One labelled radiograph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Example {
-    /// Its file, under the data folder, with `/` between folders.
+    /// Its file, under its data folder, with `/` between folders.
     pub file: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Name of the data folder that it is from.
+    pub source: String,
     /// Its class.
     pub finding: Finding,
     /// Patient or near-duplicates: a group is never divided between training and testing.
     pub group: String,
-    /// Where the patient comes from (`adult`, `paediatric`); `unknown` where nothing says so.
+    /// Where the patient comes from (`adult`, `paediatric`); the data folder's name where its table does not say.
     pub origin: String,
     /// Which of the [`FOLDS`] folds it is in.
     pub fold: usize,
 }
 
-/// The examples of a data folder.
+/// The examples of one data folder, or of several.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// The folder.
-    pub folder: PathBuf,
-    /// In the order of their file names.
+    /// The folders.
+    pub folders: Vec<PathBuf>,
+    /// Folder by folder, in the order of their file names.
     pub examples: Vec<Example>,
-    /// Whether the folds come from `groups.csv` (else they are made here, by file).
+    /// Whether every folder has a `groups.csv` (else files are held to be groups of their own).
     pub grouped: bool,
 }
 
@@ -133,50 +137,31 @@ impl Dataset {
     /// # Errors
     /// No folder, no class folder, a class without images, or a table that does not fit the folder.
     pub fn open(folder: &Path) -> Result<Self, DataError> {
-        if !folder.is_dir() {
-            return Err(DataError::NoFolder(folder.to_owned()));
-        }
-        let mut files: BTreeMap<String, Finding> = BTreeMap::new();
-        let mut any_class = false;
-        for entry in read_dir(folder)? {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(finding) = Finding::from_name(&name).filter(|_| entry.path().is_dir()) else {
-                continue;
-            };
-            any_class = true;
-            collect_images(&entry.path(), &name, &mut |file| {
-                files.insert(file, finding);
-            })?;
-        }
-        if !any_class {
-            return Err(DataError::NoClasses(folder.to_owned()));
+        Self::open_all(&[folder.to_owned()])
+    }
+
+    /// Lists several data folders as one data set. Each has some class folder, all of them together every class.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and for no folder at all.
+    pub fn open_all(folders: &[PathBuf]) -> Result<Self, DataError> {
+        let mut examples = Vec::new();
+        let mut grouped = true;
+        for folder in folders {
+            let (more, has_table) = list_folder(folder)?;
+            grouped &= has_table;
+            examples.extend(more);
         }
         for finding in Finding::ALL {
-            if !files.values().any(|found| *found == finding) {
+            if !examples.iter().any(|e: &Example| e.finding == finding) {
                 return Err(DataError::EmptyClass {
                     finding,
-                    data: folder.to_owned(),
+                    data: folders.first().cloned().unwrap_or_default(),
                 });
             }
         }
-        let table = folder.join(GROUPS);
-        let grouped = table.is_file();
-        let examples = if grouped {
-            from_table(&table, &files)?
-        } else {
-            files
-                .into_iter()
-                .map(|(file, finding)| Example {
-                    group: file.clone(),
-                    origin: "unknown".to_owned(),
-                    fold: FOLDS,
-                    file,
-                    finding,
-                })
-                .collect()
-        };
         let mut dataset = Self {
-            folder: folder.to_owned(),
+            folders: folders.to_vec(),
             examples,
             grouped,
         };
@@ -184,25 +169,39 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// The name of the data folder.
+    /// The names of the data folders.
     pub fn name(&self) -> String {
-        self.folder
-            .canonicalize()
-            .unwrap_or_else(|_| self.folder.clone())
-            .file_name()
-            .map_or_else(
-                || "data".to_owned(),
-                |name| name.to_string_lossy().into_owned(),
-            )
+        let names: Vec<String> = self.folders.iter().map(|folder| name_of(folder)).collect();
+        names.join(" and ")
+    }
+
+    /// The names of the data folders, one by one, in their order.
+    pub fn sources(&self) -> Vec<String> {
+        self.folders.iter().map(|folder| name_of(folder)).collect()
+    }
+
+    /// Indices of the examples of one fold of one data folder.
+    pub fn fold_of(&self, source: &str, fold: usize) -> Vec<usize> {
+        (0..self.examples.len())
+            .filter(|i| self.examples[*i].fold == fold && self.examples[*i].source == source)
+            .collect()
     }
 
     /// Gives a fold to each group that has none yet, class by class, so that folds are alike.
     fn fill_folds(&mut self) {
+        // A group may have its fold from the table of another folder.
+        let mut fold_of: HashMap<String, usize> = self
+            .examples
+            .iter()
+            .filter(|e| e.fold < FOLDS)
+            .map(|e| (e.group.clone(), e.fold))
+            .collect();
         let mut groups: BTreeMap<&str, Finding> = BTreeMap::new();
         for example in self.examples.iter().filter(|e| e.fold >= FOLDS) {
-            groups.entry(&example.group).or_insert(example.finding);
+            if !fold_of.contains_key(&example.group) {
+                groups.entry(&example.group).or_insert(example.finding);
+            }
         }
-        let mut fold_of: HashMap<String, usize> = HashMap::new();
         for finding in Finding::ALL {
             let mut names: Vec<&str> = groups
                 .iter()
@@ -223,7 +222,7 @@ impl Dataset {
 
     /// Divides the data set: the test fold is left out, and of the other groups a share validates.
     ///
-    /// Groups are whole, classes keep their shares, and the seed decides who validates.
+    /// Groups are whole, the classes of each folder keep their shares, and the seed decides who validates.
     ///
     /// # Errors
     /// [`DataError::Split`] when a part has no image of some class.
@@ -234,10 +233,17 @@ impl Dataset {
         seed: u64,
     ) -> Result<Split, DataError> {
         let mut validation_groups = BTreeSet::new();
-        for finding in Finding::ALL {
+        let strata: BTreeSet<(Finding, &str)> = self
+            .examples
+            .iter()
+            .map(|e| (e.finding, e.source.as_str()))
+            .collect();
+        for stratum in strata {
             let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
             for example in &self.examples {
-                if example.finding == finding && example.fold != test_fold {
+                if (example.finding, example.source.as_str()) == stratum
+                    && example.fold != test_fold
+                {
                     *sizes.entry(&example.group).or_default() += 1;
                 }
             }
@@ -268,7 +274,7 @@ impl Dataset {
             if !has(&split.train) {
                 return Err(DataError::Split(format!(
                     "no {finding} image is left to train on: {} is too small to be divided",
-                    self.folder.display()
+                    self.name()
                 )));
             }
         }
@@ -287,8 +293,87 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
-/// Reads `groups.csv` and checks it against the files that are there.
-fn from_table(table: &Path, files: &BTreeMap<String, Finding>) -> Result<Vec<Example>, DataError> {
+/// The name of a data folder: the last part of its path.
+fn name_of(folder: &Path) -> String {
+    folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_owned())
+        .file_name()
+        .map_or_else(
+            || "data".to_owned(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+}
+
+/// The examples of one folder, without folds where its table gives none, and whether it has a table.
+fn list_folder(folder: &Path) -> Result<(Vec<Example>, bool), DataError> {
+    if !folder.is_dir() {
+        return Err(DataError::NoFolder(folder.to_owned()));
+    }
+    let mut files: BTreeMap<String, Finding> = BTreeMap::new();
+    let mut any_class = false;
+    for entry in read_dir(folder)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(finding) = Finding::from_name(&name).filter(|_| entry.path().is_dir()) else {
+            continue;
+        };
+        any_class = true;
+        collect_images(&entry.path(), &name, &mut |file| {
+            files.insert(file, finding);
+        })?;
+    }
+    if !any_class {
+        return Err(DataError::NoClasses(folder.to_owned()));
+    }
+    let table = folder.join(GROUPS);
+    let mut rows = match table.is_file() {
+        true => Some(read_table(&table)?),
+        false => None,
+    };
+    let fail = |detail: String| DataError::Groups {
+        path: table.clone(),
+        detail,
+    };
+    let source = name_of(folder);
+    let grouped = rows.is_some();
+    let examples = files
+        .into_iter()
+        .map(|(file, finding)| {
+            let row = match &mut rows {
+                None => None,
+                Some(rows) => {
+                    let row = rows
+                        .remove(&file)
+                        .ok_or_else(|| fail(format!("it has no line for {file}")))?;
+                    if Finding::from_name(&row.label) != Some(finding) {
+                        return Err(fail(format!(
+                            "{file} is labelled {}, but lies in the folder of {finding}",
+                            row.label
+                        )));
+                    }
+                    Some(row)
+                }
+            };
+            let (group, origin, fold) = match row {
+                Some(row) => (row.group, row.origin, row.fold),
+                None => (file.clone(), None, None),
+            };
+            Ok(Example {
+                path: folder.join(&file),
+                source: source.clone(),
+                group,
+                origin: origin.unwrap_or_else(|| source.clone()),
+                fold: fold.unwrap_or(FOLDS),
+                file,
+                finding,
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok((examples, grouped))
+}
+
+/// Reads `groups.csv`: its lines by file.
+fn read_table(table: &Path) -> Result<HashMap<String, Row>, DataError> {
     let fail = |detail: String| DataError::Groups {
         path: table.to_owned(),
         detail,
@@ -314,27 +399,8 @@ fn from_table(table: &Path, files: &BTreeMap<String, Finding>) -> Result<Vec<Exa
             return Err(fail(format!("group {} is in two folds", row.group)));
         }
     }
-    files
-        .iter()
-        .map(|(file, finding)| {
-            let row = rows
-                .get(file)
-                .ok_or_else(|| fail(format!("it has no line for {file}")))?;
-            if Finding::from_name(&row.label) != Some(*finding) {
-                return Err(fail(format!(
-                    "{file} is labelled {}, but lies in the folder of {finding}",
-                    row.label
-                )));
-            }
-            Ok(Example {
-                file: file.clone(),
-                finding: *finding,
-                group: row.group.clone(),
-                origin: row.origin.clone().unwrap_or_else(|| "unknown".to_owned()),
-                fold: row.fold.unwrap_or(FOLDS),
-            })
-        })
-        .collect()
+    drop(folds);
+    Ok(rows)
 }
 
 fn read_dir(path: &Path) -> Result<Vec<std::fs::DirEntry>, DataError> {
@@ -377,7 +443,7 @@ pub fn collect_images(
     Ok(())
 }
 
-/// Squashed, stretched 8-bit pixels of many examples, held in memory: `side * side` bytes each.
+/// Reduced, stretched 8-bit pixels of many examples, held in memory: `detail * detail` bytes each.
 #[derive(Debug)]
 pub struct Pixels {
     /// How pixels were made and become inputs.
@@ -395,18 +461,18 @@ impl Pixels {
     pub fn load(
         dataset: &Dataset,
         wanted: &[usize],
+        preprocessing: Preprocessing,
         skip_unreadable: bool,
         progress: &ProgressBar,
     ) -> Result<(Self, Vec<(PathBuf, String)>), DataError> {
-        let preprocessing = Preprocessing::IMAGENET;
         type Decoded = Result<Box<[u8]>, String>;
         let decoded: Vec<(usize, Decoded)> = wanted
             .par_iter()
             .map(|&index| {
-                let path = dataset.folder.join(&dataset.examples[index].file);
-                let pixels = read_radiograph(&path).map(|radiograph| {
+                let path = &dataset.examples[index].path;
+                let pixels = read_radiograph(path).map(|radiograph| {
                     preprocessing
-                        .squash(&radiograph)
+                        .reduce(&radiograph)
                         .iter()
                         // Half a grey level is well under the noise of an 8-bit JPEG.
                         .map(|value| (value * 255.0).round() as u8)
@@ -423,7 +489,7 @@ impl Pixels {
             match pixels {
                 Ok(pixels) => images[index] = Some(pixels),
                 Err(reason) => {
-                    failures.push((dataset.folder.join(&dataset.examples[index].file), reason));
+                    failures.push((dataset.examples[index].path.clone(), reason));
                 }
             }
         }
@@ -442,7 +508,7 @@ impl Pixels {
         ))
     }
 
-    /// `[side * side]` grey levels of an example; `None` if it was not loaded or could not be read.
+    /// `[detail * detail]` grey levels of an example; `None` if it was not loaded or could not be read.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         self.images.get(index)?.as_deref()
     }

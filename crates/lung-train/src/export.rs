@@ -57,7 +57,7 @@ pub struct Exported {
 ///
 /// # Errors
 /// A run that is not finished, test data that cannot be read, a folder that cannot be written.
-pub fn export(run_folder: &Path, out: &Path, data: Option<&Path>) -> anyhow::Result<Exported> {
+pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result<Exported> {
     let read = |name: &str| {
         let path = run_folder.join(name);
         fs::read(&path).with_context(|| {
@@ -80,7 +80,7 @@ pub fn export(run_folder: &Path, out: &Path, data: Option<&Path>) -> anyhow::Res
         findings: Finding::ALL
             .map(|finding| finding.name().to_owned())
             .to_vec(),
-        preprocessing: Preprocessing::IMAGENET,
+        preprocessing: run.config.preprocessing(),
         temperature: result.temperature,
         trained_on: trained_on(&run),
         test: None,
@@ -91,7 +91,7 @@ pub fn export(run_folder: &Path, out: &Path, data: Option<&Path>) -> anyhow::Res
     // The test is of the numbers that ship: in f16, through the code that the browser runs.
     let (_, untested) = Bundle::write(&state, &metadata)?;
     let classifier = Classifier::on_cpu(&Bundle::read(&untested, None)?)?;
-    let dataset = Dataset::open(data.unwrap_or(&run.data))?;
+    let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
     let fold = run.config.test_fold;
     let wanted: Vec<usize> = (0..dataset.examples.len())
         .filter(|i| dataset.examples[*i].fold == fold)

@@ -55,9 +55,9 @@ enum Command {
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 struct TrainArgs {
-    /// Folder of class folders
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    /// Folder of class folders; may be given again for more images to train on, each folder with a test fold of its own
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Vec<PathBuf>,
     /// MobileNetV2 backbone to start from: safetensors, torchvision's names, batch norm folded [default: random weights]
     #[arg(long, value_name = "FILE")]
     pretrained: Option<PathBuf>,
@@ -128,9 +128,9 @@ struct ExportArgs {
     /// Folder for what is written
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Where the run's data lies now [default: where it was trained]
+    /// Where the run's data lies now, as often as it was given [default: where it was trained]
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
@@ -296,7 +296,7 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
             bail!("--model is for --format onnx; a weights file is made of a --run")
         }
     };
-    let exported = export(run, &args.out, args.data.as_deref())?;
+    let exported = export(run, &args.out, &args.data)?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }

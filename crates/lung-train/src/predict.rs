@@ -146,8 +146,7 @@ pub fn evaluate(
     let results: Vec<(usize, Result<Report, Refusal>)> = wanted
         .par_iter()
         .map(|&index| {
-            let path = dataset.folder.join(&dataset.examples[index].file);
-            let report = report_on(classifier, &path);
+            let report = report_on(classifier, &dataset.examples[index].path);
             progress.inc(1);
             (index, report)
         })

@@ -4,7 +4,7 @@
 //! names (everything needed to go on), and at the end `model.safetensors` and `result.json`. Everything random is drawn
 //! from the seed, the stage and the epoch, so a run that was killed and resumed ends where an unbroken one does.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,10 +36,10 @@ const FORWARD_BATCH: usize = 16;
 /// What was asked of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// Name of the data folder.
+    /// Names of the data folders.
     pub data_name: String,
-    /// The data folder as it was given.
-    pub data: PathBuf,
+    /// The data folders as they were given.
+    pub data: Vec<PathBuf>,
     /// Name of the pretrained weights' file; `None` for a start from random weights.
     pub pretrained: Option<String>,
     /// How it was trained.
@@ -76,6 +76,9 @@ pub struct EpochLog {
     pub validation_loss: Option<f64>,
     /// Share of the validation images that the averaged weights classify correctly.
     pub validation_accuracy: Option<f64>,
+    /// The same by data folder.
+    #[serde(default)]
+    pub validation_by_source: BTreeMap<String, f64>,
     /// First feature layer that was trained; `None` in the head stage.
     pub from_layer: Option<usize>,
     /// Wall clock.
@@ -107,8 +110,8 @@ struct Position {
 /// What to train on what.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
-    /// Folder of class folders.
-    pub data: PathBuf,
+    /// Folders of class folders; what is reported of a model is its test on the first.
+    pub data: Vec<PathBuf>,
     /// Backbone to start from; random weights where `None`.
     pub pretrained: Option<PathBuf>,
     /// Folder of the run.
@@ -130,7 +133,7 @@ pub struct TrainOptions {
 pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     options.config.check()?;
     let position = prepare_folder(options)?;
-    let dataset = Dataset::open(&options.data)?;
+    let dataset = Dataset::open_all(&options.data)?;
     let split = dataset.split(
         options.config.test_fold,
         options.config.validation,
@@ -144,7 +147,13 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         .copied()
         .collect();
     let progress = bar(wanted.len(), "reading images");
-    let (pixels, failures) = Pixels::load(&dataset, &wanted, options.skip_unreadable, &progress)?;
+    let (pixels, failures) = Pixels::load(
+        &dataset,
+        &wanted,
+        options.config.preprocessing(),
+        options.skip_unreadable,
+        &progress,
+    )?;
     progress.finish_and_clear();
     for (path, reason) in &failures {
         eprintln!("left out {}: {reason}", path.display());
@@ -476,6 +485,36 @@ impl<'a> Trainer<'a> {
         rng
     }
 
+    /// Places in the training split for one epoch, in random order: as many as there are images, drawn from each stratum
+    /// as often as [`TrainConfig::balance`] has it, and within a stratum from each image as often as from any other (to one).
+    fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<usize> {
+        let mut strata: BTreeMap<(Finding, &str, &str), Vec<usize>> = BTreeMap::new();
+        for (place, index) in self.split.train.iter().enumerate() {
+            let example = &self.dataset.examples[*index];
+            strata
+                .entry((example.finding, &example.origin, &example.source))
+                .or_default()
+                .push(place);
+        }
+        let exponent = 1.0 - self.options.config.balance;
+        let weight = |images: usize| (images as f64).powf(exponent);
+        let total: f64 = strata.values().map(|places| weight(places.len())).sum();
+        let mut order = Vec::with_capacity(self.split.train.len());
+        for places in strata.values() {
+            let share = weight(places.len()) / total;
+            let mut left = (share * self.split.train.len() as f64).round() as usize;
+            while left > 0 {
+                let mut some = places.clone();
+                some.shuffle(rng);
+                some.truncate(left);
+                left -= some.len();
+                order.extend(some);
+            }
+        }
+        order.shuffle(rng);
+        order
+    }
+
     /// Features `[1280 * 7 * 7]` of every training image, from the backbone as it stands.
     fn cache_features(&self) -> anyhow::Result<Vec<Vec<f32>>> {
         let backbone = self.network.clone().valid();
@@ -501,8 +540,7 @@ impl<'a> Trainer<'a> {
         let config = &self.options.config;
         let mut rng = self.rng(Stage::Head, epoch);
         self.device.seed(config.seed ^ (epoch as u64 + 1));
-        let mut order: Vec<usize> = (0..features.len()).collect();
-        order.shuffle(&mut rng);
+        let order = self.draw(&mut rng);
         self.freeze_below(FEATURE_LAYERS);
         let batches: Vec<&[usize]> = order.chunks(config.batch).collect();
         let total = (batches.len() * config.head.epochs) as f64;
@@ -531,14 +569,14 @@ impl<'a> Trainer<'a> {
         let stage = &config.fine_tune;
         let mut rng = self.rng(Stage::FineTune, epoch);
         self.device.seed(config.seed ^ ((epoch as u64 + 1) << 16));
-        let mut order = self.split.train.clone();
-        order.shuffle(&mut rng);
-        let from_layer = stage
-            .from_layer
-            .get(epoch)
-            .or(stage.from_layer.last())
-            .copied()
-            .unwrap_or_default();
+        let order: Vec<usize> = self
+            .draw(&mut rng)
+            .into_iter()
+            .map(|place| self.split.train[place])
+            .collect();
+        let of_epoch = |list: &[usize]| list.get(epoch).or(list.last()).copied();
+        let from_layer = of_epoch(&stage.from_layer).unwrap_or_default();
+        let side = of_epoch(&stage.side).unwrap_or(self.pixels.preprocessing.side as usize);
         self.freeze_below(from_layer);
         let batches: Vec<&[usize]> = order.chunks(config.batch).collect();
         let total = (batches.len() * stage.epochs) as f64;
@@ -550,7 +588,7 @@ impl<'a> Trainer<'a> {
         for (step, batch) in batches.iter().enumerate() {
             let done = (epoch * batches.len() + step) as f64;
             let shape = schedule(done / total, stage.warm_up);
-            let images = self.augmented_batch(batch, &rng, step)?;
+            let images = self.augmented_batch(batch, side, &rng, step)?;
             let labels: Vec<Finding> = batch
                 .iter()
                 .map(|i| self.dataset.examples[*i].finding)
@@ -662,6 +700,7 @@ impl<'a> Trainer<'a> {
             train_accuracy: tally.correct as f64 / tally.images.max(1) as f64,
             validation_loss: validation.as_ref().map(|v| v.loss(1.0)),
             validation_accuracy: validation.as_ref().map(Outcomes::accuracy),
+            validation_by_source: self.by_source(validation.as_ref()),
             from_layer,
             seconds: start.elapsed().as_secs_f64(),
         };
@@ -756,6 +795,29 @@ impl<'a> Trainer<'a> {
         Ok(Some(outcomes))
     }
 
+    /// Share of the validation images of each data folder that were classified correctly.
+    fn by_source(&self, validation: Option<&Outcomes>) -> BTreeMap<String, f64> {
+        let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        if let Some(outcomes) = validation {
+            for ((index, logits), label) in self
+                .split
+                .validation
+                .iter()
+                .zip(&outcomes.logits)
+                .zip(&outcomes.labels)
+            {
+                let source = self.dataset.examples[*index].source.clone();
+                let (correct, images) = counts.entry(source).or_default();
+                *correct += usize::from(top(logits) == *label);
+                *images += 1;
+            }
+        }
+        counts
+            .into_iter()
+            .map(|(source, (correct, images))| (source, correct as f64 / images as f64))
+            .collect()
+    }
+
     fn finish(&self) -> anyhow::Result<RunResult> {
         let validation = self.validate()?;
         let result = RunResult {
@@ -777,39 +839,47 @@ impl<'a> Trainer<'a> {
 
     /// Images as they are, `[batch, 3, side, side]`.
     fn plain_batch(&self, indices: &[usize], device: &Device) -> anyhow::Result<Tensor<4>> {
-        self.batch(indices, device, |pixels, preprocessing, _| {
-            let grey: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
+        let side = self.pixels.preprocessing.side as usize;
+        self.batch(indices, device, side, |pixels, preprocessing, _| {
+            let reduced: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
+            let grey = preprocessing.enlarge(&reduced);
             let mut out = Vec::with_capacity(grey.len() * 3);
             preprocessing.normalise_into(&grey, &mut out);
             out
         })
     }
 
-    /// Images each changed at random, `[batch, 3, side, side]`.
+    /// Images each changed at random, `[batch, 3, side, side]` with the side of the epoch.
     fn augmented_batch(
         &self,
         indices: &[usize],
+        side: usize,
         rng: &ChaCha8Rng,
         step: usize,
     ) -> anyhow::Result<Tensor<4>> {
         let augmentation: &Augmentation = &self.options.config.augmentation;
-        self.batch(indices, &self.device, |pixels, preprocessing, place| {
-            // A stretch of the epoch's stream for each image, whichever thread it falls to.
-            let mut rng = rng.clone();
-            let number = step * self.options.config.batch + place;
-            rng.set_word_pos((number as u128 + 1) << 24);
-            augmentation.input(pixels, preprocessing, &mut rng)
-        })
+        self.batch(
+            indices,
+            &self.device,
+            side,
+            |pixels, preprocessing, place| {
+                // A stretch of the epoch's stream for each image, whichever thread it falls to.
+                let mut rng = rng.clone();
+                let number = step * self.options.config.batch + place;
+                rng.set_word_pos((number as u128 + 1) << 24);
+                augmentation.input(pixels, preprocessing, side, &mut rng)
+            },
+        )
     }
 
     fn batch(
         &self,
         indices: &[usize],
         device: &Device,
+        side: usize,
         make: impl Fn(&[u8], &Preprocessing, usize) -> Vec<f32> + Sync,
     ) -> anyhow::Result<Tensor<4>> {
         let preprocessing = self.pixels.preprocessing;
-        let side = preprocessing.side as usize;
         let inputs: Vec<Vec<f32>> = indices
             .par_iter()
             .enumerate()

@@ -27,7 +27,7 @@ fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
 
 fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
     TrainOptions {
-        data: folder.join("data"),
+        data: vec![folder.join("data")],
         pretrained: None,
         out: folder.join(out),
         config,
@@ -86,7 +86,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     train(&options).unwrap().unwrap();
 
     let models = folder.path().join("models");
-    let exported = export(&options.out, &models, None).unwrap();
+    let exported = export(&options.out, &models, &[]).unwrap();
     let path = exported.file.clone();
     assert!(exported.model_card().contains("not a medical device"));
     let index: Index =
@@ -99,7 +99,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     let (bundle, classifier) = load_classifier(&path).unwrap();
     let test = bundle.metadata().test.clone().unwrap();
     assert_eq!(test.accuracy, exported.evaluation.accuracy.share);
-    let dataset = Dataset::open(&options.data).unwrap();
+    let dataset = Dataset::open_all(&options.data).unwrap();
     let split = dataset.split(0, 0.0, 1).unwrap();
     let trained = evaluate(
         &classifier,
@@ -117,7 +117,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
         exported.evaluation.to_text()
     );
     // The same run exports the same file.
-    assert_eq!(export(&options.out, &models, None).unwrap().file, path);
+    assert_eq!(export(&options.out, &models, &[]).unwrap().file, path);
 }
 
 /// Files whose bytes say how a run ended.
@@ -190,7 +190,7 @@ fn a_folder_that_cannot_be_trained_on_is_refused_with_its_reason() {
     let folder = phantoms(5);
     let base = options(folder.path(), "run", quick());
     let with_data = |data: PathBuf| TrainOptions {
-        data,
+        data: vec![data],
         ..base.clone()
     };
 
@@ -222,7 +222,7 @@ fn unreadable_images_are_named_and_left_out_only_if_told_so() {
     options.config.head.epochs = 1;
     // In every fold of a class but one, so that at least one is among those trained on.
     for name in ["bad.png", "worse.jpg", "worst.png"] {
-        fs::write(options.data.join("Normal").join(name), b"not an image").unwrap();
+        fs::write(options.data[0].join("Normal").join(name), b"not an image").unwrap();
     }
     let message = error_of(&options);
     assert!(

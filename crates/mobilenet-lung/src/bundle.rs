@@ -439,9 +439,15 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
             metadata.temperature
         )));
     }
-    let Preprocessing { side, mean, std } = metadata.preprocessing;
+    let Preprocessing {
+        side,
+        detail,
+        mean,
+        std,
+    } = metadata.preprocessing;
     // The evidence map is 7 x 7 for 224; another side would silently mean another grid.
     let usable = side == Preprocessing::IMAGENET.side
+        && (1..=side).contains(&detail)
         && mean.iter().all(|value| value.is_finite())
         && std.iter().all(|value| value.is_finite() && *value > 0.0);
     if !usable {

@@ -39,12 +39,13 @@ impl Finding {
     }
 
     /// The finding that a folder or label name means, whatever its case, spaces, hyphens and
-    /// underscores; `None` for a name of no finding.
+    /// underscores; `None` for a name of no finding. Bacterial pneumonia is a lung opacity.
     ///
     /// ```
     /// use mobilenet_lung::Finding;
     /// assert_eq!(Finding::from_name("viral_pneumonia"), Some(Finding::ViralPneumonia));
     /// assert_eq!(Finding::from_name("Lung Opacity"), Some(Finding::LungOpacity));
+    /// assert_eq!(Finding::from_name("bacterial_pneumonia"), Some(Finding::LungOpacity));
     /// assert_eq!(Finding::from_name("COVID"), None);
     /// ```
     pub fn from_name(name: &str) -> Option<Self> {
@@ -55,6 +56,9 @@ impl Finding {
                 .collect()
         };
         let wanted = canonical(name);
+        if wanted == "bacterialpneumonia" {
+            return Some(Self::LungOpacity);
+        }
         Self::ALL
             .into_iter()
             .find(|finding| canonical(finding.name()) == wanted)

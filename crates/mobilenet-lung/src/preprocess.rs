@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct Preprocessing {
     /// Width and height of the network's input in pixels.
     pub side: u32,
+    /// Width and height in pixels of the square that a radiograph is reduced to before it is brought to `side`, so that
+    /// radiographs of every source have the same detail; at most `side`, which loses none. Finer detail tells which
+    /// resampling and which JPEG encoder a picture has been through before it tells anything about lungs.
+    #[serde(default = "full_detail")]
+    pub detail: u32,
     /// Mean of each channel, in units of the stretched intensity 0..1.
     pub mean: [f32; 3],
     /// Standard deviation of each channel, in the same units.
@@ -23,31 +28,32 @@ impl Preprocessing {
     /// 224 x 224 with ImageNet's channel statistics, as torchvision's pretrained networks expect.
     pub const IMAGENET: Self = Self {
         side: 224,
+        detail: 224,
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
     };
 
-    /// Squashes the radiograph to a square and stretches it to its own darkest and brightest pixel.
+    /// Squashes the radiograph to a square of the input's detail and stretches it to its own darkest and brightest pixel.
     ///
-    /// Returns `[side * side]` intensities in 0..=1, row by row. The aspect ratio is given up on
+    /// Returns `[detail * detail]` intensities in 0..=1, row by row. The aspect ratio is given up on
     /// purpose: the training set was published squashed, and a network that sees letterboxed lungs
     /// sees something it was never trained on. The filter is a triangle widened to the reduction
     /// (bilinear with antialiasing), so that a 3000-pixel original and its thumbnail agree.
-    pub fn squash(&self, radiograph: &Radiograph) -> Vec<f32> {
-        let (width, height) = (radiograph.width(), radiograph.height());
-        let mut pixels = if (width, height) == (self.side, self.side) {
-            radiograph.luma().to_vec()
-        } else {
-            match ImageBuffer::<Luma<f32>, _>::from_raw(width, height, radiograph.luma()) {
-                Some(image) => {
-                    resize(&image, self.side, self.side, FilterType::Triangle).into_raw()
-                }
-                // A `Radiograph` holds width * height pixels by construction.
-                None => vec![0.0; (self.side * self.side) as usize],
-            }
-        };
+    pub fn reduce(&self, radiograph: &Radiograph) -> Vec<f32> {
+        let size = (radiograph.width(), radiograph.height());
+        let mut pixels = resample(radiograph.luma(), size, self.detail);
         stretch(&mut pixels);
         pixels
+    }
+
+    /// [`reduce`](Self::reduce)d and brought to the input's size: `[side * side]` intensities in 0..=1, row by row.
+    pub fn squash(&self, radiograph: &Radiograph) -> Vec<f32> {
+        self.enlarge(&self.reduce(radiograph))
+    }
+
+    /// Brings `[detail * detail]` intensities to `[side * side]`, bilinearly.
+    pub fn enlarge(&self, pixels: &[f32]) -> Vec<f32> {
+        resample(pixels, (self.detail, self.detail), self.side)
     }
 
     /// Repeats grey intensities in 0..=1 over three channels and normalises each.
@@ -66,6 +72,22 @@ impl Preprocessing {
         let mut out = Vec::with_capacity(pixels.len() * 3);
         self.normalise_into(&pixels, &mut out);
         out
+    }
+}
+
+fn full_detail() -> u32 {
+    Preprocessing::IMAGENET.side
+}
+
+/// Brings an image of `width * height` pixels to `side * side` by a triangle filter, widened where it is reduced.
+fn resample(pixels: &[f32], (width, height): (u32, u32), side: u32) -> Vec<f32> {
+    if (width, height) == (side, side) {
+        return pixels.to_vec();
+    }
+    match ImageBuffer::<Luma<f32>, _>::from_raw(width, height, pixels) {
+        Some(image) => resize(&image, side, side, FilterType::Triangle).into_raw(),
+        // A `Radiograph` holds width * height pixels by construction, and so does what comes from one.
+        None => vec![0.0; side as usize * side as usize],
     }
 }
 
@@ -117,6 +139,39 @@ mod tests {
             .fold(0.0, f32::max);
         // Half a source pixel of the smaller ramp: 0.5 / 299.
         assert!(worst < 2e-3, "{worst}");
+    }
+
+    #[test]
+    fn detail_beyond_the_reduced_square_is_lost_and_the_rest_kept() {
+        let reduced = Preprocessing {
+            detail: 112,
+            ..Preprocessing::IMAGENET
+        };
+        let coarse = reduced.squash(&ramp(448, 448));
+        assert_eq!(coarse.len(), 224 * 224);
+        for (a, b) in coarse
+            .iter()
+            .zip(Preprocessing::IMAGENET.squash(&ramp(448, 448)))
+        {
+            // Each end is the mean of a wider strip, and the range is stretched to it: a pixel of the reduced ramp.
+            assert!((a - b).abs() < 1.0 / 112.0, "{a} {b}");
+        }
+        // Stripes two pixels wide are finer than the reduced square: what is left is the ramp below them.
+        let striped = (0..448 * 448)
+            .map(|i| 0.5 * (i % 448) as f32 / 447.0 + 0.5 * ((i / 2) % 2) as f32)
+            .collect();
+        let pixels = reduced.squash(&Radiograph::from_luma(448, 448, striped).unwrap());
+        let steps = |row: &[f32]| {
+            row[20..200]
+                .windows(2)
+                .map(|pair| pair[1] - pair[0])
+                .fold((f32::MAX, f32::MIN), |(low, high), step| {
+                    (low.min(step), high.max(step))
+                })
+        };
+        let (low, high) = steps(&pixels[100 * 224..101 * 224]);
+        // Half the range over 224 pixels, whatever of it the stretch made the whole.
+        assert!(low > 0.0 && high < 2.0 / 224.0, "{low} {high}");
     }
 
     #[test]
