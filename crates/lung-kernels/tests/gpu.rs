@@ -323,27 +323,6 @@ fn compare_gates() {
                 assert_close(image_of(actual), expected.clone());
                 assert_close(image_of(next), wider.apply(expected, 1).clamp(0.0, 6.0));
             }
-
-            let head = Layer::random([3, channels, 1, 1]);
-            let packed = flat_on_gpu(gpu::pack_head(head.linear(), channels));
-            for (by_channel, by_position) in
-                [(false, false), (true, false), (false, true), (true, true)]
-            {
-                let features = match (by_channel, by_position) {
-                    (false, false) => image.clone(),
-                    (true, false) => gated.clone(),
-                    (false, true) => image.clone() * position.clone(),
-                    (true, true) => gated.clone() * position.clone(),
-                };
-                let expected = head.apply(features, 1).div_scalar((height * width) as f64);
-                let actual = gpu::evidence(
-                    &on_device,
-                    by_channel.then(|| channel_gates.clone()),
-                    by_position.then(|| position_gates.clone()),
-                    packed.clone(),
-                );
-                assert_close(first_values(actual, [1, 3, height, width]), expected);
-            }
         }
     }
 }

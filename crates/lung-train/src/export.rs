@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, read_tensors, sha256};
 use mobilenet_lung::network::AttentionConfig;
-use mobilenet_lung::{Bundle, Classifier, Finding, Metadata, Preprocessing};
+use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
@@ -16,6 +16,7 @@ use crate::metrics::{Evaluation, Share};
 use crate::onnx::to_onnx;
 use crate::predict::{evaluate, load_classifier};
 use crate::train::{Run, RunResult, bar, write_atomically};
+use crate::trust;
 
 /// What every reader of a model has to be told.
 const NOTICE: &str = "Research software, not a medical device. Every viral pneumonia image it was trained on is of a child, \
@@ -82,17 +83,27 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
             .to_vec(),
         preprocessing: run.config.preprocessing(),
         temperature: result.temperature,
+        prediction_sets: None,
+        in_distribution: None,
         trained_on: trained_on(&run),
         test: None,
+        further_tests: Vec::new(),
         licence: "MIT OR Apache-2.0".to_owned(),
         commit: commit(),
         notice: NOTICE.to_owned(),
     };
-    // The test is of the numbers that ship: in f16, through the code that the browser runs.
-    let (_, untested) = Bundle::write(&state, &metadata)?;
-    let classifier = Classifier::on_cpu(&Bundle::read(&untested, None)?)?;
+    // What is calibrated and tested are the numbers that ship: in f16, through the code that the browser runs.
+    let through_f16 = |distribution: Option<&Distribution>, metadata: &Metadata| {
+        let (_, bytes) = Bundle::write(&state, distribution, metadata)?;
+        Ok::<_, anyhow::Error>(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
+    };
     let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
     let fold = run.config.test_fold;
+    let split = dataset.split(fold, run.config.validation, run.config.seed)?;
+    let classifier = through_f16(None, &metadata)?;
+    metadata.prediction_sets = trust::prediction_sets(&classifier, &dataset, &split.validation)?;
+    let distribution = trust::distribution(&classifier, &dataset, &split, &run.config)?;
+    let classifier = through_f16(distribution.as_ref(), &metadata)?;
     let wanted: Vec<usize> = (0..dataset.examples.len())
         .filter(|i| dataset.examples[*i].fold == fold)
         .collect();
@@ -111,7 +122,8 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
     );
     progress.finish_and_clear();
     metadata.test = Some(evaluation.test_metrics());
-    let (name, bytes) = Bundle::write(&state, &metadata)?;
+    let (name, bytes) = Bundle::write(&state, distribution.as_ref(), &metadata)?;
+    metadata = Bundle::read(&bytes, Some(&name))?.metadata().clone();
     evaluation.model = Bundle::read(&bytes, Some(&name))?.id().to_owned();
 
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;

@@ -12,3 +12,4 @@ pub mod onnx;
 pub mod phantoms;
 pub mod predict;
 pub mod train;
+pub mod trust;

@@ -14,7 +14,7 @@ use lung_train::export::{export, export_onnx};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
-use mobilenet_lung::Finding;
+use mobilenet_lung::{Finding, InDistribution};
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
 ///
@@ -359,12 +359,18 @@ fn text_line(prediction: &Prediction) -> String {
             file,
             finding,
             probabilities,
+            in_distribution,
             ..
         } => {
             let shares = Finding::ALL
                 .map(|finding| format!("{finding} {:.3}", probabilities[finding]))
                 .join("  ");
-            format!("{file}: {finding}  ({shares})")
+            match in_distribution {
+                Some(InDistribution {
+                    accepted: false, ..
+                }) => format!("{file}: does not look like a frontal chest radiograph  ({shares})"),
+                _ => format!("{file}: {finding}  ({shares})"),
+            }
         }
         Prediction::Refused { file, error } => {
             format!("{file}: not read: {} {}", error.message, error.advice)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
-use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, Report};
+use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, InDistribution, Report};
 use radiograph::{Limits, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -49,6 +49,10 @@ pub enum Prediction {
         finding: Finding,
         /// Calibrated probability of each finding.
         probabilities: ByFinding<f32>,
+        /// The findings that cannot be ruled out; null where the model has no thresholds.
+        prediction_set: Option<Vec<Finding>>,
+        /// Whether it looks like a frontal chest radiograph; null where the model cannot tell.
+        in_distribution: Option<InDistribution>,
         /// Id of the model.
         model: String,
     },
@@ -90,6 +94,8 @@ pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
             file,
             finding: report.finding,
             probabilities: report.probabilities,
+            prediction_set: report.prediction_set,
+            in_distribution: report.in_distribution,
             model: report.model,
         },
         Err(error) => Prediction::Refused { file, error },

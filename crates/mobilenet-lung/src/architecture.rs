@@ -9,6 +9,9 @@ use crate::Finding;
 /// Channels of the last feature layer.
 pub const FEATURES: usize = 1280;
 
+/// Channels of the last block, whose mean over the image is its embedding.
+pub const EMBEDDING: usize = 320;
+
 /// Height and width of the last feature layer for a 224 x 224 input, and so of every evidence map.
 pub const GRID: usize = 7;
 

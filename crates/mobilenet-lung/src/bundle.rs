@@ -1,7 +1,8 @@
 //! The weights file: one safetensors file that carries everything its reader needs.
 //!
 //! Tensors are f16 (f32 is read too), named as torchvision names them, batch norm folded. The safetensors metadata has
-//! one entry, `bundle`, whose text is [`Metadata`] as JSON. The file is named
+//! one entry, `bundle`, whose text is [`Metadata`] as JSON. Beside the network there may be the two tensors of a
+//! [`Distribution`]. The file is named
 //! `<architecture>-<first 12 hex digits of its sha256>.safetensors`.
 
 use std::collections::{BTreeMap, HashMap};
@@ -13,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::Finding;
-use crate::architecture::{AttentionConfig, FEATURES, parameter_shapes};
+use crate::architecture::{AttentionConfig, EMBEDDING, FEATURES, parameter_shapes};
 #[cfg(feature = "burn")]
 use crate::network::{MobileNetLung, MobileNetLungConfig, load_state_dict};
 use crate::preprocess::Preprocessing;
 use crate::state::{Array, StateDict, StateError};
+use crate::trust::{Distribution, PredictionSets, Spread};
 
 /// The format that this version writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
@@ -28,6 +30,8 @@ pub const MAX_BYTES: usize = 64 << 20;
 /// The only architecture of format 1.
 pub const ARCHITECTURE: &str = "mobilenet-lung";
 
+const MEAN: &str = "in_distribution.mean";
+const DIRECTIONS: &str = "in_distribution.directions";
 const METADATA_KEY: &str = "bundle";
 const EXTENSION: &str = "safetensors";
 
@@ -46,10 +50,19 @@ pub struct Metadata {
     pub preprocessing: Preprocessing,
     /// Logits are divided by this before the softmax (Guo et al. 2017, arXiv 1706.04599); above 0.
     pub temperature: f32,
+    /// Thresholds of prediction sets; none where nothing was there to calibrate on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_sets: Option<PredictionSets>,
+    /// What the tensors of the [`Distribution`] go with; none where the file has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_distribution: Option<Spread>,
     /// What it was trained on, in words.
     pub trained_on: String,
     /// How it did on images that it was not trained on; empty where nobody measured.
     pub test: Option<TestMetrics>,
+    /// How it did on held-out images of further data folders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_tests: Vec<TestMetrics>,
     /// SPDX expression.
     pub licence: String,
     /// The commit of the code that trained it; empty where unknown.
@@ -182,6 +195,7 @@ pub struct Bundle {
     id: String,
     metadata: Metadata,
     state: StateDict,
+    distribution: Option<Distribution>,
 }
 
 impl Bundle {
@@ -222,7 +236,14 @@ impl Bundle {
         let metadata = parse_metadata(text)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(header)?;
 
-        let shapes = parameter_shapes(&metadata.attention);
+        let mut shapes = parameter_shapes(&metadata.attention);
+        if let Some(spread) = &metadata.in_distribution {
+            shapes.insert(MEAN.to_owned(), vec![EMBEDDING]);
+            shapes.insert(
+                DIRECTIONS.to_owned(),
+                vec![spread.variances.len(), EMBEDDING],
+            );
+        }
         // Names and shapes first: a foreign tensor is not worth converting.
         for (name, view) in tensors.iter() {
             match shapes.get(name) {
@@ -254,26 +275,57 @@ impl Bundle {
             }
             state.insert(name, array);
         }
+        let mut take = |name: &str| state.remove(name).map(|array| array.values);
+        let distribution = match (&metadata.in_distribution, take(MEAN), take(DIRECTIONS)) {
+            (Some(spread), Some(mean), Some(directions)) => Some(Distribution {
+                mean,
+                directions,
+                spread: spread.clone(),
+            }),
+            _ => None,
+        };
         Ok(Self {
             id: format!("{ARCHITECTURE}-{hash}"),
             metadata,
             state,
+            distribution,
         })
     }
 
     /// Writes a weights file in f16 and returns its name and its bytes.
     ///
-    /// The same parameters and metadata give the same bytes.
+    /// The same parameters and metadata give the same bytes. What the metadata say of a distribution is set to `distribution`.
     ///
     /// # Errors
     /// [`BundleError::NotFinite`] when a parameter is not finite or too large for f16, [`BundleError::Header`] when
     /// the file cannot be put together.
-    pub fn write(state: &StateDict, metadata: &Metadata) -> Result<(String, Vec<u8>), BundleError> {
+    pub fn write(
+        state: &StateDict,
+        distribution: Option<&Distribution>,
+        metadata: &Metadata,
+    ) -> Result<(String, Vec<u8>), BundleError> {
+        let metadata = Metadata {
+            in_distribution: distribution.map(|distribution| distribution.spread.clone()),
+            ..metadata.clone()
+        };
+        let mut state = state.clone();
+        if let Some(Distribution {
+            mean, directions, ..
+        }) = distribution
+        {
+            let mut put = |name: &str, shape: Vec<usize>, values: &[f32]| {
+                let values = values.to_vec();
+                state.insert(name.to_owned(), Array { shape, values });
+            };
+            put(MEAN, vec![EMBEDDING], mean);
+            let rows = directions.len() / EMBEDDING;
+            put(DIRECTIONS, vec![rows, EMBEDDING], directions);
+        }
         let header = |error: &dyn std::fmt::Display| BundleError::Header {
             detail: error.to_string(),
         };
         let mut halves = BTreeMap::new();
-        for (name, array) in state {
+        for (name, array) in &state {
             let mut bytes = Vec::with_capacity(array.values.len() * 2);
             for value in &array.values {
                 let value = f16::from_f32(*value);
@@ -291,7 +343,7 @@ impl Bundle {
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| header(&error))?;
-        let text = serde_json::to_string(metadata).map_err(|error| header(&error))?;
+        let text = serde_json::to_string(&metadata).map_err(|error| header(&error))?;
         let entries = HashMap::from([(METADATA_KEY.to_owned(), text)]);
         let bytes = safetensors::serialize(views, Some(entries)).map_err(|error| header(&error))?;
         let name = format!("{ARCHITECTURE}-{}.{EXTENSION}", short_hash(&bytes));
@@ -311,6 +363,11 @@ impl Bundle {
     /// The parameters by name.
     pub fn state(&self) -> &StateDict {
         &self.state
+    }
+
+    /// Where the embeddings of frontal chest radiographs lie, if the file says so.
+    pub fn distribution(&self) -> Option<&Distribution> {
+        self.distribution.as_ref()
     }
 
     /// The network of this bundle on a device.
@@ -458,6 +515,16 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
             "its attention has reduction {}",
             metadata.attention.reduction
         )));
+    }
+    let usable = metadata.in_distribution.as_ref().is_none_or(Spread::usable)
+        && metadata
+            .prediction_sets
+            .as_ref()
+            .is_none_or(PredictionSets::usable);
+    if !usable {
+        return Err(foreign(
+            "its statistics of trust are out of range".to_owned(),
+        ));
     }
     Ok(metadata)
 }

@@ -4,11 +4,12 @@ use radiograph::Radiograph;
 use web_time::Instant;
 
 use crate::Finding;
-use crate::architecture::GRID;
+use crate::architecture::{EMBEDDING, GRID};
 use crate::bundle::{Bundle, BundleError};
-use crate::inference::CpuNetwork;
+use crate::inference::{CpuNetwork, Inference};
 use crate::preprocess::Preprocessing;
 use crate::report::{ByFinding, EvidenceMap, Report, Timings, softmax};
+use crate::trust::{Distribution, PredictionSets};
 
 /// Why a radiograph got no report.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +53,8 @@ pub struct Classifier {
     engine: Engine,
     preprocessing: Preprocessing,
     temperature: f32,
+    prediction_sets: Option<PredictionSets>,
+    distribution: Option<Distribution>,
     id: String,
 }
 
@@ -121,6 +124,8 @@ impl Classifier {
             engine,
             preprocessing: metadata.preprocessing,
             temperature: metadata.temperature,
+            prediction_sets: metadata.prediction_sets.clone(),
+            distribution: bundle.distribution().cloned(),
             id: bundle.id().to_owned(),
         }
     }
@@ -150,7 +155,8 @@ impl Classifier {
         let input = self.preprocessing.apply(radiograph);
         let preprocess_ms = milliseconds(start);
         let start = Instant::now();
-        let evidence = self.evidence(input).await?;
+        let inference = self.infer(input).await?;
+        let evidence = self.calibrated(&inference.evidence);
         let inference_ms = milliseconds(start);
 
         let logits = evidence.map(|map| map.as_flattened().iter().sum::<f32>());
@@ -163,6 +169,14 @@ impl Classifier {
         Ok(Report {
             finding,
             probabilities,
+            prediction_set: self
+                .prediction_sets
+                .as_ref()
+                .map(|sets| sets.set(&probabilities)),
+            in_distribution: self
+                .distribution
+                .as_ref()
+                .map(|distribution| distribution.judge(&inference.embedding)),
             evidence: ByFinding(evidence),
             model: self.id.clone(),
             device: self.device_name().to_owned(),
@@ -173,49 +187,76 @@ impl Classifier {
         })
     }
 
-    /// Calibrated evidence of one network input `[3, side, side]`: one read-back from the device.
-    async fn evidence(
-        &self,
-        input: Vec<f32>,
-    ) -> Result<[EvidenceMap; Finding::COUNT], ClassifyError> {
+    /// Embedding of a radiograph, `[320]`: what [`Distribution`]s are made of.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub async fn embedding(&self, radiograph: &Radiograph) -> Result<Vec<f32>, ClassifyError> {
+        let input = self.preprocessing.apply(radiograph);
+        Ok(self.infer(input).await?.embedding)
+    }
+
+    /// What the network makes of one input `[3, side, side]`: one read-back from the device.
+    async fn infer(&self, input: Vec<f32>) -> Result<Inference, ClassifyError> {
         let device_error = |detail: String| ClassifyError::Device { detail };
-        let values = match &self.engine {
+        let inference = match &self.engine {
             Engine::Cpu(network) => network
-                .evidence(&input)
+                .infer(&input)
                 .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
             #[cfg(feature = "gpu")]
-            Engine::Gpu(network) => network.evidence(&input).await.map_err(device_error)?,
+            Engine::Gpu(network) => network.infer(&input).await.map_err(device_error)?,
             #[cfg(feature = "burn")]
             Engine::Reference { network, device } => {
                 let side = self.preprocessing.side as usize;
                 let input = burn::tensor::TensorData::new(input, [1, 3, side, side]);
                 let images = burn::tensor::Tensor::<4>::from_data(input, device);
-                network
-                    .evidence(images)
-                    .into_data_async()
-                    .await
-                    .map_err(|error| device_error(error.to_string()))?
-                    .try_into_vec::<f32>()
-                    .map_err(|error| device_error(format!("{error:?}")))?
+                let (evidence, embedding) = network.evidence_and_embedding(images);
+                Inference {
+                    evidence: read_back(evidence).await?,
+                    embedding: read_back(embedding).await?,
+                }
             }
         };
-        if values.len() != Finding::COUNT * GRID * GRID {
-            return Err(device_error(format!("it gave {} values", values.len())));
+        let Inference {
+            evidence,
+            embedding,
+        } = &inference;
+        let lengths = (evidence.len(), embedding.len());
+        if lengths != (Finding::COUNT * GRID * GRID, EMBEDDING) {
+            return Err(device_error(format!("it gave {lengths:?} values")));
         }
-        if !values.iter().all(|value| value.is_finite()) {
+        if !evidence.iter().chain(embedding).all(|v| v.is_finite()) {
             return Err(ClassifyError::NotFinite);
         }
+        Ok(inference)
+    }
+
+    /// Evidence `[3, 7, 7]` divided by the temperature.
+    fn calibrated(&self, evidence: &[f32]) -> [EvidenceMap; Finding::COUNT] {
         let mut maps = [[[0.0; GRID]; GRID]; Finding::COUNT];
         for (cell, value) in maps
             .as_flattened_mut()
             .as_flattened_mut()
             .iter_mut()
-            .zip(values)
+            .zip(evidence)
         {
             *cell = value / self.temperature;
         }
-        Ok(maps)
+        maps
     }
+}
+
+#[cfg(feature = "burn")]
+async fn read_back<const D: usize>(
+    tensor: burn::tensor::Tensor<D>,
+) -> Result<Vec<f32>, ClassifyError> {
+    let detail = |detail: String| ClassifyError::Device { detail };
+    tensor
+        .into_data_async()
+        .await
+        .map_err(|error| detail(error.to_string()))?
+        .try_into_vec::<f32>()
+        .map_err(|error| detail(format!("{error:?}")))
 }
 
 fn milliseconds(since: Instant) -> f64 {

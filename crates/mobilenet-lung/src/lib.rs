@@ -32,6 +32,7 @@ pub mod network;
 mod preprocess;
 mod report;
 mod state;
+mod trust;
 
 pub use bundle::{Bundle, BundleError, Metadata};
 pub use classifier::{Classifier, ClassifyError};
@@ -39,5 +40,6 @@ pub use finding::Finding;
 #[cfg(feature = "burn")]
 pub use network::{load_state_dict, parameter_shapes, state_dict};
 pub use preprocess::Preprocessing;
-pub use report::{ByFinding, EvidenceMap, Report, Timings, softmax};
+pub use report::{ByFinding, EvidenceMap, InDistribution, Report, Timings, softmax};
 pub use state::{Array, StateDict, StateError};
+pub use trust::{Distribution, PredictionSets, Spread};

@@ -17,6 +17,11 @@ pub struct Report {
     pub finding: Finding,
     /// Calibrated probability of each finding; they sum to 1.
     pub probabilities: ByFinding<f32>,
+    /// The findings that cannot be ruled out, the most probable first: of images with a finding, a share that the bundle
+    /// names (90%) have it in their set. It may be empty. `None` where the bundle has no thresholds.
+    pub prediction_set: Option<Vec<Finding>>,
+    /// Whether the image looks like a frontal chest radiograph at all; `None` where the bundle cannot tell.
+    pub in_distribution: Option<InDistribution>,
     /// Where the finding's logit comes from: the cells of a map sum to its calibrated logit.
     pub evidence: ByFinding<EvidenceMap>,
     /// Id of the model: its name and the start of its hash.
@@ -25,6 +30,15 @@ pub struct Report {
     pub device: String,
     /// How long it took.
     pub timings: Timings,
+}
+
+/// How far an image is of the kind that the network was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct InDistribution {
+    /// Above 0 and at most 1: 1 for the most ordinary frontal chest radiograph, near 0 for what is nothing like one.
+    pub score: f32,
+    /// Whether the score is at least 0.5. Where it is not, the probabilities mean nothing.
+    pub accepted: bool,
 }
 
 /// Milliseconds of wall clock.

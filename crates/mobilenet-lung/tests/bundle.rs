@@ -23,8 +23,11 @@ fn metadata() -> Metadata {
         findings: Finding::ALL.map(|f| f.name().to_owned()).to_vec(),
         preprocessing: Preprocessing::IMAGENET,
         temperature: 1.5,
+        prediction_sets: None,
+        in_distribution: None,
         trained_on: "nothing: random weights".to_owned(),
         test: None,
+        further_tests: Vec::new(),
         licence: "MIT OR Apache-2.0".to_owned(),
         commit: String::new(),
         notice: "for tests".to_owned(),
@@ -41,7 +44,7 @@ fn state() -> &'static StateDict {
 }
 
 fn written() -> (String, Vec<u8>) {
-    Bundle::write(state(), &metadata()).unwrap()
+    Bundle::write(state(), None, &metadata()).unwrap()
 }
 
 /// Writes a safetensors file whose metadata says `text`, with the right tensors.
@@ -157,7 +160,7 @@ fn foreign_and_later_files_are_refused() {
 #[test]
 fn tensors_that_do_not_fit_are_named() {
     let refuse = |state: &StateDict| {
-        let (_, bytes) = Bundle::write(state, &metadata()).unwrap();
+        let (_, bytes) = Bundle::write(state, None, &metadata()).unwrap();
         Bundle::read(&bytes, None).unwrap_err()
     };
     let mut missing = state().clone();
@@ -188,13 +191,13 @@ fn numbers_that_are_none_are_refused_on_both_sides() {
     let mut state = state().clone();
     state.get_mut("classifier.1.bias").unwrap().values[1] = f32::NAN;
     assert!(matches!(
-        Bundle::write(&state, &metadata()),
+        Bundle::write(&state, None, &metadata()),
         Err(BundleError::NotFinite { .. })
     ));
     // 65504 is the largest f16.
     state.get_mut("classifier.1.bias").unwrap().values[1] = 1e6;
     assert!(matches!(
-        Bundle::write(&state, &metadata()),
+        Bundle::write(&state, None, &metadata()),
         Err(BundleError::NotFinite { .. })
     ));
     let (_, mut bytes) = written();

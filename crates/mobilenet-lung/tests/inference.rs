@@ -89,7 +89,7 @@ fn the_cpu_network_gives_the_evidence_that_burn_gives() {
         assert!(largest > 0.0);
         // The second run finds the memory of the first.
         for _ in 0..2 {
-            let got = network.evidence(&input()).unwrap();
+            let got = network.infer(&input()).unwrap().evidence;
             assert_eq!(got.len(), want.len());
             for (got, want) in got.iter().zip(&want) {
                 let off = (got - want).abs() / largest;
@@ -104,7 +104,7 @@ fn what_does_not_fit_is_refused() {
     let attention = AttentionConfig::default();
     let mut state = state(attention);
     let network = CpuNetwork::new(&state, &attention).unwrap();
-    assert_eq!(network.evidence(&[0.0; 5]), None);
+    assert_eq!(network.infer(&[0.0; 5]), None);
     assert!(matches!(
         CpuNetwork::new(&state, &AttentionConfig::NONE),
         Err(StateError::Unknown { .. })

@@ -401,48 +401,4 @@ impl FusedBlocks for CubeBackend {
         }
         gate
     }
-
-    fn fused_evidence(
-        features: FloatTensor<Self>,
-        channel_gates: FloatTensor<Self>,
-        position_gates: FloatTensor<Self>,
-        head: FloatTensor<Self>,
-        place: Place,
-        by_channel: bool,
-        by_position: bool,
-    ) -> FloatTensor<Self> {
-        let (positions, channels) = (place.positions(), padded(place.channels));
-        let findings = len(&head) / (channels + 1);
-        assert_within(&features, place);
-        assert_len(&head, findings * (channels + 1), "the head's weights");
-        if by_channel {
-            assert_len(&channel_gates, channels, "channel gates");
-        }
-        if by_position {
-            assert_len(&position_gates, positions, "position gates");
-        }
-        let output = empty(&features, findings * positions);
-        let client = features.client.clone();
-        count_launch();
-        // SAFETY: as in `fused_stem`.
-        unsafe {
-            kernel::evidence::launch_unchecked(
-                &client,
-                grid(findings * positions, 1, ELEMENTWISE),
-                cube(ELEMENTWISE),
-                features.into_buffer_arg(),
-                channel_gates.into_buffer_arg(),
-                position_gates.into_buffer_arg(),
-                head.into_buffer_arg(),
-                output.clone().into_buffer_arg(),
-                place.start,
-                positions,
-                channels,
-                findings,
-                by_channel,
-                by_position,
-            );
-        }
-        output
-    }
 }

@@ -1,8 +1,8 @@
 //! Whole blocks of MobileNetV2 as one kernel each, for WebGPU and whatever else CubeCL compiles for.
 //!
-//! [`stem`], one [`block`] for each inverted residual, [`channel_gate`] and [`evidence`]: 20 dispatches for the network
-//! with squeeze-and-excitation after the last layer. A block filters the expanded image, projects, adds the residual
-//! and expands for the next block, the last of them to the feature layer.
+//! [`stem`] and one [`block`] for each inverted residual: 18 dispatches for a network with attention after the last
+//! layer at most. A block filters the expanded image, projects, adds the residual and expands for the next block, the
+//! last of them to the feature layer. What comes after that is little, and done on the CPU.
 //!
 //! Each kernel reads [`Image`]s, channels last and padded with zeros to [`padded`], and writes them. Weights are packed
 //! once, by the `pack_*` functions, into one flat tensor for each kernel. One image at a time; no gradients.
@@ -14,7 +14,7 @@ mod launch;
 mod pack;
 mod transfer;
 
-pub use pack::{Linear, pack_block, pack_channel_gate, pack_head, pack_position_gate, pack_stem};
+pub use pack::{Linear, pack_block, pack_channel_gate, pack_position_gate, pack_stem};
 pub use transfer::{download, upload};
 
 use std::cell::Cell;
@@ -123,6 +123,18 @@ impl Image {
         self.values
     }
 
+    /// The channels of each position, row by row, in the downloaded values of its tensor.
+    pub fn positions<'a>(&self, downloaded: &'a [f32]) -> impl ExactSizeIterator<Item = &'a [f32]> {
+        let Place {
+            start, channels, ..
+        } = self.place;
+        downloaded
+            .get(start..self.place.end())
+            .unwrap_or_default()
+            .chunks_exact(padded(channels).max(1))
+            .map(move |there| &there[..channels])
+    }
+
     /// A tensor for where a kernel must be given one, whatever it holds.
     fn dispatch(&self) -> burn::backend::DispatchTensor {
         self.values.clone().into_dispatch()
@@ -213,16 +225,6 @@ pub trait FusedBlocks: Backend {
         channel_gates: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         place: Place,
-    ) -> FloatTensor<Self>;
-
-    fn fused_evidence(
-        features: FloatTensor<Self>,
-        channel_gates: FloatTensor<Self>,
-        position_gates: FloatTensor<Self>,
-        head: FloatTensor<Self>,
-        place: Place,
-        by_channel: bool,
-        by_position: bool,
     ) -> FloatTensor<Self>;
 }
 
@@ -386,32 +388,5 @@ pub fn position_gate(image: &Image, channel_gates: Tensor<1>, weights: Tensor<1>
         channel_gates.into_dispatch(),
         weights.into_dispatch(),
         image.place,
-    ))
-}
-
-/// The gated features times the head, divided by the number of positions: `[findings * height * width]`.
-///
-/// `head` is from [`pack_head`].
-///
-/// # Panics
-/// As [`stem`].
-pub fn evidence(
-    features: &Image,
-    channel_gates: Option<Tensor<1>>,
-    position_gates: Option<Tensor<1>>,
-    head: Tensor<1>,
-) -> Tensor<1> {
-    let head = head.into_dispatch();
-    let (by_channel, by_position) = (channel_gates.is_some(), position_gates.is_some());
-    let channel_gates = channel_gates.map_or_else(|| head.clone(), Tensor::into_dispatch);
-    let position_gates = position_gates.map_or_else(|| head.clone(), Tensor::into_dispatch);
-    Tensor::from_dispatch(Dispatch::fused_evidence(
-        features.dispatch(),
-        channel_gates,
-        position_gates,
-        head,
-        features.place,
-        by_channel,
-        by_position,
     ))
 }

@@ -85,22 +85,3 @@ pub fn pack_position_gate(gate: Linear<'_>) -> Vec<f32> {
     );
     [gate.weight, gate.bias].concat()
 }
-
-/// For [`super::evidence`]: `[findings, channels]`.
-///
-/// # Panics
-/// As [`pack_stem`].
-pub fn pack_head(head: Linear<'_>, channels: usize) -> Vec<f32> {
-    let findings = head.bias.len();
-    assert_eq!(head.weight.len(), findings * channels, "weights do not fit");
-    let width = padded(channels);
-    let mut packed = vec![0.0; findings * width];
-    for (row, from) in packed
-        .chunks_exact_mut(width)
-        .zip(head.weight.chunks_exact(channels))
-    {
-        row[..channels].copy_from_slice(from);
-    }
-    packed.extend_from_slice(head.bias);
-    packed
-}

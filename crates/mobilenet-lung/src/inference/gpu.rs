@@ -5,9 +5,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Tensor};
+use lung_kernels::channels_last::Map;
 use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
 
-use super::layer;
+use super::tail::{Tail, embedding};
+use super::{Inference, layer};
 use crate::architecture::{AttentionConfig, AttentionKind, FEATURE_LAYERS, Table};
 use crate::state::{Array, StateDict, StateError, check};
 
@@ -25,8 +27,7 @@ pub struct GpuNetwork {
     /// Channels of the stem.
     channels: usize,
     blocks: Vec<Block>,
-    attention: Option<Gates>,
-    head: Tensor<1>,
+    tail: Tail,
     dispatches: AtomicUsize,
 }
 
@@ -84,13 +85,13 @@ impl GpuNetwork {
         network.run(&input, COMPILE_SIDE).await.map(drop)
     }
 
-    /// The evidence `[3, 7, 7]` of one network input `[3, 224, 224]`, both row by row: one read-back from the device.
+    /// What the network makes of one input `[3, 224, 224]`: one read-back from the device.
     ///
     /// The input may have another side; a map has a thirty-second of it.
     ///
     /// # Errors
     /// What the device said when it did not give the result back, or that the input is no square of three planes.
-    pub async fn evidence(&self, input: &[f32]) -> Result<Vec<f32>, String> {
+    pub async fn infer(&self, input: &[f32]) -> Result<Inference, String> {
         let side = (input.len() / PLANES).isqrt();
         if side == 0 || input.len() != PLANES * side * side {
             return Err(format!("{} values are no square image", input.len()));
@@ -103,7 +104,7 @@ impl GpuNetwork {
         self.dispatches.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, input: &[f32], side: usize) -> Result<Vec<f32>, String> {
+    async fn run(&self, input: &[f32], side: usize) -> Result<Inference, String> {
         let before = gpu::launches();
         let image = gpu::upload(input, [PLANES, side, side], &self.device);
         let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
@@ -114,17 +115,15 @@ impl GpuNetwork {
             let (output, expanded) = block.forward(&hidden, residual);
             (input, hidden) = (Some(output), expanded);
         }
-        let gates = self.attention.as_ref().map(|gates| gates.of(&hidden));
-        let (by_channel, by_position) = gates.unzip();
-        let evidence = gpu::evidence(
-            &hidden,
-            by_channel,
-            by_position.flatten(),
-            self.head.clone(),
-        );
         self.dispatches
             .store(gpu::launches() - before, Ordering::Relaxed);
-        gpu::download(evidence).await
+        // The last block's output and the last feature layer are in one tensor.
+        let downloaded = gpu::download(hidden.clone().into_values()).await?;
+        let output = input.unwrap_or_else(|| hidden.clone());
+        Ok(Inference {
+            embedding: embedding(&map_of(&output, &downloaded)),
+            evidence: self.tail.evidence(&mut map_of(&hidden, &downloaded)),
+        })
     }
 
     fn load(
@@ -170,11 +169,20 @@ impl GpuNetwork {
             channels: table.stem,
             stem: put(gpu::pack_stem(linear("features.0.0")?, PLANES)),
             blocks,
-            attention: gates(attention.after_last(), FEATURE_LAYERS - 1, table.features)?,
-            head: put(gpu::pack_head(linear("classifier.1")?, table.features)),
+            tail: Tail::new(state, attention)?,
             dispatches: AtomicUsize::new(0),
         })
     }
+}
+
+/// An image as a map on the CPU.
+fn map_of(image: &Image, downloaded: &[f32]) -> Map {
+    let place = image.place();
+    let mut map = Map::zeros(place.height, place.width, place.channels);
+    for (to, from) in map.positions_mut().zip(image.positions(downloaded)) {
+        to.copy_from_slice(from);
+    }
+    map
 }
 
 impl Block {

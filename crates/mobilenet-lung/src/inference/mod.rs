@@ -1,14 +1,26 @@
 //! The network for inference: weights packed once for where they run, few passes over memory.
 
+mod attention;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod tail;
 
+pub(crate) use attention::dot;
 pub use cpu::CpuNetwork;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuNetwork;
 
 use crate::state::{StateDict, StateError};
+
+/// What a network makes of one input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inference {
+    /// `[3, 7, 7]`: its sums over the positions are the logits.
+    pub evidence: Vec<f32>,
+    /// `[320]`: the output of the last block, averaged over the positions.
+    pub embedding: Vec<f32>,
+}
 
 /// The numbers of the parameter `name`.
 ///

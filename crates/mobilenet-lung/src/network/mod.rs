@@ -215,7 +215,19 @@ impl MobileNetLung {
     /// The head is linear and the pool a mean, so `w . mean(f) + b = sum over positions of (w . f + b) / positions`: an
     /// exact decomposition (class activation mapping, Zhou et al. 2016, arXiv 1512.04150), not an approximation.
     pub fn evidence(&self, images: Tensor<4>) -> Tensor<4> {
-        let features = self.features(images);
+        self.evidence_of(self.features(images))
+    }
+
+    /// [`evidence`](Self::evidence), and the mean over the positions of the last block's output, `[batch, 320]`.
+    pub fn evidence_and_embedding(&self, images: Tensor<4>) -> (Tensor<4>, Tensor<2>) {
+        let output = self.feature_layers(images, 0..FEATURE_LAYERS - 1);
+        let embedding = output.clone().flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2);
+        let features = self.feature_layers(output, FEATURE_LAYERS - 1..FEATURE_LAYERS);
+        (self.evidence_of(self.attend(features)), embedding)
+    }
+
+    /// Attended features `[batch, 1280, height, width]` to class evidence `[batch, 3, height, width]`.
+    fn evidence_of(&self, features: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = features.dims();
         let positions = height * width;
         let weight = self.head.weight.val().unsqueeze::<3>();
