@@ -32,6 +32,9 @@ pub struct TrainConfig {
     pub balance: f64,
     /// Share of each target that is spread over all classes, 0..1.
     pub label_smoothing: f32,
+    /// Share of the target of a bacterial pneumonia that goes to viral pneumonia instead of lung opacity, 0..1: on a child's
+    /// radiograph the two can hardly be told apart, by people either, while both are anything but normal.
+    pub bacterial_as_viral: f32,
     /// AdamW's decay of weights (biases do not decay).
     pub weight_decay: f32,
     /// Probability that a feature is dropped before the head, 0..1.
@@ -64,7 +67,7 @@ pub struct HeadStage {
 pub struct FineTuneStage {
     /// Passes over the images; 0 leaves the stage out.
     pub epochs: usize,
-    /// Peak learning rate of the feature layers.
+    /// Peak learning rate of the feature layers, relative to the size of each channel's weights.
     pub learning_rate: f64,
     /// Peak learning rate of head and attention.
     pub head_learning_rate: f64,
@@ -88,6 +91,7 @@ impl Default for TrainConfig {
             class_weights: false,
             balance: 0.5,
             label_smoothing: 0.05,
+            bacterial_as_viral: 0.5,
             weight_decay: 0.05,
             dropout: 0.2,
             average: 0.99,
@@ -161,6 +165,7 @@ impl TrainConfig {
         let shares = [
             ("validation", self.validation),
             ("label_smoothing", f64::from(self.label_smoothing)),
+            ("bacterial_as_viral", f64::from(self.bacterial_as_viral)),
             ("dropout", self.dropout),
             ("average", f64::from(self.average)),
             ("fine_tune.warm_up", self.fine_tune.warm_up),

@@ -101,6 +101,8 @@ pub struct Example {
     pub source: String,
     /// Its class.
     pub finding: Finding,
+    /// Whether its label is bacterial pneumonia, which is a [`Finding::LungOpacity`].
+    pub bacterial: bool,
     /// Patient or near-duplicates: a group is never divided between training and testing.
     pub group: String,
     /// Where the patient comes from (`adult`, `paediatric`); the data folder's name where its table does not say.
@@ -310,7 +312,7 @@ fn list_folder(folder: &Path) -> Result<(Vec<Example>, bool), DataError> {
     if !folder.is_dir() {
         return Err(DataError::NoFolder(folder.to_owned()));
     }
-    let mut files: BTreeMap<String, Finding> = BTreeMap::new();
+    let mut files: BTreeMap<String, (Finding, bool)> = BTreeMap::new();
     let mut any_class = false;
     for entry in read_dir(folder)? {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -318,8 +320,9 @@ fn list_folder(folder: &Path) -> Result<(Vec<Example>, bool), DataError> {
             continue;
         };
         any_class = true;
+        let bacterial = name.to_lowercase().contains("bacterial");
         collect_images(&entry.path(), &name, &mut |file| {
-            files.insert(file, finding);
+            files.insert(file, (finding, bacterial));
         })?;
     }
     if !any_class {
@@ -338,7 +341,7 @@ fn list_folder(folder: &Path) -> Result<(Vec<Example>, bool), DataError> {
     let grouped = rows.is_some();
     let examples = files
         .into_iter()
-        .map(|(file, finding)| {
+        .map(|(file, (finding, bacterial))| {
             let row = match &mut rows {
                 None => None,
                 Some(rows) => {
@@ -366,6 +369,7 @@ fn list_folder(folder: &Path) -> Result<(Vec<Example>, bool), DataError> {
                 fold: fold.unwrap_or(FOLDS),
                 file,
                 finding,
+                bacterial,
             })
         })
         .collect::<Result<_, _>>()?;

@@ -542,7 +542,7 @@ mod tests {
             notice: "A test.".to_owned(),
         };
         let network = metadata.network().init(&Device::flex());
-        let (name, bytes) = Bundle::write(&state_dict(&network).unwrap(), &metadata).unwrap();
+        let (name, bytes) = Bundle::write(&state_dict(&network).unwrap(), None, &metadata).unwrap();
         Bundle::read(&bytes, Some(&name)).unwrap()
     }
 

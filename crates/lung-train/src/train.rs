@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, bail, ensure};
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::activation::log_softmax;
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Pixels, Split};
+use crate::data::{Dataset, Example, Pixels, Split};
 
 /// Images a forward pass without gradients.
 const FORWARD_BATCH: usize = 16;
@@ -261,6 +261,7 @@ struct Trainer<'a> {
     optimizer: ModuleOptimizer,
     average: Average,
     roles: Roles,
+    scales: Scales,
     class_weights: [f32; Finding::COUNT],
     position: Option<Position>,
     epochs_done: usize,
@@ -330,6 +331,124 @@ impl ModuleVisitor for Roles {
     }
 }
 
+/// How large a step each parameter of a feature layer takes: its own size at the start.
+///
+/// Batch norm is folded into the weights, so the channels of one layer differ in size a hundredfold, while AdamW moves
+/// every number by about as much: steps that suit the large ones destroy the small ones. A step is therefore made
+/// relative, by the root mean square of the output channel's weights at the start, and of the layer's biases.
+#[derive(Default)]
+struct Scales {
+    path: Vec<String>,
+    /// By the parameter's path: one number for each of its first dimension.
+    of: HashMap<String, Vec<f32>>,
+}
+
+/// The smallest scale: what starts at zero has to move as well.
+const LEAST_SCALE: f32 = 1e-3;
+
+/// Whether a parameter's steps are relative: one of a feature layer, and no attention's.
+fn is_scaled(path: &[String]) -> bool {
+    let attention = path.iter().any(|part| part == "attention");
+    !attention && MobileNetLung::layer_of(path).is_some_and(|layer| layer < FEATURE_LAYERS)
+}
+
+impl ModuleVisitor for Scales {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !is_scaled(&self.path) {
+            return;
+        }
+        let values = param.val();
+        let rows = if D == 1 { 1 } else { values.dims()[0] };
+        let data = values.into_data().try_into_vec::<f32>().unwrap_or_default();
+        let of_row = |row: &[f32]| {
+            let mean = row.iter().map(|v| v * v).sum::<f32>() / row.len().max(1) as f32;
+            mean.sqrt().max(LEAST_SCALE)
+        };
+        let scales = data.chunks((data.len() / rows).max(1)).map(of_row);
+        self.of.insert(self.path.join("."), scales.collect());
+    }
+}
+
+/// The values of parameters whose steps are relative, flat, by path.
+#[derive(Default)]
+struct Values {
+    path: Vec<String>,
+    of: HashMap<String, Tensor<1>>,
+}
+
+impl ModuleVisitor for Values {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if is_scaled(&self.path) {
+            let values = param.val().inner();
+            let length = values.shape().num_elements();
+            self.of
+                .insert(self.path.join("."), values.reshape([length]));
+        }
+    }
+}
+
+/// Makes the last step of each parameter relative to its scale.
+struct Shorten<'a> {
+    path: Vec<String>,
+    scales: &'a Scales,
+    before: Values,
+}
+
+impl ModuleMapper for Shorten<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let path = self.path.join(".");
+        let (Some(before), Some(scales)) =
+            (self.before.of.remove(&path), self.scales.of.get(&path))
+        else {
+            return param;
+        };
+        param.map(|after| {
+            let requires_grad = after.is_require_grad();
+            let after = after.inner();
+            let shape = after.dims();
+            let mut by_row = [1; D];
+            by_row[0] = scales.len();
+            let scales = Tensor::<1>::from_data(
+                TensorData::new(scales.clone(), [scales.len()]),
+                &after.device(),
+            )
+            .reshape(by_row);
+            let before = before.reshape(shape);
+            let step = (after - before.clone()) * scales;
+            let moved = Tensor::from_inner(before + step);
+            if requires_grad {
+                moved.require_grad()
+            } else {
+                moved
+            }
+        })
+    }
+}
+
 /// Sums over an epoch.
 #[derive(Default)]
 struct Tally {
@@ -360,6 +479,8 @@ impl<'a> Trainer<'a> {
         }
         // Draws every weight now, right after the seed, instead of whenever each is first used.
         state_dict(&network)?;
+        let mut scales = Scales::default();
+        network.visit(&mut scales);
         let mut roles = Roles::default();
         network.visit(&mut roles);
         let mut optimizer = new_optimizer(config, &roles);
@@ -424,6 +545,7 @@ impl<'a> Trainer<'a> {
             optimizer,
             average,
             roles,
+            scales,
             class_weights,
             position,
             epochs_done: 0,
@@ -553,12 +675,9 @@ impl<'a> Trainer<'a> {
                 TensorData::new(values, [batch.len(), FEATURES, GRID, GRID]),
                 &self.device,
             );
-            let labels: Vec<Finding> = batch
-                .iter()
-                .map(|i| self.dataset.examples[self.split.train[*i]].finding)
-                .collect();
+            let examples: Vec<usize> = batch.iter().map(|i| self.split.train[*i]).collect();
             let logits = self.network.classify(self.network.attend(input));
-            self.step(logits, &labels, [rate, rate], &mut tally)?;
+            self.step(logits, &examples, [rate, rate], &mut tally)?;
         }
         self.end_epoch(Stage::Head, epoch, None, &tally, start)
     }
@@ -589,16 +708,12 @@ impl<'a> Trainer<'a> {
             let done = (epoch * batches.len() + step) as f64;
             let shape = schedule(done / total, stage.warm_up);
             let images = self.augmented_batch(batch, side, &rng, step)?;
-            let labels: Vec<Finding> = batch
-                .iter()
-                .map(|i| self.dataset.examples[*i].finding)
-                .collect();
             let logits = self.network.forward(images);
             let rates = [
                 stage.head_learning_rate * shape,
                 stage.learning_rate * shape,
             ];
-            self.step(logits, &labels, rates, &mut tally)?;
+            self.step(logits, batch, rates, &mut tally)?;
             progress.inc(batch.len() as u64);
             progress.set_message(format!(
                 "epoch {} of {}, loss {:.3}",
@@ -631,29 +746,24 @@ impl<'a> Trainer<'a> {
     fn step(
         &mut self,
         logits: Tensor<2>,
-        labels: &[Finding],
+        examples: &[usize],
         rates: [f64; 2],
         tally: &mut Tally,
     ) -> anyhow::Result<()> {
-        let smoothing = self.options.config.label_smoothing;
-        let spread = smoothing / Finding::COUNT as f32;
-        let weight: f32 = labels
+        let weight: f32 = examples
             .iter()
-            .map(|label| self.class_weights[label.index()])
+            .map(|index| self.class_weights[self.dataset.examples[*index].finding.index()])
             .sum();
-        let targets: Vec<f32> = labels
+        let labels: Vec<Finding> = examples
             .iter()
-            .flat_map(|label| {
-                let share = self.class_weights[label.index()] / weight;
-                Finding::ALL.map(|finding| {
-                    share
-                        * (spread
-                            + if finding == *label {
-                                1.0 - smoothing
-                            } else {
-                                0.0
-                            })
-                })
+            .map(|index| self.dataset.examples[*index].finding)
+            .collect();
+        let targets: Vec<f32> = examples
+            .iter()
+            .flat_map(|index| {
+                let example = &self.dataset.examples[*index];
+                let share = self.class_weights[example.finding.index()] / weight;
+                target(example, &self.options.config).map(|part| part * share)
             })
             .collect();
         let targets = Tensor::<2>::from_data(
@@ -671,15 +781,22 @@ impl<'a> Trainer<'a> {
         tally.images += labels.len();
         tally.correct += predictions(logits.inner())?
             .iter()
-            .zip(labels)
+            .zip(&labels)
             .filter(|(got, want)| got == want)
             .count();
         let mut gradients = loss.backward();
+        let mut before = Values::default();
+        self.network.visit(&mut before);
         let body: Vec<ParamId> = self.roles.body.iter().map(|(_, id)| *id).collect();
         for (ids, rate) in [(&self.roles.head, rates[0]), (&body, rates[1])] {
             let part = GradientsParams::from_params(&mut gradients, &self.network, ids);
             self.network = self.optimizer.step(rate, self.network.clone(), part);
         }
+        self.network = self.network.clone().map(&mut Shorten {
+            path: Vec::new(),
+            scales: &self.scales,
+            before,
+        });
         self.average.update(&self.network)
     }
 
@@ -818,6 +935,19 @@ impl<'a> Trainer<'a> {
             .collect()
     }
 
+    /// What the validation images of each finding, origin and data folder were called.
+    fn calls(&self, validation: Option<&Outcomes>) -> BTreeMap<String, [usize; Finding::COUNT]> {
+        let mut calls: BTreeMap<String, [usize; Finding::COUNT]> = BTreeMap::new();
+        if let Some(outcomes) = validation {
+            for (index, logits) in self.split.validation.iter().zip(&outcomes.logits) {
+                let example = &self.dataset.examples[*index];
+                let stratum = format!("{} {} {}", example.source, example.origin, example.finding);
+                calls.entry(stratum).or_default()[top(logits).index()] += 1;
+            }
+        }
+        calls
+    }
+
     fn finish(&self) -> anyhow::Result<RunResult> {
         let validation = self.validate()?;
         let result = RunResult {
@@ -825,6 +955,14 @@ impl<'a> Trainer<'a> {
             validation_loss: validation.as_ref().map(|v| v.loss(1.0)),
             validation_accuracy: validation.as_ref().map(Outcomes::accuracy),
         };
+        for (stratum, calls) in self.calls(validation.as_ref()) {
+            eprintln!(
+                "validation, {stratum}: called {}",
+                Finding::ALL
+                    .map(|finding| format!("{finding} {}", calls[finding.index()]))
+                    .join(", ")
+            );
+        }
         let out = &self.options.out;
         write_atomically(
             &out.join("model.safetensors"),
@@ -893,6 +1031,20 @@ impl<'a> Trainer<'a> {
             device,
         ))
     }
+}
+
+/// How the target of an example is divided among the findings; sums to 1.
+fn target(example: &Example, config: &TrainConfig) -> [f32; Finding::COUNT] {
+    let mut target = [config.label_smoothing / Finding::COUNT as f32; Finding::COUNT];
+    let rest = 1.0 - config.label_smoothing;
+    let moved = if example.bacterial {
+        config.bacterial_as_viral
+    } else {
+        0.0
+    };
+    target[example.finding.index()] += rest * (1.0 - moved);
+    target[Finding::ViralPneumonia.index()] += rest * moved;
+    target
 }
 
 fn new_optimizer(config: &TrainConfig, roles: &Roles) -> ModuleOptimizer {
