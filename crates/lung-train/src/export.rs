@@ -72,7 +72,13 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
     let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
-    let state = read_tensors(&read("model.safetensors")?)?;
+    let mut state = read_tensors(&read("model.safetensors")?)?;
+    let bias = state
+        .get_mut("classifier.1.bias")
+        .context("model.safetensors has no `classifier.1.bias`")?;
+    for (bias, offset) in bias.values.iter_mut().zip(result.calibration.offsets) {
+        *bias += offset;
+    }
 
     let mut metadata = Metadata {
         format_version: FORMAT_VERSION,
@@ -82,7 +88,7 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
             .map(|finding| finding.name().to_owned())
             .to_vec(),
         preprocessing: run.config.preprocessing(),
-        temperature: result.temperature,
+        temperature: result.calibration.temperature,
         prediction_sets: None,
         in_distribution: None,
         trained_on: trained_on(&run),

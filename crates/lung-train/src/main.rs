@@ -246,7 +246,7 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         if let Some(accuracy) = result.validation_accuracy {
             say(&format!(
                 "validation accuracy {accuracy:.3}, temperature {:.2}\n",
-                result.temperature
+                result.calibration.temperature
             ))?;
         }
         say(&format!(

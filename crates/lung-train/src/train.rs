@@ -53,8 +53,8 @@ pub struct Run {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// Temperature that fits the validation images best; 1 where there are none.
-    pub temperature: f32,
+    /// What fits the validation images of the first data folder best; changes nothing where there are none.
+    pub calibration: Calibration,
     /// Mean cross-entropy on the validation images, before calibration.
     pub validation_loss: Option<f64>,
     /// Share of the validation images classified correctly.
@@ -815,7 +815,7 @@ impl<'a> Trainer<'a> {
             epoch: epoch + 1,
             train_loss: tally.loss / tally.steps.max(1) as f64,
             train_accuracy: tally.correct as f64 / tally.images.max(1) as f64,
-            validation_loss: validation.as_ref().map(|v| v.loss(1.0)),
+            validation_loss: validation.as_ref().map(|v| v.loss(&Calibration::default())),
             validation_accuracy: validation.as_ref().map(Outcomes::accuracy),
             validation_by_source: self.by_source(validation.as_ref()),
             from_layer,
@@ -935,14 +935,38 @@ impl<'a> Trainer<'a> {
             .collect()
     }
 
-    /// What the validation images of each finding, origin and data folder were called.
-    fn calls(&self, validation: Option<&Outcomes>) -> BTreeMap<String, [usize; Finding::COUNT]> {
+    /// The validation images of the first data folder, which is what reports are held to.
+    fn of_first_folder(&self, validation: &Outcomes) -> Outcomes {
+        let first = self.dataset.sources().into_iter().next();
+        let mut outcomes = Outcomes::default();
+        for ((index, logits), label) in self
+            .split
+            .validation
+            .iter()
+            .zip(&validation.logits)
+            .zip(&validation.labels)
+        {
+            if Some(&self.dataset.examples[*index].source) == first.as_ref() {
+                outcomes.logits.push(*logits);
+                outcomes.labels.push(*label);
+            }
+        }
+        outcomes
+    }
+
+    /// What the calibrated network calls the validation images of each finding, origin and data folder were called.
+    fn calls(
+        &self,
+        validation: Option<&Outcomes>,
+        calibration: &Calibration,
+    ) -> BTreeMap<String, [usize; Finding::COUNT]> {
         let mut calls: BTreeMap<String, [usize; Finding::COUNT]> = BTreeMap::new();
         if let Some(outcomes) = validation {
             for (index, logits) in self.split.validation.iter().zip(&outcomes.logits) {
                 let example = &self.dataset.examples[*index];
                 let stratum = format!("{} {} {}", example.source, example.origin, example.finding);
-                calls.entry(stratum).or_default()[top(logits).index()] += 1;
+                let called = top(&calibration.probabilities(*logits));
+                calls.entry(stratum).or_default()[called.index()] += 1;
             }
         }
         calls
@@ -951,11 +975,15 @@ impl<'a> Trainer<'a> {
     fn finish(&self) -> anyhow::Result<RunResult> {
         let validation = self.validate()?;
         let result = RunResult {
-            temperature: validation.as_ref().map_or(1.0, Outcomes::best_temperature),
-            validation_loss: validation.as_ref().map(|v| v.loss(1.0)),
+            calibration: validation
+                .as_ref()
+                .map_or_else(Calibration::default, |outcomes| {
+                    self.of_first_folder(outcomes).best_calibration()
+                }),
+            validation_loss: validation.as_ref().map(|v| v.loss(&Calibration::default())),
             validation_accuracy: validation.as_ref().map(Outcomes::accuracy),
         };
-        for (stratum, calls) in self.calls(validation.as_ref()) {
+        for (stratum, calls) in self.calls(validation.as_ref(), &result.calibration) {
             eprintln!(
                 "validation, {stratum}: called {}",
                 Finding::ALL
@@ -1105,34 +1133,104 @@ impl Outcomes {
         correct as f64 / self.labels.len().max(1) as f64
     }
 
-    /// Mean cross-entropy in nats at a temperature above 0.
-    pub fn loss(&self, temperature: f32) -> f64 {
+    /// Mean cross-entropy in nats.
+    pub fn loss(&self, calibration: &Calibration) -> f64 {
         let sum: f64 = self
             .logits
             .iter()
             .zip(&self.labels)
             .map(|(logits, label)| {
-                -f64::from(softmax(*logits, temperature)[label.index()].max(1e-30)).ln()
+                -f64::from(calibration.probabilities(*logits)[label.index()].max(1e-30)).ln()
             })
             .sum();
         sum / self.labels.len().max(1) as f64
     }
 
-    /// The temperature in 0.2..=5 with the smallest loss (Guo et al. 2017), by golden-section search on its logarithm.
-    pub fn best_temperature(&self) -> f32 {
-        let ratio = (5f64.sqrt() - 1.0) / 2.0;
-        let loss = |log: f64| self.loss(log.exp() as f32);
-        let (mut low, mut high) = (0.2f64.ln(), 5f64.ln());
-        for _ in 0..40 {
-            let (a, b) = (high - ratio * (high - low), low + ratio * (high - low));
-            if loss(a) < loss(b) {
-                high = b;
-            } else {
-                low = a;
+    /// The calibration with the smallest loss, the offsets held near 0 by a weak prior: one parameter after another by
+    /// golden-section search, which a convex loss lets end at the minimum.
+    pub fn best_calibration(&self) -> Calibration {
+        /// Rounds over all parameters; the last change nothing that f32 would show.
+        const ROUNDS: usize = 30;
+        /// Variance of the prior times the number of images is what a squared offset counts.
+        const PRIOR: f64 = 0.5;
+        let mut best = Calibration::default();
+        if self.labels.is_empty() {
+            return best;
+        }
+        let objective = |calibration: &Calibration| {
+            let offsets = calibration
+                .offsets
+                .iter()
+                .map(|b| f64::from(b * b))
+                .sum::<f64>();
+            self.loss(calibration) + PRIOR * offsets / self.labels.len() as f64
+        };
+        for _ in 0..ROUNDS {
+            let from = best;
+            let log = minimum(0.2f64.ln(), 5f64.ln(), |log| {
+                let mut calibration = from;
+                calibration.temperature = log.exp() as f32;
+                objective(&calibration)
+            });
+            best.temperature = log.exp() as f32;
+            for finding in Finding::ALL {
+                let from = best;
+                let with = |offset: f64| {
+                    let mut calibration = from;
+                    calibration.offsets[finding.index()] = offset as f32;
+                    calibration
+                };
+                best = with(minimum(-3.0, 3.0, |offset| objective(&with(offset))));
             }
         }
-        ((low + high) / 2.0).exp() as f32
+        best
     }
+}
+
+/// How logits become probabilities: `softmax((logits + offsets) / temperature)`.
+///
+/// Temperature scaling (Guo et al. 2017, arXiv 1706.04599) with its bias corrected (Alexandari, Kundaje and Shrikumar 2020,
+/// arXiv 1901.06852): how often each finding is drawn in training is not how often it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Above 0.
+    pub temperature: f32,
+    /// Added to the logits.
+    pub offsets: [f32; Finding::COUNT],
+}
+
+impl Default for Calibration {
+    /// Changes nothing.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            offsets: [0.0; Finding::COUNT],
+        }
+    }
+}
+
+impl Calibration {
+    /// Calibrated probabilities.
+    pub fn probabilities(&self, mut logits: [f32; Finding::COUNT]) -> [f32; Finding::COUNT] {
+        for (logit, offset) in logits.iter_mut().zip(self.offsets) {
+            *logit += offset;
+        }
+        softmax(logits, self.temperature)
+    }
+}
+
+/// Where a function with one minimum between `low` and `high` has it, by golden-section search.
+fn minimum(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
+    let ratio = (5f64.sqrt() - 1.0) / 2.0;
+    for _ in 0..40 {
+        let (a, b) = (high - ratio * (high - low), low + ratio * (high - low));
+        if function(a) < function(b) {
+            high = b;
+        } else {
+            low = a;
+        }
+    }
+    (low + high) / 2.0
 }
 
 /// The finding with the largest logit.
@@ -1179,4 +1277,38 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&part, path));
     written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calibration_undoes_what_was_done_to_the_logits() {
+        // Labels as often as the probabilities say, of logits that are then stretched and shifted.
+        let (stretch, shift) = (2.5f32, [0.8f32, -0.5, 0.0]);
+        let mut outcomes = Outcomes::default();
+        for i in 0..40 {
+            let logits = [0.0, (i % 8) as f32 / 2.0 - 2.0, (i / 8) as f32 / 2.0 - 1.0];
+            let shares = softmax(logits, 1.0).map(|p| (p * 200.0).round() as usize);
+            for finding in Finding::ALL {
+                for _ in 0..shares[finding.index()] {
+                    let mut seen = logits;
+                    for (value, shift) in seen.iter_mut().zip(shift) {
+                        *value = *value * stretch + shift;
+                    }
+                    outcomes.logits.push(seen);
+                    outcomes.labels.push(finding);
+                }
+            }
+        }
+        let found = outcomes.best_calibration();
+        // Only differences of offsets matter; rounding of the shares, and the prior, move them a little.
+        assert!((found.temperature - stretch).abs() < 0.05, "{found:?}");
+        let [a, b, c] = found.offsets;
+        assert!(
+            (a - c + 0.8).abs() < 0.05 && (b - c - 0.5).abs() < 0.05,
+            "{found:?}"
+        );
+    }
 }
