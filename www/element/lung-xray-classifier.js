@@ -2,7 +2,7 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { DeviceWish, ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
+ * @import { ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
  */
 
@@ -10,6 +10,7 @@ import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { icon, make } from './dom.js';
 import { deviceWords, findingWords, percent, share } from './format.js';
 import { ResultCard } from './result-card.js';
+import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
 
 /** Cards that keep their pictures; older ones keep only what was found, so that a long session stays small. */
@@ -238,10 +239,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** The client for the attributes as they are now. */
   #connect() {
-    const base = this.getAttribute('src');
-    const url = new URL(base ?? '../models/', base === null ? import.meta.url : document.baseURI);
-    if (!url.pathname.endsWith('/')) url.pathname += '/';
-    const client = sharedClient(url.href, deviceWish(this.getAttribute('device')));
+    const client = sharedClient(modelFolder(this.getAttribute('src')), deviceWish(this.getAttribute('device')));
     if (client !== this.#client) {
       this.#client?.removeEventListener('state', this.#onState);
       this.#client = client;
@@ -399,11 +397,6 @@ function carriesFiles(event) {
 /** @param {Blob} blob */
 function nameOf(blob) {
   return blob instanceof File ? blob.name : '';
-}
-
-/** @param {string | null} value @returns {DeviceWish} */
-function deviceWish(value) {
-  return value === 'webgpu' || value === 'cpu' ? value : 'auto';
 }
 
 /** @param {() => void} act */
