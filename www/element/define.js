@@ -8,6 +8,7 @@ import './download.js';
 import './evidence.js';
 import './format.js';
 import './result-card.js';
+import './result-list.js';
 import './start.js';
 import './styles.js';
 

@@ -25,6 +25,16 @@ export interface Report {
   finding: Finding;
   /** Sum to 1. */
   probabilities: Record<Finding, number>;
+  /**
+   * The findings that cannot be ruled out, the most probable first; perhaps none. Of images with a finding, nine in ten have it in
+   * their set. Null where the bundle has no thresholds.
+   */
+  prediction_set: Finding[] | null;
+  /**
+   * How like a frontal chest X-ray the image is, 0 to 1, and whether that is enough: where it is not, the probabilities mean nothing.
+   * Null where the bundle cannot tell.
+   */
+  in_distribution: { score: number; accepted: boolean } | null;
   /** Per finding 7 rows of 7 numbers in logit units; their sum is the finding's logit. */
   evidence: Record<Finding, number[][]>;
   /** The bundle's id, such as `mobilenet-lung-0123456789ab`. */
