@@ -1,19 +1,16 @@
 // @ts-check
 /**
- * Everything heavy, off the page's thread: fetches the WebAssembly and the bundle, starts the classifier and answers
- * one image at a time. Messages are typed in `element/protocol.d.ts`.
+ * Everything heavy, off the page's thread: starts the classifier with what the page has downloaded, and answers one image at
+ * a time. Messages are typed in `element/protocol.d.ts`.
  *
- * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; only what runs is waited for. Finds its
- * files next to itself, so it runs wherever the folder lies.
+ * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. Their scripts are found
+ * next to this one, so it runs wherever the folder lies.
  *
- * @import { Answer, Assets, Build, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
+ * @import { Answer, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
 const PICTURE_SIDE = 768;
-
-/** No bundle of ours comes near this; a server that sends more is not sending a bundle. */
-const BUNDLE_LIMIT = 64 * 1024 * 1024;
 
 /**
  * The worker's global scope, as far as it is used.
@@ -24,33 +21,27 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024;
  */
 const scope = /** @type {any} */ (globalThis);
 
-/**
- * The build for this browser's CPU. Relaxed SIMD has a fused multiply-add; a browser that knows it accepts this module, which
- * has one function, `() -> v128`, that does nothing else.
- * @type {Build}
- */
-const CPU = WebAssembly.validate(
-  Uint8Array.of(
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
-    ...[0x03, 0x02, 0x01, 0x00],
-    ...[0x0a, 0x13, 0x01, 0x11, 0x00],
-    // Three times i32.const 0, i32x4.splat (any lanes would do), then f32x4.relaxed_madd.
-    ...[0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11],
-    ...[0xfd, 0x85, 0x02, 0x0b],
-  ),
-)
-  ? 'cpu-relaxed'
-  : 'cpu';
-
-/** How much of a file has come; the total is null while the server has not said. @typedef {{ loaded: number, total: number | null }} Part */
-
 /** @type {LungClassifierHandle | undefined} */
 let classifier;
+
+/** What was sent ahead of its turn: read at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer> } | undefined} */
+let ahead;
+
+/** What this worker is there for. @type {Later<LungClassifierHandle>} */
+const started = later();
+
+/** The build's WebAssembly, which the page sends. @type {Later<WebAssembly.Module>} */
+const module = later();
+
+/** The bundle, which the page sends, and its hash. @type {Later<{ bytes: ArrayBuffer, file: string, hash?: Promise<ArrayBuffer> }>} */
+const bundle = later();
 
 scope.addEventListener('message', (event) => {
   const request = /** @type {Request} */ (/** @type {MessageEvent} */ (event).data);
   if (request.type === 'start') void start(request);
+  else if (request.type === 'module') module.resolve(request.module);
+  else if (request.type === 'bundle') bundle.resolve({ ...request, hash: hashOf(request.bytes) });
+  else if (request.type === 'ahead') readAhead(request);
   else void classify(request);
 });
 
@@ -67,74 +58,67 @@ scope.addEventListener('unhandledrejection', (event) => {
 watchForDeviceLoss();
 
 /** @param {Extract<Request, { type: 'start' }>} request */
-async function start({ base, device, assets }) {
-  const stock = new Stock(base, assets);
+async function start({ build }) {
   try {
-    let fallback = device === 'cpu' ? undefined : await noWebGpu();
-    if (device !== 'cpu' && !fallback) {
-      try {
-        classifier = await launch('webgpu', stock);
-      } catch (error) {
-        if (faultOf(error)?.code !== 'webgpu-unavailable') throw error;
-        fallback = faultOf(error)?.message;
-      }
-    }
-    classifier ??= await launch(CPU, stock);
-    const model = { id: stock.file.replace(/\.safetensors$/, ''), ...classifier.model };
-    scope.postMessage({ type: 'ready', ready: { device: classifier.device, model, ...(fallback ? { fallback } : {}) } });
-    // The page keeps what was downloaded, for the worker that replaces this one should it crash.
-    stock.keep();
-    // A GPU may be lost when there is no network any more.
-    if (classifier.device === 'webgpu') stock.runtime(CPU).then(() => stock.keep(), () => {});
+    /** @type {LungWeb} */
+    const runtime = await import(new URL(`./runtime/${build}/lung_web.js`, import.meta.url).href);
+    await runtime.default({ module_or_path: await module.promise });
+    // What needs no weights is made ready while they arrive.
+    await runtime.LungClassifier.prepare();
+    const { bytes, file, hash } = await bundle.promise;
+    classifier = await runtime.LungClassifier.load(new Uint8Array(bytes), file, hash);
+    const model = { id: file.replace(/\.safetensors$/, ''), ...classifier.model };
+    scope.postMessage({ type: 'ready', ready: { device: classifier.device, model } });
+    started.resolve(classifier);
+    putBack({ bytes, file });
   } catch (error) {
-    refused(error, device !== 'cpu', (fault) => scope.postMessage({ type: 'failed', fault }));
+    // It is not the bundle's fault, and the CPU will want it.
+    if (faultOf(error)?.code === 'webgpu-unavailable') putBack(await bundle.promise);
+    refused(error, build === 'webgpu', (fault) => scope.postMessage({ type: 'failed', fault }));
   }
 }
 
 /**
- * Starts a build. Its pipelines are compiled while the bundle arrives.
- * @param {Build} build
- * @param {Stock} stock
+ * The hash of a bundle by the browser's own code, which takes a third of the time of ours. It has none outside of secure
+ * contexts.
+ * @param {ArrayBuffer} bytes
+ * @returns {Promise<ArrayBuffer> | undefined}
  */
-async function launch(build, stock) {
-  const prepared = (async () => {
-    const [runtime, module] = await Promise.all([
-      /** @type {Promise<LungWeb>} */ (import(new URL(`./runtime/${build}/lung_web.js`, import.meta.url).href)),
-      stock.runtime(build),
-    ]);
-    await runtime.default({ module_or_path: module });
-    await runtime.LungClassifier.prepare();
-    return runtime;
-  })();
-  const [runtime, bundle] = await Promise.all([prepared, stock.bundle()]);
-  scope.postMessage({ type: 'progress', progress: { stage: 'start', loaded: 0, total: null } });
-  return runtime.LungClassifier.load(new Uint8Array(bundle), stock.file);
+function hashOf(bytes) {
+  return crypto.subtle?.digest('SHA-256', bytes);
 }
 
-/**
- * Why there is no WebGPU here, in a sentence; undefined if there is.
- * @returns {Promise<string | undefined>}
- */
-async function noWebGpu() {
-  const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) return 'This browser offers no WebGPU to this page.';
-  const adapter = await gpu.requestAdapter().catch(() => null);
-  return adapter ? undefined : 'This browser has WebGPU but found no graphics adapter for it.';
+/** Gives the page its bundle again, for the worker that replaces this one should it crash. @param {{ bytes: ArrayBuffer, file: string }} bundle */
+function putBack({ bytes, file }) {
+  scope.postMessage({ type: 'bundle', bytes, file }, [bytes]);
+}
+
+/** @param {Extract<Request, { type: 'ahead' }>} request */
+function readAhead({ id, blob }) {
+  const bytes = read(blob);
+  const answer = started.promise.then(async (classifier) => answerOf(classifier, await bytes));
+  // What is wrong with it is told when it is asked for.
+  for (const promise of [bytes, answer]) promise.catch(() => {});
+  ahead = { id, answer };
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
 async function classify({ id, blob }) {
   try {
     if (!classifier) throw new Error('asked to classify before it was started');
-    const bytes = await read(blob);
-    const report = await classifier.classify(bytes);
-    const picture = await pictureOf(classifier);
-    /** @type {Answer} */
-    const answer = { report, picture };
-    scope.postMessage({ type: 'result', id, answer }, picture ? [picture] : []);
+    const answer = await (ahead?.id === id ? ahead.answer : answerOf(classifier, await read(blob)));
+    scope.postMessage({ type: 'result', id, answer }, answer.picture ? [answer.picture] : []);
   } catch (error) {
     refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
+  } finally {
+    ahead = undefined;
   }
+}
+
+/** @param {LungClassifierHandle} classifier @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<Answer>} */
+async function answerOf(classifier, bytes) {
+  const report = await classifier.classify(bytes);
+  return { report, picture: await pictureOf(classifier) };
 }
 
 /**
@@ -170,222 +154,6 @@ async function pictureOf(from) {
     resizeQuality: 'high',
   });
   return bitmap;
-}
-
-/** What is needed to start: each part fetched once, side by side, its bytes counted as they come. */
-class Stock {
-  /** The bundle's file name; known once the bundle is. */
-  file = '';
-  #base;
-  /** @type {Partial<Record<Build, WebAssembly.Module>>} */
-  #modules = {};
-  /** @type {Map<Build, Promise<WebAssembly.Module>>} */
-  #runtimes = new Map();
-  /** @type {Promise<ArrayBuffer> | undefined} */
-  #bundle;
-  /** The bundle's bytes until the page has them. @type {ArrayBuffer | undefined} */
-  #bytes;
-  /** @type {Part[]} */
-  #parts = [];
-  #told = 0;
-
-  /** @param {string} base address of the folder with `index.json`, ending in a slash @param {Assets} [assets] what is there already */
-  constructor(base, assets) {
-    this.#base = base;
-    if (!assets) return;
-    this.#modules = assets.modules;
-    this.#bundle = Promise.resolve(assets.bundle);
-    this.file = assets.file;
-  }
-
-  /**
-   * A build of the WebAssembly, compiled while it arrives.
-   * @param {Build} build
-   * @returns {Promise<WebAssembly.Module>}
-   */
-  runtime(build) {
-    let runtime = this.#runtimes.get(build);
-    if (!runtime) this.#runtimes.set(build, (runtime = this.#downloadRuntime(build)));
-    return runtime;
-  }
-
-  /** The bytes of the current bundle. */
-  bundle() {
-    return (this.#bundle ??= this.#downloadBundle());
-  }
-
-  /** Gives the page what there is by now, beyond what it has: the bundle is handed over, so nothing here has it afterwards. */
-  keep() {
-    const bundle = this.#bytes;
-    this.#bytes = undefined;
-    const assets = { modules: this.#modules, ...(bundle ? { bundle, file: this.file } : {}) };
-    scope.postMessage({ type: 'assets', assets }, bundle ? [bundle] : []);
-  }
-
-  /** @param {number | null} total @returns {Part} */
-  #part(total) {
-    const part = { loaded: 0, total };
-    this.#parts.push(part);
-    return part;
-  }
-
-  #tell() {
-    // Every chunk would be hundreds of messages a second; the last one always counts.
-    const now = performance.now();
-    const complete = this.#parts.every((part) => part.loaded === part.total);
-    if (!complete && now - this.#told < 60) return;
-    this.#told = now;
-    const loaded = this.#parts.reduce((sum, part) => sum + part.loaded, 0);
-    const total = this.#parts.reduce(
-      (/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total),
-      0,
-    );
-    scope.postMessage({ type: 'progress', progress: { stage: 'download', loaded, total } });
-  }
-
-  /** @param {Build} build @returns {Promise<WebAssembly.Module>} */
-  async #downloadRuntime(build) {
-    const kept = this.#modules[build];
-    if (kept) return kept;
-    const part = this.#part(null);
-    const response = await get(new URL(`./runtime/${build}/lung_web_bg.wasm`, import.meta.url).href, 'runtime');
-    // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
-    const length = Number(response.headers.get('content-length'));
-    if (length > 0 && !response.headers.get('content-encoding')) part.total = length;
-    const tell = () => this.#tell();
-    const counted = body(response).pipeThrough(
-      new TransformStream({
-        transform(chunk, controller) {
-          part.loaded += chunk.byteLength;
-          tell();
-          controller.enqueue(chunk);
-        },
-        flush() {
-          part.total = part.loaded;
-          tell();
-        },
-      }),
-    );
-    try {
-      const module = await WebAssembly.compileStreaming(
-        new Response(counted, { headers: { 'content-type': 'application/wasm' } }),
-      );
-      this.#modules[build] = module;
-      return module;
-    } catch (error) {
-      if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
-      throw {
-        code: 'runtime-broken',
-        message: 'The program part of the classifier arrived damaged, or this browser cannot run it.',
-        advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
-      };
-    }
-  }
-
-  /** @returns {Promise<ArrayBuffer>} */
-  async #downloadBundle() {
-    const part = this.#part(null);
-    const { file, size } = await currentBundle(this.#base);
-    part.total = size;
-    this.#tell();
-    const response = await get(new URL(file, this.#base).href, 'model');
-    const bytes = new Uint8Array(size);
-    const reader = body(response).getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        if (part.loaded + value.byteLength > size) {
-          void reader.cancel();
-          throw modelBroken(`The model file is longer than the ${size} bytes its index announces.`);
-        }
-        bytes.set(value, part.loaded);
-        part.loaded += value.byteLength;
-        this.#tell();
-      }
-    } catch (error) {
-      throw faultOf(error) ?? unreachable('model', error);
-    }
-    if (part.loaded < size)
-      throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
-    this.file = file;
-    return (this.#bytes = bytes.buffer);
-  }
-}
-
-/**
- * What `index.json` names as current.
- * @param {string} base
- */
-async function currentBundle(base) {
-  // The index is the one file that changes under its name: always ask whether it has.
-  const response = await get(new URL('index.json', base).href, 'model', 'no-cache');
-  /** @type {any} */
-  let index;
-  try {
-    index = await response.json();
-  } catch {
-    throw indexBroken('it is not JSON');
-  }
-  const file = index?.current;
-  // A bare name: an index must not point out of its own folder.
-  if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw indexBroken('it names no current model');
-  const entry = Array.isArray(index.models)
-    ? index.models.find((/** @type {any} */ model) => model?.file === file)
-    : undefined;
-  const size = entry?.bytes;
-  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT)
-    throw indexBroken(`it gives no usable size for ${file}`);
-  return { file, size };
-}
-
-/**
- * A successful response, or a fault that names what was missing.
- * @param {string} url
- * @param {'runtime' | 'model'} what
- * @param {RequestCache} [cache]
- */
-async function get(url, what, cache = 'default') {
-  let response;
-  try {
-    response = await fetch(url, { cache });
-  } catch (error) {
-    throw unreachable(what, error);
-  }
-  if (response.ok) return response;
-  throw {
-    code: `${what}-missing`,
-    message: `The server has no ${decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')} (status ${response.status}).`,
-    advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
-  };
-}
-
-/** @param {Response} response @returns {ReadableStream<Uint8Array<ArrayBuffer>>} */
-function body(response) {
-  return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
-}
-
-/** @param {'runtime' | 'model'} what @param {unknown} error @returns {Fault} */
-function unreachable(what, error) {
-  return {
-    code: `${what}-unreachable`,
-    message: `The download of the ${what === 'model' ? 'model' : 'classifier'} broke off (${error instanceof Error ? error.message : String(error)}).`,
-    advice: 'Check the connection and try again.',
-  };
-}
-
-/** @param {string} message @returns {Fault} */
-function modelBroken(message) {
-  return { code: 'model-broken', message, advice: 'Reload the page to download it again.' };
-}
-
-/** @param {string} why @returns {Fault} */
-function indexBroken(why) {
-  return {
-    code: 'model-index-broken',
-    message: `The list of models cannot be used: ${why}.`,
-    advice: 'Tell whoever runs this page that models/index.json is damaged.',
-  };
 }
 
 /**
@@ -433,4 +201,18 @@ function watchForDeviceLoss() {
     });
     return device;
   };
+}
+
+/**
+ * A promise that is kept from elsewhere.
+ * @template T
+ * @typedef {{ promise: Promise<T>, resolve: (value: T) => void }} Later
+ */
+
+/** @template T @returns {Later<T>} */
+function later() {
+  /** @type {(value: T) => void} */
+  let resolve = () => {};
+  const promise = new Promise((/** @type {(value: T) => void} */ keep) => (resolve = keep));
+  return { promise, resolve };
 }

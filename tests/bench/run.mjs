@@ -33,6 +33,8 @@ const WORKER = '/ours/worker.js';
 const COUNTER = new URL('engines/count.js', import.meta.url);
 /** Images between two samples of memory. */
 const SAMPLE = 50;
+/** Images after which memory should grow no more. */
+const EARLY = 100;
 
 /** @typedef {import('./lib/engines.mjs').Engine} Engine */
 /** @typedef {Awaited<ReturnType<typeof open>>} Opened */
@@ -250,17 +252,22 @@ async function cold() {
     }
 }
 
+/**
+ * Samples of memory. Growth is that from `EARLY` images to the last sample, as a share.
+ * @typedef {{ id: string, images: number[], bytes: number[], heap: number[], growth: number | null, heap_growth: number | null }} OverTime
+ */
+
 /** Many images through our page, and its memory on the way. */
 async function overTime() {
-  /** @type {Array<{ id: string, images: number[], bytes: number[], growth: number | null }>} */
+  /** @type {OverTime[]} */
   const results = [];
   for (const engine of engines.filter(({ ours }) => ours)) {
     const images = engine.device === 'cpu' ? count('memory') : count('memory-webgpu');
     if (images === 0) continue;
     say(`memory: ${images} images through our page on ${engine.device}`);
     const browser = await start(engine, { gc: true });
-    /** @type {{ id: string, images: number[], bytes: number[], growth: number | null }} */
-    const result = { id: engine.id, images: [], bytes: [], growth: null };
+    /** @type {OverTime} */
+    const result = { id: engine.id, images: [], bytes: [], heap: [], growth: null, heap_growth: null };
     try {
       // The first image was that of the start.
       for (let image = 2; image <= images; image++) {
@@ -271,13 +278,16 @@ async function overTime() {
         if (!memory) break;
         result.images.push(image);
         result.bytes.push(memory.now);
+        result.heap.push(await browser.heap());
       }
     } finally {
       await browser.close();
     }
-    const early = result.bytes[result.images.indexOf(100)];
-    const late = result.bytes.at(-1);
-    if (early && late) result.growth = late / early - 1;
+    const grown = (/** @type {number[]} */ values) => {
+      const [early, late] = [values[result.images.indexOf(EARLY)], values.at(-1)];
+      return early && late ? late / early - 1 : null;
+    };
+    [result.growth, result.heap_growth] = [grown(result.bytes), grown(result.heap)];
     results.push(result);
   }
   return results;
@@ -301,6 +311,7 @@ async function report() {
     // Of the two devices, the one that has more to download.
     code_bytes_brotli: Math.max(0, ...rows.filter(({ ours }) => ours).map(({ bytes_brotli }) => bytes_brotli.code)) || null,
     dispatches: rows.find(({ id }) => id === 'ours-webgpu')?.dispatches ?? null,
+    memory_growth: memory.find(({ id }) => id === 'ours-cpu')?.growth ?? null,
   };
   // NaN where there is no peer, and so no ratio.
   const best = (/** @type {string} */ device) =>
@@ -327,12 +338,18 @@ async function report() {
   const widths = table[0].map((_, column) => Math.max(...table.map((line) => line[column].length)));
   for (const line of table)
     console.log(line.map((cell, at) => (at ? cell.padStart(widths[at]) : cell.padEnd(widths[at]))).join('  '));
-  for (const { id, images, bytes, growth } of memory)
-    console.log(
-      `memory of ${id}: ${number(bytes[0] / 1e6, 0)} MB after ${images[0]} images, ` +
-        `${number((bytes.at(-1) ?? NaN) / 1e6, 0)} MB after ${images.at(-1)}` +
-        (growth === null ? '' : `, ${(growth * 100).toFixed(1)}% more than after 100`),
-    );
+  for (const { id, images, ...samples } of memory)
+    for (const [what, values, growth] of /** @type {const} */ ([
+      ['memory', samples.bytes, samples.growth],
+      ['JavaScript heap', samples.heap, samples.heap_growth],
+    ])) {
+      const after = (/** @type {number} */ count) =>
+        `${number((values[images.indexOf(count)] ?? NaN) / 1e6)} MB after ${count} images`;
+      console.log(
+        `${what} of ${id}: ${after(EARLY)}, ${after(images.at(-1) ?? NaN)}` +
+          (growth === null ? '' : `: ${growth < 0 ? '' : '+'}${(growth * 100).toFixed(1)}%`),
+      );
+    }
   if (!options.json) return;
   const summed = rows.map((row) => ({
     kind: 'browser',

@@ -108,13 +108,13 @@ test('files dragged onto the element are classified, and those that miss it too'
   const files = ['one.png', 'two.png'].map((name) => join(folder, name));
   await Promise.all(files.map((file, k) => writeFile(file, picture('', k).buffer)));
   try {
-    await onPage(async (page, { element, card }) => {
+    await onPage(async (page, { element, answered }) => {
       const box = await element.locator('.dropzone').boundingBox();
       assert.ok(box);
       await dropFiles(page, { x: box.x + 20, y: box.y + 20 }, files, async () =>
         assert.match((await element.locator('.dropzone').getAttribute('class')) ?? '', /over/),
       );
-      for (const name of ['one.png', 'two.png']) await card(name).and(page.locator('[data-state=done]')).waitFor();
+      for (const name of ['one.png', 'two.png']) await answered(name);
       assert.doesNotMatch((await element.locator('.dropzone').getAttribute('class')) ?? '', /over/);
       await dropFiles(page, { x: 30, y: 5 }, [files[0]]);
       await page.waitForFunction(
@@ -131,13 +131,13 @@ test('files dragged onto the element are classified, and those that miss it too'
 
 test('a pasted image is classified', () =>
   onPage(
-    async (page, { cards }) => {
+    async (page, { element }) => {
       await page.evaluate(async (base64) => {
         const data = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
         await navigator.clipboard.write([new ClipboardItem({ 'image/png': new Blob([data], { type: 'image/png' }) })]);
       }, picture('').buffer.toString('base64'));
       await page.keyboard.press('Control+V');
-      await cards.and(page.locator('[data-state=done]')).waitFor();
+      await element.locator('.card[data-state=done]').waitFor();
     },
     { permissions: ['clipboard-read', 'clipboard-write'] },
   ));
@@ -165,27 +165,135 @@ test('the file picker opens from the keyboard, with Enter and with Space, and th
     await first.getByRole('switch').focus();
     await page.keyboard.press('Space');
     assert.equal(await first.locator('.overlay').isVisible(), false);
-    assert.equal(await element.locator('.overlay').count(), 2);
+    assert.equal(await element.locator('.overlay').count(), 1, 'one picture at a time');
   }));
 
 test('of many images the oldest keep what was found, without their pictures', () =>
-  onPage(async (page, { picker, cards, element }) => {
-    const files = Array.from({ length: 43 }, (_, number) => picture(`${number}.png`, number));
+  onPage(async (page, { picker, rows, choose }) => {
+    const files = Array.from({ length: 27 }, (_, number) => picture(`${String(number).padStart(2, '0')}.png`, number));
     await picker.setInputFiles(files);
     await page.waitForFunction(
       () =>
         /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result').length ===
-        43,
+        27,
     );
+    assert.equal(await rows.count(), 27);
     // All dropped at once: what counts is the order of the answers.
-    assert.equal(await element.locator('.card canvas.radiograph').count(), 40);
-    const [first, last] = [cards.filter({ hasText: /^0\.png/ }), cards.filter({ hasText: /^42\.png/ })];
-    assert.match(await first.innerText(), /Normal \d[^]*Lung opacity \d[^]*Viral pneumonia \d/);
-    assert.equal(await last.locator('canvas.radiograph').count(), 1);
+    for (const [name, pictures] of /** @type {const} */ ([
+      ['00.png', 0],
+      ['02.png', 0],
+      ['03.png', 1],
+      ['26.png', 1],
+    ])) {
+      const card = await choose(name);
+      assert.equal(await card.locator('.card-name').innerText(), name);
+      assert.equal(await card.locator('canvas.radiograph').count(), pictures, name);
+      const said = await card.innerText();
+      assert.match(said, /Normal\s[^]*Lung opacity\s[^]*Viral pneumonia\s/);
+      assert.equal(/no longer kept/.test(said), pictures === 0, said);
+    }
+  }));
+
+test('of hundreds of images the newest hundred have rows, and more on demand', () =>
+  onPage(async (page, { element, rows }) => {
+    await element.evaluate((node) => {
+      const files = Array.from({ length: 230 }, (_, number) => new File([], `${number}.png`));
+      for (const some of [files.slice(0, 5), files.slice(5)]) /** @type {any} */ (node).take(some);
+    });
+    await element.locator('.row[data-state=error]').nth(229).waitFor({ state: 'attached' });
+    const visible = () => rows.filter({ visible: true }).count();
+    assert.equal(await visible(), 100);
+    await rows.first().focus();
+    await page.keyboard.press('End');
+    assert.equal(await element.locator('.row[aria-selected=true] .row-name').innerText(), '104.png');
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await element.locator('.row[aria-selected=true] .row-name').innerText(), '104.png');
+    await element.getByRole('button', { name: 'Show 100 of 130 older images' }).click();
+    assert.equal(await visible(), 200);
+    await element.getByRole('button', { name: 'Show 30 of 30 older images' }).click();
+    assert.equal(await visible(), 230);
+    assert.equal(await element.locator('.more').isVisible(), false);
+  }));
+
+test('of several images the rows say what was found, and are chosen with a click or with the keyboard', () =>
+  onPage(async (page, { picker, rows, card, answered, element }) => {
+    assert.equal(await rows.count(), 0);
+    await picker.setInputFiles(picture('alone.png', 9));
+    await answered('alone.png');
+    assert.equal(await element.locator('.rows').isVisible(), false, 'one image needs no list');
+    await picker.setInputFiles([picture('a.png', 1), { ...picture('b.png'), buffer: Buffer.from('refuse') }, picture('c.png', 3)]);
+    await answered('c.png');
+    const list = element.getByRole('listbox', { name: 'Images' });
+    const names = () => list.getByRole('option', { selected: true }).locator('.row-name').allTextContents();
+    assert.deepEqual(await names(), ['a.png'], 'the first of those last added');
+    assert.match(await rows.nth(0).innerText(), /^a\.png\s+(Normal|Lung opacity|Viral pneumonia) [\d.]+\s%$/);
+    assert.match(await rows.nth(1).innerText(), /refuses this/);
+    await rows.nth(2).click();
+    assert.deepEqual(await names(), ['c.png']);
+    const overlay = () =>
+      element.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
+    const third = await overlay();
+    await page.keyboard.press('ArrowUp');
+    await card('b.png').and(page.locator('[data-state=error]')).waitFor();
+    await page.keyboard.press('Home');
+    await card('a.png').and(page.locator('[data-state=done]')).waitFor();
+    assert.notEqual(await overlay(), third, 'the card shows the evidence of the image chosen');
+    await page.keyboard.press('End');
+    assert.deepEqual(await names(), ['alone.png']);
+    await page.keyboard.press('ArrowDown');
+    assert.deepEqual(await names(), ['alone.png'], 'there is nothing below the last');
+    // The list is one stop for the tabulator, however long it is.
+    await page.keyboard.press('Tab');
+    assert.equal(await element.locator('.card :focus').count(), 1);
+  }));
+
+test('what the model cannot tell apart is said in words, and left out where a bundle has no statistics', () =>
+  onPage(async (page, { picker, card, row, answered, choose }) => {
+    await picker.setInputFiles([
+      { ...picture('torn.png'), buffer: Buffer.from('torn') },
+      { ...picture('plain.png'), buffer: Buffer.from('plain') },
+      picture('sure.png'),
+    ]);
+    await answered('sure.png');
+    const said = await card('torn.png').innerText();
+    assert.match(said, /Normal or lung opacity: the model cannot tell these apart at 90\s%\./);
+    assert.match(said, /Likeness\s+0\.81 of 1/);
+    assert.match(await row('torn.png').innerText(), /Lung opacity 50\.0\s%, or normal/);
+    const plain = await (await choose('plain.png')).innerText();
+    assert.doesNotMatch(plain, /at 90|Likeness/);
+    assert.match(await (await choose('sure.png')).innerText(), / alone: the model rules the others out at 90\s%\./);
+    const told = (await events(page)).filter(({ type }) => type === 'lung-result').map(({ detail }) => detail.report);
+    assert.deepEqual(told[0].prediction_set, ['Lung_Opacity', 'Normal']);
+    assert.deepEqual([told[1].prediction_set, told[1].in_distribution], [null, null]);
+    assert.equal(told[2].in_distribution.accepted, true);
+  }));
+
+test('of an image that is no chest X-ray the warning comes first, no finding is named, and the probabilities are folded away', () =>
+  onPage(async (page, { picker, card, element, answered }) => {
+    await picker.setInputFiles([{ ...picture('cat.png'), buffer: Buffer.from('unlike') }, picture('chest.png')]);
+    await answered('chest.png');
+    const said = await card('cat.png').innerText();
+    assert.match(said.replace('cat.png', '').trim(), /^This does not look like a frontal chest X-ray\./);
+    assert.doesNotMatch(said, /Most likely finding|at 90/);
+    assert.equal(await element.locator('.verdict').count(), 0);
+    assert.equal(await element.locator('.overlay').isVisible(), false, 'no evidence is drawn over it');
+    assert.match(await element.locator('.row').first().innerText(), /does not look like a frontal chest X-ray/);
+    assert.match(said, /Likeness\s+0\.03 of 1/);
+    const meters = card('cat.png').getByRole('meter');
+    assert.equal(await meters.first().isVisible(), false);
+    await element.locator('summary').click();
+    assert.equal(await meters.count(), 3);
+    assert.equal(await meters.first().isVisible(), true);
+    // The next image is shown as ever.
+    await element.locator('.row').nth(1).click();
+    assert.match(await card('chest.png').innerText(), /Most likely finding/);
+    assert.equal(await element.locator('.overlay').isVisible(), true);
+    const [{ detail }] = (await events(page)).filter(({ type }) => type === 'lung-result');
+    assert.deepEqual(detail.report.in_distribution, { score: 0.0312, accepted: false });
   }));
 
 test('several files are answered one after the other, in their order, whatever they are called', () =>
-  onPage(async (page, { picker, cards, element }) => {
+  onPage(async (page, { picker, rows, element }) => {
     const hostile = '<img src=x onerror="document.title=1"> &amp; ‮gnp.exe';
     const files = [
       picture('a.png', 1),
@@ -214,7 +322,7 @@ test('several files are answered one after the other, in their order, whatever t
       ['empty-file', 'unknown-format'],
     );
     assert.deepEqual(
-      await cards.locator('.card-name').allTextContents(),
+      await rows.locator('.row-name').allTextContents(),
       files.map(({ name }) => name),
     );
     assert.equal(await element.locator('img').count(), 0);
@@ -345,7 +453,7 @@ test('two elements share one worker, and without `multiple` only the first file 
         ['first', 'second'],
       );
       await element.locator('.card[data-state=error]').waitFor();
-      assert.deepEqual(await element.locator('.card-name').allTextContents(), ['first']);
+      assert.deepEqual(await element.locator('.row-name').allTextContents(), ['first']);
     }
     assert.equal(page.workers().length, 1);
   } finally {
@@ -355,9 +463,9 @@ test('two elements share one worker, and without `multiple` only the first file 
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   for (const width of [360, 1200]) {
-    test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report and with an error`, () =>
+    test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report, with an error and with a warning`, () =>
       onPage(
-        async (page, { picker, card }) => {
+        async (page, { picker, answered, choose }) => {
           /** @param {string} when */
           const check = async (when) => {
             await page.evaluate(axe.source);
@@ -379,9 +487,15 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
             picture(`${'very-long-name'.repeat(12)}.png`),
             { ...picture('bad.png'), buffer: Buffer.from('refuse') },
             { ...picture('tall.png') },
+            { ...picture('cat.png'), buffer: Buffer.from('unlike') },
           ]);
-          await card('tall.png').and(page.locator('[data-state=done]')).waitFor();
+          await answered('cat.png');
           await check('results');
+          await choose('bad.png');
+          await check('error');
+          await choose('cat.png');
+          await page.locator('summary', { hasText: 'all the same' }).click();
+          await check('warning');
           const dark = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
           assert.equal(dark, colorScheme === 'dark' ? 'rgb(12, 18, 22)' : 'rgb(246, 248, 249)');
         },

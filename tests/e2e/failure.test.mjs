@@ -49,10 +49,10 @@ const steer = (name, what) => ({ name, mimeType: 'image/png', buffer: Buffer.fro
 
 for (const kind of ['trap', 'trap-later']) {
   test(`a WebAssembly ${kind} is an error card, the worker is replaced without a download, and the next image works`, () =>
-    onPage('cpu', {}, async (page, { picker, card }, site) => {
+    onPage('cpu', {}, async (page, { picker, card, answered }, site) => {
       await ready(page);
       await picker.setInputFiles([steer('bad.png', kind), picture('good.png')]);
-      await card('good.png').and(page.locator('[data-state=done]')).waitFor();
+      await answered('good.png');
       assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
       assert.match(await card('bad.png').innerText(), /worker-crashed/);
       assert.equal(site.asked.filter((path) => path.endsWith('.safetensors')).length, 1);
@@ -78,12 +78,12 @@ for (const [what, kind, reason] of /** @type {const} */ ([
 }
 
 test('an image that traps everywhere does not cost the page its GPU', () =>
-  onPage('webgpu', {}, async (page, { picker, card, status }) => {
+  onPage('webgpu', {}, async (page, { picker, row, answered, choose, status }) => {
     await ready(page);
     await picker.setInputFiles([steer('bad.png', 'trap'), picture('good.png')]);
-    await card('good.png').and(page.locator('[data-state=done]')).waitFor();
-    assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
-    assert.match(await card('good.png').innerText(), /Ran on\s+WebGPU/);
+    await answered('good.png');
+    assert.equal(await row('bad.png').getAttribute('data-state'), 'error');
+    assert.match(await (await choose('good.png')).innerText(), /Ran on\s+WebGPU/);
     assert.match(await status.innerText(), /Runs on WebGPU/);
   }));
 
@@ -111,15 +111,15 @@ test('an image without an answer for two minutes is given up, and the next one w
     await page.goto(site.url);
     await page.clock.runFor(2000);
     await ready(page);
-    const { picker, card } = parts(page);
+    const { picker, row, answered, choose } = parts(page);
     await picker.setInputFiles([steer('endless.png', 'hang'), picture('good.png')]);
-    await card('endless.png').and(page.locator('[data-state=working]')).waitFor();
+    await answered('endless.png', 'working');
     await page.clock.runFor(119_000);
-    assert.equal(await card('endless.png').getAttribute('data-state'), 'working');
+    assert.equal(await row('endless.png').getAttribute('data-state'), 'working');
     await page.clock.runFor(2_000);
-    await card('endless.png').and(page.locator('[data-state=error]')).waitFor();
-    assert.match(await card('endless.png').innerText(), /two minutes[^]*timeout/);
-    await card('good.png').and(page.locator('[data-state=done]')).waitFor();
+    await answered('endless.png', 'error');
+    assert.match(await (await choose('endless.png')).innerText(), /two minutes[^]*timeout/);
+    await answered('good.png');
   } finally {
     await context.close();
     await site.close();
@@ -205,15 +205,15 @@ const damaged = [
 
 for (const [what, options, code, words] of damaged) {
   test(`${what}: refused with the reason, every waiting image is told, and "Try again" tries again`, () =>
-    onPage('cpu', options, async (page, { status, picker, card }, site) => {
+    onPage('cpu', options, async (page, { status, picker, answered, choose }, site) => {
       const { phase, said } = await started(page);
       assert.equal(phase, 'failed', said);
       assert.match(said, words);
       assert.ok(said.includes(code), said);
       await picker.setInputFiles([picture('one.png'), picture('two.png')]);
       for (const name of ['one.png', 'two.png']) {
-        await card(name).and(page.locator('[data-state=error]')).waitFor();
-        assert.ok((await card(name).innerText()).includes(code));
+        await answered(name, 'error');
+        assert.ok((await (await choose(name)).innerText()).includes(code));
       }
       const [first] = (await events(page)).filter(({ type }) => type === 'lung-error');
       assert.equal(first.detail.code, code);

@@ -47,7 +47,7 @@ try {
         ...(await payloads(rest)),
         { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('not an image') },
       ]);
-      await page.locator('.card[data-state=error]').waitFor({ timeout: 120_000 });
+      await parts(page).answered('notes.txt', 'error');
       await shoot('several');
       await context.close();
     }

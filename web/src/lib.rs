@@ -24,11 +24,12 @@ mod error;
 
 use std::cell::RefCell;
 
-use js_sys::{Object, Reflect, Uint8ClampedArray};
+use js_sys::{Object, Promise, Reflect, Uint8Array, Uint8ClampedArray};
 use mobilenet_lung::{Bundle, Classifier};
 use radiograph::Radiograph;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_time::Instant;
 
 /// The longer side of a picture for the page, in pixels.
@@ -62,7 +63,8 @@ impl LungClassifier {
 
     /// Checks the bytes of a weights file, and returns its network, ready to run.
     ///
-    /// `file_name` may carry the hash that the bytes must have.
+    /// `file_name` may carry the hash that the bytes must have. `sha256` is a promise of their hash, an `ArrayBuffer`, such as
+    /// `crypto.subtle.digest` gives, which is faster than this module; without it, or if it fails, the module works it out.
     ///
     /// # Errors
     /// The codes of [`mobilenet_lung::BundleError`] and [`mobilenet_lung::ClassifyError`], and those of
@@ -70,9 +72,11 @@ impl LungClassifier {
     pub async fn load(
         bytes: Vec<u8>,
         file_name: Option<String>,
+        sha256: Option<Promise>,
     ) -> Result<LungClassifier, JsValue> {
-        let bundle = Bundle::read(&bytes, file_name.as_deref()).map_err(error::of_bundle)?;
-        drop(bytes);
+        let bundle = Bundle::read_beside(bytes, file_name.as_deref(), hex(sha256))
+            .await
+            .map_err(error::of_bundle)?;
         let model = object(bundle.metadata())?;
         set(&model, "id", &bundle.id().into())?;
         Ok(Self {
@@ -150,6 +154,13 @@ impl LungClassifier {
         )?;
         Ok(picture)
     }
+}
+
+/// The bytes of a promised `ArrayBuffer` in hex; `None` where nothing was promised, or the promise was broken.
+async fn hex(promise: Option<Promise>) -> Option<String> {
+    let buffer = JsFuture::from(promise?).await.ok()?;
+    let bytes = Uint8Array::new(&buffer).to_vec();
+    Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// `value` as a plain JavaScript object: maps become objects, as in JSON.

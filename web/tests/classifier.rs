@@ -76,7 +76,7 @@ fn code(error: &JsValue) -> String {
 #[wasm_bindgen_test]
 async fn a_report_is_a_plain_object_that_adds_up() {
     let (name, bytes) = untrained();
-    let classifier = LungClassifier::load(bytes, Some(name.clone()))
+    let classifier = LungClassifier::load(bytes, Some(name.clone()), None)
         .await
         .unwrap();
     assert_eq!(classifier.device(), "cpu");
@@ -136,7 +136,7 @@ async fn a_report_is_a_plain_object_that_adds_up() {
 #[wasm_bindgen_test]
 async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
     let (name, bytes) = untrained();
-    let classifier = LungClassifier::load(bytes, Some(name)).await.unwrap();
+    let classifier = LungClassifier::load(bytes, Some(name), None).await.unwrap();
     assert_eq!(
         code(&classifier.classify(Vec::new()).await.unwrap_err()),
         "empty-file"
@@ -158,7 +158,8 @@ async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
 #[wasm_bindgen_test]
 async fn a_bad_weights_file_is_refused() {
     let (name, bytes) = untrained();
-    let refused = |bytes: Vec<u8>, name: &str| LungClassifier::load(bytes, Some(name.to_owned()));
+    let refused =
+        |bytes: Vec<u8>, name: &str| LungClassifier::load(bytes, Some(name.to_owned()), None);
     assert_eq!(
         code(&refused(Vec::new(), &name).await.unwrap_err()),
         "weights-empty"

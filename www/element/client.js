@@ -3,8 +3,11 @@
  * The page's side of the worker: one worker for all elements with the same model and device, a queue in front of it,
  * and what to do when it dies.
  *
- * @import { Answer, Assets, DeviceWish, Fault, Progress, Ready, Reply, Request } from './protocol.js'
+ * @import { Answer, DeviceWish, Fault, Progress, Ready, Reply, Request } from './protocol.js'
  */
+
+import { Stock } from './download.js';
+import { CPU, Start, takeEarly } from './start.js';
 
 /** Larger files are refused before they are read, in bytes. Bound and codes are those of the decoder. */
 export const FILE_LIMIT = 64 * 1024 * 1024;
@@ -69,11 +72,13 @@ export class LungClient extends EventTarget {
   #state = { phase: 'idle' };
   /** @type {Promise<{ life: WorkerLife, ready: Ready }> | null} */
   #running = null;
+  /** The worker that is being started. @type {WorkerLife | null} */
+  #starting = null;
   /** @type {Job[]} */
   #queue = [];
   #pumping = false;
-  /** @type {Assets | null} */
-  #assets = null;
+  /** @type {Stock | null} */
+  #stock = null;
   /** Why WebGPU is no longer tried, in a sentence. @type {string | null} */
   #demoted = null;
   #base;
@@ -135,7 +140,9 @@ export class LungClient extends EventTarget {
     /** @type {Crash | null} */
     let before = null;
     for (;;) {
-      const { life, ready } = await this.#worker();
+      const running = this.#worker();
+      this.#starting?.sendAhead(blob);
+      const { life, ready } = await running;
       begin();
       try {
         return await life.classify(blob);
@@ -166,27 +173,34 @@ export class LungClient extends EventTarget {
     for (;;) {
       const device = this.#demoted ? 'cpu' : this.#device;
       this.#set({ phase: 'loading', progress: null });
-      const life = new WorkerLife();
+      // What the page has begun is for the first worker only.
+      const early = this.#stock ? undefined : takeEarly(this.#base, device);
+      const stock = (this.#stock ??= early?.stock ?? new Stock(this.#base));
+      const life = (this.#starting = new WorkerLife(early ?? new Start(stock, device)));
       try {
-        life.onassets = (assets) => (this.#assets = /** @type {Assets} */ ({ ...this.#assets, ...assets }));
-        const ready = await life.start(
-          { type: 'start', base: this.#base, device, ...(this.#assets ? { assets: this.#assets } : {}) },
-          (progress) => this.#set({ phase: 'loading', progress }),
-        );
+        const ready = await life.start((progress) => this.#set({ phase: 'loading', progress }));
         if (this.#demoted) ready.fallback = this.#demoted;
         life.onend = (crash) => this.#ended(life, crash, ready);
         this.#set({ phase: 'ready', ready });
+        // A GPU may be lost when there is no network any more.
+        if (ready.device === 'webgpu') stock.module(CPU).catch(() => {});
         return { life, ready };
       } catch (error) {
         life.terminate();
-        if (error instanceof Crash && error.reason !== 'script' && device !== 'cpu') {
+        if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script') {
           this.#demoted = `WebGPU did not start on this page (${error.message}).`;
+          continue;
+        }
+        if (error instanceof LungError && error.code === 'webgpu-unavailable') {
+          this.#demoted = error.message;
           continue;
         }
         this.#running = null;
         const failure = error instanceof Crash ? startError(error) : asLungError(error);
         this.#set({ phase: 'failed', error: failure });
         throw failure;
+      } finally {
+        this.#starting = null;
       }
     }
   }
@@ -218,42 +232,56 @@ export class LungClient extends EventTarget {
 class WorkerLife {
   /** Called when the worker dies with nobody waiting for it. @type {(crash: Crash) => void} */
   onend = () => {};
-  /** Called with what the worker has downloaded. @type {(assets: Partial<Assets>) => void} */
-  onassets = () => {};
-  /** @type {Worker} */
-  #worker;
   #id = 0;
-  /** @type {{ hear(reply: Reply): void, fail(crash: Crash): void } | null} */
+  /** @type {{ hear(reply: Reply): void, progress(progress: Progress): void, fail(error: Crash | LungError): void } | null} */
   #waiting = null;
   #over = false;
+  #start;
+  /** The image that was sent ahead, and its number. @type {{ blob: Blob, id: number } | null} */
+  #ahead = null;
 
-  constructor() {
-    this.#worker = spawn(new URL('../worker.js', import.meta.url));
-    this.#worker.addEventListener('message', (event) => this.#hear(event.data));
-    this.#worker.addEventListener('messageerror', () => this.#end(new Crash('trap', 'a message could not be read')));
-    this.#worker.addEventListener('error', (event) => {
-      event.preventDefault();
-      this.#end(new Crash('script', event.message || 'the worker script did not load'));
-    });
+  /** @param {Start} start */
+  constructor(start) {
+    this.#start = start;
   }
 
   /**
-   * @param {Extract<Request, { type: 'start' }>} request
    * @param {(progress: Progress) => void} onprogress
    * @returns {Promise<Ready>} rejects with a `LungError` or a `Crash`
    */
-  start(request, onprogress) {
-    return this.#ask(request, SILENCE_LIMIT, (reply, resolve, reject) => {
-      if (reply.type === 'progress') onprogress(reply.progress);
-      else if (reply.type === 'ready') resolve(reply.ready);
+  async start(onprogress) {
+    const start = this.#start;
+    const ready = this.#ask(null, SILENCE_LIMIT, onprogress, (reply, resolve, reject) => {
+      if (reply.type === 'ready') resolve(reply.ready);
       else if (reply.type === 'failed') reject(new LungError(reply.fault));
     });
+    start.stock.onprogress = (progress) => this.#waiting?.progress(progress);
+    start.worker.addEventListener('messageerror', () => this.#end(new Crash('trap', 'a message could not be read')));
+    start.listen((event) => {
+      if (event instanceof MessageEvent) return this.#hear(event.data);
+      event.preventDefault();
+      this.#end(new Crash('script', event.message || 'the worker script did not load'));
+    });
+    start.supplied.then(
+      () => this.#waiting?.progress({ stage: 'start', loaded: 0, total: null }),
+      (fault) => this.#waiting?.fail(faultError(fault)),
+    );
+    const told = await ready;
+    return start.fallback ? { ...told, fallback: start.fallback } : told;
+  }
+
+  /** Lets the worker read an image while it still starts. @param {Blob} blob */
+  sendAhead(blob) {
+    if (this.#ahead) return;
+    this.#ahead = { blob, id: ++this.#id };
+    this.#send({ type: 'ahead', ...this.#ahead });
   }
 
   /** @param {Blob} blob @returns {Promise<Answer>} rejects with a `LungError` or a `Crash` */
   classify(blob) {
-    const id = ++this.#id;
-    return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, (reply, resolve, reject) => {
+    const id = this.#ahead?.blob === blob ? this.#ahead.id : ++this.#id;
+    this.#ahead = null;
+    return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
       if (reply.type === 'result' && reply.id === id) resolve(reply.answer);
       else if (reply.type === 'error' && reply.id === id) reject(new LungError(reply.fault));
     });
@@ -261,19 +289,20 @@ class WorkerLife {
 
   terminate() {
     this.#over = true;
-    this.#worker.terminate();
+    this.#start.worker.terminate();
   }
 
   /**
    * Sends a request and hands every reply to `take` until it resolves or rejects, the worker ends, or nothing has been
    * heard for `limit` milliseconds.
    * @template T
-   * @param {Request} request
+   * @param {Request | null} request null where it has been sent
    * @param {number} limit
+   * @param {(progress: Progress) => void} onprogress
    * @param {(reply: Reply, resolve: (value: T) => void, reject: (error: LungError) => void) => void} take
    * @returns {Promise<T>}
    */
-  #ask(request, limit, take) {
+  #ask(request, limit, onprogress, take) {
     return new Promise((resolve, reject) => {
       /** @type {ReturnType<typeof setTimeout>} */
       let timer;
@@ -294,17 +323,23 @@ class WorkerLife {
             (error) => (finish(), reject(error)),
           );
         },
-        fail: (crash) => (finish(), reject(crash)),
+        progress: (progress) => (watch(), onprogress(progress)),
+        fail: (error) => (finish(), reject(error)),
       };
       watch();
-      this.#worker.postMessage(request);
+      if (request) this.#send(request);
     });
+  }
+
+  /** @param {Request} request */
+  #send(request) {
+    this.#start.worker.postMessage(request);
   }
 
   /** @param {Reply} reply */
   #hear(reply) {
     if (this.#over) return;
-    if (reply.type === 'assets') this.onassets(reply.assets);
+    if (reply.type === 'bundle') this.#start.stock.putBundle(reply);
     else if (reply.type === 'crashed') this.#end(new Crash(reply.reason, firstLine(reply.detail)));
     else this.#waiting?.hear(reply);
   }
@@ -316,17 +351,6 @@ class WorkerLife {
     if (this.#waiting) this.#waiting.fail(crash);
     else this.onend(crash);
   }
-}
-
-/**
- * A module worker. A script of another origin may not be one, but may be imported by one.
- * @param {URL} url
- */
-function spawn(url) {
-  const options = /** @type {const} */ ({ type: 'module', name: 'lung-xray-classifier' });
-  if (url.origin === location.origin) return new Worker(url, options);
-  const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
-  return new Worker(shim, options);
 }
 
 /** @param {Blob} blob @returns {LungError | null} */
@@ -378,6 +402,11 @@ function startError(crash) {
     message: `The classifier did not start (${crash.message}).`,
     advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
   });
+}
+
+/** What went wrong with a download. @param {any} fault */
+function faultError(fault) {
+  return typeof fault?.advice === 'string' ? new LungError(fault) : asLungError(fault);
 }
 
 /** @param {unknown} error */

@@ -4,9 +4,12 @@
 // Named here only to be fetched at once: each would otherwise wait for the one that imports it.
 import './client.js';
 import './dom.js';
+import './download.js';
 import './evidence.js';
 import './format.js';
 import './result-card.js';
+import './result-list.js';
+import './start.js';
 import './styles.js';
 
 import { LungXrayClassifier } from './lung-xray-classifier.js';

@@ -2,18 +2,17 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { DeviceWish, ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
+ * @import { ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
+ * @import { Entry } from './result-list.js'
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { icon, make } from './dom.js';
-import { deviceWords, findingWords, percent, share } from './format.js';
-import { ResultCard } from './result-card.js';
+import { deviceWords, outcomeWords, percent, share } from './format.js';
+import { ResultList } from './result-list.js';
+import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
-
-/** Cards that keep their pictures; older ones keep only what was found, so that a long session stays small. */
-const PICTURED_CARDS = 40;
 
 const ACCEPT =
   'image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
@@ -37,19 +36,28 @@ const LUNGS =
  *
  * @event lung-progress - download and start-up: `{stage: 'download' | 'start', loaded, total}`, bytes; `total` may be null
  * @event lung-ready - `{device, fallback?, model}`
- * @event lung-result - `{name, report}`
+ * @event lung-result - `{name, report}`. Where `report.in_distribution?.accepted` is false, the image does not look like a frontal
+ *   chest X-ray, and `finding` and `probabilities` mean nothing. `report.prediction_set` has the findings that cannot be ruled
+ *   out at 90%. Both are null where the bundle has no statistics for them.
  * @event lung-error - `{code, message, advice, name?}`; without `name` it was start-up that failed
  *
  * @csspart dropzone - where files are dropped
  * @csspart button - the button that opens the file picker
  * @csspart status - progress, device and model
  * @csspart progress - the progress bar
- * @csspart results - the list of cards
- * @csspart card - one image's card
+ * @csspart results - the rows and the card
+ * @csspart rows - the list of images, where there are several
+ * @csspart row - one of them
+ * @csspart row-said - what was found, in a line
+ * @csspart more - the button that shows older rows
+ * @csspart card - the chosen image's card
  * @csspart picture - frame of the radiograph
  * @csspart overlay - the evidence over it
  * @csspart controls - what to show of the evidence
+ * @csspart warning - said first, of an image that does not look like a frontal chest X-ray
+ * @csspart doubted - the folded probabilities of such an image
  * @csspart finding - the finding named
+ * @csspart set - the findings that cannot be told apart
  * @csspart probabilities - the three bars
  * @csspart bar - one of them
  * @csspart bar-fill - its filled part
@@ -64,6 +72,7 @@ const LUNGS =
  * @cssproperty --lung-muted - secondary text
  * @cssproperty --lung-line - borders
  * @cssproperty --lung-danger - errors
+ * @cssproperty --lung-warning - the warning that an image is no chest X-ray
  * @cssproperty --lung-radius - corners
  */
 export class LungXrayClassifier extends HTMLElement {
@@ -83,10 +92,8 @@ export class LungXrayClassifier extends HTMLElement {
   #title = make('p', { class: 'drop-title' });
   #hint = make('p', { class: 'drop-hint' });
   #status = make('div', { class: 'status', part: 'status' });
-  #results = make('ol', { class: 'results', part: 'results', 'aria-label': 'Results' });
+  #results = new ResultList();
   #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
-  /** Those with a picture, oldest first. @type {ResultCard[]} */
-  #pictured = [];
 
   constructor() {
     super();
@@ -111,7 +118,7 @@ export class LungXrayClassifier extends HTMLElement {
         ),
       ),
       this.#spoken,
-      this.#results,
+      this.#results.element,
     );
     this.#dropzone.addEventListener('click', (event) => {
       // The button's own click arrives here too: one way to the picker.
@@ -174,9 +181,8 @@ export class LungXrayClassifier extends HTMLElement {
    * @returns {Promise<Report>} rejects with an `Error` that has `code` and `advice`
    */
   async classify(blob, name = nameOf(blob) || `Image ${++this.#unnamed}`) {
-    const card = new ResultCard(blob, name);
-    this.#insert([card]);
-    return this.#run(card, blob, name);
+    const [entry] = this.#insert([{ blob, name }]);
+    return this.#run(entry, blob);
   }
 
   /**
@@ -190,25 +196,22 @@ export class LungXrayClassifier extends HTMLElement {
   /** @param {File[]} files */
   #take(files) {
     const taken = this.hasAttribute('multiple') ? files : files.slice(0, 1);
-    const jobs = taken.map((file) => {
-      const name = file.name || `Image ${++this.#unnamed}`;
-      return { file, name, card: new ResultCard(file, name) };
-    });
-    this.#insert(jobs.map(({ card }) => card));
+    const entries = this.#insert(
+      taken.map((blob) => ({ blob, name: blob.name || `Image ${++this.#unnamed}` })),
+    );
     // What goes wrong is on the card and in an event.
-    for (const { file, name, card } of jobs) this.#run(card, file, name).catch(() => {});
+    for (const [at, entry] of entries.entries()) this.#run(entry, taken[at]).catch(() => {});
   }
 
-  /** @param {ResultCard} card @param {Blob} blob @param {string} name @returns {Promise<Report>} */
-  async #run(card, blob, name) {
+  /** @param {Entry} entry @param {Blob} blob @returns {Promise<Report>} */
+  async #run(entry, blob) {
+    const { name } = entry;
     const client = this.#connect();
     try {
-      const answer = await client.classify(blob, () => card.working());
+      const answer = await client.classify(blob, () => entry.working());
       const { report } = answer;
-      card.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
-      this.#pictured.push(card);
-      if (this.#pictured.length > PICTURED_CARDS) this.#pictured.shift()?.fold();
-      this.#say(`${name}: ${findingWords(report.finding)}, ${percent(report.probabilities[report.finding])}.`);
+      entry.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
+      this.#say(`${name}: ${outcomeWords(report)}`);
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
@@ -220,7 +223,7 @@ export class LungXrayClassifier extends HTMLElement {
               message: `The result could not be shown (${String(thrown)}).`,
               advice: 'Reload the page and try again.',
             });
-      card.failed(error);
+      entry.failed(error);
       this.#say(`${name}: ${error.message}`);
       this.#fire(
         'lung-error',
@@ -230,18 +233,16 @@ export class LungXrayClassifier extends HTMLElement {
     }
   }
 
-  /** The newest drop on top, its files in their own order. @param {ResultCard[]} cards */
-  #insert(cards) {
-    this.#results.prepend(...cards.map((card) => card.element));
-    this.#dropzone.classList.add('compact');
+  /** @param {Array<{ blob: Blob, name: string }>} images */
+  #insert(images) {
+    const entries = this.#results.add(images);
+    if (entries.length > 0) this.#dropzone.classList.add('compact');
+    return entries;
   }
 
   /** The client for the attributes as they are now. */
   #connect() {
-    const base = this.getAttribute('src');
-    const url = new URL(base ?? '../models/', base === null ? import.meta.url : document.baseURI);
-    if (!url.pathname.endsWith('/')) url.pathname += '/';
-    const client = sharedClient(url.href, deviceWish(this.getAttribute('device')));
+    const client = sharedClient(modelFolder(this.getAttribute('src')), deviceWish(this.getAttribute('device')));
     if (client !== this.#client) {
       this.#client?.removeEventListener('state', this.#onState);
       this.#client = client;
@@ -399,11 +400,6 @@ function carriesFiles(event) {
 /** @param {Blob} blob */
 function nameOf(blob) {
   return blob instanceof File ? blob.name : '';
-}
-
-/** @param {string | null} value @returns {DeviceWish} */
-function deviceWish(value) {
-  return value === 'webgpu' || value === 'cpu' ? value : 'auto';
 }
 
 /** @param {() => void} act */

@@ -25,6 +25,16 @@ export interface Report {
   finding: Finding;
   /** Sum to 1. */
   probabilities: Record<Finding, number>;
+  /**
+   * The findings that cannot be ruled out, the most probable first; perhaps none. Of images with a finding, nine in ten have it in
+   * their set. Null where the bundle has no thresholds.
+   */
+  prediction_set: Finding[] | null;
+  /**
+   * How like a frontal chest X-ray the image is, 0 to 1, and whether that is enough: where it is not, the probabilities mean nothing.
+   * Null where the bundle cannot tell.
+   */
+  in_distribution: { score: number; accepted: boolean } | null;
   /** Per finding 7 rows of 7 numbers in logit units; their sum is the finding's logit. */
   evidence: Record<Finding, number[][]>;
   /** The bundle's id, such as `mobilenet-lung-0123456789ab`. */
@@ -55,15 +65,6 @@ export type Progress =
 /** The builds of the WebAssembly, by the names of their folders. */
 export type Build = 'webgpu' | 'cpu' | 'cpu-relaxed';
 
-/** What a start-up costs to fetch, kept so that a second worker needs no network for it. */
-export interface Assets {
-  modules: Partial<Record<Build, WebAssembly.Module>>;
-  /** The bundle's bytes. */
-  bundle: ArrayBuffer;
-  /** The bundle's file name: it carries the hash. */
-  file: string;
-}
-
 /** A started classifier. */
 export interface Ready {
   device: Device;
@@ -81,14 +82,19 @@ export interface Answer {
 
 /** Page to worker. A blob is a handle: its bytes are read in the worker and never pass through the page. */
 export type Request =
-  { type: 'start'; base: string; device: DeviceWish; assets?: Assets } | { type: 'classify'; id: number; blob: Blob };
+  | { type: 'start'; build: Build }
+  /** What the start waits for. */
+  | { type: 'module'; module: WebAssembly.Module }
+  | { type: 'bundle'; bytes: ArrayBuffer; file: string }
+  /** An image that will be asked for under this number: it can be read already. */
+  | { type: 'ahead'; id: number; blob: Blob }
+  | { type: 'classify'; id: number; blob: Blob };
 
 /** Worker to page. */
 export type Reply =
-  | { type: 'progress'; progress: Progress }
   | { type: 'ready'; ready: Ready }
-  /** What has been downloaded and not been told of; may come again with more modules. */
-  | { type: 'assets'; assets: Pick<Assets, 'modules'> & Partial<Assets> }
+  /** The bundle given back, for the next worker. */
+  | { type: 'bundle'; bytes: ArrayBuffer; file: string }
   /** Start-up refused: this worker is of no further use. */
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }
@@ -103,7 +109,8 @@ export interface LungWeb {
   LungClassifier: {
     /** Makes ready what needs no weights, while they download. */
     prepare(): Promise<void>;
-    load(bytes: Uint8Array, file: string): Promise<LungClassifierHandle>;
+    /** `sha256` is the hash of the bytes, where somebody works it out beside it. */
+    load(bytes: Uint8Array, file: string, sha256?: Promise<ArrayBuffer>): Promise<LungClassifierHandle>;
   };
 }
 

@@ -1,248 +1,288 @@
 // @ts-check
 /**
- * The card of one image, from waiting to report or error.
+ * The card of the image that is chosen, from waiting to report or error.
  *
- * @import { Answer, Finding, Ready, Report } from './protocol.js'
+ * Its picture and its controls are made once: Chromium 156 keeps inputs that have left the page, and with them what they
+ * refer to.
+ *
+ * @import { Finding, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Entry } from './result-list.js'
  */
 
 import { icon, make } from './dom.js';
 import { contrast, contrastScale, paint } from './evidence.js';
-import { deviceWords, duration, findingWords, FINDINGS, megabytes, percent } from './format.js';
+import {
+  deviceWords,
+  duration,
+  findingWords,
+  FINDINGS,
+  megabytes,
+  percent,
+  setWords,
+  UNLIKE,
+  unlike,
+} from './format.js';
 
 const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 
-/** How the evidence is shown. A new card starts the way the last one was left. */
-const taste = { shown: true, strength: 55 };
-
-let made = 0;
-
-/** One image's place in the list. */
+/** Shows one image at a time. */
 export class ResultCard {
-  #name;
-  #size;
-  #body = make('div', { class: 'card-body' });
+  #title = make('p', { class: 'card-name', id: 'card-name' });
   #state = make('p', { class: 'card-state' });
-  /** What was found, in a line. */
-  #summary = '';
-  /** Lets go of what the controls refer to: Chromium 156 keeps some of them, and with them the picture. */
-  #folded = new AbortController();
-  /** Tells the radio buttons of one card from those of another. */
-  #group = `evidence-${++made}`;
+  #body = make('div', { class: 'card-body' });
+  #viewer = new Viewer();
+  element = make(
+    'section',
+    { class: 'card', part: 'card', 'aria-labelledby': 'card-name' },
+    make('div', { class: 'card-head' }, this.#title, this.#state),
+    this.#body,
+  );
 
-  /** @param {Blob} blob @param {string} name */
-  constructor(blob, name) {
-    this.#name = name;
-    this.#size = blob.size;
-    const title = make('p', { class: 'card-name', id: `${this.#group}-name` }, name);
-    title.title = name;
-    this.element = make(
-      'li',
-      { class: 'card', part: 'card', 'data-state': 'waiting', 'aria-labelledby': `${this.#group}-name` },
-      make('div', { class: 'card-head' }, title, this.#state),
-      this.#body,
-    );
-    this.#show('waiting', 'Waiting');
-  }
-
-  /** Its turn has come. */
-  working() {
-    this.#show(
-      'working',
-      'Reading…',
-      make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')),
-      make('div', { class: 'skeleton' }),
-    );
-  }
-
-  /** @param {LungError} error */
-  failed(error) {
-    this.#show(
-      'error',
-      '',
-      make(
-        'div',
-        { class: 'fault', part: 'error' },
-        icon(WARNING, 'fault-icon'),
-        make(
-          'div',
-          {},
-          make('p', { class: 'fault-message' }, error.message),
-          make('p', { class: 'fault-advice' }, error.advice),
-          make('p', { class: 'fault-code' }, `Code: ${error.code}`),
-        ),
-      ),
-    );
-  }
-
-  /** @param {Answer} answer @param {Ready} ready */
-  answered({ report, picture }, ready) {
-    const pictured = picture ? this.#viewer(report, picture) : [];
-    this.#summary = FINDINGS.map(([finding, words]) => `${words} ${percent(report.probabilities[finding])}`).join(', ');
-    this.#show('done', '', this.#verdict(report), ...pictured, this.#facts(report, ready));
-  }
-
-  /** Shrinks a card far down the list to what was found, so that a thousand of them fit in memory. */
-  fold() {
-    this.#folded.abort();
-    for (const canvas of this.#body.querySelectorAll('canvas')) canvas.width = canvas.height = 0;
-    this.#body.replaceChildren(make('p', { class: 'folded', part: 'finding' }, this.#summary));
-  }
-
-  /** @param {string} state @param {string} words @param {...Node} content */
-  #show(state, words, ...content) {
-    this.element.dataset.state = state;
-    this.#state.textContent = words;
-    this.#body.replaceChildren(...content);
-  }
-
-  /** @param {Report} report */
-  #verdict(report) {
-    const bars = FINDINGS.map(([finding, words]) => {
-      const value = report.probabilities[finding];
-      const fill = make('span', { class: 'bar-fill', part: 'bar-fill' });
-      fill.style.setProperty('width', `${(value * 100).toFixed(2)}%`);
-      return make(
-        'div',
-        { class: 'bar', part: 'bar', 'data-finding': finding, 'data-found': finding === report.finding },
-        make('span', { class: 'bar-name', 'aria-hidden': 'true' }, words),
-        make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(value)),
-        make(
-          'div',
-          {
-            class: 'bar-track',
-            role: 'meter',
-            'aria-label': words,
-            'aria-valuemin': '0',
-            'aria-valuemax': '100',
-            'aria-valuenow': (value * 100).toFixed(1),
-            'aria-valuetext': percent(value),
-          },
-          fill,
-        ),
+  /** @param {Entry} entry */
+  show({ name, bytes, outcome }) {
+    this.#title.textContent = this.#title.title = name;
+    this.element.dataset.state = outcome.state;
+    this.#state.textContent = outcome.state === 'waiting' ? 'Waiting' : outcome.state === 'working' ? 'Reading…' : '';
+    this.#viewer.clear();
+    if (outcome.state === 'waiting') this.#body.replaceChildren();
+    else if (outcome.state === 'working') this.#body.replaceChildren(...skeleton());
+    else if (outcome.state === 'error') this.#body.replaceChildren(fault(outcome.error));
+    else {
+      const { report, evidence, picture, ready } = outcome;
+      const doubted = unlike(report);
+      this.#body.replaceChildren(
+        doubted ? doubt(report) : verdict(report),
+        ...(picture && evidence ? this.#viewer.show(name, picture, doubted ? null : { report, evidence }) : []),
+        facts(report, ready, bytes, picture === null),
       );
-    });
-    return make(
+    }
+  }
+}
+
+/** The radiograph under its evidence, and what to show of it. */
+class Viewer {
+  #base = make('canvas', { class: 'radiograph', role: 'img' });
+  #overlay = make('canvas', { class: 'overlay', part: 'overlay', 'aria-hidden': 'true' });
+  #frame = make('div', { class: 'frame', part: 'picture' }, this.#base, this.#overlay);
+  #shown = make('input', { type: 'checkbox', role: 'switch', checked: true });
+  #strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: '55' });
+  /** @type {Map<Finding, HTMLInputElement>} */
+  #options = new Map(
+    FINDINGS.map(([finding]) => [finding, make('input', { type: 'radio', name: 'evidence', value: finding })]),
+  );
+  #choice = make(
+    'fieldset',
+    { class: 'evidence-choice' },
+    make('legend', {}, 'Evidence for'),
+    make(
       'div',
-      { class: 'verdict-side' },
-      make(
-        'p',
-        { class: 'verdict', part: 'finding', 'data-finding': report.finding },
-        make('span', { class: 'verdict-label' }, 'Most likely finding'),
-        make('strong', {}, findingWords(report.finding)),
-        make('span', { class: 'verdict-value' }, percent(report.probabilities[report.finding])),
+      { class: 'options' },
+      ...FINDINGS.map(([finding, words]) =>
+        make('label', { class: 'option' }, this.#options.get(finding) ?? '', make('span', {}, words)),
       ),
-      make('div', { class: 'bars', part: 'probabilities' }, ...bars),
-    );
+    ),
+    make(
+      'div',
+      { class: 'strength' },
+      make('label', {}, 'Strength', this.#strength),
+      make(
+        'div',
+        { class: 'legend' },
+        make('span', {}, 'against'),
+        make('i', { class: 'legend-scale', 'aria-hidden': 'true' }),
+        make('span', {}, 'for'),
+      ),
+    ),
+  );
+  #controls = make(
+    'div',
+    { class: 'controls', part: 'controls' },
+    make(
+      'label',
+      { class: 'switch' },
+      this.#shown,
+      make('span', { class: 'switch-track', 'aria-hidden': 'true' }),
+      'Show where in the image',
+    ),
+    this.#choice,
+  );
+  /** @type {Report['evidence'] | null} */
+  #evidence = null;
+
+  constructor() {
+    for (const [finding, input] of this.#options) input.addEventListener('change', () => this.#paint(finding));
+    this.#shown.addEventListener('change', () => this.#apply());
+    this.#strength.addEventListener('input', () => this.#apply());
+    this.#apply();
   }
 
   /**
-   * The radiograph under its evidence, and what to show of it.
-   * @param {Report} report @param {ImageBitmap} picture
+   * What to put on the card: the picture, and with evidence the controls.
+   * @param {string} name
+   * @param {ImageBitmap} picture
+   * @param {{ report: Pick<Report, 'finding'>, evidence: Report['evidence'] } | null} shown
    */
-  #viewer(report, picture) {
-    const { signal } = this.#folded;
-    const base = make('canvas', { class: 'radiograph', role: 'img', 'aria-label': `Radiograph ${this.#name}` });
+  show(name, picture, shown) {
     const { width, height } = picture;
-    base.width = width;
-    base.height = height;
+    this.#base.width = width;
+    this.#base.height = height;
+    this.#base.setAttribute('aria-label', `Radiograph ${name}`);
     // Not a `bitmaprenderer`: in Chromium 156 what is transferred to one is never freed.
-    base.getContext('2d')?.drawImage(picture, 0, 0);
-    picture.close();
-    const overlay = make('canvas', { class: 'overlay', part: 'overlay', 'aria-hidden': 'true' });
-    const frame = make('div', { class: 'frame', part: 'picture' }, base, overlay);
+    this.#base.getContext('2d')?.drawImage(picture, 0, 0);
     // The frame takes the radiograph's own shape; the map covers all of it, as the network saw it squashed to a square.
-    frame.style.setProperty('aspect-ratio', `${width} / ${height}`);
+    this.#frame.style.setProperty('aspect-ratio', `${width} / ${height}`);
     // A tall radiograph is narrowed rather than scrolled past.
-    frame.style.setProperty('max-width', `min(100%, calc(28rem * ${(width / height).toFixed(4)}))`);
+    this.#frame.style.setProperty('max-width', `min(100%, calc(28rem * ${(width / height).toFixed(4)}))`);
+    this.#evidence = shown?.evidence ?? null;
+    this.#apply();
+    if (!shown) return [this.#frame];
+    const chosen = this.#options.get(shown.report.finding);
+    if (chosen) chosen.checked = true;
+    this.#paint(shown.report.finding);
+    return [this.#frame, this.#controls];
+  }
 
-    const scale = contrastScale(report.evidence);
-    /** @param {Finding} finding */
-    const choose = (finding) => paint(overlay, contrast(report.evidence, finding), scale);
-    const options = FINDINGS.map(([finding, words]) => {
-      const input = make('input', {
-        type: 'radio',
-        name: this.#group,
-        value: finding,
-        checked: finding === report.finding,
-      });
-      input.addEventListener('change', () => choose(finding), { signal });
-      return make('label', { class: 'option' }, input, make('span', {}, words));
-    });
-    choose(report.finding);
+  /** Forgets the image. */
+  clear() {
+    this.#evidence = null;
+    this.#base.width = this.#base.height = 0;
+  }
 
-    const shown = make('input', { type: 'checkbox', role: 'switch', checked: taste.shown });
-    const strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: String(taste.strength) });
-    const controls = make(
-      'fieldset',
-      { class: 'evidence-choice' },
-      make('legend', {}, 'Evidence for'),
-      make('div', { class: 'options' }, ...options),
+  /** @param {Finding} finding */
+  #paint(finding) {
+    if (this.#evidence)
+      paint(this.#overlay, contrast(this.#evidence, finding), contrastScale(this.#evidence));
+  }
+
+  #apply() {
+    this.#overlay.hidden = !this.#shown.checked || !this.#evidence;
+    this.#choice.disabled = !this.#shown.checked;
+    this.#overlay.style.setProperty('opacity', String(this.#strength.valueAsNumber / 100));
+  }
+}
+
+function skeleton() {
+  return [
+    make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')),
+    make('div', { class: 'skeleton' }),
+  ];
+}
+
+/** @param {LungError} error */
+function fault(error) {
+  return make(
+    'div',
+    { class: 'fault', part: 'error' },
+    icon(WARNING, 'fault-icon'),
+    make(
+      'div',
+      {},
+      make('p', { class: 'fault-message' }, error.message),
+      make('p', { class: 'fault-advice' }, error.advice),
+      make('p', { class: 'fault-code' }, `Code: ${error.code}`),
+    ),
+  );
+}
+
+/** @param {Omit<Report, 'evidence'>} report */
+function verdict(report) {
+  return make(
+    'div',
+    { class: 'verdict-side' },
+    make(
+      'p',
+      { class: 'verdict', part: 'finding', 'data-finding': report.finding },
+      make('span', { class: 'verdict-label' }, 'Most likely finding'),
+      make('strong', {}, findingWords(report.finding)),
+      make('span', { class: 'verdict-value' }, percent(report.probabilities[report.finding])),
+    ),
+    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(report.prediction_set))] : []),
+    bars(report, report.finding),
+  );
+}
+
+/** In the place of a verdict, for an image that is unlike those the network knows. @param {Omit<Report, 'evidence'>} report */
+function doubt(report) {
+  return make(
+    'div',
+    { class: 'verdict-side' },
+    make(
+      'div',
+      { class: 'doubt', part: 'warning' },
+      icon(WARNING, 'doubt-icon'),
       make(
         'div',
-        { class: 'strength' },
-        make('label', {}, 'Strength', strength),
-        make(
-          'div',
-          { class: 'legend' },
-          make('span', {}, 'against'),
-          make('i', { class: 'legend-scale', 'aria-hidden': 'true' }),
-          make('span', {}, 'for'),
-        ),
+        {},
+        make('p', { class: 'doubt-title' }, UNLIKE),
+        make('p', {}, 'The network answers whatever it is shown. What it answers to an image like this one means nothing.'),
+      ),
+    ),
+    make(
+      'details',
+      { class: 'all-the-same', part: 'doubted' },
+      make('summary', {}, 'What it answers all the same'),
+      bars(report, null),
+    ),
+  );
+}
+
+/** @param {Omit<Report, 'evidence'>} report @param {Finding | null} found the one to set off */
+function bars({ probabilities }, found) {
+  const rows = FINDINGS.map(([finding, words]) => {
+    const value = probabilities[finding];
+    const fill = make('span', { class: 'bar-fill', part: 'bar-fill' });
+    fill.style.setProperty('width', `${(value * 100).toFixed(2)}%`);
+    return make(
+      'div',
+      { class: 'bar', part: 'bar', 'data-finding': finding, 'data-found': finding === found },
+      make('span', { class: 'bar-name', 'aria-hidden': 'true' }, words),
+      make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(value)),
+      make(
+        'div',
+        {
+          class: 'bar-track',
+          role: 'meter',
+          'aria-label': words,
+          'aria-valuemin': '0',
+          'aria-valuemax': '100',
+          'aria-valuenow': (value * 100).toFixed(1),
+          'aria-valuetext': percent(value),
+        },
+        fill,
       ),
     );
-    const apply = () => {
-      overlay.hidden = !taste.shown;
-      controls.disabled = !taste.shown;
-      overlay.style.setProperty('opacity', String(taste.strength / 100));
-    };
-    const toggle = () => {
-      taste.shown = shown.checked;
-      apply();
-    };
-    shown.addEventListener('change', toggle, { signal });
-    const strengthen = () => {
-      taste.strength = strength.valueAsNumber;
-      apply();
-    };
-    strength.addEventListener('input', strengthen, { signal });
-    apply();
-    const onOff = make(
-      'label',
-      { class: 'switch' },
-      shown,
-      make('span', { class: 'switch-track', 'aria-hidden': 'true' }),
-      'Show where in the image',
-    );
-    return [frame, make('div', { class: 'controls', part: 'controls' }, onOff, controls)];
-  }
+  });
+  return make('div', { class: 'bars', part: 'probabilities' }, ...rows);
+}
 
-  /** @param {Report} report @param {Ready} ready */
-  #facts(report, ready) {
-    const { decode_ms, preprocess_ms, inference_ms } = report.timings;
-    const times = [
-      ...(decode_ms === undefined ? [] : [`decode ${duration(decode_ms)}`]),
-      `preprocess ${duration(preprocess_ms)}`,
-      `inference ${duration(inference_ms)}`,
-    ];
-    const reason = report.device === 'cpu' && ready.fallback ? `. ${ready.fallback}` : '';
-    const facts = [
-      ['Time', `${duration((decode_ms ?? 0) + preprocess_ms + inference_ms)} in all: ${times.join(', ')}`],
-      ['Ran on', deviceWords(report.device) + reason],
-      ['Image', imageWords(report, this.#size)],
-      ['Model', report.model],
-    ];
-    return make(
-      'dl',
-      { class: 'facts', part: 'facts' },
-      ...facts.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))),
-    );
-  }
+/** @param {Omit<Report, 'evidence'>} report @param {Ready} ready @param {number} bytes @param {boolean} gone whether the picture is */
+function facts(report, ready, bytes, gone) {
+  const { decode_ms, preprocess_ms, inference_ms } = report.timings;
+  const times = [
+    ...(decode_ms === undefined ? [] : [`decode ${duration(decode_ms)}`]),
+    `preprocess ${duration(preprocess_ms)}`,
+    `inference ${duration(inference_ms)}`,
+  ];
+  const reason = report.device === 'cpu' && ready.fallback ? `. ${ready.fallback}` : '';
+  const likeness = report.in_distribution;
+  const rows = [
+    ['Time', `${duration((decode_ms ?? 0) + preprocess_ms + inference_ms)} in all: ${times.join(', ')}`],
+    ['Ran on', deviceWords(report.device) + reason],
+    ['Image', imageWords(report, bytes) + (gone ? '. Its picture is no longer kept: choose the file again to see it' : '')],
+    ...(likeness ? [['Likeness', `${likeness.score.toFixed(2)} of 1 to the X-rays the network knows`]] : []),
+    ['Model', report.model],
+  ];
+  return make(
+    'dl',
+    { class: 'facts', part: 'facts' },
+    ...rows.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))),
+  );
 }
 
 /**
  * `2048 × 1762 pixels, PNG, 16 bit, 1.4 MB, false colour undone`.
- * @param {Report} report @param {number} bytes
+ * @param {Pick<Report, 'source'>} report @param {number} bytes
  */
 function imageWords({ source }, bytes) {
   const words = [

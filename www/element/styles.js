@@ -16,6 +16,7 @@ sheet.replaceSync(/* css */ `
   --muted: var(--lung-muted, light-dark(#52626f, #9fb0bc));
   --line: var(--lung-line, light-dark(#d5dee4, #2c3a44));
   --danger: var(--lung-danger, light-dark(#a3330c, #ffb08f));
+  --warning: var(--lung-warning, light-dark(#8a5a00, #f0c060));
   --radius: var(--lung-radius, 14px);
   display: block;
   container-type: inline-size;
@@ -24,7 +25,7 @@ sheet.replaceSync(/* css */ `
 }
 :host([hidden]) { display: none; }
 *, ::before, ::after { box-sizing: border-box; }
-p, dl, dd, ol, fieldset { margin: 0; padding: 0; border: 0; min-width: 0; }
+p, dl, dd, ol, fieldset, summary { margin: 0; padding: 0; border: 0; min-width: 0; }
 ol { list-style: none; }
 [hidden] { display: none !important; }
 .spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -64,13 +65,28 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .status-reason { margin-top: .15rem; }
 .progress { position: relative; height: 6px; margin-top: .45rem; border-radius: 3px; background: color-mix(in srgb, var(--muted) 22%, transparent); overflow: hidden; }
 .progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: 0 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
-.progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out infinite alternate; }
-@keyframes to-and-fro { to { left: 68%; } }
+.progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
+/* Nothing moves in the first moments: each frame would take time from what is waited for. */
+@keyframes to-and-fro { to { transform: translateX(212.5%); } }
 .notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
 
 /* Results */
 .results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
-.results:empty { display: none; }
+.rows { max-height: 16.5rem; overflow-y: auto; overscroll-behavior: contain; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); }
+.list { display: grid; gap: .5rem; }
+.more { justify-self: center; font-size: .85rem; padding: .4rem .9rem; }
+.row {
+  display: grid; grid-template-columns: minmax(9rem, 1fr) minmax(0, max-content); gap: .1rem 1rem; align-items: baseline; padding: .55rem 1rem; font-size: .9rem;
+  cursor: pointer; border-left: 4px solid transparent;
+}
+.row + .row { border-top: 1px solid var(--line); }
+.row:hover { background: var(--sunken); }
+.row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-left-color: var(--accent); }
+.row:focus-visible { outline-offset: -3px; border-radius: var(--radius); }
+.row-name, .row-said { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.row-said { color: var(--muted); font-variant-numeric: tabular-nums; }
+.row[aria-selected="true"] .row-name, .row[data-state="done"] .row-said { color: var(--ink); font-weight: 600; }
+.row[data-state="error"] .row-said { color: var(--danger); }
 .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1rem; }
 .card-head { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between; }
 .card-name { font-size: .95rem; font-weight: 600; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -110,6 +126,12 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .verdict-label { grid-column: 1 / -1; font-size: .85rem; color: var(--muted); }
 .verdict strong { font-size: 1.6rem; line-height: 1.2; font-weight: 680; letter-spacing: -.015em; }
 .verdict-value { font-size: 1.6rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.set { margin-top: .5rem; font-size: .925rem; color: var(--muted); }
+.doubt { display: flex; gap: .85rem; align-items: start; padding: .9rem 1rem; border-radius: 10px; border: 1px solid color-mix(in srgb, var(--warning) 55%, var(--line)); background: color-mix(in srgb, var(--warning) 10%, var(--surface)); }
+.doubt-icon { flex: none; width: 1.5rem; height: 1.5rem; color: var(--warning); }
+.doubt-title { font-weight: 650; }
+.all-the-same { margin-top: 1rem; font-size: .925rem; color: var(--muted); }
+.all-the-same summary { width: fit-content; cursor: pointer; }
 .bars { display: grid; gap: .85rem; margin-top: 1rem; }
 .bar { display: grid; grid-template-columns: 1fr auto; gap: .3rem 1rem; font-size: .95rem; }
 .bar-value { font-variant-numeric: tabular-nums; }
@@ -135,7 +157,7 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .skeleton-lines { display: grid; gap: 1rem; align-content: start; }
 .skeleton-lines i { height: 1.1rem; border-radius: 5px; background: var(--sunken); }
 .skeleton-lines i:first-child { width: 55%; height: 2rem; }
-.card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: breathe 1.4s ease-in-out infinite alternate; }
+.card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: breathe 1.4s ease-in-out .4s infinite alternate; }
 @keyframes breathe { to { opacity: .45; } }
 
 @container (min-width: 44rem) {
@@ -150,6 +172,8 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
   .compact .choose { grid-column: 1 / -1; width: 100%; }
   .status .fault { flex-direction: column; }
   .fact { flex-basis: 100%; }
+  .row { grid-template-columns: minmax(0, 1fr); }
+  .row-said { white-space: normal; }
   .status-line > :is(strong, .fact)::after { display: none; }
   .controls { padding-top: 0; border-top: 0; }
 }

@@ -216,6 +216,11 @@ fn a_block_is_its_three_convolutions_and_its_input() {
 }
 
 #[test]
+fn a_rehearsal_ends() {
+    lung_kernels::channels_last::rehearse();
+}
+
+#[test]
 fn the_number_of_threads_changes_nothing() {
     let mut numbers = Numbers(4);
     let (input, hidden, side) = (8, 48, 23);

@@ -5,7 +5,10 @@
 //! [`Distribution`]. The file is named
 //! `<architecture>-<first 12 hex digits of its sha256>.safetensors`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use half::f16;
 use safetensors::SafeTensors;
@@ -18,7 +21,7 @@ use crate::architecture::{AttentionConfig, EMBEDDING, FEATURES, parameter_shapes
 #[cfg(feature = "burn")]
 use crate::network::{MobileNetLung, MobileNetLungConfig, load_state_dict};
 use crate::preprocess::Preprocessing;
-use crate::state::{Array, StateDict, StateError};
+use crate::state::{Array, Parameters, StateDict, StateError};
 use crate::trust::{Distribution, PredictionSets, Spread};
 
 /// The format that this version writes and reads.
@@ -34,6 +37,8 @@ const MEAN: &str = "in_distribution.mean";
 const DIRECTIONS: &str = "in_distribution.directions";
 const METADATA_KEY: &str = "bundle";
 const EXTENSION: &str = "safetensors";
+/// Hex digits of a file's sha256 that its name and the bundle's id carry.
+const HASH_DIGITS: usize = 12;
 
 /// What a bundle says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,38 +199,27 @@ impl BundleError {
 pub struct Bundle {
     id: String,
     metadata: Metadata,
-    state: StateDict,
+    /// The file, whose numbers are widened when they are wanted.
+    bytes: Vec<u8>,
+    tensors: BTreeMap<String, Stored>,
+    state: OnceLock<StateDict>,
     distribution: Option<Distribution>,
 }
 
-impl Bundle {
-    /// Reads and checks a weights file: size, hash, header, metadata, names, shapes, dtypes, finiteness.
-    ///
-    /// `name` is the file's name; where it carries a hash, the content must have it. `None`, or a name without a hash,
-    /// skips that one check.
-    ///
-    /// # Errors
-    /// The first check that failed; see [`BundleError`].
-    pub fn read(bytes: &[u8], name: Option<&str>) -> Result<Self, BundleError> {
-        if bytes.is_empty() {
-            return Err(BundleError::Empty);
-        }
-        if bytes.len() > MAX_BYTES {
-            return Err(BundleError::TooLarge { bytes: bytes.len() });
-        }
-        let hash = short_hash(bytes);
-        if let Some(expected) = name.and_then(hash_in_name)
-            && expected != hash
-        {
-            return Err(BundleError::Hash {
-                expected: expected.to_owned(),
-                found: hash,
-            });
-        }
+/// What a file says, but for its hash.
+struct Contents {
+    metadata: Metadata,
+    tensors: BTreeMap<String, Stored>,
+    distribution: Option<Distribution>,
+}
+
+impl Contents {
+    /// Checks all but the hash.
+    fn of(bytes: &[u8]) -> Result<Self, BundleError> {
         let header = |error: SafeTensorError| BundleError::Header {
             detail: error.to_string(),
         };
-        let (_, raw) = SafeTensors::read_metadata(bytes).map_err(header)?;
+        let (header_bytes, raw) = SafeTensors::read_metadata(bytes).map_err(header)?;
         let text = raw
             .metadata()
             .as_ref()
@@ -264,18 +258,35 @@ impl Bundle {
                 Some(_) => {}
             }
         }
-        let mut state = StateDict::new();
-        for name in shapes.into_keys() {
+        // A number of 8 bytes, the header, then the tensors.
+        let data = 8 + header_bytes;
+        let mut stored = BTreeMap::new();
+        for (name, shape) in shapes {
             let view = tensors
                 .tensor(&name)
                 .map_err(|_| StateError::Missing { name: name.clone() })?;
-            let array = read_array(&name, &view)?;
-            if !array.values.iter().all(|value| value.is_finite()) {
+            let width = Width::of(&name, &view)?;
+            if !width.finite(view.data()) {
                 return Err(BundleError::NotFinite { name });
             }
-            state.insert(name, array);
+            let (from, to) = raw
+                .info(&name)
+                .map(|info| info.data_offsets)
+                .unwrap_or_default();
+            let place = data + from..data + to;
+            stored.insert(
+                name,
+                Stored {
+                    shape,
+                    width,
+                    place,
+                },
+            );
         }
-        let mut take = |name: &str| state.remove(name).map(|array| array.values);
+        let mut take = |name: &str| {
+            let Stored { width, place, .. } = stored.remove(name)?;
+            Some(width.numbers(bytes.get(place)?))
+        };
         let distribution = match (&metadata.in_distribution, take(MEAN), take(DIRECTIONS)) {
             (Some(spread), Some(mean), Some(directions)) => Some(Distribution {
                 mean,
@@ -285,11 +296,86 @@ impl Bundle {
             _ => None,
         };
         Ok(Self {
-            id: format!("{ARCHITECTURE}-{hash}"),
             metadata,
-            state,
+            tensors: stored,
             distribution,
         })
+    }
+}
+
+/// Where a tensor lies in the file, and how.
+#[derive(Clone, Debug)]
+struct Stored {
+    shape: Vec<usize>,
+    width: Width,
+    place: Range<usize>,
+}
+
+/// How a number is stored.
+#[derive(Clone, Copy, Debug)]
+enum Width {
+    F16,
+    F32,
+}
+
+impl Parameters for Bundle {
+    fn values(&self, name: &str) -> Option<Cow<'_, [f32]>> {
+        let Stored { width, place, .. } = self.tensors.get(name)?;
+        let bytes = self.bytes.get(place.clone())?;
+        Some(Cow::Owned(width.numbers(bytes)))
+    }
+}
+
+impl Bundle {
+    /// Reads and checks a weights file: size, hash, header, metadata, names, shapes, dtypes, finiteness.
+    ///
+    /// `name` is the file's name; where it carries a hash, the content must have it. `None`, or a name without a hash,
+    /// skips that one check.
+    ///
+    /// # Errors
+    /// The first check that failed; see [`BundleError`].
+    pub fn read(bytes: &[u8], name: Option<&str>) -> Result<Self, BundleError> {
+        within_limits(bytes)?;
+        let hash = short_hash(bytes);
+        check_name(name, &hash)?;
+        Ok(Self::new(Contents::of(bytes)?, bytes.to_vec(), &hash))
+    }
+
+    /// As [`read`](Self::read), while somebody else works out the [`sha256`] of `bytes`: a browser does so in a third of the
+    /// time that it takes here. `None` leaves it to us.
+    ///
+    /// # Errors
+    /// The first check that failed; see [`BundleError`].
+    pub async fn read_beside(
+        bytes: Vec<u8>,
+        name: Option<&str>,
+        sha256: impl Future<Output = Option<String>>,
+    ) -> Result<Self, BundleError> {
+        within_limits(&bytes)?;
+        let contents = Contents::of(&bytes);
+        let hash = match sha256.await {
+            Some(known) => known.chars().take(HASH_DIGITS).collect(),
+            None => short_hash(&bytes),
+        };
+        // What is damaged is called so, whatever else that has made of it.
+        check_name(name, &hash)?;
+        Ok(Self::new(contents?, bytes, &hash))
+    }
+
+    fn new(contents: Contents, bytes: Vec<u8>, hash: &str) -> Self {
+        let Contents {
+            metadata,
+            tensors,
+            distribution,
+        } = contents;
+        Self {
+            id: format!("{ARCHITECTURE}-{hash}"),
+            metadata,
+            bytes,
+            tensors,
+            state: OnceLock::new(),
+            distribution,
+        }
     }
 
     /// Writes a weights file in f16 and returns its name and its bytes.
@@ -360,9 +446,16 @@ impl Bundle {
         &self.metadata
     }
 
-    /// The parameters by name.
+    /// The parameters by name; widened the first time.
     pub fn state(&self) -> &StateDict {
-        &self.state
+        self.state.get_or_init(|| {
+            let arrays = self.tensors.iter().filter_map(|(name, stored)| {
+                let values = self.values(name)?.into_owned();
+                let shape = stored.shape.clone();
+                Some((name.clone(), Array { shape, values }))
+            });
+            arrays.collect()
+        })
     }
 
     /// Where the embeddings of frontal chest radiographs lie, if the file says so.
@@ -377,7 +470,7 @@ impl Bundle {
     #[cfg(feature = "burn")]
     pub fn network(&self, device: &burn::tensor::Device) -> Result<MobileNetLung, BundleError> {
         let network = self.metadata.network().init(device);
-        Ok(load_state_dict(network, &self.state, false)?)
+        Ok(load_state_dict(network, self.state(), false)?)
     }
 }
 
@@ -438,7 +531,7 @@ pub fn write_tensors(
 pub fn sha256(bytes: &[u8]) -> String {
     let mut hash = Sha256::new();
     // In pieces: a browser optimises a function that is called often, not one that runs for long.
-    for piece in bytes.chunks(1 << 14) {
+    for piece in bytes.chunks(4 * PIECE) {
         hash.update(piece);
     }
     hash.finalize()
@@ -447,9 +540,28 @@ pub fn sha256(bytes: &[u8]) -> String {
         .collect()
 }
 
+fn within_limits(bytes: &[u8]) -> Result<(), BundleError> {
+    match bytes.len() {
+        0 => Err(BundleError::Empty),
+        bytes if bytes > MAX_BYTES => Err(BundleError::TooLarge { bytes }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the content has the hash that the name promises, if it promises one.
+fn check_name(name: Option<&str>, hash: &str) -> Result<(), BundleError> {
+    match name.and_then(hash_in_name) {
+        Some(expected) if expected != hash => Err(BundleError::Hash {
+            expected: expected.to_owned(),
+            found: hash.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn short_hash(bytes: &[u8]) -> String {
     let mut hash = sha256(bytes);
-    hash.truncate(12);
+    hash.truncate(HASH_DIGITS);
     hash
 }
 
@@ -457,7 +569,7 @@ fn short_hash(bytes: &[u8]) -> String {
 fn hash_in_name(name: &str) -> Option<&str> {
     let stem = name.strip_suffix(EXTENSION)?.strip_suffix('.')?;
     let hash = stem.rsplit('-').next()?;
-    (hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
+    (hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
 }
 
 fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
@@ -547,31 +659,73 @@ fn widen(bits: u16) -> f32 {
     f32::from_bits(value.to_bits() | sign)
 }
 
-fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {
-    let bytes = view.data();
-    let values = match view.dtype() {
-        Dtype::F16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|pair| widen(u16::from_le_bytes(*pair)))
-            .collect(),
-        Dtype::F32 => bytes
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|quad| f32::from_le_bytes(*quad))
-            .collect(),
-        other => {
-            return Err(BundleError::Dtype {
+/// Numbers that are looked at together: a browser optimises a function that is called often, not one that runs for long.
+const PIECE: usize = 1 << 12;
+
+impl Width {
+    fn of(name: &str, view: &TensorView<'_>) -> Result<Self, BundleError> {
+        match view.dtype() {
+            Dtype::F16 => Ok(Self::F16),
+            Dtype::F32 => Ok(Self::F32),
+            other => Err(BundleError::Dtype {
                 name: name.to_owned(),
                 found: format!("{other:?}"),
-            });
+            }),
         }
-    };
+    }
+
+    /// The numbers that `bytes` hold.
+    fn numbers(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::F16 => {
+                let halves = bytes.as_chunks::<2>().0;
+                let mut values = Vec::with_capacity(halves.len());
+                for piece in halves.chunks(PIECE) {
+                    widen_all(piece, &mut values);
+                }
+                values
+            }
+            Self::F32 => {
+                let floats = bytes.as_chunks::<4>().0;
+                floats
+                    .iter()
+                    .map(|quad| f32::from_le_bytes(*quad))
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether all of them are finite numbers.
+    fn finite(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::F16 => bytes.as_chunks().0.chunks(PIECE).all(finite_halves),
+            Self::F32 => {
+                let mut floats = bytes.as_chunks::<4>().0.iter();
+                floats.all(|quad| f32::from_le_bytes(*quad).is_finite())
+            }
+        }
+    }
+}
+
+#[cfg_attr(target_family = "wasm", inline(never))]
+fn widen_all(halves: &[[u8; 2]], values: &mut Vec<f32>) {
+    values.extend(halves.iter().map(|half| widen(u16::from_le_bytes(*half))));
+}
+
+/// Whether all are finite: the largest exponent tells, without a branch for each.
+#[cfg_attr(target_family = "wasm", inline(never))]
+fn finite_halves(halves: &[[u8; 2]]) -> bool {
+    const EXPONENT: u16 = 0x1f << 10;
+    let exponents = halves
+        .iter()
+        .map(|half| u16::from_le_bytes(*half) & EXPONENT);
+    exponents.fold(0, u16::max) < EXPONENT
+}
+
+fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {
     Ok(Array {
         shape: view.shape().to_vec(),
-        values,
+        values: Width::of(name, view)?.numbers(view.data()),
     })
 }
 
@@ -584,6 +738,8 @@ mod tests {
         for bits in 0..=u16::MAX {
             let want = f16::from_bits(bits).to_f32();
             let got = widen(bits);
+            let stored = [0, 0, bits.to_le_bytes()[0], bits.to_le_bytes()[1], 0, 60];
+            assert_eq!(Width::F16.finite(&stored), want.is_finite(), "{bits:#06x}");
             if want.is_finite() {
                 assert_eq!(got.to_bits(), want.to_bits(), "{bits:#06x}");
             } else {

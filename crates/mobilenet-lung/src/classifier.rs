@@ -77,9 +77,15 @@ impl Classifier {
     /// # Errors
     /// [`ClassifyError::Bundle`] when the weights do not fit.
     pub fn on_cpu(bundle: &Bundle) -> Result<Self, ClassifyError> {
-        let network = CpuNetwork::new(bundle.state(), &bundle.metadata().attention)
-            .map_err(BundleError::from)?;
+        let network =
+            CpuNetwork::pack(bundle, &bundle.metadata().attention).map_err(BundleError::from)?;
         Ok(Self::new(bundle, Engine::Cpu(Box::new(network))))
+    }
+
+    /// Makes the arithmetic of [`on_cpu`](Self::on_cpu) known to a browser's compiler, which needs no weights: it can be done
+    /// while they download. Of no use elsewhere.
+    pub fn prepare_cpu() {
+        lung_kernels::channels_last::rehearse();
     }
 
     /// The network of `bundle` on a GPU, in kernels of our own; reports call it `webgpu`.

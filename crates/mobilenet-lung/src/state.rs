@@ -1,5 +1,6 @@
 //! A network's parameters by name, outside of any device.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// One parameter: its shape and its numbers, row by row.
@@ -13,6 +14,19 @@ pub struct Array {
 
 /// Parameters by torchvision name, in the order of their names.
 pub type StateDict = BTreeMap<String, Array>;
+
+/// Where a network takes its parameters from, one by one: a dict has them as they are, a weights file widens them.
+pub(crate) trait Parameters {
+    /// The numbers of the parameter `name`, row by row.
+    fn values(&self, name: &str) -> Option<Cow<'_, [f32]>>;
+}
+
+impl Parameters for StateDict {
+    fn values(&self, name: &str) -> Option<Cow<'_, [f32]>> {
+        self.get(name)
+            .map(|array| Cow::Borrowed(array.values.as_slice()))
+    }
+}
 
 /// Why a state dict does not fit a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -111,6 +111,28 @@ fn damage_is_refused_with_its_reason() {
 }
 
 #[test]
+fn a_hash_that_somebody_else_works_out_is_believed_and_compared() {
+    let (name, bytes) = written();
+    let read = |bytes: &[u8], hash: Option<String>| {
+        let bytes = bytes.to_vec();
+        pollster::block_on(Bundle::read_beside(bytes, Some(&name), async { hash }))
+    };
+    let known = mobilenet_lung::bundle::sha256(&bytes);
+    for hash in [Some(known.clone()), None] {
+        let bundle = read(&bytes, hash).unwrap();
+        assert_eq!(name, format!("{}.safetensors", bundle.id()));
+        assert_eq!(bundle.state(), Bundle::read(&bytes, None).unwrap().state());
+    }
+    let other = Some(mobilenet_lung::bundle::sha256(b"something else"));
+    assert!(matches!(read(&bytes, other), Err(BundleError::Hash { .. })));
+    // Half a file has no readable header either; that it is damaged is what helps.
+    let half = &bytes[..bytes.len() / 2];
+    let hash = Some(mobilenet_lung::bundle::sha256(half));
+    assert!(matches!(read(half, hash), Err(BundleError::Hash { .. })));
+    assert!(matches!(read(&[], None), Err(BundleError::Empty)));
+}
+
+#[test]
 fn a_flip_of_any_header_bit_never_panics() {
     let (_, bytes) = written();
     let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

@@ -20,8 +20,8 @@ measure(async (device) => {
   element.setAttribute('device', device);
   element.setAttribute('multiple', '');
   document.body.append(element);
-  const [response] = await Promise.all([fetch('/input.png'), element.start()]);
-  const image = await response.blob();
+  // The element starts by itself; an image that comes before it has started waits its turn.
+  const image = await fetch('/input.png').then((response) => response.blob());
   let number = 0;
   return async () => {
     // The card of the image before is still being drawn, on the other core or on the same: that is no part of inference.

@@ -89,6 +89,13 @@ export async function open(chrome, url, { gpu, count = false, gc = false, patien
             }),
         ),
       memory: () => memory(browser),
+      /** Bytes that live JavaScript objects of the page take. */
+      async heap() {
+        const session = await context.newCDPSession(page);
+        const { usedSize } = await session.send('Runtime.getHeapUsage');
+        await session.detach();
+        return usedSize;
+      },
       /** Collects the garbage of the page and its workers, where `gc` allows it. */
       async collect() {
         const collect = () => /** @type {any} */ (globalThis).gc?.();

@@ -51,7 +51,17 @@ const tensorflow = (id, label, device, backend) => ({
 });
 
 /** @param {Engine['device']} device @param {string} label @returns {Engine} */
-const ours = (device, label) => ({ id: `ours-${device}`, label, device, ours: true, script: 'ours.js', head: '' });
+const ours = (device, label) => ({
+  id: `ours-${device}`,
+  label,
+  device,
+  ours: true,
+  script: 'ours.js',
+  head:
+    `<script type="module" async src="/ours/element/start.js" data-device="${device}"></script>` +
+    '<link rel="modulepreload" href="/ours/element/download.js">' +
+    '<link rel="preload" as="fetch" crossorigin href="/ours/models/index.json">',
+});
 
 /** @type {Engine[]} */
 export const ENGINES = [

@@ -49,8 +49,21 @@ export function parts(page) {
     element,
     picker: element.locator('input[type=file]'),
     status: element.locator('.status'),
-    cards: element.locator('.card'),
+    rows: element.locator('.row'),
+    row: (/** @type {string} */ name) => element.locator('.row', { hasText: name }),
+    /** The card, while it shows this image: the first of those last added, or the one whose row was chosen. */
     card: (/** @type {string} */ name) => element.locator('.card', { hasText: name }),
+    /** Waits until an image has been answered. @param {string} name @param {'done' | 'error' | 'working'} [state] */
+    answered: (name, state = 'done') =>
+      element.locator(`.row[data-state=${state}]`, { hasText: name }).waitFor({ state: 'attached' }),
+    /** Chooses an image's row, and returns the card. @param {string} name */
+    async choose(name) {
+      const row = element.locator('.row', { hasText: name });
+      if (await row.isVisible()) await row.click();
+      const card = element.locator('.card', { hasText: name });
+      await card.waitFor();
+      return card;
+    },
   };
 }
 

@@ -54,12 +54,22 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const picture = /^(trap-on|lose)-gpu/.test(words) ? new ImageData(8, 8) : await pixels(bytes);
+    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain)/.test(words);
+    const picture = made ? new ImageData(8, 8) : await pixels(bytes);
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
     const decoded = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 150));
+    const report = reportOf(bytes);
+    if (words.startsWith('torn')) {
+      report.finding = 'Lung_Opacity';
+      report.probabilities = { Normal: 0.45, Lung_Opacity: 0.5, 'Viral Pneumonia': 0.05 };
+      report.prediction_set = ['Lung_Opacity', 'Normal'];
+    }
+    if (words.startsWith('unlike')) report.in_distribution = { score: 0.0312, accepted: false };
+    // A bundle without statistics.
+    if (words.startsWith('plain')) report.prediction_set = report.in_distribution = null;
     return {
-      ...reportOf(bytes),
+      ...report,
       model: this.model.id,
       device: this.device,
       timings: { decode_ms: decoded - began, preprocess_ms: 1.234, inference_ms: performance.now() - decoded },
@@ -92,7 +102,11 @@ async function pixels(bytes) {
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
 
-/** Differs from file to file, always the same for one. @param {Uint8Array} bytes */
+/**
+ * Differs from file to file, always the same for one.
+ * @param {Uint8Array} bytes
+ * @returns {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution' | 'evidence'>}
+ */
 function reportOf(bytes) {
   const turn = bytes.reduce((sum, byte) => (sum * 31 + byte) % 9973, 7) / 9973;
   /** @type {Finding[]} */
@@ -112,9 +126,12 @@ function reportOf(bytes) {
   const probabilities = logits.map((logit) => Math.exp(logit) / whole);
   const named = /** @template T @param {T[]} values */ (values) =>
     /** @type {Record<Finding, T>} */ (Object.fromEntries(findings.map((finding, k) => [finding, values[k]])));
+  const finding = findings[probabilities.indexOf(Math.max(...probabilities))];
   return {
-    finding: findings[probabilities.indexOf(Math.max(...probabilities))],
+    finding,
     probabilities: named(probabilities),
+    prediction_set: [finding],
+    in_distribution: { score: 0.8125, accepted: true },
     evidence: named(evidence),
   };
 }

@@ -9,7 +9,7 @@ use super::{Map, clamp, lanes, pad, padded, vectors, vectors_mut};
 /// Together with [`rows`] it decides how many sums are held in registers. Sixteen registers (AVX2) hold 4 x 3 with their
 /// operands, thirty-two (AVX-512, NEON) 7 x 3; every map of the network has a multiple of seven positions. A browser's
 /// compiler keeps fewer for us: in Chromium 156, 4 x 3 took 1.6 times as long as 3 x 3.
-const PANEL: usize = 3;
+pub(super) const PANEL: usize = 3;
 
 /// Positions that are multiplied with a panel together.
 const fn rows(registers: usize) -> usize {
@@ -50,9 +50,10 @@ impl Pointwise {
             .zip((0..output).step_by(wide))
         {
             let width = panel.len() / input;
-            let channels = weight[first * input..].chunks_exact(input);
-            for (place, channel) in channels.take(width).enumerate() {
-                scatter(channel, &mut panel[place..], width);
+            let channels = &weight[first * input..];
+            let channels = &channels[..channels.len().min(width * input)];
+            for (four, channels) in channels.chunks(4 * input).enumerate() {
+                interleave(channels, input, &mut panel[four * 4..], width);
             }
         }
         Self {
@@ -149,10 +150,24 @@ impl Pointwise {
     }
 }
 
-/// `from` into every `step`th place of `to`.
-fn scatter(from: &[f32], to: &mut [f32], step: usize) {
-    for (value, place) in from.iter().zip(to.iter_mut().step_by(step)) {
-        *place = *value;
+/// Up to four channels of a weight, `depth` numbers each, into the first places of every `step` numbers of `to`.
+// Apart in wasm, where a function runs unoptimised until it has been called often enough.
+#[cfg_attr(target_family = "wasm", inline(never))]
+fn interleave(channels: &[f32], depth: usize, to: &mut [f32], step: usize) {
+    if channels.len() == 4 * depth {
+        let (a, rest) = channels.split_at(depth);
+        let (b, rest) = rest.split_at(depth);
+        let (c, d) = rest.split_at(depth);
+        let fours = a.iter().zip(b).zip(c.iter().zip(d));
+        for (((a, b), (c, d)), place) in fours.zip(to.chunks_mut(step)) {
+            place[..4].copy_from_slice(&[*a, *b, *c, *d]);
+        }
+    } else {
+        for (number, channel) in channels.chunks_exact(depth).enumerate() {
+            for (value, place) in channel.iter().zip(to.iter_mut().skip(number).step_by(step)) {
+                *place = *value;
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use lung_kernels::channels_last::Map;
 
 use super::layer;
 use crate::architecture::{AttentionConfig, AttentionKind, SPATIAL_KERNEL};
-use crate::state::{StateDict, StateError};
+use crate::state::{Parameters, StateError};
 
 /// Gates on channels and, for CBAM, on positions.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Attention {
 
 impl Attention {
     pub(super) fn new(
-        state: &StateDict,
+        state: &impl Parameters,
         config: &AttentionConfig,
         feature_layer: usize,
     ) -> Result<Self, StateError> {
@@ -32,15 +32,18 @@ impl Attention {
         let spatial = match config.kind {
             AttentionKind::Cbam => {
                 let (weight, bias) = named("spatial")?;
-                Some((weight.to_vec(), bias.first().copied().unwrap_or_default()))
+                Some((
+                    weight.into_owned(),
+                    bias.first().copied().unwrap_or_default(),
+                ))
             }
             AttentionKind::None | AttentionKind::SqueezeExcitation => None,
         };
         Ok(Self {
-            reduce: reduce.to_vec(),
-            reduce_bias: reduce_bias.to_vec(),
-            expand: expand.to_vec(),
-            expand_bias: expand_bias.to_vec(),
+            reduce: reduce.into_owned(),
+            reduce_bias: reduce_bias.into_owned(),
+            expand: expand.into_owned(),
+            expand_bias: expand_bias.into_owned(),
             spatial,
         })
     }

@@ -10,7 +10,7 @@ use super::tail::{Tail, embedding};
 use super::{Inference, layer};
 use crate::architecture::{AttentionConfig, blocks, parameter_shapes};
 use crate::preprocess::Preprocessing;
-use crate::state::{StateDict, StateError, check};
+use crate::state::{Parameters, StateDict, StateError, check};
 
 /// Side of the input in pixels.
 const SIDE: usize = Preprocessing::IMAGENET.side as usize;
@@ -42,8 +42,16 @@ impl CpuNetwork {
     /// [`StateError`] when they are not those of a network with this attention.
     pub fn new(state: &StateDict, attention: &AttentionConfig) -> Result<Self, StateError> {
         check(state, &parameter_shapes(attention), false)?;
+        Self::pack(state, attention)
+    }
+
+    /// Packs parameters whose shapes are known to fit.
+    pub(crate) fn pack(
+        state: &impl Parameters,
+        attention: &AttentionConfig,
+    ) -> Result<Self, StateError> {
         let pointwise = |name: &str, relu6: bool| {
-            layer(state, name).map(|(weight, bias)| Pointwise::new(weight, bias, relu6))
+            layer(state, name).map(|(weight, bias)| Pointwise::new(&weight, &bias, relu6))
         };
         let attention_of = |present: bool, layer: usize| {
             present
@@ -59,7 +67,7 @@ impl CpuNetwork {
                     .map(|name| pointwise(&name, true))
                     .transpose()?;
                 let (weight, bias) = layer(state, &names.depthwise)?;
-                let depthwise = Depthwise::new(weight, bias, block.stride);
+                let depthwise = Depthwise::new(&weight, &bias, block.stride);
                 let project = pointwise(&names.project, false)?;
                 Ok(Block {
                     layers: InvertedResidual::new(expand, depthwise, project),
@@ -70,7 +78,7 @@ impl CpuNetwork {
             .collect::<Result<_, StateError>>()?;
         let (stem, stem_bias) = layer(state, "features.0.0")?;
         Ok(Self {
-            stem: Stem::new(stem, stem_bias),
+            stem: Stem::new(&stem, &stem_bias),
             blocks,
             last: pointwise("features.18.0", true)?,
             tail: Tail::new(state, attention)?,

@@ -11,7 +11,9 @@ pub use cpu::CpuNetwork;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuNetwork;
 
-use crate::state::{StateDict, StateError};
+use std::borrow::Cow;
+
+use crate::state::{Parameters, StateError};
 
 /// What a network makes of one input.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,20 +28,20 @@ pub struct Inference {
 ///
 /// # Errors
 /// [`StateError::Missing`] when there is none.
-pub(crate) fn parameter<'a>(state: &'a StateDict, name: &str) -> Result<&'a [f32], StateError> {
-    state
-        .get(name)
-        .map(|array| array.values.as_slice())
-        .ok_or_else(|| StateError::Missing {
-            name: name.to_owned(),
-        })
+pub(crate) fn parameter<'a>(
+    state: &'a impl Parameters,
+    name: &str,
+) -> Result<Cow<'a, [f32]>, StateError> {
+    state.values(name).ok_or_else(|| StateError::Missing {
+        name: name.to_owned(),
+    })
 }
 
 /// Weight and bias of the layer `name`.
 pub(crate) fn layer<'a>(
-    state: &'a StateDict,
+    state: &'a impl Parameters,
     name: &str,
-) -> Result<(&'a [f32], &'a [f32]), StateError> {
+) -> Result<(Cow<'a, [f32]>, Cow<'a, [f32]>), StateError> {
     Ok((
         parameter(state, &format!("{name}.weight"))?,
         parameter(state, &format!("{name}.bias"))?,

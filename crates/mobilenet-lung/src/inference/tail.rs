@@ -6,7 +6,7 @@ use super::attention::{Attention, dot};
 use super::layer;
 use crate::Finding;
 use crate::architecture::{AttentionConfig, FEATURE_LAYERS};
-use crate::state::{StateDict, StateError};
+use crate::state::{Parameters, StateError};
 
 /// The attention after the last feature layer, where there is one, and the head.
 #[derive(Debug)]
@@ -19,15 +19,18 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(state: &StateDict, attention: &AttentionConfig) -> Result<Self, StateError> {
+    pub(super) fn new(
+        state: &impl Parameters,
+        attention: &AttentionConfig,
+    ) -> Result<Self, StateError> {
         let (head, head_bias) = layer(state, "classifier.1")?;
         Ok(Self {
             attention: attention
                 .after_last()
                 .then(|| Attention::new(state, attention, FEATURE_LAYERS - 1))
                 .transpose()?,
-            head: head.to_vec(),
-            head_bias: head_bias.to_vec(),
+            head: head.into_owned(),
+            head_bias: head_bias.into_owned(),
         })
     }
 

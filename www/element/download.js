@@ -1,0 +1,250 @@
+// @ts-check
+/**
+ * What a start-up costs to fetch, the WebAssembly and the bundle: each part once, side by side, its bytes counted as they come.
+ * The page fetches, so that a worker finds ready what it needs, and so that the next one, should it crash, needs no network.
+ *
+ * @import { Build, Fault, Progress } from './protocol.js'
+ */
+
+/** No bundle of ours comes near this; a server that sends more is not sending a bundle. */
+const BUNDLE_LIMIT = 64 * 1024 * 1024;
+
+/** WebAssembly of fewer bytes than this is compiled straight from the network. */
+const UNCOUNTED = 2 * 1024 * 1024;
+
+/** How much of a file has come; the total is null while the server has not said. @typedef {{ loaded: number, total: number | null }} Part */
+
+/** The bytes of a bundle and its file's name, which carries their hash. @typedef {{ bytes: ArrayBuffer, file: string }} Bundle */
+
+/** What a page has downloaded of one model folder. What it throws is a `Fault`. */
+export class Stock {
+  /** Called as bytes arrive. @type {(progress: Progress) => void} */
+  onprogress = () => {};
+  #base;
+  /** @type {Map<Build, Promise<WebAssembly.Module>>} */
+  #modules = new Map();
+  /** @type {Promise<Bundle> | undefined} */
+  #bundle;
+  /** @type {Part[]} */
+  #parts = [];
+  #told = 0;
+
+  /** @param {string} base address of the folder with `index.json`, ending in a slash */
+  constructor(base) {
+    this.#base = base;
+  }
+
+  /**
+   * A build of the WebAssembly, compiled while it arrives.
+   * @param {Build} build
+   * @returns {Promise<WebAssembly.Module>}
+   */
+  module(build) {
+    const kept = this.#modules.get(build);
+    if (kept) return kept;
+    const module = this.#count((part) => this.#downloadModule(build, part));
+    this.#modules.set(build, module);
+    module.catch(() => this.#modules.delete(build));
+    return module;
+  }
+
+  /**
+   * The current bundle, for one worker: its bytes are handed over, so it is downloaded anew unless they have been put back
+   * by then.
+   */
+  takeBundle() {
+    const bundle = this.#bundle ?? this.#count((part) => this.#downloadBundle(part));
+    this.#bundle = undefined;
+    return bundle;
+  }
+
+  /** Puts a bundle back that a worker has read. @param {Bundle} bundle */
+  putBundle(bundle) {
+    this.#bundle = Promise.resolve(bundle);
+  }
+
+  /**
+   * Counts what a download loads; one that fails counts for nothing.
+   * @template T @param {(part: Part) => Promise<T>} download @returns {Promise<T>}
+   */
+  async #count(download) {
+    /** @type {Part} */
+    const part = { loaded: 0, total: null };
+    this.#parts.push(part);
+    try {
+      return await download(part);
+    } catch (error) {
+      this.#parts = this.#parts.filter((other) => other !== part);
+      throw error;
+    }
+  }
+
+  #tell() {
+    // Every chunk would be hundreds of events a second; the last one always counts.
+    const now = performance.now();
+    const complete = this.#parts.every((part) => part.loaded === part.total);
+    if (!complete && now - this.#told < 60) return;
+    this.#told = now;
+    const loaded = this.#parts.reduce((sum, part) => sum + part.loaded, 0);
+    const total = this.#parts.reduce(
+      (/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total),
+      0,
+    );
+    this.onprogress({ stage: 'download', loaded, total });
+  }
+
+  /** @param {Build} build @param {Part} part @returns {Promise<WebAssembly.Module>} */
+  async #downloadModule(build, part) {
+    const response = await get(new URL(`../runtime/${build}/lung_web_bg.wasm`, import.meta.url).href, 'runtime');
+    // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
+    const length = Number(response.headers.get('content-length'));
+    if (length > 0 && !response.headers.get('content-encoding')) part.total = length;
+    try {
+      const module = await WebAssembly.compileStreaming(
+        // What is over in a moment is not slowed down to be counted on its way.
+        part.total !== null && part.total < UNCOUNTED && isWasm(response) ? response : this.#counted(response, part),
+      );
+      part.loaded = part.total ??= part.loaded;
+      this.#tell();
+      return module;
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
+      throw {
+        code: 'runtime-broken',
+        message: 'The program part of the classifier arrived damaged, or this browser cannot run it.',
+        advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+      };
+    }
+  }
+
+  /** The response again, each chunk counted as it passes. @param {Response} response @param {Part} part */
+  #counted(response, part) {
+    const tell = () => this.#tell();
+    const counted = body(response).pipeThrough(
+      new TransformStream({
+        transform(chunk, controller) {
+          part.loaded += chunk.byteLength;
+          tell();
+          controller.enqueue(chunk);
+        },
+        flush() {
+          part.total = part.loaded;
+        },
+      }),
+    );
+    return new Response(counted, { headers: { 'content-type': 'application/wasm' } });
+  }
+
+  /** @param {Part} part @returns {Promise<Bundle>} */
+  async #downloadBundle(part) {
+    const { file, size } = await currentBundle(this.#base);
+    part.total = size;
+    this.#tell();
+    const response = await get(new URL(file, this.#base).href, 'model');
+    const bytes = new Uint8Array(size);
+    const reader = body(response).getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        if (part.loaded + value.byteLength > size) {
+          void reader.cancel();
+          throw modelBroken(`The model file is longer than the ${size} bytes its index announces.`);
+        }
+        bytes.set(value, part.loaded);
+        part.loaded += value.byteLength;
+        this.#tell();
+      }
+    } catch (error) {
+      throw isFault(error) ? error : unreachable('model', error);
+    }
+    if (part.loaded < size)
+      throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
+    return { bytes: bytes.buffer, file };
+  }
+}
+
+/**
+ * What `index.json` names as current.
+ * @param {string} base
+ */
+async function currentBundle(base) {
+  // The index is the one file that changes under its name: always ask whether it has.
+  const response = await get(new URL('index.json', base).href, 'model', 'no-cache');
+  /** @type {any} */
+  let index;
+  try {
+    index = await response.json();
+  } catch {
+    throw indexBroken('it is not JSON');
+  }
+  const file = index?.current;
+  // A bare name: an index must not point out of its own folder.
+  if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw indexBroken('it names no current model');
+  const entry = Array.isArray(index.models)
+    ? index.models.find((/** @type {any} */ model) => model?.file === file)
+    : undefined;
+  const size = entry?.bytes;
+  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT)
+    throw indexBroken(`it gives no usable size for ${file}`);
+  return { file, size };
+}
+
+/**
+ * A successful response, or a fault that names what was missing.
+ * @param {string} url
+ * @param {'runtime' | 'model'} what
+ * @param {RequestCache} [cache]
+ */
+async function get(url, what, cache = 'default') {
+  let response;
+  try {
+    response = await fetch(url, { cache });
+  } catch (error) {
+    throw unreachable(what, error);
+  }
+  if (response.ok) return response;
+  throw {
+    code: `${what}-missing`,
+    message: `The server has no ${decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')} (status ${response.status}).`,
+    advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
+  };
+}
+
+/** Whether the server calls it WebAssembly; a browser insists on it. @param {Response} response */
+function isWasm(response) {
+  return response.headers.get('content-type') === 'application/wasm';
+}
+
+/** @param {Response} response @returns {ReadableStream<Uint8Array<ArrayBuffer>>} */
+function body(response) {
+  return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
+}
+
+/** @param {'runtime' | 'model'} what @param {unknown} error @returns {Fault} */
+function unreachable(what, error) {
+  return {
+    code: `${what}-unreachable`,
+    message: `The download of the ${what === 'model' ? 'model' : 'classifier'} broke off (${error instanceof Error ? error.message : String(error)}).`,
+    advice: 'Check the connection and try again.',
+  };
+}
+
+/** @param {string} message @returns {Fault} */
+function modelBroken(message) {
+  return { code: 'model-broken', message, advice: 'Reload the page to download it again.' };
+}
+
+/** @param {string} why @returns {Fault} */
+function indexBroken(why) {
+  return {
+    code: 'model-index-broken',
+    message: `The list of models cannot be used: ${why}.`,
+    advice: 'Tell whoever runs this page that models/index.json is damaged.',
+  };
+}
+
+/** Whether something thrown is a fault of those above. @param {any} error @returns {error is Fault} */
+function isFault(error) {
+  return typeof error?.code === 'string' && typeof error?.advice === 'string';
+}

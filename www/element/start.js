@@ -1,0 +1,135 @@
+// @ts-check
+/**
+ * The first moments of a classifier: a worker, and the downloads for it. A page that is to answer soon begins them from its
+ * head, while the element is still on its way:
+ *
+ *     <script type="module" async src="element/start.js"></script>
+ *
+ * Its attributes `data-src` and `data-device` are `src` and `device` of the element that will use it; `data-device-parameter`
+ * names a parameter of the page's address that has the device. Without that script the element begins by itself.
+ *
+ * @import { Build, DeviceWish, Reply, Request } from './protocol.js'
+ */
+
+import { Stock } from './download.js';
+
+/**
+ * The build for this browser's CPU. Relaxed SIMD has a fused multiply-add; a browser that knows it accepts this module, which
+ * has one function, `() -> v128`, that does nothing else.
+ * @type {Build}
+ */
+export const CPU = WebAssembly.validate(
+  Uint8Array.of(
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
+    ...[0x03, 0x02, 0x01, 0x00],
+    ...[0x0a, 0x13, 0x01, 0x11, 0x00],
+    // Three times i32.const 0, i32x4.splat (any lanes would do), then f32x4.relaxed_madd.
+    ...[0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11],
+    ...[0xfd, 0x85, 0x02, 0x0b],
+  ),
+)
+  ? 'cpu-relaxed'
+  : 'cpu';
+
+/** A worker that is being started. */
+export class Start {
+  /** Why it is not WebGPU, in a sentence; known once it is supplied. @type {string | undefined} */
+  fallback;
+  /** What the worker has said before anybody listened. @type {Array<MessageEvent<Reply> | ErrorEvent> | null} */
+  #heard = [];
+  /** @type {(event: MessageEvent<Reply> | ErrorEvent) => void} */
+  #listener = (event) => this.#heard?.push(event);
+
+  /** @param {Stock} stock @param {DeviceWish} device */
+  constructor(stock, device) {
+    this.stock = stock;
+    this.worker = spawn();
+    for (const type of /** @type {const} */ (['message', 'error']))
+      this.worker.addEventListener(type, (event) => this.#listener(event));
+    /** Settles when the worker has all that it needs; rejects with a `Fault`. */
+    this.supplied = this.#supply(device);
+    this.supplied.catch(() => {});
+  }
+
+  /** Hears what the worker says, from its first word. @param {(event: MessageEvent<Reply> | ErrorEvent) => void} listener */
+  listen(listener) {
+    this.#listener = listener;
+    for (const event of this.#heard ?? []) listener(event);
+    this.#heard = null;
+  }
+
+  /** @param {DeviceWish} device */
+  async #supply(device) {
+    // The longest download begins before anything is asked of the GPU.
+    const bundle = this.stock.takeBundle();
+    bundle.catch(() => {});
+    this.fallback = device === 'cpu' ? undefined : await noWebGpu();
+    /** @type {Build} */
+    const build = device === 'cpu' || this.fallback ? CPU : 'webgpu';
+    this.#send({ type: 'start', build });
+    await Promise.all([
+      this.stock.module(build).then((module) => this.#send({ type: 'module', module })),
+      bundle.then(({ bytes, file }) => this.#send({ type: 'bundle', bytes, file }, [bytes])),
+    ]);
+  }
+
+  /** @param {Request} request @param {Transferable[]} [transfer] */
+  #send(request, transfer = []) {
+    this.worker.postMessage(request, transfer);
+  }
+}
+
+/** @type {{ start: Start, base: string, device: DeviceWish } | undefined} */
+let early = begin();
+
+/** What the page has begun for this model folder and device, if nobody has taken it. @param {string} base @param {DeviceWish} device */
+export function takeEarly(base, device) {
+  if (early?.base !== base || early.device !== device) return undefined;
+  const { start } = early;
+  early = undefined;
+  return start;
+}
+
+/** The address of the model folder, ending in a slash. @param {string | null} [src] the element's attribute */
+export function modelFolder(src = null) {
+  const url = new URL(src ?? '../models/', src === null ? import.meta.url : document.baseURI);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url.href;
+}
+
+/** @param {string | null} [value] @returns {DeviceWish} */
+export function deviceWish(value) {
+  return value === 'webgpu' || value === 'cpu' ? value : 'auto';
+}
+
+/** Begins if a script element of the page asks for it. */
+function begin() {
+  const script = [...document.scripts].find(({ src }) => src === import.meta.url);
+  if (!script) return undefined;
+  const { src, device, deviceParameter } = script.dataset;
+  const asked = deviceParameter === undefined ? null : new URLSearchParams(location.search).get(deviceParameter);
+  const base = modelFolder(src);
+  const wish = deviceWish(asked ?? device);
+  return { start: new Start(new Stock(base), wish), base, device: wish };
+}
+
+/** A module worker. A script of another origin may not be one, but may be imported by one. */
+function spawn() {
+  const url = new URL('../worker.js', import.meta.url);
+  const options = /** @type {const} */ ({ type: 'module', name: 'lung-xray-classifier' });
+  if (url.origin === location.origin) return new Worker(url, options);
+  const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
+  return new Worker(shim, options);
+}
+
+/**
+ * Why there is no WebGPU here, in a sentence; undefined if there is.
+ * @returns {Promise<string | undefined>}
+ */
+async function noWebGpu() {
+  const gpu = /** @type {any} */ (navigator).gpu;
+  if (!gpu) return 'This browser offers no WebGPU to this page.';
+  const adapter = await gpu.requestAdapter().catch(() => null);
+  return adapter ? undefined : 'This browser has WebGPU but found no graphics adapter for it.';
+}
