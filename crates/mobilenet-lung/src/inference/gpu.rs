@@ -2,6 +2,7 @@
 //!
 //! The same arithmetic as [`crate::network::MobileNetLung::evidence`], a block a dispatch: see [`lung_kernels::gpu`].
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Tensor};
@@ -132,7 +133,7 @@ impl GpuNetwork {
         attention: &AttentionConfig,
         device: &Device,
     ) -> Result<Self, StateError> {
-        let linear = |name: &str| layer(state, name).map(|(weight, bias)| Linear { weight, bias });
+        let linear = |name: &str| layer(state, name).map(|(weight, bias)| Layer { weight, bias });
         let put = |values: Vec<f32>| gpu::upload(&values, [values.len()], device);
         let gates = |present: bool, layer: usize, channels: usize| {
             present
@@ -150,9 +151,9 @@ impl GpuNetwork {
             let expand = expand.unwrap_or_else(|| format!("features.{}.0", FEATURE_LAYERS - 1));
             blocks.push(Block {
                 weights: put(gpu::pack_block(
-                    linear(&names.depthwise)?,
-                    linear(&names.project)?,
-                    Some(linear(&expand)?),
+                    linear(&names.depthwise)?.borrowed(),
+                    linear(&names.project)?.borrowed(),
+                    Some(linear(&expand)?.borrowed()),
                 )),
                 geometry: BlockGeometry {
                     hidden: block.hidden,
@@ -167,11 +168,26 @@ impl GpuNetwork {
         Ok(Self {
             device: device.clone(),
             channels: table.stem,
-            stem: put(gpu::pack_stem(linear("features.0.0")?, PLANES)),
+            stem: put(gpu::pack_stem(linear("features.0.0")?.borrowed(), PLANES)),
             blocks,
             tail: Tail::new(state, attention)?,
             dispatches: AtomicUsize::new(0),
         })
+    }
+}
+
+/// Weight and bias of a layer, widened where they were stored narrower.
+struct Layer<'a> {
+    weight: Cow<'a, [f32]>,
+    bias: Cow<'a, [f32]>,
+}
+
+impl Layer<'_> {
+    fn borrowed(&self) -> Linear<'_> {
+        Linear {
+            weight: &self.weight,
+            bias: &self.bias,
+        }
     }
 }
 
@@ -207,7 +223,7 @@ impl Block {
 
 impl Gates {
     fn load<'a>(
-        linear: &impl Fn(&str) -> Result<Linear<'a>, StateError>,
+        linear: &impl Fn(&str) -> Result<Layer<'a>, StateError>,
         layer: usize,
         attention: &AttentionConfig,
         channels: usize,
@@ -216,14 +232,19 @@ impl Gates {
         let part = |part: &str| linear(&format!("features.{layer}.attention.{part}"));
         let peaks = attention.kind == AttentionKind::Cbam;
         Ok(Self {
-            channel: put(gpu::pack_channel_gate(part("reduce")?, part("expand")?)),
+            channel: put(gpu::pack_channel_gate(
+                part("reduce")?.borrowed(),
+                part("expand")?.borrowed(),
+            )),
             geometry: GateGeometry {
                 channels,
                 hidden: attention.hidden(channels),
                 peaks,
             },
             position: peaks
-                .then(|| part("spatial").map(|spatial| put(gpu::pack_position_gate(spatial))))
+                .then(|| {
+                    part("spatial").map(|spatial| put(gpu::pack_position_gate(spatial.borrowed())))
+                })
                 .transpose()?,
         })
     }
