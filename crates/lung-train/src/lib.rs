@@ -6,6 +6,7 @@ pub mod augment;
 pub mod bench;
 pub mod config;
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod metrics;
 pub mod onnx;

@@ -10,9 +10,10 @@ use indicatif::ProgressBar;
 use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
+use lung_train::evaluate::Tests;
 use lung_train::export::{export, export_onnx};
 use lung_train::phantoms::write_phantoms;
-use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
+use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
 use mobilenet_lung::{Finding, InDistribution};
 
@@ -83,19 +84,23 @@ struct TrainArgs {
 
 /// Test a model on labelled radiographs.
 ///
-/// Prints accuracy with its 95% Wilson interval, precision, recall and F1 of each finding, the confusion matrix, and
-/// accuracy by origin of the patients.
+/// Prints accuracy with its 95% Wilson interval, whether its probabilities and prediction sets hold, what it refuses,
+/// precision, recall, F1 and areas under the curves of each finding, the confusion matrix, and what patients of each
+/// origin were called. Several folders are reported on one by one, then together.
 #[derive(Args)]
 struct EvaluateArgs {
     /// Weights file that `lung export` wrote
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Folder of class folders
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    /// Folder of class folders; may be given again
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Vec<PathBuf>,
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// Folder of images that are no frontal chest radiographs, to see which of them are refused
+    #[arg(long, value_name = "DIR")]
+    foreign: Option<PathBuf>,
     /// Write the evaluation as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -264,24 +269,12 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
         FOLDS - 1
     );
     let (_, classifier) = load_classifier(&args.model)?;
-    let dataset = Dataset::open(&args.data)?;
-    let wanted: Vec<usize> = (0..dataset.examples.len())
-        .filter(|i| {
-            args.fold
-                .is_none_or(|fold| dataset.examples[*i].fold == fold)
-        })
-        .collect();
-    let split = match args.fold {
-        Some(fold) => format!("{}, fold {fold}", dataset.name()),
-        None => format!("{}, all folds", dataset.name()),
-    };
-    let progress = bar(wanted.len(), "classifying");
-    let evaluation = evaluate(&classifier, &dataset, &wanted, split, &progress);
-    progress.finish_and_clear();
+    let dataset = Dataset::open_all(&args.data)?;
+    let tests = Tests::run(&classifier, &dataset, args.fold, args.foreign.as_deref())?;
     if let Some(path) = &args.json {
-        write_atomically(path, serde_json::to_string_pretty(&evaluation)?.as_bytes())?;
+        write_atomically(path, serde_json::to_string_pretty(&tests)?.as_bytes())?;
     }
-    say(&evaluation.to_text())
+    say(&tests.to_text())
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
