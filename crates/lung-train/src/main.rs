@@ -109,8 +109,8 @@ struct EvaluateArgs {
 /// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
 ///
 /// The weights file is f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and
-/// an index.json names it as the current one. It is tested on the run's test fold first; the figures go into the
-/// metadata.
+/// an index.json names it as the current one. It is tested on the run's test fold of each data folder first; the figures
+/// go into the metadata.
 ///
 /// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],
 /// both calibrated.
@@ -127,7 +127,7 @@ struct ExportArgs {
         long,
         value_name = "FILE",
         required_if_eq("format", "onnx"),
-        conflicts_with_all = ["run", "data", "card"]
+        conflicts_with_all = ["run", "data", "card", "foreign"]
     )]
     model: Option<PathBuf>,
     /// Folder for what is written
@@ -136,6 +136,9 @@ struct ExportArgs {
     /// Where the run's data lies now, as often as it was given [default: where it was trained]
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
+    /// Folder of images that are no frontal chest radiographs: the model card says how many of them are refused
+    #[arg(long, value_name = "DIR")]
+    foreign: Option<PathBuf>,
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
@@ -289,13 +292,13 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
             bail!("--model is for --format onnx; a weights file is made of a --run")
         }
     };
-    let exported = export(run, &args.out, &args.data)?;
+    let exported = export(run, &args.out, &args.data, args.foreign.as_deref())?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }
     say(&format!(
         "{}\nwritten to {}\n",
-        exported.evaluation.to_text(),
+        exported.tests.to_text(),
         exported.file.display()
     ))
 }
