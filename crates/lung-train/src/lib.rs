@@ -9,6 +9,7 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod html;
 pub mod metrics;
 pub mod onnx;
 pub mod phantoms;

@@ -12,6 +12,7 @@ use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
 use lung_train::evaluate::Tests;
 use lung_train::export::{export, export_onnx};
+use lung_train::html::{Page, command_in_words, read_epochs};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
@@ -104,6 +105,12 @@ struct EvaluateArgs {
     /// Write the evaluation as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the evaluation as a page too, with charts and the images that the model is most wrong about
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Folder of the run that the model came from: the page shows its training
+    #[arg(long, value_name = "RUN", requires = "html")]
+    run: Option<PathBuf>,
 }
 
 /// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
@@ -271,11 +278,27 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
         "--fold must be 0 to {}",
         FOLDS - 1
     );
-    let (_, classifier) = load_classifier(&args.model)?;
+    let (bundle, classifier) = load_classifier(&args.model)?;
     let dataset = Dataset::open_all(&args.data)?;
+    // Before minutes of work, not after.
+    let epochs = match &args.run {
+        Some(run) => read_epochs(run)?,
+        None => Vec::new(),
+    };
     let tests = Tests::run(&classifier, &dataset, args.fold, args.foreign.as_deref())?;
     if let Some(path) = &args.json {
         write_atomically(path, serde_json::to_string_pretty(&tests)?.as_bytes())?;
+    }
+    if let Some(path) = &args.html {
+        let page = Page {
+            tests: &tests,
+            metadata: bundle.metadata(),
+            epochs: &epochs,
+            command: &command_in_words(
+                std::env::args_os().map(|word| word.to_string_lossy().into_owned()),
+            ),
+        };
+        write_atomically(path, page.to_html()?.as_bytes())?;
     }
     say(&tests.to_text())
 }

@@ -14,7 +14,7 @@ use mobilenet_lung::bundle::{CalledAs, OriginMetrics, TestMetrics};
 use mobilenet_lung::{ByFinding, EvidenceMap, Finding, InDistribution};
 use serde::Serialize;
 
-pub use calibration::{BINS, Bin, Calibration};
+pub use calibration::{BINS, Bin, CalibrationMetrics};
 pub use curve::{Curves, PrecisionRecallPoint, RocPoint, auroc};
 pub use mobilenet_lung::bundle::Share;
 pub use trust::{Accepted, ForeignMetrics, RefusalMetrics, RiskCoverage, RiskPoint, SetMetrics};
@@ -210,7 +210,7 @@ pub struct Evaluation {
     /// Accuracy by data folder.
     pub by_source: BTreeMap<String, Share>,
     /// Whether the probabilities are what they say; `None` without images.
-    pub calibration: Option<Calibration>,
+    pub calibration: Option<CalibrationMetrics>,
     /// What prediction sets held; `None` where the model has none.
     pub prediction_sets: Option<SetMetrics>,
     /// What was refused as no frontal chest radiograph; `None` where the model cannot tell.
@@ -334,7 +334,7 @@ impl Evaluation {
                 .map(|(origin, part)| (origin.to_owned(), OriginTest::new(&part)))
                 .collect(),
             by_source: accuracies(&sources),
-            calibration: Calibration::new(outcomes),
+            calibration: CalibrationMetrics::new(outcomes),
             prediction_sets: SetMetrics::new(outcomes),
             in_distribution: RefusalMetrics::new(outcomes),
             curves,

@@ -173,7 +173,7 @@ fn with_and_without_statistics(folder: &Path) -> [PathBuf; 2] {
 }
 
 #[test]
-fn folders_are_tested_one_by_one_and_together() {
+fn folders_are_tested_one_by_one_and_together_and_shown_on_a_page() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     for (name, seed) in [("here", "1"), ("there", "2"), ("odd", "3")] {
@@ -184,7 +184,7 @@ fn folders_are_tested_one_by_one_and_together() {
     fs::write(folder.path().join("there/Normal/bad.png"), b"no image").unwrap();
     let [with, without] = with_and_without_statistics(folder.path());
     for (model, known) in [(&with, true), (&without, false)] {
-        let json = path("out.json");
+        let (json, html) = (path("out.json"), path("out.html"));
         let output = lung(&[
             "evaluate",
             "--model",
@@ -197,6 +197,8 @@ fn folders_are_tested_one_by_one_and_together() {
             &path("odd"),
             "--json",
             &json,
+            "--html",
+            &html,
         ]);
         assert!(output.status.success(), "{}", text(&output.stderr));
         let printed = text(&output.stdout);
@@ -228,6 +230,11 @@ fn folders_are_tested_one_by_one_and_together() {
             assert!(json["prediction_sets"].is_null() && json["in_distribution"].is_null());
             assert!(json["foreign"]["refused"].is_null());
         }
+
+        let page = fs::read_to_string(&html).unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+        assert_eq!(page.contains("not in this model"), !known);
+        assert!(page.contains("evaluate --model") && !page.contains("<img"));
     }
 }
 
@@ -255,6 +262,10 @@ fn what_cannot_be_evaluated_is_refused_with_its_reason() {
     assert!(error_of(&["--foreign", &path("gone")]).contains("no folder of foreign images"));
     fs::create_dir(folder.path().join("empty")).unwrap();
     assert!(error_of(&["--foreign", &path("empty")]).contains("no image file"));
+    assert!(error_of(&["--run", &path("data")]).contains("--html"));
+    let html = path("out.html");
+    let message = error_of(&["--run", &path("data"), "--html", &html]);
+    assert!(message.contains("the folder of a run"), "{message}");
 }
 
 #[test]

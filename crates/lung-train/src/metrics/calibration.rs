@@ -10,7 +10,7 @@ pub const BINS: usize = 15;
 
 /// How far probabilities are what they say.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Calibration {
+pub struct CalibrationMetrics {
     /// Mean gap between probability and accuracy over the bins, by their images, 0..=1 (Guo et al. 2017, arXiv
     /// 1706.04599, equation 3).
     pub expected_error: f64,
@@ -37,7 +37,7 @@ pub struct Bin {
     pub accuracy: Option<f64>,
 }
 
-impl Calibration {
+impl CalibrationMetrics {
     /// `None` without images.
     pub fn new(outcomes: &[Outcome]) -> Option<Self> {
         if outcomes.is_empty() {

@@ -212,7 +212,7 @@ fn auroc_counts_ties_by_half() {
 #[test]
 fn bins_take_their_upper_bound_and_certainty_has_one() {
     // 0.5 is in the eighth of 15 bins, 7/15 to 8/15; 1 is the upper bound of the last.
-    let calibration = Calibration::new(&[
+    let calibration = CalibrationMetrics::new(&[
         outcome(Normal, [1.0, 0.0, 0.0]),
         outcome(Normal, [0.0, 1.0, 0.0]),
         outcome(Normal, [0.5, 0.25, 0.25]),
