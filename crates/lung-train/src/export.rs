@@ -1,27 +1,22 @@
 //! From a run to a bundle that the browser loads.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, read_tensors, sha256};
-use mobilenet_lung::network::AttentionConfig;
 use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata};
 use serde::{Deserialize, Serialize};
 
+use crate::card::Material;
 use crate::data::Dataset;
-use crate::metrics::{Evaluation, Share};
+use crate::evaluate::Tests;
+use crate::metrics::Evaluation;
 use crate::onnx::to_onnx;
-use crate::predict::{evaluate, load_classifier};
-use crate::train::{Run, RunResult, bar, write_atomically};
+use crate::predict::load_classifier;
+use crate::train::{Run, RunResult, write_atomically};
 use crate::trust;
-
-/// What every reader of a model has to be told.
-const NOTICE: &str = "Research software, not a medical device. Every viral pneumonia image it was trained on is of a child, \
-no opacity image is known to be, and about 13% of the normal ones are: it can tell children from adults instead of viral \
-from other findings.";
 
 /// `index.json` beside the bundles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,15 +45,23 @@ pub struct Exported {
     pub file: PathBuf,
     /// What it says of itself.
     pub metadata: Metadata,
-    /// The test on the run's test fold.
-    pub evaluation: Evaluation,
+    /// The tests on the run's test fold, data folder by data folder, and on foreign images.
+    pub tests: Tests,
+    /// What it was trained on.
+    pub material: Material,
 }
 
-/// Exports the model of `run` into `out`, tested on the run's test fold.
+/// Exports the model of `run` into `out`, tested on the run's test fold of each data folder and on images under `foreign`
+/// that are no frontal chest radiographs.
 ///
 /// # Errors
 /// A run that is not finished, test data that cannot be read, a folder that cannot be written.
-pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result<Exported> {
+pub fn export(
+    run_folder: &Path,
+    out: &Path,
+    data: &[PathBuf],
+    foreign: Option<&Path>,
+) -> anyhow::Result<Exported> {
     let read = |name: &str| {
         let path = run_folder.join(name);
         fs::read(&path).with_context(|| {
@@ -80,6 +83,17 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
         *bias += offset;
     }
 
+    ensure!(
+        data.is_empty() || data.len() == run.data.len(),
+        "the run was trained on {} data folders, and --data names {}: name each as often as it was, in the same order",
+        run.data.len(),
+        data.len()
+    );
+    let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
+    let fold = run.config.test_fold;
+    let split = dataset.split(fold, run.config.validation, run.config.seed)?;
+    let material = Material::new(&dataset, &split);
+
     let mut metadata = Metadata {
         format_version: FORMAT_VERSION,
         architecture: ARCHITECTURE.to_owned(),
@@ -96,41 +110,30 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
         further_tests: Vec::new(),
         licence: "MIT OR Apache-2.0".to_owned(),
         commit: commit(),
-        notice: NOTICE.to_owned(),
+        notice: material.notice(),
     };
     // What is calibrated and tested are the numbers that ship: in f16, through the code that the browser runs.
     let through_f16 = |distribution: Option<&Distribution>, metadata: &Metadata| {
         let (_, bytes) = Bundle::write(&state, distribution, metadata)?;
         Ok::<_, anyhow::Error>(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
     };
-    let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
-    let fold = run.config.test_fold;
-    let split = dataset.split(fold, run.config.validation, run.config.seed)?;
     let classifier = through_f16(None, &metadata)?;
     metadata.prediction_sets = trust::prediction_sets(&classifier, &dataset, &split.validation)?;
     let distribution = trust::distribution(&classifier, &dataset, &split, &run.config)?;
     let classifier = through_f16(distribution.as_ref(), &metadata)?;
-    let wanted: Vec<usize> = (0..dataset.examples.len())
-        .filter(|i| dataset.examples[*i].fold == fold)
-        .collect();
+    let sources = dataset.sources();
     ensure!(
-        !wanted.is_empty(),
+        (sources.first()).is_some_and(|first| !dataset.fold_of(first, fold).is_empty()),
         "fold {fold} of {} has no image to test on",
-        dataset.name()
+        sources.first().map_or("the data folder", String::as_str)
     );
-    let progress = bar(wanted.len(), "testing");
-    let mut evaluation = evaluate(
-        &classifier,
-        &dataset,
-        &wanted,
-        format!("{}, fold {fold}", dataset.name()),
-        &progress,
-    );
-    progress.finish_and_clear();
-    metadata.test = Some(evaluation.test_metrics());
+    let mut tests = Tests::run(&classifier, &dataset, Some(fold), foreign)?;
+    let mut figures = tests.folders.iter().map(Evaluation::test_metrics);
+    metadata.test = figures.next();
+    metadata.further_tests = figures.collect();
     let (name, bytes) = Bundle::write(&state, distribution.as_ref(), &metadata)?;
     metadata = Bundle::read(&bytes, Some(&name))?.metadata().clone();
-    evaluation.model = Bundle::read(&bytes, Some(&name))?.id().to_owned();
+    tests.name_model(Bundle::read(&bytes, Some(&name))?.id());
 
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     let path = out.join(&name);
@@ -157,7 +160,8 @@ pub fn export(run_folder: &Path, out: &Path, data: &[PathBuf]) -> anyhow::Result
     Ok(Exported {
         file: path,
         metadata,
-        evaluation,
+        tests,
+        material,
     })
 }
 
@@ -173,109 +177,6 @@ pub fn export_onnx(model: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     write_atomically(&path, &bytes)?;
     Ok(path)
 }
-
-impl Exported {
-    /// The model card: Markdown made of the bundle's metadata and its test alone.
-    pub fn model_card(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        self.write_card(&mut text).ok();
-        text
-    }
-
-    fn write_card(&self, out: &mut String) -> std::fmt::Result {
-        let Self {
-            metadata,
-            evaluation,
-            ..
-        } = self;
-        let AttentionConfig {
-            kind,
-            place,
-            reduction,
-        } = metadata.attention;
-        let percent = |share: f64| format!("{:.1}%", share * 100.0);
-        let with_interval = |share: &Share| {
-            let [low, high] = share.interval;
-            format!(
-                "{} | {} to {} | {}",
-                percent(share.share),
-                percent(low),
-                percent(high),
-                share.images
-            )
-        };
-        writeln!(out, "# Model card: {}\n", evaluation.model)?;
-        writeln!(
-            out,
-            "Written by `lung export --card` from the model's metadata and its test; not edited by hand.\n"
-        )?;
-        writeln!(out, "> {}\n", metadata.notice)?;
-        writeln!(out, "## What it is\n")?;
-        writeln!(
-            out,
-            "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. Probabilities are divided by a temperature of {:.3}, fitted on validation images.\n",
-            metadata.findings.join(", "),
-            metadata.temperature
-        )?;
-        writeln!(out, "- Trained on: {}", metadata.trained_on)?;
-        writeln!(out, "- Licence: {}", metadata.licence)?;
-        if !metadata.commit.is_empty() {
-            writeln!(out, "- Exported at commit: {}", metadata.commit)?;
-        }
-        writeln!(out, "\n## How it did on images it was not trained on\n")?;
-        writeln!(
-            out,
-            "{}; intervals are Wilson's at 95%.\n",
-            evaluation.split
-        )?;
-        writeln!(
-            out,
-            "| images | accuracy | interval | number |\n| --- | --- | --- | --- |"
-        )?;
-        writeln!(out, "| all | {} |", with_interval(&evaluation.accuracy))?;
-        for (origin, share) in &evaluation.by_origin {
-            writeln!(out, "| {origin} | {} |", with_interval(share))?;
-        }
-        writeln!(out, "\nMacro F1 {:.3}.\n", evaluation.macro_f1)?;
-        writeln!(
-            out,
-            "| finding | precision | recall | F1 | images |\n| --- | --- | --- | --- | --- |"
-        )?;
-        for finding in Finding::ALL {
-            if let Some(c) = evaluation.classes.get(finding.name()) {
-                writeln!(
-                    out,
-                    "| {finding} | {:.3} | {:.3} | {:.3} | {} |",
-                    c.precision, c.recall, c.f1, c.images
-                )?;
-            }
-        }
-        writeln!(
-            out,
-            "\n| truth \\ called | Normal | Lung_Opacity | Viral Pneumonia |\n| --- | --- | --- | --- |"
-        )?;
-        for finding in Finding::ALL {
-            let [a, b, c] = evaluation.confusion[finding.index()];
-            writeln!(out, "| {finding} | {a} | {b} | {c} |")?;
-        }
-        writeln!(out, "{DATA_CAVEATS}")
-    }
-}
-
-/// What is known of the "Lung X-Ray Image Dataset" that a reader of the figures has to know.
-const DATA_CAVEATS: &str = "
-## What the figures do not say
-
-- Every viral image of the data set is of a child, no opacity image is known to be, and about 13% of the normal ones are.
-  A linear classifier on 32 x 32 thumbnails reaches 83%. A model can score well by telling children from adults; this one
-  has not been shown not to. Look at the rows by origin.
-- 118 viral files are corrupt as published (only their top third is an image). Where they have been repaired, scores are
-  those of the repaired images; corrupt ones betray their class and flatter.
-- The published files are false-colour, squashed to a square and stretched to each image's own range. The loader undoes
-  the colour; other sources have other grey levels and other borders, and no other hospital was tested.
-- It knows three findings and always divides all its belief among them, also for an image that is no chest X-ray.
-";
 
 fn trained_on(run: &Run) -> String {
     let [train, validation, _] = run.images;

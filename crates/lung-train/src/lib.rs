@@ -4,9 +4,12 @@
 
 pub mod augment;
 pub mod bench;
+pub mod card;
 pub mod config;
 pub mod data;
+pub mod evaluate;
 pub mod export;
+pub mod html;
 pub mod metrics;
 pub mod onnx;
 pub mod phantoms;

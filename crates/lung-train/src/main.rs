@@ -10,9 +10,11 @@ use indicatif::ProgressBar;
 use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
+use lung_train::evaluate::Tests;
 use lung_train::export::{export, export_onnx};
+use lung_train::html::{Page, command_in_words, read_epochs};
 use lung_train::phantoms::write_phantoms;
-use lung_train::predict::{Prediction, evaluate, expand, load_classifier, predict_file};
+use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, train, write_atomically};
 use mobilenet_lung::{Finding, InDistribution};
 
@@ -83,29 +85,39 @@ struct TrainArgs {
 
 /// Test a model on labelled radiographs.
 ///
-/// Prints accuracy with its 95% Wilson interval, precision, recall and F1 of each finding, the confusion matrix, and
-/// accuracy by origin of the patients.
+/// Prints accuracy with its 95% Wilson interval, whether its probabilities and prediction sets hold, what it refuses,
+/// precision, recall, F1 and areas under the curves of each finding, the confusion matrix, and what patients of each
+/// origin were called. Several folders are reported on one by one, then together.
 #[derive(Args)]
 struct EvaluateArgs {
     /// Weights file that `lung export` wrote
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Folder of class folders
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    /// Folder of class folders; may be given again
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Vec<PathBuf>,
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// Folder of images that are no frontal chest radiographs, to see which of them are refused
+    #[arg(long, value_name = "DIR")]
+    foreign: Option<PathBuf>,
     /// Write the evaluation as JSON too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the evaluation as a page too, with charts and the images that the model is most wrong about
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Folder of the run that the model came from: the page shows its training
+    #[arg(long, value_name = "RUN", requires = "html")]
+    run: Option<PathBuf>,
 }
 
 /// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
 ///
 /// The weights file is f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and
-/// an index.json names it as the current one. It is tested on the run's test fold first; the figures go into the
-/// metadata.
+/// an index.json names it as the current one. It is tested on the run's test fold of each data folder first; the figures
+/// go into the metadata.
 ///
 /// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],
 /// both calibrated.
@@ -122,7 +134,7 @@ struct ExportArgs {
         long,
         value_name = "FILE",
         required_if_eq("format", "onnx"),
-        conflicts_with_all = ["run", "data", "card"]
+        conflicts_with_all = ["run", "data", "card", "foreign"]
     )]
     model: Option<PathBuf>,
     /// Folder for what is written
@@ -131,6 +143,9 @@ struct ExportArgs {
     /// Where the run's data lies now, as often as it was given [default: where it was trained]
     #[arg(long, value_name = "DIR")]
     data: Vec<PathBuf>,
+    /// Folder of images that are no frontal chest radiographs: the model card says how many of them are refused
+    #[arg(long, value_name = "DIR")]
+    foreign: Option<PathBuf>,
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
@@ -263,25 +278,29 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
         "--fold must be 0 to {}",
         FOLDS - 1
     );
-    let (_, classifier) = load_classifier(&args.model)?;
-    let dataset = Dataset::open(&args.data)?;
-    let wanted: Vec<usize> = (0..dataset.examples.len())
-        .filter(|i| {
-            args.fold
-                .is_none_or(|fold| dataset.examples[*i].fold == fold)
-        })
-        .collect();
-    let split = match args.fold {
-        Some(fold) => format!("{}, fold {fold}", dataset.name()),
-        None => format!("{}, all folds", dataset.name()),
+    let (bundle, classifier) = load_classifier(&args.model)?;
+    let dataset = Dataset::open_all(&args.data)?;
+    // Before minutes of work, not after.
+    let epochs = match &args.run {
+        Some(run) => read_epochs(run)?,
+        None => Vec::new(),
     };
-    let progress = bar(wanted.len(), "classifying");
-    let evaluation = evaluate(&classifier, &dataset, &wanted, split, &progress);
-    progress.finish_and_clear();
+    let tests = Tests::run(&classifier, &dataset, args.fold, args.foreign.as_deref())?;
     if let Some(path) = &args.json {
-        write_atomically(path, serde_json::to_string_pretty(&evaluation)?.as_bytes())?;
+        write_atomically(path, serde_json::to_string_pretty(&tests)?.as_bytes())?;
     }
-    say(&evaluation.to_text())
+    if let Some(path) = &args.html {
+        let page = Page {
+            tests: &tests,
+            metadata: bundle.metadata(),
+            epochs: &epochs,
+            command: &command_in_words(
+                std::env::args_os().map(|word| word.to_string_lossy().into_owned()),
+            ),
+        };
+        write_atomically(path, page.to_html()?.as_bytes())?;
+    }
+    say(&tests.to_text())
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
@@ -296,13 +315,13 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
             bail!("--model is for --format onnx; a weights file is made of a --run")
         }
     };
-    let exported = export(run, &args.out, &args.data)?;
+    let exported = export(run, &args.out, &args.data, args.foreign.as_deref())?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }
     say(&format!(
         "{}\nwritten to {}\n",
-        exported.evaluation.to_text(),
+        exported.tests.to_text(),
         exported.file.display()
     ))
 }

@@ -1,11 +1,29 @@
 //! How good a classifier is, with how far that can be trusted.
 
+mod calibration;
+mod curve;
+#[cfg(test)]
+mod tests;
+mod trust;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use mobilenet_lung::Finding;
-use mobilenet_lung::bundle::{OriginMetrics, TestMetrics};
+use mobilenet_lung::bundle::{CalledAs, OriginMetrics, TestMetrics};
+use mobilenet_lung::{ByFinding, EvidenceMap, Finding, InDistribution};
 use serde::Serialize;
+
+pub use calibration::{BINS, Bin, CalibrationMetrics};
+pub use curve::{Curves, PrecisionRecallPoint, RocPoint, auroc};
+pub use mobilenet_lung::bundle::Share;
+pub use trust::{Accepted, ForeignMetrics, RefusalMetrics, RiskCoverage, RiskPoint, SetMetrics};
+
+/// How many images an [`Evaluation`] names that the classifier is most wrong about.
+const WORST: usize = 12;
+
+/// What is printed for a figure that the model has no statistics for.
+pub const NOT_IN_MODEL: &str = "not in this model";
 
 /// Quantile of the normal distribution for a two-sided 95% interval.
 const Z95: f64 = 1.959_963_984_540_054;
@@ -27,26 +45,12 @@ pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {
 }
 
 /// A share with its interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Share {
-    /// How many of `images`.
-    pub correct: usize,
-    /// Of how many.
-    pub images: usize,
-    /// `correct / images`, 0..=1.
-    pub share: f64,
-    /// 95% Wilson score interval.
-    pub interval: [f64; 2],
-}
-
-impl Share {
-    fn new(correct: usize, images: usize) -> Self {
-        Self {
-            correct,
-            images,
-            share: correct as f64 / images.max(1) as f64,
-            interval: wilson(correct, images),
-        }
+pub fn share_of(correct: usize, images: usize) -> Share {
+    Share {
+        correct,
+        images,
+        share: correct as f64 / images.max(1) as f64,
+        interval: wilson(correct, images),
     }
 }
 
@@ -63,13 +67,9 @@ pub struct ClassMetrics {
     pub images: usize,
 }
 
-/// The test of a classifier on labelled images.
+/// What images were called, of whatever is known of them besides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evaluation {
-    /// Id of the model.
-    pub model: String,
-    /// Data set and fold, in words.
-    pub split: String,
+pub struct Calls {
     /// Share of all images classified correctly.
     pub accuracy: Share,
     /// Mean of the F1 scores of the findings.
@@ -78,38 +78,17 @@ pub struct Evaluation {
     pub classes: BTreeMap<&'static str, ClassMetrics>,
     /// `confusion[truth][called]`, in the order Normal, Lung_Opacity, Viral Pneumonia.
     pub confusion: [[usize; Finding::COUNT]; Finding::COUNT],
-    /// Accuracy by origin of the patient.
-    pub by_origin: BTreeMap<String, Share>,
-    /// Images that could not be read, with the reason.
-    pub unreadable: Vec<(String, String)>,
+    /// What healthy and ill patients were called.
+    #[serde(flatten)]
+    pub called: CalledAs,
 }
 
-/// One classified image.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// What it is.
-    pub truth: Finding,
-    /// What it was called.
-    pub called: Finding,
-    /// Where the patient comes from.
-    pub origin: String,
-}
-
-impl Evaluation {
-    /// Sums up outcomes.
-    pub fn new(
-        model: String,
-        split: String,
-        outcomes: &[Outcome],
-        unreadable: Vec<(String, String)>,
-    ) -> Self {
+impl Calls {
+    /// Sums up what each image is and what it was called.
+    pub fn new(images: impl IntoIterator<Item = (Finding, Finding)>) -> Self {
         let mut confusion = [[0; Finding::COUNT]; Finding::COUNT];
-        let mut origins: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for outcome in outcomes {
-            confusion[outcome.truth.index()][outcome.called.index()] += 1;
-            let (correct, images) = origins.entry(outcome.origin.clone()).or_default();
-            *correct += usize::from(outcome.truth == outcome.called);
-            *images += 1;
+        for (truth, called) in images {
+            confusion[truth.index()][called.index()] += 1;
         }
         let classes: BTreeMap<&'static str, ClassMetrics> = Finding::ALL
             .into_iter()
@@ -135,16 +114,238 @@ impl Evaluation {
             })
             .collect();
         let correct = (0..Finding::COUNT).map(|i| confusion[i][i]).sum();
+        let images = confusion.as_flattened().iter().sum();
         Self {
-            model,
-            split,
-            accuracy: Share::new(correct, outcomes.len()),
+            accuracy: share_of(correct, images),
             macro_f1: classes.values().map(|c| c.f1).sum::<f64>() / Finding::COUNT as f64,
             classes,
             confusion,
-            by_origin: origins
+            called: called_as(&confusion),
+        }
+    }
+}
+
+/// What healthy and ill patients were called, of a confusion matrix `[truth][called]`.
+pub fn called_as(confusion: &[[usize; Finding::COUNT]; Finding::COUNT]) -> CalledAs {
+    use Finding::{LungOpacity, Normal, ViralPneumonia};
+    let share = |truths: &[Finding], called: Finding| {
+        let rows = || truths.iter().map(|truth| &confusion[truth.index()]);
+        let images: usize = rows().flatten().sum();
+        let correct = rows().map(|row| row[called.index()]).sum();
+        (images > 0).then(|| share_of(correct, images))
+    };
+    CalledAs {
+        healthy_called_normal: share(&[Normal], Normal),
+        healthy_called_viral: share(&[Normal], ViralPneumonia),
+        ill_called_normal: share(&[LungOpacity, ViralPneumonia], Normal),
+        viral_called_viral: share(&[ViralPneumonia], ViralPneumonia),
+    }
+}
+
+/// The shares of [`CalledAs`] that there are, in words.
+pub fn called_in_words(called: &CalledAs) -> Vec<(&'static str, Share)> {
+    [
+        ("healthy called normal", called.healthy_called_normal),
+        ("healthy called viral", called.healthy_called_viral),
+        ("ill called normal", called.ill_called_normal),
+        ("viral called viral", called.viral_called_viral),
+    ]
+    .into_iter()
+    .filter_map(|(words, share)| Some((words, share?)))
+    .collect()
+}
+
+/// The images of one origin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OriginTest {
+    /// What they were called.
+    #[serde(flatten)]
+    pub calls: Calls,
+    /// Area under the ROC curve of opacity against normal, by the probability of the one among the two; `None` where
+    /// either is missing. Within an origin, telling origins apart is of no help.
+    pub normal_against_opacity_auc: Option<f64>,
+}
+
+impl OriginTest {
+    fn new(outcomes: &[&Outcome]) -> Self {
+        let scores = |truth: Finding| -> Vec<f32> {
+            outcomes
+                .iter()
+                .filter(|outcome| outcome.truth == truth)
+                .map(|outcome| {
+                    let [normal, opacity, _] = outcome.probabilities.0;
+                    opacity / (normal + opacity).max(f32::MIN_POSITIVE)
+                })
+                .collect()
+        };
+        Self {
+            calls: Calls::new(outcomes.iter().map(|o| (o.truth, o.called))),
+            normal_against_opacity_auc: auroc(
+                &scores(Finding::LungOpacity),
+                &scores(Finding::Normal),
+            ),
+        }
+    }
+}
+
+/// The test of a classifier on labelled images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Id of the model.
+    pub model: String,
+    /// Data set and fold, in words.
+    pub split: String,
+    /// Share of all images classified correctly.
+    pub accuracy: Share,
+    /// Mean of the F1 scores of the findings.
+    pub macro_f1: f64,
+    /// By finding.
+    pub classes: BTreeMap<&'static str, ClassMetrics>,
+    /// `confusion[truth][called]`, in the order Normal, Lung_Opacity, Viral Pneumonia.
+    pub confusion: [[usize; Finding::COUNT]; Finding::COUNT],
+    /// Accuracy by origin of the patient.
+    pub by_origin: BTreeMap<String, Share>,
+    /// The images of each origin by themselves.
+    pub origins: BTreeMap<String, OriginTest>,
+    /// Accuracy by data folder.
+    pub by_source: BTreeMap<String, Share>,
+    /// Whether the probabilities are what they say; `None` without images.
+    pub calibration: Option<CalibrationMetrics>,
+    /// What prediction sets held; `None` where the model has none.
+    pub prediction_sets: Option<SetMetrics>,
+    /// What was refused as no frontal chest radiograph; `None` where the model cannot tell.
+    pub in_distribution: Option<RefusalMetrics>,
+    /// Each finding against the others, where there are both.
+    pub curves: BTreeMap<&'static str, Curves>,
+    /// What is wrong among the images that the model is surest of; `None` without images.
+    pub risk_coverage: Option<RiskCoverage>,
+    /// The images whose truth was given the least probability, the least first.
+    pub highest_loss: Vec<Loss>,
+    /// Images that could not be read, with the reason.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// An image and how much the classifier is wrong about it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Loss {
+    /// Negative logarithm of the probability of the truth, in nats.
+    pub loss: f64,
+    /// The image.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// One classified image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Its file, under its data folder.
+    pub file: String,
+    /// Where it lies.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// Name of the data folder.
+    pub source: String,
+    /// Where the patient comes from.
+    pub origin: String,
+    /// What it is.
+    pub truth: Finding,
+    /// What it was called.
+    pub called: Finding,
+    /// Calibrated probability of each finding.
+    pub probabilities: ByFinding<f32>,
+    /// The findings that cannot be ruled out; `None` where the model has no thresholds.
+    pub prediction_set: Option<Vec<Finding>>,
+    /// Whether it looks like a frontal chest radiograph; `None` where the model cannot tell.
+    pub in_distribution: Option<InDistribution>,
+    /// Where the logits come from.
+    #[serde(skip)]
+    pub evidence: ByFinding<EvidenceMap>,
+}
+
+impl Outcome {
+    /// Whether it was called what it is.
+    pub fn correct(&self) -> bool {
+        self.truth == self.called
+    }
+
+    /// Probability of what it was called, 0..=1.
+    pub fn top(&self) -> f32 {
+        self.probabilities[self.called]
+    }
+
+    /// Negative logarithm of the probability of what it is, in nats; 87.3 where that is 0 in `f32`.
+    pub fn loss(&self) -> f64 {
+        -f64::from(self.probabilities[self.truth].max(f32::MIN_POSITIVE)).ln()
+    }
+}
+
+impl Evaluation {
+    /// Sums up outcomes.
+    pub fn new(
+        model: String,
+        split: String,
+        outcomes: &[Outcome],
+        unreadable: Vec<(String, String)>,
+    ) -> Self {
+        let Calls {
+            accuracy,
+            macro_f1,
+            classes,
+            confusion,
+            ..
+        } = Calls::new(outcomes.iter().map(|o| (o.truth, o.called)));
+        let mut origins: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+        let mut sources: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
+        for outcome in outcomes {
+            origins.entry(&outcome.origin).or_default().push(outcome);
+            sources.entry(&outcome.source).or_default().push(outcome);
+        }
+        let accuracies = |parts: &BTreeMap<&str, Vec<&Outcome>>| -> BTreeMap<String, Share> {
+            parts
+                .iter()
+                .map(|(name, part)| {
+                    let correct = part.iter().filter(|outcome| outcome.correct()).count();
+                    ((*name).to_owned(), share_of(correct, part.len()))
+                })
+                .collect()
+        };
+        let curves = Finding::ALL
+            .into_iter()
+            .filter_map(|finding| {
+                let scores: Vec<(f32, bool)> = outcomes
+                    .iter()
+                    .map(|o| (o.probabilities[finding], o.truth == finding))
+                    .collect();
+                Some((finding.name(), Curves::new(&scores)?))
+            })
+            .collect();
+        let mut by_loss: Vec<&Outcome> = outcomes.iter().collect();
+        by_loss.sort_by(|a, b| b.loss().total_cmp(&a.loss()).then(a.file.cmp(&b.file)));
+        Self {
+            model,
+            split,
+            accuracy,
+            macro_f1,
+            classes,
+            confusion,
+            by_origin: accuracies(&origins),
+            origins: origins
                 .into_iter()
-                .map(|(origin, (correct, images))| (origin, Share::new(correct, images)))
+                .map(|(origin, part)| (origin.to_owned(), OriginTest::new(&part)))
+                .collect(),
+            by_source: accuracies(&sources),
+            calibration: CalibrationMetrics::new(outcomes),
+            prediction_sets: SetMetrics::new(outcomes),
+            in_distribution: RefusalMetrics::new(outcomes),
+            curves,
+            risk_coverage: RiskCoverage::new(outcomes),
+            highest_loss: by_loss
+                .into_iter()
+                .take(WORST)
+                .map(|outcome| Loss {
+                    loss: outcome.loss(),
+                    outcome: outcome.clone(),
+                })
                 .collect(),
             unreadable,
         }
@@ -152,6 +353,7 @@ impl Evaluation {
 
     /// The figures that a bundle carries.
     pub fn test_metrics(&self) -> TestMetrics {
+        let calibration = self.calibration.as_ref();
         TestMetrics {
             split: self.split.clone(),
             images: self.accuracy.images,
@@ -169,6 +371,17 @@ impl Evaluation {
                     (origin.clone(), metrics)
                 })
                 .collect(),
+            called_by_origin: self
+                .origins
+                .iter()
+                .map(|(origin, test)| (origin.clone(), test.calls.called))
+                .collect(),
+            calibration_error: calibration.map(|c| c.expected_error),
+            log_loss: calibration.map(|c| c.log_loss),
+            brier: calibration.map(|c| c.brier),
+            coverage: self.prediction_sets.as_ref().map(|sets| sets.coverage),
+            mean_set_size: self.prediction_sets.as_ref().map(|sets| sets.mean_size),
+            refused: self.in_distribution.as_ref().map(|r| r.refused),
         }
     }
 
@@ -181,37 +394,69 @@ impl Evaluation {
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
-        let share = |share: &Share| {
-            format!(
-                "{:.3} [{:.3}, {:.3}]  {} of {}",
-                share.share, share.interval[0], share.interval[1], share.correct, share.images
-            )
-        };
         writeln!(out, "model     {}", self.model)?;
         writeln!(out, "images    {}", self.split)?;
         writeln!(
             out,
             "accuracy  {}  (95% Wilson interval)",
-            share(&self.accuracy)
+            in_text(&self.accuracy)
         )?;
         writeln!(out, "macro F1  {:.3}", self.macro_f1)?;
+        if let Some(c) = &self.calibration {
+            writeln!(
+                out,
+                "belief    calibration error {:.3} ({BINS} bins), log loss {:.3}, Brier score {:.3}",
+                c.expected_error, c.log_loss, c.brier
+            )?;
+        }
+        if let Some(r) = &self.risk_coverage {
+            writeln!(out, "surest    area under risk-coverage {:.4}", r.area)?;
+        }
+        match &self.prediction_sets {
+            Some(sets) => writeln!(
+                out,
+                "sets      {:.2} findings in the mean, empty {}",
+                sets.mean_size,
+                in_text(&sets.empty)
+            )?,
+            None => writeln!(out, "sets      {NOT_IN_MODEL}")?,
+        }
+        match &self.in_distribution {
+            Some(r) => writeln!(
+                out,
+                "refused   {}\n          of the others right {}",
+                in_text(&r.refused),
+                in_text(&r.accepted_correct)
+            )?,
+            None => writeln!(out, "refused   {NOT_IN_MODEL}")?,
+        }
         writeln!(
             out,
-            "\n{:<16} {:>9} {:>7} {:>7} {:>7}",
-            "finding", "precision", "recall", "F1", "images"
+            "\n{:<16} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}  in its set",
+            "finding", "precision", "recall", "F1", "images", "AUC", "AP"
         )?;
         for finding in Finding::ALL {
-            if let Some(c) = self.classes.get(finding.name()) {
-                writeln!(
-                    out,
-                    "{:<16} {:>9.3} {:>7.3} {:>7.3} {:>7}",
-                    finding.name(),
-                    c.precision,
-                    c.recall,
-                    c.f1,
-                    c.images
-                )?;
-            }
+            let Some(c) = self.classes.get(finding.name()) else {
+                continue;
+            };
+            let curves = self.curves.get(finding.name());
+            let number =
+                |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
+            writeln!(
+                out,
+                "{:<16} {:>9.3} {:>7.3} {:>7.3} {:>7} {:>7} {:>7}  {}",
+                finding.name(),
+                c.precision,
+                c.recall,
+                c.f1,
+                c.images,
+                number(curves.map(|c| c.auc)),
+                number(curves.map(|c| c.average_precision)),
+                match &self.prediction_sets {
+                    Some(sets) => in_text(&sets.coverage[finding]),
+                    None => NOT_IN_MODEL.to_owned(),
+                }
+            )?;
         }
         writeln!(
             out,
@@ -222,9 +467,21 @@ impl Evaluation {
             let [a, b, c] = self.confusion[finding.index()];
             writeln!(out, "{:<16} {a:>15} {b:>15} {c:>15}", finding.name())?;
         }
-        writeln!(out, "\n{:<16} accuracy", "origin")?;
-        for (origin, s) in &self.by_origin {
-            writeln!(out, "{origin:<16} {}", share(s))?;
+        writeln!(out, "\n{:<24} accuracy", "origin")?;
+        for (origin, test) in &self.origins {
+            writeln!(out, "{origin:<24} {}", in_text(&test.calls.accuracy))?;
+            for (words, share) in called_in_words(&test.calls.called) {
+                writeln!(out, "  {words:<22} {}", in_text(&share))?;
+            }
+            if let Some(auc) = test.normal_against_opacity_auc {
+                writeln!(out, "  {:<22} {auc:.3}", "AUC opacity or normal")?;
+            }
+        }
+        if self.by_source.len() > 1 {
+            writeln!(out, "\n{:<24} accuracy", "folder")?;
+            for (source, share) in &self.by_source {
+                writeln!(out, "{source:<24} {}", in_text(share))?;
+            }
         }
         for (file, reason) in &self.unreadable {
             writeln!(out, "not read: {file}: {reason}")?;
@@ -233,51 +490,41 @@ impl Evaluation {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wilson_agrees_with_published_values() {
-        // Newcombe 1998 (Statistics in Medicine 17:857), table I, method 3.
-        for (successes, trials, low, high) in [
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ] {
-            let [a, b] = wilson(successes, trials);
-            assert!((a - low).abs() < 1e-4 && (b - high).abs() < 1e-4, "{a} {b}");
-        }
-        assert_eq!(wilson(0, 0), [0.0, 1.0]);
-    }
-
-    #[test]
-    fn a_small_confusion_by_hand() {
-        let outcome = |truth, called, origin: &str| Outcome {
-            truth,
-            called,
-            origin: origin.to_owned(),
+impl ForeignMetrics {
+    /// The figures as plain text, for a terminal.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("foreign   {}, {} images\n", self.folder, self.images);
+        let refused = match &self.refused {
+            Some(refused) => in_text(refused),
+            None if self.images == 0 => "-".to_owned(),
+            None => NOT_IN_MODEL.to_owned(),
         };
-        use Finding::{LungOpacity, Normal, ViralPneumonia};
-        let evaluation = Evaluation::new(
-            "m".into(),
-            "s".into(),
-            &[
-                outcome(Normal, Normal, "adult"),
-                outcome(Normal, LungOpacity, "adult"),
-                outcome(LungOpacity, LungOpacity, "adult"),
-                outcome(ViralPneumonia, ViralPneumonia, "paediatric"),
-            ],
-            Vec::new(),
-        );
-        assert_eq!(evaluation.accuracy.share, 0.75);
-        assert_eq!(evaluation.confusion, [[1, 1, 0], [0, 1, 0], [0, 0, 1]]);
-        let normal = evaluation.classes["Normal"];
-        assert_eq!((normal.precision, normal.recall), (1.0, 0.5));
-        // F1: 2/3, 2/3 and 1.
-        assert!((evaluation.macro_f1 - 7.0 / 9.0).abs() < 1e-12);
-        assert_eq!(evaluation.by_origin["adult"].correct, 2);
-        assert!(evaluation.to_text().contains("0.750"));
+        text += &format!("refused   {refused}\n");
+        if let Some(auroc) = self.auroc {
+            text += &format!("AUROC     {auroc:.3}, of the test images against these\n");
+        }
+        for Accepted {
+            file,
+            score,
+            called,
+        } in &self.accepted
+        {
+            text += &format!("accepted: {file}: score {score:.3}, {called}\n");
+        }
+        for (file, reason) in &self.unreadable {
+            text += &format!("not read: {file}: {reason}\n");
+        }
+        text
     }
+}
+
+/// A share with its interval and its numbers, for a terminal.
+pub(crate) fn in_text(share: &Share) -> String {
+    if share.images == 0 {
+        return "-".to_owned();
+    }
+    format!(
+        "{:.3} [{:.3}, {:.3}]  {} of {}",
+        share.share, share.interval[0], share.interval[1], share.correct, share.images
+    )
 }

@@ -102,7 +102,7 @@ pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
     }
 }
 
-fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
+pub(crate) fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
     // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
     let most = Limits::default().max_bytes + 1;
     let mut bytes = Vec::new();
@@ -149,26 +149,47 @@ pub fn evaluate(
     split: String,
     progress: &ProgressBar,
 ) -> Evaluation {
-    let results: Vec<(usize, Result<Report, Refusal>)> = wanted
+    let (outcomes, unreadable) = outcomes(classifier, dataset, wanted, progress);
+    Evaluation::new(classifier.id().to_owned(), split, &outcomes, unreadable)
+}
+
+/// What the examples `wanted` of a data set are called, and which of them could not be read, with the reason.
+pub fn outcomes(
+    classifier: &Classifier,
+    dataset: &Dataset,
+    wanted: &[usize],
+    progress: &ProgressBar,
+) -> (Vec<Outcome>, Vec<(String, String)>) {
+    let results: Vec<Result<Outcome, (String, String)>> = wanted
         .par_iter()
         .map(|&index| {
-            let report = report_on(classifier, &dataset.examples[index].path);
+            let example = &dataset.examples[index];
+            let report = report_on(classifier, &example.path);
             progress.inc(1);
-            (index, report)
+            match report {
+                Ok(report) => Ok(Outcome {
+                    file: example.file.clone(),
+                    path: example.path.clone(),
+                    source: example.source.clone(),
+                    origin: example.origin.clone(),
+                    truth: example.finding,
+                    called: report.finding,
+                    probabilities: report.probabilities,
+                    prediction_set: report.prediction_set,
+                    in_distribution: report.in_distribution,
+                    evidence: report.evidence,
+                }),
+                Err(error) => Err((example.file.clone(), error.message)),
+            }
         })
         .collect();
     let mut outcomes = Vec::new();
     let mut unreadable = Vec::new();
-    for (index, result) in results {
-        let example = &dataset.examples[index];
+    for result in results {
         match result {
-            Ok(report) => outcomes.push(Outcome {
-                truth: example.finding,
-                called: report.finding,
-                origin: example.origin.clone(),
-            }),
-            Err(error) => unreadable.push((example.file.clone(), error.message)),
+            Ok(outcome) => outcomes.push(outcome),
+            Err(failure) => unreadable.push(failure),
         }
     }
-    Evaluation::new(classifier.id().to_owned(), split, &outcomes, unreadable)
+    (outcomes, unreadable)
 }

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use mobilenet_lung::architecture::EMBEDDING;
+use mobilenet_lung::{Bundle, ByFinding, Distribution, Metadata, PredictionSets, Spread};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -135,6 +137,135 @@ fn files_are_answered_in_order_and_a_bad_one_does_not_stop_the_rest() {
         printed.contains("1.png: ") && printed.contains("Viral Pneumonia 0."),
         "{printed}"
     );
+}
+
+/// The shipped model with and without statistics of trust, whatever it has itself: whether it accepts everything is made
+/// up, how it classifies is not.
+fn with_and_without_statistics(folder: &Path) -> [PathBuf; 2] {
+    let bundle = Bundle::read(&fs::read(shipped()).unwrap(), None).unwrap();
+    let directions = (0..EMBEDDING)
+        .map(|i| if i == 0 { 1.0 } else { 0.0 })
+        .collect();
+    let distribution = Distribution {
+        mean: vec![0.0; EMBEDDING],
+        directions,
+        spread: Spread {
+            variances: vec![1.0],
+            other_variance: 1.0,
+            limit: 1e9,
+        },
+    };
+    let sets = PredictionSets {
+        coverage: 0.9,
+        thresholds: ByFinding([0.0; 3]),
+        calibrated_on: ByFinding([10; 3]),
+    };
+    [(Some(&distribution), Some(sets)), (None, None)].map(|(distribution, prediction_sets)| {
+        let metadata = Metadata {
+            prediction_sets,
+            ..bundle.metadata().clone()
+        };
+        let (name, bytes) = Bundle::write(bundle.state(), distribution, &metadata).unwrap();
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    })
+}
+
+#[test]
+fn folders_are_tested_one_by_one_and_together_and_shown_on_a_page() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for (name, seed) in [("here", "1"), ("there", "2"), ("odd", "3")] {
+        let out = path(name);
+        let arguments = ["phantom", "--out", &out, "--per-class", "4", "--seed", seed];
+        assert!(lung(&arguments).status.success());
+    }
+    fs::write(folder.path().join("there/Normal/bad.png"), b"no image").unwrap();
+    let [with, without] = with_and_without_statistics(folder.path());
+    for (model, known) in [(&with, true), (&without, false)] {
+        let (json, html) = (path("out.json"), path("out.html"));
+        let output = lung(&[
+            "evaluate",
+            "--model",
+            model.to_str().unwrap(),
+            "--data",
+            &path("here"),
+            "--data",
+            &path("there"),
+            "--foreign",
+            &path("odd"),
+            "--json",
+            &json,
+            "--html",
+            &html,
+        ]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let printed = text(&output.stdout);
+        assert_eq!(printed.contains("not in this model"), !known, "{printed}");
+        for words in [
+            "here, all folds",
+            "there, all folds",
+            "here and there, all folds",
+            "not read: Normal/bad.png",
+            "calibration error",
+            "foreign   odd, 12 images",
+        ] {
+            assert!(printed.contains(words), "{words}: {printed}");
+        }
+
+        let json: Value = serde_json::from_slice(&fs::read(&json).unwrap()).unwrap();
+        assert_eq!(json["accuracy"]["images"], 24);
+        assert_eq!(json["folders"][0]["accuracy"]["images"], 12);
+        assert_eq!(json["folders"][1]["split"], "there, all folds");
+        assert_eq!(json["unreadable"][0][0], "Normal/bad.png");
+        assert_eq!(json["foreign"]["images"], 12);
+        if known {
+            // Thresholds of 0 and a limit beyond everything.
+            assert_eq!(json["prediction_sets"]["mean_size"], 3.0);
+            assert_eq!(json["foreign"]["refused"]["correct"], 0);
+            assert_eq!(json["foreign"]["accepted"].as_array().unwrap().len(), 12);
+            assert!(json["foreign"]["auroc"].is_number());
+        } else {
+            assert!(json["prediction_sets"].is_null() && json["in_distribution"].is_null());
+            assert!(json["foreign"]["refused"].is_null());
+        }
+
+        let page = fs::read_to_string(&html).unwrap();
+        assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+        assert_eq!(page.contains("not in this model"), !known);
+        assert!(page.contains("evaluate --model") && !page.contains("<img"));
+    }
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_refused_with_its_reason() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    assert!(
+        lung(&["phantom", "--out", &path("data"), "--per-class", "1"])
+            .status
+            .success()
+    );
+    let model = shipped();
+    let error_of = |more: &[&str]| {
+        let data = path("data");
+        let mut arguments = vec!["evaluate", "--model", model.to_str().unwrap()];
+        arguments.extend(["--data", &data]);
+        arguments.extend(more);
+        let output = lung(&arguments);
+        assert!(!output.status.success());
+        text(&output.stderr)
+    };
+    // One image a class: all of them are in the first fold.
+    assert!(error_of(&["--fold", "4"]).contains("no image to test on"));
+    assert!(error_of(&["--foreign", &path("gone")]).contains("no folder of foreign images"));
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    assert!(error_of(&["--foreign", &path("empty")]).contains("no image file"));
+    assert!(error_of(&["--run", &path("data")]).contains("--html"));
+    let html = path("out.html");
+    let message = error_of(&["--run", &path("data"), "--html", &html]);
+    assert!(message.contains("the folder of a run"), "{message}");
 }
 
 #[test]

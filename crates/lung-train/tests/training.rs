@@ -86,7 +86,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     train(&options).unwrap().unwrap();
 
     let models = folder.path().join("models");
-    let exported = export(&options.out, &models, &[]).unwrap();
+    let exported = export(&options.out, &models, &[], None).unwrap();
     let path = exported.file.clone();
     assert!(exported.model_card().contains("not a medical device"));
     let index: Index =
@@ -98,7 +98,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
 
     let (bundle, classifier) = load_classifier(&path).unwrap();
     let test = bundle.metadata().test.clone().unwrap();
-    assert_eq!(test.accuracy, exported.evaluation.accuracy.share);
+    assert_eq!(test.accuracy, exported.evaluation().accuracy.share);
     let dataset = Dataset::open_all(&options.data).unwrap();
     let split = dataset.split(0, 0.0, 1).unwrap();
     let trained = evaluate(
@@ -110,14 +110,14 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     );
     assert_eq!(trained.accuracy.share, 1.0, "{}", trained.to_text());
     // Twelve images that it has not seen: better than the one in three of a guess, by any interval.
-    let unseen = exported.evaluation.accuracy;
+    let unseen = exported.evaluation().accuracy;
     assert!(
         unseen.interval[0] > 1.0 / 3.0,
         "{}",
-        exported.evaluation.to_text()
+        exported.evaluation().to_text()
     );
     // The same run exports the same file.
-    assert_eq!(export(&options.out, &models, &[]).unwrap().file, path);
+    assert_eq!(export(&options.out, &models, &[], None).unwrap().file, path);
 }
 
 /// Files whose bytes say how a run ended.

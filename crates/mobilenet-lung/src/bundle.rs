@@ -21,6 +21,7 @@ use crate::architecture::{AttentionConfig, EMBEDDING, FEATURES, parameter_shapes
 #[cfg(feature = "burn")]
 use crate::network::{MobileNetLung, MobileNetLungConfig, load_state_dict};
 use crate::preprocess::Preprocessing;
+use crate::report::ByFinding;
 use crate::state::{Array, Parameters, StateDict, StateError};
 use crate::trust::{Distribution, PredictionSets, Spread};
 
@@ -91,6 +92,53 @@ pub struct TestMetrics {
     pub macro_f1: f64,
     /// Accuracy and number of images by origin of the patient.
     pub by_origin: BTreeMap<String, OriginMetrics>,
+    /// What healthy and ill patients of each origin were called.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub called_by_origin: BTreeMap<String, CalledAs>,
+    /// Expected calibration error of the most probable finding in 15 bins, 0..=1 (Guo et al. 2017, arXiv 1706.04599).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration_error: Option<f64>,
+    /// Mean negative logarithm of the probability of the truth, in nats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
+    /// Mean squared distance of the probabilities from the truth, 0..=2 (Brier 1950).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brier: Option<f64>,
+    /// Of the images of each finding, how many have it in their prediction set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<ByFinding<Share>>,
+    /// Mean number of findings in a prediction set, 0..=3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_set_size: Option<f64>,
+    /// How many of the images were held to be no frontal chest radiograph.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Share>,
+}
+
+/// A share of images with its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    /// How many of `images`.
+    pub correct: usize,
+    /// Of how many.
+    pub images: usize,
+    /// `correct / images`, 0..=1; 0 of none.
+    pub share: f64,
+    /// 95% Wilson score interval; 0 to 1 of none.
+    pub interval: [f64; 2],
+}
+
+/// What healthy and ill patients were called; each share is `None` where there is no such patient.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CalledAs {
+    /// Of the normal images, how many were called normal.
+    pub healthy_called_normal: Option<Share>,
+    /// Of the normal images, how many were called viral pneumonia.
+    pub healthy_called_viral: Option<Share>,
+    /// Of the images of an opacity or a viral pneumonia, how many were called normal.
+    pub ill_called_normal: Option<Share>,
+    /// Of the viral images, how many were called viral pneumonia.
+    pub viral_called_viral: Option<Share>,
 }
 
 /// How a model did on the images of one origin.

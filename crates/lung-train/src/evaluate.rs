@@ -1,0 +1,163 @@
+//! Testing a classifier: each data folder by itself, all of them together, and images that it should refuse.
+
+use std::path::Path;
+
+use anyhow::ensure;
+use mobilenet_lung::Classifier;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::metrics::{Evaluation, ForeignMetrics, Outcome};
+use crate::predict::{expand, outcomes, report_on};
+use crate::train::bar;
+
+/// What a classifier was tested on, and how it did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tests {
+    /// All images.
+    #[serde(flatten)]
+    pub all: Evaluation,
+    /// Each data folder that has images to test on by itself, in the order of the data set. Folders of the same name are
+    /// one.
+    #[serde(skip_serializing_if = "is_all")]
+    pub folders: Vec<Evaluation>,
+    /// Images that are no frontal chest radiographs, where some were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub foreign: Option<ForeignMetrics>,
+}
+
+/// Whether a test by folder would only say again what that of all images says.
+fn is_all(folders: &[Evaluation]) -> bool {
+    folders.len() < 2
+}
+
+impl Tests {
+    /// Classifies the images of one fold of a data set, or all of them, and the images under `foreign`.
+    ///
+    /// # Errors
+    /// No image in the fold; a folder `foreign` that cannot be listed or has no image.
+    pub fn run(
+        classifier: &Classifier,
+        dataset: &Dataset,
+        fold: Option<usize>,
+        foreign: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let fold_in_words = match fold {
+            Some(fold) => format!("fold {fold}"),
+            None => "all folds".to_owned(),
+        };
+        let wanted_of = |source: &str| -> Vec<usize> {
+            (0..dataset.examples.len())
+                .filter(|i| {
+                    let example = &dataset.examples[*i];
+                    example.source == source && fold.is_none_or(|fold| example.fold == fold)
+                })
+                .collect()
+        };
+        let mut sources = Vec::new();
+        for source in dataset.sources() {
+            let wanted = wanted_of(&source);
+            if !wanted.is_empty() && sources.iter().all(|(name, _)| *name != source) {
+                sources.push((source, wanted));
+            }
+        }
+        ensure!(
+            !sources.is_empty(),
+            "{fold_in_words} of {} has no image to test on",
+            dataset.name()
+        );
+        let progress = bar(
+            sources.iter().map(|(_, wanted)| wanted.len()).sum(),
+            "classifying",
+        );
+        let id = classifier.id().to_owned();
+        let mut all: Vec<Outcome> = Vec::new();
+        let mut all_unreadable = Vec::new();
+        let mut folders = Vec::new();
+        for (source, wanted) in &sources {
+            let (found, unreadable) = outcomes(classifier, dataset, wanted, &progress);
+            let split = format!("{source}, {fold_in_words}");
+            folders.push(Evaluation::new(
+                id.clone(),
+                split,
+                &found,
+                unreadable.clone(),
+            ));
+            all.extend(found);
+            all_unreadable.extend(unreadable);
+        }
+        progress.finish_and_clear();
+        let names: Vec<&str> = sources.iter().map(|(name, _)| name.as_str()).collect();
+        let split = format!("{}, {fold_in_words}", names.join(" and "));
+        Ok(Self {
+            foreign: foreign
+                .map(|folder| test_foreign(classifier, folder, &all))
+                .transpose()?,
+            all: Evaluation::new(id, split, &all, all_unreadable),
+            folders,
+        })
+    }
+
+    /// All of it as plain text, for a terminal.
+    pub fn to_text(&self) -> String {
+        let mut parts = Vec::new();
+        if !is_all(&self.folders) {
+            parts.extend(self.folders.iter().map(Evaluation::to_text));
+        }
+        parts.push(self.all.to_text());
+        parts.extend(self.foreign.iter().map(ForeignMetrics::to_text));
+        parts.join("\n")
+    }
+
+    /// Gives every evaluation the id of the model: where it is tested, its weights file has no name yet.
+    pub(crate) fn name_model(&mut self, id: &str) {
+        for evaluation in self.folders.iter_mut().chain([&mut self.all]) {
+            id.clone_into(&mut evaluation.model);
+        }
+    }
+}
+
+/// What the classifier says of every image under a folder of images that are no frontal chest radiographs.
+fn test_foreign(
+    classifier: &Classifier,
+    folder: &Path,
+    test: &[Outcome],
+) -> anyhow::Result<ForeignMetrics> {
+    ensure!(
+        folder.is_dir(),
+        "there is no folder of foreign images at {}",
+        folder.display()
+    );
+    let files = expand(&[folder.to_owned()])?;
+    let progress = bar(files.len(), "classifying foreign images");
+    let results: Vec<_> = files
+        .par_iter()
+        .map(|path| {
+            let file = path.strip_prefix(folder).unwrap_or(path);
+            let file = file.to_string_lossy().into_owned();
+            let report = report_on(classifier, path);
+            progress.inc(1);
+            match report {
+                Ok(report) => Ok((file, report.in_distribution, report.finding)),
+                Err(error) => Err((file, error.message)),
+            }
+        })
+        .collect();
+    progress.finish_and_clear();
+    let mut read = Vec::new();
+    let mut unreadable = Vec::new();
+    for result in results {
+        match result {
+            Ok(image) => read.push(image),
+            Err(failure) => unreadable.push(failure),
+        }
+    }
+    let name = folder.file_name().unwrap_or(folder.as_os_str());
+    Ok(ForeignMetrics::new(
+        name.to_string_lossy().into_owned(),
+        &read,
+        unreadable,
+        test,
+    ))
+}

@@ -1,0 +1,566 @@
+//! The test of a model as one page: nothing is fetched, nothing runs, no image is in it.
+
+mod chart;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context as _;
+use mobilenet_lung::architecture::GRID;
+use mobilenet_lung::{EvidenceMap, Finding, Metadata};
+
+use crate::evaluate::Tests;
+use crate::metrics::{
+    BINS, Evaluation, ForeignMetrics, Loss, NOT_IN_MODEL, SetMetrics, Share, called_in_words,
+    in_text,
+};
+use crate::train::EpochLog;
+
+/// What a page is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// What the model was tested on, and how it did.
+    pub tests: &'a Tests,
+    /// What the model says of itself.
+    pub metadata: &'a Metadata,
+    /// The epochs of the run that it came from; none where the run was not given.
+    pub epochs: &'a [EpochLog],
+    /// The command that made the page.
+    pub command: &'a str,
+}
+
+/// The epochs that a run has logged; a last line that a kill cut off is left out.
+///
+/// # Errors
+/// A log that is missing, or a line of it that is none.
+pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
+    let path = run.join("log.jsonl");
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "{} cannot be read: is {} the folder of a run?",
+            path.display(),
+            run.display()
+        )
+    })?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
+        .enumerate()
+        .map(|(place, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("line {} of {} is damaged", place + 1, path.display()))
+        })
+        .collect()
+}
+
+/// A command line as a shell takes it.
+pub fn command_in_words(arguments: impl Iterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+    let words: Vec<String> = arguments
+        .map(|word| match !word.is_empty() && word.chars().all(plain) {
+            true => word,
+            false => format!("'{}'", word.replace('\'', r"'\''")),
+        })
+        .collect();
+    words.join(" ")
+}
+
+impl Page<'_> {
+    /// The page as HTML that is well-formed XML too.
+    ///
+    /// # Errors
+    /// A chart that cannot be drawn.
+    pub fn to_html(&self) -> anyhow::Result<String> {
+        let mut out = String::new();
+        let title = format!("Test of {}", escape(&self.tests.all.model));
+        // The policy forbids what the page does without, should a name ever find a way past `escape`.
+        write!(
+            out,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+             <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+            include_str!("html/page.css")
+        )?;
+        writeln!(out, "<p>{}</p>", escape(&self.metadata.notice))?;
+        writeln!(
+            out,
+            "<p>Trained on {}. Shares are given with their 95% Wilson intervals.</p>",
+            escape(&self.metadata.trained_on)
+        )?;
+        let folders = &self.tests.folders;
+        if folders.len() > 1 {
+            for evaluation in folders {
+                self.write_evaluation(&mut out, evaluation)?;
+            }
+        }
+        self.write_evaluation(&mut out, &self.tests.all)?;
+        if let Some(foreign) = &self.tests.foreign {
+            write_foreign(&mut out, foreign)?;
+        }
+        if !self.epochs.is_empty() {
+            self.write_training(&mut out)?;
+        }
+        write!(
+            out,
+            "<footer>\n<p>MobileNet-Lung is research software, not a medical device.</p>\n\
+             <p>Made by <code>{}</code></p>\n</footer>\n</body>\n</html>\n",
+            escape(self.command)
+        )?;
+        Ok(out)
+    }
+
+    fn write_evaluation(&self, out: &mut String, test: &Evaluation) -> anyhow::Result<()> {
+        writeln!(out, "<section>\n<h2>{}</h2>", escape(&test.split))?;
+        write_figures(out, test)?;
+        write_findings(out, test)?;
+        write_confusion(out, test)?;
+
+        writeln!(out, "<div class=\"charts\">")?;
+        let curves = || {
+            Finding::ALL
+                .into_iter()
+                .filter_map(|f| Some((f.name(), test.curves.get(f.name())?)))
+        };
+        if !test.curves.is_empty() {
+            write_chart(
+                out,
+                &chart::roc(curves())?,
+                "ROC curves: each finding against the others.",
+            )?;
+            write_chart(
+                out,
+                &chart::precision_recall(curves())?,
+                "Precision and recall: each finding against the others.",
+            )?;
+        }
+        if let Some(calibration) = &test.calibration {
+            write_chart(
+                out,
+                &chart::reliability(&calibration.bins)?,
+                &format!(
+                    "Reliability in {BINS} bins: bars on the diagonal mean what they say. Expected calibration error {:.3}.",
+                    calibration.expected_error
+                ),
+            )?;
+        }
+        if let Some(risk) = &test.risk_coverage {
+            write_chart(
+                out,
+                &chart::risk_coverage(risk)?,
+                &format!(
+                    "Risk against coverage: what is wrong if only the surest are answered. Area {:.4}.",
+                    risk.area
+                ),
+            )?;
+        }
+        writeln!(out, "</div>")?;
+
+        write_origins(out, test)?;
+        let rows: Vec<Vec<String>> = test
+            .by_source
+            .iter()
+            .map(|(source, share)| vec![source.clone(), in_text(share)])
+            .collect();
+        write_table(out, "By data folder", &["folder", "accuracy"], &rows)?;
+        match &test.prediction_sets {
+            Some(sets) => self.write_sets(out, sets)?,
+            None => writeln!(out, "<p>Prediction sets: {NOT_IN_MODEL}.</p>")?,
+        }
+        if !test.unreadable.is_empty() {
+            let rows: Vec<Vec<String>> = test
+                .unreadable
+                .iter()
+                .map(|(file, reason)| vec![file.clone(), reason.clone()])
+                .collect();
+            write_table(out, "Could not be read", &["file", "why"], &rows)?;
+        }
+        if !test.highest_loss.is_empty() {
+            write_losses(out, &test.highest_loss)?;
+        }
+        writeln!(out, "</section>")?;
+        Ok(())
+    }
+
+    fn write_sets(&self, out: &mut String, sets: &SetMetrics) -> std::fmt::Result {
+        let caption = match &self.metadata.prediction_sets {
+            Some(wanted) => format!(
+                "Prediction sets, which are to hold {:.0}% of each finding",
+                wanted.coverage * 100.0
+            ),
+            None => "Prediction sets".to_owned(),
+        };
+        let mut rows: Vec<Vec<String>> = Finding::ALL
+            .iter()
+            .map(|finding| {
+                vec![
+                    format!("{finding} in its set"),
+                    in_text(&sets.coverage[*finding]),
+                ]
+            })
+            .collect();
+        rows.push(vec![
+            "truth in its set".to_owned(),
+            in_text(&sets.all_covered),
+        ]);
+        rows.push(vec![
+            "mean size".to_owned(),
+            format!("{:.2}", sets.mean_size),
+        ]);
+        rows.push(vec!["empty".to_owned(), in_text(&sets.empty)]);
+        let [_, one, two, three] = sets.sizes;
+        rows.push(vec![
+            "of one, two, three findings".to_owned(),
+            format!("{one}, {two}, {three}"),
+        ]);
+        rows.push(vec![
+            "right, of those of one finding".to_owned(),
+            in_text(&sets.single_correct),
+        ]);
+        write_table(out, &caption, &["", "share"], &rows)
+    }
+
+    fn write_training(&self, out: &mut String) -> anyhow::Result<()> {
+        let [loss, accuracy] = chart::training(self.epochs)?;
+        writeln!(out, "<section>\n<h2>Training</h2>\n<div class=\"charts\">")?;
+        write_chart(
+            out,
+            &loss,
+            "Loss. That of the training is of images as they passed, augmented and with smoothed labels.",
+        )?;
+        write_chart(
+            out,
+            &accuracy,
+            "Accuracy. That of the validation is of the averaged weights.",
+        )?;
+        writeln!(out, "</div>\n</section>")?;
+        Ok(())
+    }
+}
+
+/// The figures of all images.
+fn write_figures(out: &mut String, test: &Evaluation) -> std::fmt::Result {
+    let mut rows = vec![
+        vec!["accuracy".to_owned(), in_text(&test.accuracy)],
+        vec!["macro F1".to_owned(), format!("{:.3}", test.macro_f1)],
+    ];
+    if let Some(c) = &test.calibration {
+        let mut row = |words: &str, value: f64| {
+            rows.push(vec![words.to_owned(), format!("{value:.3}")]);
+        };
+        row("expected calibration error", c.expected_error);
+        row("log loss", c.log_loss);
+        row("Brier score", c.brier);
+    }
+    match &test.in_distribution {
+        Some(r) => {
+            rows.push(vec![
+                "refused as no frontal chest radiograph".to_owned(),
+                in_text(&r.refused),
+            ]);
+            rows.push(vec![
+                "right, of the others".to_owned(),
+                in_text(&r.accepted_correct),
+            ]);
+        }
+        None => rows.push(vec![
+            "refused as no frontal chest radiograph".to_owned(),
+            NOT_IN_MODEL.to_owned(),
+        ]),
+    }
+    write_table(out, "All images", &["", "figure"], &rows)
+}
+
+/// Precision, recall and areas of each finding.
+fn write_findings(out: &mut String, test: &Evaluation) -> std::fmt::Result {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
+    let rows: Vec<Vec<String>> = Finding::ALL
+        .iter()
+        .filter_map(|finding| {
+            let c = test.classes.get(finding.name())?;
+            let curves = test.curves.get(finding.name());
+            Some(vec![
+                finding.to_string(),
+                number(Some(c.precision)),
+                number(Some(c.recall)),
+                number(Some(c.f1)),
+                c.images.to_string(),
+                number(curves.map(|c| c.auc)),
+                number(curves.map(|c| c.average_precision)),
+            ])
+        })
+        .collect();
+    write_table(
+        out,
+        "By finding",
+        &[
+            "finding",
+            "precision",
+            "recall",
+            "F1",
+            "images",
+            "AUC",
+            "average precision",
+        ],
+        &rows,
+    )
+}
+
+/// The confusion matrix, shaded by the share of each truth.
+fn write_confusion(out: &mut String, test: &Evaluation) -> std::fmt::Result {
+    write!(
+        out,
+        "<table>\n<caption>What each was called</caption>\n<tr><th>truth \\ called</th>"
+    )?;
+    for finding in Finding::ALL {
+        write!(out, "<th scope=\"col\">{finding}</th>")?;
+    }
+    writeln!(out, "</tr>")?;
+    for finding in Finding::ALL {
+        let row = test.confusion[finding.index()];
+        let images: usize = row.iter().sum();
+        write!(out, "<tr><th scope=\"row\">{finding}</th>")?;
+        for count in row {
+            let share = count as f64 / images.max(1) as f64;
+            write!(
+                out,
+                "<td class=\"cell\" style=\"--share:{share:.3}\">{count}</td>"
+            )?;
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</table>")
+}
+
+/// What patients of each origin were called.
+fn write_origins(out: &mut String, test: &Evaluation) -> std::fmt::Result {
+    let mut rows = Vec::new();
+    for (origin, within) in &test.origins {
+        let mut row = |words: &str, figure: String| {
+            rows.push(vec![origin.clone(), words.to_owned(), figure]);
+        };
+        row("accuracy", in_text(&within.calls.accuracy));
+        for (words, share) in called_in_words(&within.calls.called) {
+            row(words, in_text(&share));
+        }
+        if let Some(auc) = within.normal_against_opacity_auc {
+            row("AUC of opacity against normal", format!("{auc:.3}"));
+        }
+    }
+    write_table(out, "By origin", &["origin", "", "figure"], &rows)
+}
+
+/// A table with a caption; the first cell of a row is its head.
+fn write_table(
+    out: &mut String,
+    caption: &str,
+    heads: &[&str],
+    rows: &[Vec<String>],
+) -> std::fmt::Result {
+    writeln!(out, "<table>\n<caption>{}</caption>\n<tr>", escape(caption))?;
+    for head in heads {
+        match head.is_empty() {
+            true => write!(out, "<td></td>")?,
+            false => write!(out, "<th scope=\"col\">{}</th>", escape(head))?,
+        }
+    }
+    writeln!(out, "</tr>")?;
+    for row in rows {
+        write!(out, "<tr>")?;
+        for (place, cell) in row.iter().enumerate() {
+            let cell = escape(cell);
+            match place {
+                0 => write!(out, "<th scope=\"row\">{cell}</th>")?,
+                _ => write!(out, "<td>{cell}</td>")?,
+            }
+        }
+        writeln!(out, "</tr>")?;
+    }
+    writeln!(out, "</table>")
+}
+
+fn write_chart(out: &mut String, svg: &str, caption: &str) -> std::fmt::Result {
+    writeln!(
+        out,
+        "<figure>\n{svg}<figcaption>{}</figcaption>\n</figure>",
+        escape(caption)
+    )
+}
+
+/// The images that the model is most wrong about, each with a link to its file and where it saw what.
+fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
+    writeln!(
+        out,
+        "<h3>Most wrong</h3>\n<p>The images whose truth was given the least probability. The squares are the evidence at each \
+         place of the image: orange for a finding, blue against it.</p>\n<ol class=\"losses\">"
+    )?;
+    for Loss { loss, outcome } in losses {
+        let strongest = outcome
+            .evidence
+            .0
+            .as_flattened()
+            .as_flattened()
+            .iter()
+            .fold(0.0f32, |most, value| most.max(value.abs()));
+        writeln!(
+            out,
+            "<li>\n<p><a href=\"{}\">{}</a>, {}, {}</p>",
+            escape(&file_url(&outcome.path)),
+            escape(&outcome.file),
+            escape(&outcome.source),
+            escape(&outcome.origin)
+        )?;
+        let set = outcome.prediction_set.as_ref().map(|set| {
+            let names: Vec<&str> = set.iter().map(|finding| finding.name()).collect();
+            match names.is_empty() {
+                true => "; its set is empty".to_owned(),
+                false => format!("; its set: {}", names.join(", ")),
+            }
+        });
+        let score = outcome.in_distribution.map(|judged| {
+            let refused = if judged.accepted { "" } else { ", refused" };
+            format!("; in-distribution score {:.2}{refused}", judged.score)
+        });
+        writeln!(
+            out,
+            "<p>{}, called {} (loss {loss:.2}){}{}</p>\n<div class=\"maps\">",
+            outcome.truth,
+            outcome.called,
+            set.unwrap_or_default(),
+            score.unwrap_or_default()
+        )?;
+        for finding in Finding::ALL {
+            writeln!(
+                out,
+                "<figure>\n{}<figcaption>{finding} {:.3}</figcaption>\n</figure>",
+                evidence(finding, &outcome.evidence[finding], strongest),
+                outcome.probabilities[finding]
+            )?;
+        }
+        writeln!(out, "</div>\n</li>")?;
+    }
+    writeln!(out, "</ol>")
+}
+
+/// An evidence map as squares; the darkest is as strong as `strongest`.
+fn evidence(finding: Finding, map: &EvidenceMap, strongest: f32) -> String {
+    let mut svg = format!(
+        "<svg class=\"evidence\" role=\"img\" aria-label=\"Evidence for {finding}\" viewBox=\"0 0 {GRID} {GRID}\">\n"
+    );
+    for (y, row) in map.iter().enumerate() {
+        for (x, value) in row.iter().enumerate() {
+            let class = if *value < 0.0 { "against" } else { "for" };
+            let strength = value.abs() / strongest.max(f32::MIN_POSITIVE);
+            svg += &format!(
+                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\" fill-opacity=\"{strength:.3}\"/>\n"
+            );
+        }
+    }
+    svg += "</svg>\n";
+    svg
+}
+
+fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result {
+    writeln!(
+        out,
+        "<section>\n<h2>Images that are no frontal chest radiographs: {}</h2>",
+        escape(&foreign.folder)
+    )?;
+    let missing = || {
+        match foreign.images {
+            0 => "none could be read",
+            _ => NOT_IN_MODEL,
+        }
+        .to_owned()
+    };
+    let refused = foreign.refused.as_ref().map(|share: &Share| in_text(share));
+    let auroc = foreign.auroc.map(|auroc| format!("{auroc:.3}"));
+    write_table(
+        out,
+        "All of them",
+        &["", "figure"],
+        &[
+            vec!["images".to_owned(), foreign.images.to_string()],
+            vec!["refused".to_owned(), refused.unwrap_or_else(missing)],
+            vec![
+                "AUROC of the test images against these".to_owned(),
+                auroc.unwrap_or_else(missing),
+            ],
+        ],
+    )?;
+    if !foreign.accepted.is_empty() {
+        let rows: Vec<Vec<String>> = foreign
+            .accepted
+            .iter()
+            .map(|image| {
+                vec![
+                    image.file.clone(),
+                    format!("{:.3}", image.score),
+                    image.called.to_string(),
+                ]
+            })
+            .collect();
+        write_table(
+            out,
+            "Accepted all the same",
+            &["file", "score", "called"],
+            &rows,
+        )?;
+    }
+    if !foreign.unreadable.is_empty() {
+        let rows: Vec<Vec<String>> = foreign
+            .unreadable
+            .iter()
+            .map(|(file, reason)| vec![file.clone(), reason.clone()])
+            .collect();
+        write_table(out, "Could not be read", &["file", "why"], &rows)?;
+    }
+    writeln!(out, "</section>")
+}
+
+/// Text for an element or an attribute: what means something to HTML is written out, and what XML has no character for, or
+/// turns the direction of the text around, is shown as such.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '"' => out += "&quot;",
+            '\'' => out += "&#39;",
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
+                out.push('\u{fffd}');
+            }
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The address of a local file (RFC 8089), every byte written out that is not plainly a letter, digit, mark or separator.
+fn file_url(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut url = "file://".to_owned();
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // Where folders are divided otherwise, as in C:\data.
+    let foreign = std::path::MAIN_SEPARATOR == '\\';
+    if foreign {
+        url.push('/');
+    }
+    for byte in bytes {
+        match *byte {
+            b'\\' if foreign => url.push('/'),
+            b':' if foreign => url.push(':'),
+            byte if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) => {
+                url.push(char::from(byte));
+            }
+            byte => url += &format!("%{byte:02X}"),
+        }
+    }
+    url
+}
