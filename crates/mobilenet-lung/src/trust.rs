@@ -33,7 +33,9 @@ impl PredictionSets {
         let threshold = |finding: Finding| {
             let mut sorted = of_truth[finding].clone();
             sorted.sort_by(f32::total_cmp);
-            let rank = ((1.0 - coverage) * (sorted.len() + 1) as f64).floor() as usize;
+            // 1 - 0.9 is a little less than 0.1: a whole number must not lose one for that.
+            let rank = (1.0 - coverage) * (sorted.len() + 1) as f64;
+            let rank = (rank + 1e-9).floor() as usize;
             match rank.checked_sub(1) {
                 Some(place) => sorted.get(place).copied().unwrap_or(0.0),
                 None => 0.0,
