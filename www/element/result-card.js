@@ -6,6 +6,7 @@
  * @import { LungError } from './client.js'
  */
 
+import { dicomFacts } from './dicom-facts.js';
 import { icon, make } from './dom.js';
 import { contrast, contrastScale, paint } from './evidence.js';
 import { deviceWords, duration, findingWords, FINDINGS, megabytes, percent } from './format.js';
@@ -125,6 +126,7 @@ export class ResultCard {
     return make(
       'div',
       { class: 'verdict-side' },
+      ...dicomFacts(report),
       make(
         'p',
         { class: 'verdict', part: 'finding', 'data-finding': report.finding },

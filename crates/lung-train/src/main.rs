@@ -359,12 +359,17 @@ fn text_line(prediction: &Prediction) -> String {
             file,
             finding,
             probabilities,
+            cautions,
             ..
         } => {
             let shares = Finding::ALL
                 .map(|finding| format!("{finding} {:.3}", probabilities[finding]))
                 .join("  ");
-            format!("{file}: {finding}  ({shares})")
+            let cautions: String = cautions
+                .iter()
+                .map(|caution| format!("  Caution: {caution}"))
+                .collect();
+            format!("{file}: {finding}  ({shares}){cautions}")
         }
         Prediction::Refused { file, error } => {
             format!("{file}: not read: {} {}", error.message, error.advice)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, Report};
-use radiograph::{Limits, Radiograph};
+use radiograph::{Caution, Dicom, Limits, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -51,6 +51,11 @@ pub enum Prediction {
         probabilities: ByFinding<f32>,
         /// Id of the model.
         model: String,
+        /// Why the file may not be a frontal chest radiograph, by what it says of itself.
+        cautions: Vec<Caution>,
+        /// What it says of its image, where it is DICOM.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dicom: Option<Dicom>,
     },
     /// The file was not read.
     Refused {
@@ -85,30 +90,35 @@ impl Refusal {
 /// Classifies one file.
 pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
     let file = path.display().to_string();
-    match report_on(classifier, path) {
-        Ok(report) => Prediction::Read {
+    match read(path).and_then(|radiograph| Ok((report_on(classifier, &radiograph)?, radiograph))) {
+        Ok((report, radiograph)) => Prediction::Read {
             file,
             finding: report.finding,
             probabilities: report.probabilities,
             model: report.model,
+            cautions: radiograph.cautions().to_vec(),
+            dicom: radiograph.dicom().cloned(),
         },
         Err(error) => Prediction::Refused { file, error },
     }
 }
 
-fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
+fn read(path: &Path) -> Result<Radiograph, Refusal> {
     // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
     let most = Limits::default().max_bytes + 1;
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut bytes))
         .map_err(|error| Refusal::file(&error))?;
-    let radiograph = Radiograph::decode(&bytes).map_err(|error| Refusal {
+    Radiograph::decode(&bytes).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
-    })?;
-    pollster::block_on(classifier.classify(&radiograph)).map_err(|error| Refusal {
+    })
+}
+
+fn report_on(classifier: &Classifier, radiograph: &Radiograph) -> Result<Report, Refusal> {
+    pollster::block_on(classifier.classify(radiograph)).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
@@ -147,7 +157,7 @@ pub fn evaluate(
         .par_iter()
         .map(|&index| {
             let path = dataset.folder.join(&dataset.examples[index].file);
-            let report = report_on(classifier, &path);
+            let report = read(&path).and_then(|radiograph| report_on(classifier, &radiograph));
             progress.inc(1);
             (index, report)
         })

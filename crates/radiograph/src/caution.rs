@@ -64,16 +64,25 @@ impl fmt::Display for Caution {
                     "XA" => "angiography (XA)",
                     other => other,
                 };
-                write!(f, "The file says that it comes from {name}, not from radiography.")
+                write!(
+                    f,
+                    "The file says that it comes from {name}, not from radiography."
+                )
             }
             Self::NotChest { body_part } => {
-                write!(f, "The file says that it shows another part of the body: {body_part}.")
+                write!(
+                    f,
+                    "The file says that it shows another part of the body: {body_part}."
+                )
             }
             Self::NotFrontal { view } => {
                 write!(f, "The file says that it is not a frontal view: {view}.")
             }
             Self::FirstFrame { frames } => {
-                write!(f, "The file holds {frames} images, of which only the first was read.")
+                write!(
+                    f,
+                    "The file holds {frames} images, of which only the first was read."
+                )
             }
             Self::Colour => f.write_str("The image is in colour, which radiographs are not."),
         }

@@ -197,7 +197,11 @@ fn read<D: ImageDecoder>(
 }
 
 /// Returns the upright brightness of `pixels`.
-pub(crate) fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, DecodeError> {
+pub(crate) fn convert(
+    format: Format,
+    pixels: Pixels,
+    limits: &Limits,
+) -> Result<Upright, DecodeError> {
     let Pixels {
         width,
         height,

@@ -41,6 +41,11 @@
 //!
 //! [`Radiograph::to_rgba8`] is what a canvas takes, [`Radiograph::picture`] what an eye does.
 //!
+//! ## ... know what a DICOM file says of itself?
+//!
+//! [`Radiograph::dicom`] is what it says of the image, [`Radiograph::cautions`] why that may be no frontal chest radiograph.
+//! Nothing of the patient is read. [`Radiograph::with_window`] shows other values of it.
+//!
 //! ## ... accept less than the defaults from strangers?
 //!
 //! [`Radiograph::decode_with`] takes [`Limits`]. They are checked against the header of a file before memory is taken
@@ -56,7 +61,8 @@
 //! - Colour becomes brightness as in JPEG (Rec. 601). Where red, green and blue are equal, that value is kept exactly.
 //! - Transparent pixels are composited over black.
 //! - The viridis false colour of matplotlib, in which some data sets are published, is recognised and undone.
-//! - Of an animation, the first picture is taken.
+//! - Of an animation, and of several frames, the first picture is taken.
+//! - Values of DICOM are shown in the window that the file asks for; without one, from the least to the greatest.
 //! - 16-bit values are divided by 65535 and not stretched, so a 12-bit image stored in 16 bits looks dark here.
 
 mod caution;

@@ -335,13 +335,22 @@ fn dicom_that_promises_too_much_takes_no_memory() {
         let small = file.clone().short(ROWS, 5600).short(COLUMNS, 5600);
         let result = code(&small.compressed(syntax, stream).file());
         // Or its decoder would need more than there is.
-        assert!(["corrupt-file", "too-much-memory"].contains(&result), "{syntax}: {result}");
+        assert!(
+            ["corrupt-file", "too-much-memory"].contains(&result),
+            "{syntax}: {result}"
+        );
     }
-    let colour = file.clone().short(SAMPLES, 3).text(PHOTOMETRIC, "CS", "RGB");
+    let colour = file
+        .clone()
+        .short(SAMPLES, 3)
+        .text(PHOTOMETRIC, "CS", "RGB");
     let colour = colour.short(ROWS, 5600).short(COLUMNS, 5600);
     assert_eq!(code(&colour.file()), "too-much-memory");
     // Zeros, deflated to a thousandth.
-    let zeros = file.clone().bytes(PIXELS, "OW", vec![0; 80_000_000]).syntax(DEFLATED);
+    let zeros = file
+        .clone()
+        .bytes(PIXELS, "OW", vec![0; 80_000_000])
+        .syntax(DEFLATED);
     assert_eq!(code(&zeros.file()), "too-much-memory");
     // A length of four gigabytes, at the top and in a sequence.
     for at in [0x0028_3010, 0x0009_0010] {
@@ -359,7 +368,11 @@ fn dicom_sequences_without_end_are_refused() {
     let sequence = b"\x09\0\x10\0SQ\0\0\xff\xff\xff\xff";
     let item = b"\xfe\xff\x00\xe0\xff\xff\xff\xff";
     let levels = [sequence.as_slice(), item].concat();
-    for levels in [levels.repeat(100_000), item.repeat(1_000_000), sequence.repeat(1_000_000)] {
+    for levels in [
+        levels.repeat(100_000),
+        item.repeat(1_000_000),
+        sequence.repeat(1_000_000),
+    ] {
         assert_eq!(code(&[head.clone(), levels].concat()), "corrupt-file");
     }
     // As deep as anybody goes, and closed again.
@@ -378,9 +391,15 @@ fn dicom_sequences_without_end_are_refused() {
     // A walk over markers that lead nowhere.
     let file = DicomFile::grey(&[0; 4096], 64, 64, 12);
     let endless = [b"\xff\xd8".to_vec(), b"\xff\xd0".repeat(2_000_000)].concat();
-    assert_eq!(code(&file.clone().compressed(LOSSLESS, endless).file()), "corrupt-file");
+    assert_eq!(
+        code(&file.clone().compressed(LOSSLESS, endless).file()),
+        "corrupt-file"
+    );
     let endless = [b"\xff\xd8".to_vec(), b"\xff\xe1\0\x02".repeat(1_000_000)].concat();
-    assert_eq!(code(&file.compressed(LOSSLESS, endless).file()), "corrupt-file");
+    assert_eq!(
+        code(&file.compressed(LOSSLESS, endless).file()),
+        "corrupt-file"
+    );
 }
 
 #[test]
@@ -389,16 +408,26 @@ fn jpeg_2000_that_is_split_too_finely_is_refused() {
     let with = |at: usize, bytes: &[u8]| {
         let mut broken = stream.to_vec();
         broken[at..at + bytes.len()].copy_from_slice(bytes);
-        code(&DicomFile::grey(&[], 44, 40, 12).compressed(JPEG_2000, broken).file())
+        code(
+            &DicomFile::grey(&[], 44, 40, 12)
+                .compressed(JPEG_2000, broken)
+                .file(),
+        )
     };
     assert_eq!(with(0, &stream[..2]), "decoded");
     // Tiles of one pixel.
     assert_eq!(with(24, &[0, 0, 0, 1, 0, 0, 0, 1]), "corrupt-file");
     // Another size, another number of components.
-    assert_eq!(with(8, &[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]), "corrupt-file");
+    assert_eq!(
+        with(8, &[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]),
+        "corrupt-file"
+    );
     assert_eq!(with(40, &[0x3f, 0xff]), "corrupt-file");
     // Precincts of one pixel, in a stream that has them.
-    let style = stream.windows(2).position(|pair| pair == [0xff, 0x52]).unwrap();
+    let style = stream
+        .windows(2)
+        .position(|pair| pair == [0xff, 0x52])
+        .unwrap();
     let mut fine = stream.to_vec();
     fine[style + 3] += 6;
     fine[style + 4] |= 1;
@@ -575,7 +604,7 @@ fn random_bytes_behind_any_signature_are_an_error() {
         b"II*\0\x08\0\0\0",
         b"MM\0*\0\0\0\x08",
         b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
-        b"DICM\x02\0\x10\0UI\x12\01.2.840.10008.1.2\0",
+        b"DICM\x02\0\x10\0UI\x12\x001.2.840.10008.1.2\0",
         b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x28\0",
         b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100",
     ];

@@ -149,7 +149,10 @@ fn unsupported(uid: &str) -> &'static str {
         }
         uids::JPEGXL | uids::JPEGXL_LOSSLESS | uids::JPEGXLJPEG_RECOMPRESSION => "JPEG XL",
         uids::DEFLATED_IMAGE_FRAME_COMPRESSION => "deflated frames",
-        _ => match uid.strip_prefix(JPEG).and_then(|rest| rest.split('.').next()) {
+        _ => match uid
+            .strip_prefix(JPEG)
+            .and_then(|rest| rest.split('.').next())
+        {
             Some("94" | "95" | "204" | "205") => "pixels kept on a server (JPIP)",
             Some("100" | "101") => "MPEG-2 video",
             Some("102" | "103" | "104" | "105" | "106") => "MPEG-4 video",
@@ -197,7 +200,11 @@ pub(super) fn open(bytes: &[u8], most: usize) -> Result<Body<'_>, Flaw> {
         encoding: Encoding::ExplicitLittle,
     };
     // The group of the meta information, little-endian in every file; its elements say how long they are.
-    if bytes.get(start..).is_some_and(|rest| rest.starts_with(&[2, 0])) && !written_explicitly(reader.rest()) {
+    if bytes
+        .get(start..)
+        .is_some_and(|rest| rest.starts_with(&[2, 0]))
+        && !written_explicitly(reader.rest())
+    {
         reader.encoding = Encoding::ImplicitLittle;
     }
     let mut syntax = None;
@@ -360,7 +367,9 @@ fn header(mut bytes: &[u8], encoding: Encoding) -> Result<(Tag, VR, Option<usize
         Encoding::ImplicitLittle => {
             ImplicitVRLittleEndianDecoder::with_dict(StubDataDictionary).decode_header(&mut bytes)
         }
-        Encoding::ExplicitLittle => ExplicitVRLittleEndianDecoder::default().decode_header(&mut bytes),
+        Encoding::ExplicitLittle => {
+            ExplicitVRLittleEndianDecoder::default().decode_header(&mut bytes)
+        }
         Encoding::ExplicitBig => ExplicitVRBigEndianDecoder::default().decode_header(&mut bytes),
     };
     let (header, header_bytes) = decoded.map_err(|_| Flaw::Corrupt(CUT_SHORT))?;
@@ -388,7 +397,8 @@ impl<'a> Dataset<'a> {
         let mut elements: Vec<Element<'a>> = Vec::new();
         while let Some(element) = reader.next()? {
             // Each at most once, so that there is an end to them.
-            if READ.contains(&element.tag) && !elements.iter().any(|known| known.tag == element.tag) {
+            if READ.contains(&element.tag) && !elements.iter().any(|known| known.tag == element.tag)
+            {
                 elements.push(element);
             }
             if element.tag == tags::PIXEL_DATA {
@@ -484,12 +494,12 @@ impl<'a> Dataset<'a> {
         &self,
         frames: u32,
         compression: Compression,
-    ) -> Result<Option<(Cow<'a, [u8]>, Cover)>, Flaw> {
-        let Some(element) = self.find(tags::PIXEL_DATA) else {
-            return Ok(None);
-        };
+    ) -> Result<(Cow<'a, [u8]>, Cover), Flaw> {
+        let element = self
+            .find(tags::PIXEL_DATA)
+            .ok_or(Flaw::Corrupt(CUT_SHORT))?;
         if !element.open {
-            return Ok(Some((Cow::Borrowed(element.value), Cover::Plain)));
+            return Ok((Cow::Borrowed(element.value), Cover::Plain));
         }
         let mut reader = Reader {
             bytes: element.value,
@@ -521,7 +531,9 @@ impl<'a> Dataset<'a> {
                 // A stream ends with its last marker, and perhaps a byte to make it even.
                 None => {
                     let tail = fragment.value.len().saturating_sub(4);
-                    fragment.value[tail..].windows(2).any(|pair| pair == [0xff, 0xd9])
+                    fragment.value[tail..]
+                        .windows(2)
+                        .any(|pair| pair == [0xff, 0xd9])
                 }
             };
             if ends {
@@ -533,7 +545,7 @@ impl<'a> Dataset<'a> {
             [only] => Cow::Borrowed(only),
             _ => Cow::Owned(fragments.concat()),
         };
-        Ok(Some((frame, Cover::Encapsulated)))
+        Ok((frame, Cover::Encapsulated))
     }
 }
 
@@ -549,7 +561,9 @@ const FILLING: [char; 3] = [' ', '\0', '\t'];
 
 /// The first of the texts in `value`, if it is ASCII and not empty.
 fn text(value: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(value).ok().filter(|text| text.is_ascii())?;
+    let text = std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.is_ascii())?;
     let first = text.split('\\').next()?.trim_matches(FILLING);
     (!first.is_empty()).then_some(first)
 }

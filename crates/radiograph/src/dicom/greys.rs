@@ -1,7 +1,7 @@
 //! Grey levels, what they mean, and how brightness is made of them: enough to window a radiograph anew.
 
-use dicom_dictionary_std::tags;
 use dicom_core::VR;
+use dicom_dictionary_std::tags;
 use image::imageops::thumbnail;
 use image::{ImageBuffer, Luma};
 use serde::Serialize;
@@ -53,7 +53,11 @@ pub enum WindowOrigin {
 impl Window {
     /// Whether it can be shown at all.
     fn is_sound(&self) -> bool {
-        let least = if self.shape == Shape::Linear { 1.0 } else { 1e-6 };
+        let least = if self.shape == Shape::Linear {
+            1.0
+        } else {
+            1e-6
+        };
         self.centre.is_finite() && self.width.is_finite() && self.width >= least
     }
 
@@ -164,7 +168,11 @@ impl Greys {
         let bits = layout.stored;
         let mask = u16::MAX >> (16 - bits);
         // Flipping the sign is adding half of the range.
-        let flip = if layout.signed { 1_u16 << (bits - 1) } else { 0 };
+        let flip = if layout.signed {
+            1_u16 << (bits - 1)
+        } else {
+            0
+        };
         let mut seen = vec![false; usize::from(mask) + 1];
         for level in &mut levels {
             *level = (*level & mask) ^ flip;
@@ -172,14 +180,18 @@ impl Greys {
         }
         let least = -i32::from(flip);
         let padding = dataset.short(tags::PIXEL_PADDING_VALUE).and_then(|one| {
-            let other = dataset.short(tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(one);
+            let other = dataset
+                .short(tags::PIXEL_PADDING_RANGE_LIMIT)
+                .unwrap_or(one);
             let level = |word: u16| {
                 let stored = if layout.signed {
                     i32::from(word.cast_signed())
                 } else {
                     i32::from(word)
                 };
-                u16::try_from(stored - least).ok().filter(|&level| level <= mask)
+                u16::try_from(stored - least)
+                    .ok()
+                    .filter(|&level| level <= mask)
             };
             let (one, other) = level(one).zip(level(other))?;
             Some((one.min(other), one.max(other)))
@@ -194,14 +206,18 @@ impl Greys {
                 .filter_map(|(level, &seen)| seen.then_some(level as i32))
         };
         // As many levels as of another file with so many bits.
-        let (first, last) = used().next().zip(used().last()).ok_or(DecodeError::Blank)?;
+        let (first, last) = used()
+            .next()
+            .zip(used().next_back())
+            .ok_or(DecodeError::Blank)?;
         if last - first < if bits <= 8 { 4 } else { 16 } {
             return Err(DecodeError::Blank.into());
         }
-        let range = used().map(|level| scale.value(level + least)).fold(
-            [f64::INFINITY, f64::NEG_INFINITY],
-            |[low, high], value| [low.min(value), high.max(value)],
-        );
+        let range = used()
+            .map(|level| scale.value(level + least))
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+                [low.min(value), high.max(value)]
+            });
         if range[0] >= range[1] {
             return Err(DecodeError::Blank.into());
         }
@@ -325,8 +341,13 @@ impl Greys {
         let most = i32::from(u16::MAX >> (16 - self.bits));
         let mut table: Vec<f32> = (0..=most)
             .map(|level| {
-                let brightness = brightness(self.scale.value(level + self.least)).clamp(0.0, 1.0) as f32;
-                if self.inverted { 1.0 - brightness } else { brightness }
+                let brightness =
+                    brightness(self.scale.value(level + self.least)).clamp(0.0, 1.0) as f32;
+                if self.inverted {
+                    1.0 - brightness
+                } else {
+                    brightness
+                }
             })
             .collect();
         if let Some((first, last)) = self.padding {

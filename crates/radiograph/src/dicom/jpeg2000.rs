@@ -6,8 +6,8 @@ use super::Flaw;
 use super::markers::{self, OTHER_SIZE, u16_be, u32_be};
 use crate::header::CUT_SHORT;
 
-/// What a sample takes while it is decoded: four times a floating-point number, and its share of tables.
-pub(super) const WORKING_BYTES: u64 = 20;
+/// What a sample takes while it is decoded: three floating-point numbers, and its share of tables.
+pub(super) const WORKING_BYTES: u64 = 16;
 
 /// What a codestream begins with: its first two markers.
 const CODESTREAM: &[u8] = b"\xff\x4f\xff\x51";
@@ -59,7 +59,11 @@ pub(super) fn decode(
     }
     let most = f32::from(u16::MAX >> (16 - size.precision));
     // The decoder adds half of the range to signed samples too.
-    let flip = if size.signed { 1 << (size.precision - 1) } else { 0 };
+    let flip = if size.signed {
+        1 << (size.precision - 1)
+    } else {
+        0
+    };
     for (channel, component) in components.iter().enumerate() {
         let place = cells.iter_mut().skip(channel).step_by(samples);
         for (cell, &sample) in place.zip(component.samples()) {
@@ -105,7 +109,10 @@ impl Size {
         let Some(&[kind, 1, 1]) = components.first() else {
             return Err(Flaw::Unsupported("JPEG 2000 with subsampled colours"));
         };
-        if components.iter().any(|&component| component != [kind, 1, 1]) {
+        if components
+            .iter()
+            .any(|&component| component != [kind, 1, 1])
+        {
             return Err(Flaw::Unsupported("JPEG 2000 with channels that differ"));
         }
         let precision = (kind & 0x7f) + 1;
@@ -176,7 +183,9 @@ fn coding(body: &[u8], style: usize, levels: usize) -> Result<(), Flaw> {
         return Err(Flaw::Corrupt("it has too many levels"));
     }
     // Both are stored as 2 less than they are.
-    if (at(levels + 1)? & 15) + 2 < LEAST_BLOCK_BITS || (at(levels + 2)? & 15) + 2 < LEAST_BLOCK_BITS {
+    if (at(levels + 1)? & 15) + 2 < LEAST_BLOCK_BITS
+        || (at(levels + 2)? & 15) + 2 < LEAST_BLOCK_BITS
+    {
         return Err(Flaw::Corrupt(SPLIT));
     }
     if has_precincts {

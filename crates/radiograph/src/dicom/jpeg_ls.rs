@@ -33,7 +33,8 @@ pub(super) fn decode(
                 let components = components
                     .get(..usize::from(*count))
                     .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-                let size = [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
+                let size =
+                    [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
                 if size != [width, height] || components.len() != samples {
                     return Err(Flaw::Corrupt(markers::OTHER_SIZE));
                 }
@@ -49,10 +50,8 @@ pub(super) fn decode(
                 }
                 _ => {}
             },
-            0xdd => {
-                if body.iter().any(|&byte| byte != 0) {
-                    return Err(Flaw::Unsupported("JPEG-LS with restart markers"));
-                }
+            0xdd if body.iter().any(|&byte| byte != 0) => {
+                return Err(Flaw::Unsupported("JPEG-LS with restart markers"));
             }
             0xda => {
                 let (precision, names) = frame
@@ -132,7 +131,11 @@ impl Parameters {
     fn new(precision: u8, near: u8, preset: &Preset) -> Result<Self, Flaw> {
         const SENSELESS: Flaw = Flaw::Corrupt("the parameters of its scan make no sense");
         let most = (1 << precision) - 1;
-        let maxval = if preset.maxval == 0 { most } else { preset.maxval };
+        let maxval = if preset.maxval == 0 {
+            most
+        } else {
+            preset.maxval
+        };
         let near = i32::from(near);
         if maxval > most || near > maxval / 2 {
             return Err(SENSELESS);
@@ -141,14 +144,22 @@ impl Parameters {
         let bits = |values: i32| 32 - (values - 1).leading_zeros();
         let bpp = bits(maxval + 1).max(2);
         let clamp = |value: i32, low: i32| {
-            if value > maxval || value < low { low } else { value }
+            if value > maxval || value < low {
+                low
+            } else {
+                value
+            }
         };
         let basic = if maxval >= 128 {
             let factor = (maxval.min(4095) + 128) / 256;
             [factor + 2, 4 * factor + 3, 17 * factor + 4]
         } else {
             let factor = 256 / (maxval + 1);
-            [(3 / factor).max(2), (7 / factor).max(3), (21 / factor).max(4)]
+            [
+                (3 / factor).max(2),
+                (7 / factor).max(3),
+                (21 / factor).max(4),
+            ]
         };
         let mut thresholds = [0; 3];
         let mut low = near + 1;
@@ -310,8 +321,8 @@ impl Context {
 
 /// Bits of the length of a run, by how the last ones went (A.2.1).
 const J: [u32; 32] = [
-    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14,
-    15,
+    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13,
+    14, 15,
 ];
 
 /// Contexts of edges, those of the ends of runs behind them.
@@ -380,7 +391,8 @@ impl<'a> Scan<'a> {
         let mut at = 1;
         while at < end {
             let [a, b, c, d] = [current[at - 1], above[at], above[at - 1], above[at + 1]];
-            let [q1, q2, q3] = [d - b, b - c, c - a].map(|gradient| self.parameters.region(gradient));
+            let [q1, q2, q3] =
+                [d - b, b - c, c - a].map(|gradient| self.parameters.region(gradient));
             let q = 81 * q1 + 9 * q2 + q3;
             if q == 0 {
                 at = self.run(above, current, at, run)?;

@@ -52,7 +52,11 @@ pub(super) fn decode(
                     .as_ref()
                     .ok_or(Flaw::Corrupt("it has no frame header"))?;
                 let scan = Scan::read(body, frame, &tables, restart)?;
-                if scan.components.iter().any(|&(at, _)| decoded >> at & 1 == 1) {
+                if scan
+                    .components
+                    .iter()
+                    .any(|&(at, _)| decoded >> at & 1 == 1)
+                {
                     return Err(Flaw::Corrupt("it has a component twice"));
                 }
                 for &(at, _) in &scan.components {
@@ -184,7 +188,9 @@ impl Table {
                     .ok_or(Flaw::Corrupt(BAD_TABLE));
             }
         }
-        Err(Flaw::Corrupt("it holds a code that is in none of its tables"))
+        Err(Flaw::Corrupt(
+            "it holds a code that is in none of its tables",
+        ))
     }
 }
 
@@ -292,7 +298,9 @@ impl<'a> Scan<'a> {
             .chunks_exact(2)
             .map(|selector| {
                 let at = frame.components.iter().position(|&id| id == selector[0]);
-                let table = tables.get(usize::from(selector[1] >> 4)).and_then(Option::as_ref);
+                let table = tables
+                    .get(usize::from(selector[1] >> 4))
+                    .and_then(Option::as_ref);
                 at.zip(table)
                     .ok_or(Flaw::Corrupt("its scan names what it does not have"))
             })

@@ -57,7 +57,9 @@ impl Flaw {
                 limit: limits.max_decoded_bytes,
             },
             // A compressed image within the file is part of it.
-            Self::Error(DecodeError::Corrupt { detail, .. }) => DecodeError::Corrupt { format, detail },
+            Self::Error(DecodeError::Corrupt { detail, .. }) => {
+                DecodeError::Corrupt { format, detail }
+            }
             Self::Error(DecodeError::Unsupported { detail, .. }) => {
                 DecodeError::Unsupported { format, detail }
             }
@@ -107,7 +109,7 @@ fn read_file(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Flaw> {
         }
         _ => {
             let (radiograph, coloured) = colour(&dataset, &layout, &cells, limits)?;
-            if coloured {
+            if coloured && !radiograph.source.false_colour {
                 cautions.push(Caution::Colour);
             }
             radiograph

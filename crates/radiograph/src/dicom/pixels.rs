@@ -52,15 +52,24 @@ impl Layout {
         let allocated = match allocated {
             8 | 16 => allocated as u8,
             1 => return Err(Flaw::Unsupported("pixels of one bit")),
-            12 => return Err(Flaw::Unsupported("pixels of 12 bits without a gap between them")),
+            12 => {
+                return Err(Flaw::Unsupported(
+                    "pixels of 12 bits without a gap between them",
+                ));
+            }
             24 | 32 | 64 => return Err(Flaw::Unsupported("pixels of more than 16 bits")),
             _ => return Err(missing),
         };
         let stored = number(tags::BITS_STORED).unwrap_or(u16::from(allocated));
         let high = number(tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
-        if stored == 0 || stored > u16::from(allocated) || high >= u16::from(allocated) || high + 1 < stored
+        if stored == 0
+            || stored > u16::from(allocated)
+            || high >= u16::from(allocated)
+            || high + 1 < stored
         {
-            return Err(Flaw::Corrupt("it contradicts itself in how many bits its pixels have"));
+            return Err(Flaw::Corrupt(
+                "it contradicts itself in how many bits its pixels have",
+            ));
         }
         let samples = number(tags::SAMPLES_PER_PIXEL);
         let photometric = match (dataset.text(tags::PHOTOMETRIC_INTERPRETATION), samples) {
@@ -76,7 +85,9 @@ impl Layout {
                 return Err(Flaw::Unsupported("colours in the range of television"));
             }
             (Some("ARGB" | "CMYK" | "HSV"), _) => {
-                return Err(Flaw::Unsupported("colours in a retired way (ARGB, CMYK or HSV)"));
+                return Err(Flaw::Unsupported(
+                    "colours in a retired way (ARGB, CMYK or HSV)",
+                ));
             }
             _ => return Err(Flaw::Unsupported("an unknown photometric interpretation")),
         };
@@ -93,7 +104,9 @@ impl Layout {
             3
         };
         if samples.is_some_and(|samples| samples != expected) {
-            return Err(Flaw::Corrupt("it contradicts itself in what its pixels are"));
+            return Err(Flaw::Corrupt(
+                "it contradicts itself in what its pixels are",
+            ));
         }
         Ok(Self {
             columns: u32::from(columns),
@@ -146,9 +159,7 @@ pub(super) fn read(
     body: &Body<'_>,
     limits: &Limits,
 ) -> Result<Vec<u16>, Flaw> {
-    let (frame, cover) = dataset
-        .first_frame(layout.frames, body.compression)?
-        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+    let (frame, cover) = dataset.first_frame(layout.frames, body.compression)?;
     let kind = match (cover, body.compression) {
         (Cover::Plain, _) | (_, Compression::None) => Kind::Plain,
         (_, Compression::RunLength) => Kind::RunLength,
@@ -205,7 +216,9 @@ pub(super) fn read(
                 }
             }
             let planes = jpeg::read_planes(&stream, &header, limits)?;
-            if (planes.width, planes.height, planes.channels) != (layout.columns, layout.rows, samples) {
+            if (planes.width, planes.height, planes.channels)
+                != (layout.columns, layout.rows, samples)
+            {
                 return Err(Flaw::Corrupt(markers::OTHER_SIZE));
             }
             for (cell, &sample) in cells.iter_mut().zip(&planes.raw) {
@@ -218,9 +231,7 @@ pub(super) fn read(
         Kind::Jpeg2000 => jpeg2000::decode(&frame, width, height, samples, &mut cells)?,
     };
     // Compressed samples seldom have a gap below them, whatever the file says.
-    let shift = layout
-        .shift
-        .min(precision.saturating_sub(layout.stored));
+    let shift = layout.shift.min(precision.saturating_sub(layout.stored));
     if shift > 0 {
         for cell in &mut cells {
             *cell >>= shift;
@@ -248,7 +259,9 @@ impl Kind {
             return Ok(Self::Jpeg2000);
         }
         if !frame.starts_with(b"\xff\xd8") {
-            return Err(Flaw::Corrupt("its compressed image is not what it says it is"));
+            return Err(Flaw::Corrupt(
+                "its compressed image is not what it says it is",
+            ));
         }
         let mut walk = markers::Walk::new(frame);
         while let Some(segment) = walk.next()? {
@@ -277,7 +290,10 @@ fn colour_of(frame: &[u8]) -> Result<Option<(Colour, Option<usize>)>, Flaw> {
                 return Ok(Some((Colour::Luminance, None)));
             }
             0xee if segment.body.starts_with(b"Adobe") => {
-                let transformed = segment.body.get(11).is_some_and(|&transform| transform != 0);
+                let transformed = segment
+                    .body
+                    .get(11)
+                    .is_some_and(|&transform| transform != 0);
                 let colour = if transformed {
                     Colour::Luminance
                 } else {
@@ -384,7 +400,7 @@ impl Palette {
             }
         }
         Ok(Self {
-            first: first_entry as u16,
+            first: first_entry,
             colours,
         })
     }
@@ -416,10 +432,18 @@ impl Table {
         let mut described = dataset.shorts(descriptor)?;
         let (count, first, bits) = (described.next()?, described.next()?, described.next()?);
         // There is no 65536 in 16 bits.
-        let count = if count == 0 { 65536 } else { usize::from(count) };
+        let count = if count == 0 {
+            65536
+        } else {
+            usize::from(count)
+        };
         let bytes = dataset.bytes(data)?;
         let entries: Vec<u16> = if bits <= 8 && bytes.len() < 2 * count {
-            bytes.iter().take(count).map(|&byte| u16::from(byte)).collect()
+            bytes
+                .iter()
+                .take(count)
+                .map(|&byte| u16::from(byte))
+                .collect()
         } else {
             dataset.words(bytes).take(count).collect()
         };

@@ -23,7 +23,9 @@ pub(super) fn decode(
     let word = |index: usize| u32::from_le_bytes(header[index]) as usize;
     let segments = samples * bytes_each;
     if word(0) != segments {
-        return Err(Flaw::Corrupt("its run lengths are of another kind of image"));
+        return Err(Flaw::Corrupt(
+            "its run lengths are of another kind of image",
+        ));
     }
     for segment in 0..segments {
         let from = word(1 + segment);

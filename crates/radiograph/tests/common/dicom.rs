@@ -77,7 +77,8 @@ impl DicomFile {
             preamble: true,
             meta: true,
         };
-        file.elements.insert(PIXELS, ("OW", pixels(values, allocated)));
+        file.elements
+            .insert(PIXELS, ("OW", pixels(values, allocated)));
         file.text(0x0008_0005, "CS", "ISO_IR 100")
             .text(MODALITY, "CS", "DX")
             .text(BODY_PART, "CS", "CHEST")
@@ -102,7 +103,8 @@ impl DicomFile {
     }
 
     pub fn text(mut self, tag: u32, vr: &'static str, text: &str) -> Self {
-        self.elements.insert(tag, (vr, Value::Text(text.to_owned())));
+        self.elements
+            .insert(tag, (vr, Value::Text(text.to_owned())));
         self
     }
 
@@ -111,7 +113,8 @@ impl DicomFile {
     }
 
     pub fn words(mut self, tag: u32, vr: &'static str, words: &[u16]) -> Self {
-        self.elements.insert(tag, (vr, Value::Words(words.to_vec())));
+        self.elements
+            .insert(tag, (vr, Value::Words(words.to_vec())));
         self
     }
 
@@ -190,7 +193,9 @@ pub fn pixels(values: &[u16], allocated: u16) -> Value {
         return Value::Words(values.to_vec());
     }
     // Words, so that big-endian files swap them.
-    let words = values.chunks(2).map(|pair| pair[0] | pair.get(1).unwrap_or(&0) << 8);
+    let words = values
+        .chunks(2)
+        .map(|pair| pair[0] | pair.get(1).unwrap_or(&0) << 8);
     Value::Words(words.collect())
 }
 
@@ -492,7 +497,11 @@ impl Lossless {
                         bits.put(0b11_1000 + (size - 14), 6);
                     }
                     if (1..16).contains(&size) {
-                        let low = if difference < 0 { difference - 1 } else { difference };
+                        let low = if difference < 0 {
+                            difference - 1
+                        } else {
+                            difference
+                        };
                         bits.put(low as u32 & ((1 << size) - 1), size);
                     }
                 }
@@ -571,8 +580,8 @@ struct LsCoder {
 }
 
 const RUNS: [u32; 32] = [
-    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14,
-    15,
+    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13,
+    14, 15,
 ];
 
 impl LsCoder {
@@ -586,7 +595,10 @@ impl LsCoder {
         } else {
             256 / (maxval + 1)
         };
-        assert!(maxval >= 128, "the thresholds of few bits are not written here");
+        assert!(
+            maxval >= 128,
+            "the thresholds of few bits are not written here"
+        );
         let t1 = (factor + 2 + 3 * near).clamp(near + 1, maxval);
         let t2 = (factor * 4 + 3 + 5 * near).clamp(t1, maxval);
         let t3 = (factor * 17 + 4 + 7 * near).clamp(t2, maxval);

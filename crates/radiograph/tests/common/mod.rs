@@ -51,11 +51,18 @@ pub fn files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
 fn dicom_files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
     use dicom::*;
     let chest = chest(side);
-    let values: Vec<u16> = chest.luma().iter().map(|value| (value * 4095.0) as u16).collect();
+    let values: Vec<u16> = chest
+        .luma()
+        .iter()
+        .map(|value| (value * 4095.0) as u16)
+        .collect();
     let base = DicomFile::grey(&values, side, side, 12).window("2000", "3000");
     let mut table = Elements::new();
     table.insert(LUT_DESCRIPTOR, ("US", Value::Words(vec![16, 100, 16])));
-    table.insert(LUT_DATA, ("OW", Value::Words((0..16).map(|at| at * 4000).collect())));
+    table.insert(
+        LUT_DATA,
+        ("OW", Value::Words((0..16).map(|at| at * 4000).collect())),
+    );
     let tables = base
         .clone()
         .item(MODALITY_LUT, table.clone(), false)
@@ -75,14 +82,20 @@ fn dicom_files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
         ("big-endian dicom", base.clone().syntax(BIG).file()),
         ("deflated dicom", base.clone().syntax(DEFLATED).file()),
         ("dicom with tables", tables.file()),
-        ("rle dicom", base.clone().compressed(RLE, rle(&values, 1, 2)).file()),
+        (
+            "rle dicom",
+            base.clone().compressed(RLE, rle(&values, 1, 2)).file(),
+        ),
         (
             "jpeg dicom",
             DicomFile::grey(&[], side, side, 8)
                 .compressed(JPEG, phantom::jpeg(&chest, 85).unwrap())
                 .file(),
         ),
-        ("lossless dicom", base.clone().compressed(LOSSLESS_SV1, lossless).file()),
+        (
+            "lossless dicom",
+            base.clone().compressed(LOSSLESS_SV1, lossless).file(),
+        ),
         ("jpeg-ls dicom", base.compressed(JPEG_LS_NEAR, near).file()),
         (
             "jpeg 2000 dicom",
@@ -90,7 +103,10 @@ fn dicom_files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
                 .compressed(JPEG_2000, include_bytes!("../jpeg2000/grey12.j2k").to_vec())
                 .file(),
         ),
-        ("colour dicom", DicomFile::colour(&rgb, side, side, "RGB").file()),
+        (
+            "viridis dicom",
+            DicomFile::colour(&rgb, side, side, "RGB").file(),
+        ),
     ]
 }
 
