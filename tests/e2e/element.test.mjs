@@ -89,6 +89,31 @@ test('a chosen file becomes a card with the finding, three meters, device, times
       assert.ok(words.includes(expected), `${expected} in ${words}`);
   }));
 
+test('what a DICOM file says of itself comes before the probabilities, its cautions first', () =>
+  onPage(async (page, { picker, card }) => {
+    const file = { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') };
+    await picker.setInputFiles([file, picture('plain.png')]);
+    const done = card('side.dcm').and(page.locator('[data-state=done]'));
+    await done.waitFor();
+    const words = (await done.innerText()).replace(/\s+/g, ' ');
+    const order = [
+      'The file says that it is not a frontal view: LL.',
+      'Modality Digital radiography (DX)',
+      'Body part Port chest',
+      'View Left lateral (LL)',
+      'Side Left',
+      'Most likely finding',
+    ].map((expected) => words.indexOf(expected));
+    assert.ok(!order.includes(-1), words);
+    assert.deepEqual(order, order.toSorted((a, b) => a - b), words);
+    assert.equal(await done.getByRole('note').locator('[data-code=not-frontal]').count(), 1);
+    const plain = card('plain.png').and(page.locator('[data-state=done]'));
+    await plain.waitFor();
+    assert.equal(await plain.locator('.cautions, .dicom').count(), 0);
+    const accepted = (await picker.getAttribute('accept')) ?? '';
+    for (const kind of ['.dcm', '.dicom', 'application/dicom']) assert.ok(accepted.split(',').includes(kind), kind);
+  }));
+
 test('the page names device, reason, model, its test accuracy, and what this software is, once', () =>
   onPage(async (page, { status }) => {
     const words = (await status.innerText()).replace(/\s+/g, ' ');

@@ -40,6 +40,8 @@ describe('odd files on the built page', { skip: noPage }, () => {
     const peak = await watch.stop();
     for (const { name } of files) {
       const { report, error } = outcomes.get(name) ?? {};
+      // Only DICOM says anything of itself.
+      if (report) assert.equal(report.source.format === 'dicom', 'dicom' in report, name);
       if (report) continue;
       assert.ok(error, `${name}: no answer`);
       assert.match(error.code, /^[a-z]+(-[a-z]+)*$/, name);
@@ -48,6 +50,11 @@ describe('odd files on the built page', { skip: noPage }, () => {
       assert.ok(!['worker-crashed', 'internal', 'timeout'].includes(error.code), `${name}: ${error.message}`);
       t.diagnostic(`${name}: ${error.code}`);
     }
+    const said = (/** @type {string} */ name) => outcomes.get(name)?.report?.cautions?.map(({ code }) => code);
+    assert.deepEqual(said('dicom/CR-MONO1-10-chest.dcm'), []);
+    assert.deepEqual(said('dicom/CT_orbit_jpegll_notchest.dcm'), ['not-radiography']);
+    assert.deepEqual(said('dicom/GH538_ybr_jpeg.dcm'), ['colour-image']);
+    assert.equal(outcomes.get('broken/truncated.dcm')?.error?.code, 'corrupt-file');
     assert.deepEqual(opened.complaints, []);
     t.diagnostic(
       `${files.length} files, ${[...outcomes.values()].filter(({ report }) => report).length} reports, at most ${(peak / 1048576).toFixed(0)} MB`,

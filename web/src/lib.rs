@@ -87,7 +87,8 @@ impl LungClassifier {
     }
 
     /// Decodes the bytes of an image file and returns the report: a plain object, in the shape of
-    /// [`mobilenet_lung::Report`] with `timings.decode_ms` and `source` (format, bits, false_colour, orientation, width, height).
+    /// [`mobilenet_lung::Report`] with `timings.decode_ms`, `source` (format, bits, false_colour, orientation, width, height),
+    /// `cautions` (each with `code` and `message`), and for DICOM `dicom`, a [`radiograph::Dicom`].
     ///
     /// # Errors
     /// The codes of [`radiograph::DecodeError`] and [`mobilenet_lung::ClassifyError`]; `device-lost` means that the
@@ -110,6 +111,10 @@ impl LungClassifier {
         set(&source, "height", &radiograph.height().into())?;
         let report = object(&report)?;
         set(&report, "source", &source)?;
+        set(&report, "cautions", &object(&radiograph.cautions())?)?;
+        if let Some(dicom) = radiograph.dicom() {
+            set(&report, "dicom", &object(dicom)?)?;
+        }
         set(
             &Reflect::get(&report, &"timings".into())?,
             "decode_ms",

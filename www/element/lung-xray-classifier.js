@@ -15,7 +15,7 @@ import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
 
 const ACCEPT =
-  'image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+  'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
 
 const LUNGS =
   'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
@@ -56,6 +56,8 @@ const LUNGS =
  * @csspart controls - what to show of the evidence
  * @csspart warning - said first, of an image that does not look like a frontal chest X-ray
  * @csspart doubted - the folded probabilities of such an image
+ * @csspart cautions - why the file may not be a frontal chest radiograph
+ * @csspart dicom - what a DICOM file says of its image
  * @csspart finding - the finding named
  * @csspart set - the findings that cannot be told apart
  * @csspart probabilities - the three bars
@@ -274,7 +276,7 @@ export class LungXrayClassifier extends HTMLElement {
     const several = this.hasAttribute('multiple');
     this.#picker.multiple = several;
     this.#title.textContent = several ? 'Drop chest X-rays here' : 'Drop a chest X-ray here';
-    this.#hint.textContent = `or paste ${several ? 'them' : 'it'}. PNG, JPEG, WebP, BMP, TIFF or GIF, up to ${FILE_LIMIT / 1048576} MB.`;
+    this.#hint.textContent = `or paste ${several ? 'them' : 'it'}. DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF, up to ${FILE_LIMIT / 1048576} MB.`;
     this.#button.textContent = several ? 'Choose files' : 'Choose a file';
   }
 

@@ -44,6 +44,35 @@ export interface Report {
   timings: { decode_ms?: number; preprocess_ms: number; inference_ms: number };
   /** Where the radiograph came from; width and height in pixels, as it stands upright. */
   source: { format: string; bits: number; false_colour: boolean; orientation: number; width: number; height: number };
+  /** Why the file may not be a frontal chest radiograph, by what it says of itself. */
+  cautions?: Caution[];
+  /** What the file says of its image, where it is DICOM. */
+  dicom?: DicomFacts;
+}
+
+/** A reason not to believe the report, in a sentence. */
+export interface Caution {
+  /** Kebab-case, stable. */
+  code: string;
+  message: string;
+}
+
+/** What a DICOM file says of its image; nothing of it is about the patient. Codes are in capitals, as DICOM has them. */
+export interface DicomFacts {
+  /** `DX` and `CR` are radiography. */
+  modality: string | null;
+  body_part: string | null;
+  /** `PA`, `AP`, `LL`, `RL` and others. */
+  view: string | null;
+  laterality: 'right' | 'left' | 'both' | 'unpaired' | null;
+  photometric: string;
+  /** Centre and width in the unit of the values; null for colour. */
+  window: { centre: number; width: number; shape: string; origin: 'file' | 'pixels' | 'caller' } | null;
+  /** The least and the greatest value. */
+  range: [number, number] | null;
+  frames: number;
+  /** Millimetres between rows and between columns. */
+  pixel_spacing: [number, number] | null;
 }
 
 /** The bundle's metadata as far as the element shows it. */

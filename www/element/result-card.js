@@ -10,6 +10,7 @@
  * @import { Entry } from './result-list.js'
  */
 
+import { dicomFacts } from './dicom-facts.js';
 import { icon, make } from './dom.js';
 import { contrast, contrastScale, paint } from './evidence.js';
 import {
@@ -190,6 +191,7 @@ function verdict(report) {
   return make(
     'div',
     { class: 'verdict-side' },
+    ...dicomFacts(report),
     make(
       'p',
       { class: 'verdict', part: 'finding', 'data-finding': report.finding },
@@ -207,6 +209,7 @@ function doubt(report) {
   return make(
     'div',
     { class: 'verdict-side' },
+    ...dicomFacts(report),
     make(
       'div',
       { class: 'doubt', part: 'warning' },

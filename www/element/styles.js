@@ -145,6 +145,11 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .facts dt { color: var(--muted); }
 .facts dd { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 
+.dicom { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin-bottom: 1rem; font-size: .85rem; }
+.dicom div { display: flex; gap: .45rem; }
+.dicom dt { color: var(--muted); }
+.cautions { margin-bottom: 1rem; padding: .75rem .9rem; border-radius: 10px; background: color-mix(in srgb, var(--danger) 8%, var(--surface)); font-size: .925rem; font-weight: 600; }
+
 .fault { display: flex; gap: .85rem; align-items: start; }
 .fault > div { flex: 1; min-width: 0; }
 .fault-icon { flex: none; width: 1.5rem; height: 1.5rem; color: var(--danger); }

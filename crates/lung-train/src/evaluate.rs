@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::data::Dataset;
 use crate::metrics::{Evaluation, ForeignMetrics, Outcome};
-use crate::predict::{expand, outcomes, report_on};
+use crate::predict::{expand, outcomes, read, report_on};
 use crate::train::bar;
 
 /// What a classifier was tested on, and how it did.
@@ -136,7 +136,7 @@ fn test_foreign(
         .map(|path| {
             let file = path.strip_prefix(folder).unwrap_or(path);
             let file = file.to_string_lossy().into_owned();
-            let report = report_on(classifier, path);
+            let report = read(path).and_then(|radiograph| report_on(classifier, &radiograph));
             progress.inc(1);
             match report {
                 Ok(report) => Ok((file, report.in_distribution, report.finding)),

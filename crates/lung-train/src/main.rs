@@ -379,17 +379,23 @@ fn text_line(prediction: &Prediction) -> String {
             finding,
             probabilities,
             in_distribution,
+            cautions,
             ..
         } => {
             let shares = Finding::ALL
                 .map(|finding| format!("{finding} {:.3}", probabilities[finding]))
                 .join("  ");
-            match in_distribution {
+            let cautions: String = cautions
+                .iter()
+                .map(|caution| format!("  Caution: {caution}"))
+                .collect();
+            let called = match in_distribution {
                 Some(InDistribution {
                     accepted: false, ..
-                }) => format!("{file}: does not look like a frontal chest radiograph  ({shares})"),
-                _ => format!("{file}: {finding}  ({shares})"),
-            }
+                }) => "does not look like a frontal chest radiograph".to_owned(),
+                _ => finding.to_string(),
+            };
+            format!("{file}: {called}  ({shares}){cautions}")
         }
         Prediction::Refused { file, error } => {
             format!("{file}: not read: {} {}", error.message, error.advice)

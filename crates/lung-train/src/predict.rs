@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
 use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, InDistribution, Report};
-use radiograph::{Limits, Radiograph};
+use radiograph::{Caution, Dicom, Limits, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -55,6 +55,11 @@ pub enum Prediction {
         in_distribution: Option<InDistribution>,
         /// Id of the model.
         model: String,
+        /// Why the file may not be a frontal chest radiograph, by what it says of itself.
+        cautions: Vec<Caution>,
+        /// What it says of its image, where it is DICOM.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        dicom: Option<Dicom>,
     },
     /// The file was not read.
     Refused {
@@ -89,32 +94,40 @@ impl Refusal {
 /// Classifies one file.
 pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
     let file = path.display().to_string();
-    match report_on(classifier, path) {
-        Ok(report) => Prediction::Read {
+    match read(path).and_then(|radiograph| Ok((report_on(classifier, &radiograph)?, radiograph))) {
+        Ok((report, radiograph)) => Prediction::Read {
             file,
             finding: report.finding,
             probabilities: report.probabilities,
             prediction_set: report.prediction_set,
             in_distribution: report.in_distribution,
             model: report.model,
+            cautions: radiograph.cautions().to_vec(),
+            dicom: radiograph.dicom().cloned(),
         },
         Err(error) => Prediction::Refused { file, error },
     }
 }
 
-pub(crate) fn report_on(classifier: &Classifier, path: &Path) -> Result<Report, Refusal> {
+pub(crate) fn read(path: &Path) -> Result<Radiograph, Refusal> {
     // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
     let most = Limits::default().max_bytes + 1;
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut bytes))
         .map_err(|error| Refusal::file(&error))?;
-    let radiograph = Radiograph::decode(&bytes).map_err(|error| Refusal {
+    Radiograph::decode(&bytes).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
-    })?;
-    pollster::block_on(classifier.classify(&radiograph)).map_err(|error| Refusal {
+    })
+}
+
+pub(crate) fn report_on(
+    classifier: &Classifier,
+    radiograph: &Radiograph,
+) -> Result<Report, Refusal> {
+    pollster::block_on(classifier.classify(radiograph)).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
@@ -164,7 +177,8 @@ pub fn outcomes(
         .par_iter()
         .map(|&index| {
             let example = &dataset.examples[index];
-            let report = report_on(classifier, &example.path);
+            let report =
+                read(&example.path).and_then(|radiograph| report_on(classifier, &radiograph));
             progress.inc(1);
             match report {
                 Ok(report) => Ok(Outcome {

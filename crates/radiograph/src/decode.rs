@@ -8,7 +8,7 @@ use image::{ColorType, ImageDecoder, ImageError};
 
 use crate::format::{self, Format, Kind};
 use crate::header::{self, Header};
-use crate::{DecodeError, Limits, Radiograph, Source, jpeg, luma, tiff, viridis};
+use crate::{DecodeError, Limits, Radiograph, Source, dicom, jpeg, luma, tiff, viridis};
 
 /// Returns the radiograph in `bytes`; see [`Radiograph::decode_with`].
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeError> {
@@ -23,7 +23,6 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Decode
     }
     let format = match format::sniff(bytes) {
         Kind::Image(format) => format,
-        Kind::Dicom => return Err(DecodeError::Dicom),
         Kind::Other(found) => return Err(DecodeError::UnknownFormat { found }),
     };
     contain_panics(format, || decode_image(format, bytes, limits))
@@ -91,6 +90,7 @@ fn decode_image(format: Format, bytes: &[u8], limits: &Limits) -> Result<Radiogr
             limits,
         ),
         Format::Tiff => return finish(format, tiff::read(bytes, limits)?),
+        Format::Dicom => return dicom::read(bytes, limits),
         Format::Luma => return Err(DecodeError::UnknownFormat { found: None }),
     };
     finish(format, convert(format, pixels?, limits)?)
@@ -197,7 +197,11 @@ fn read<D: ImageDecoder>(
 }
 
 /// Returns the upright brightness of `pixels`.
-fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, DecodeError> {
+pub(crate) fn convert(
+    format: Format,
+    pixels: Pixels,
+    limits: &Limits,
+) -> Result<Upright, DecodeError> {
     let Pixels {
         width,
         height,
@@ -287,7 +291,7 @@ fn convert(format: Format, pixels: Pixels, limits: &Limits) -> Result<Upright, D
 }
 
 /// Returns the radiograph, if there is anything to see in it.
-fn finish(format: Format, upright: Upright) -> Result<Radiograph, DecodeError> {
+pub(crate) fn finish(format: Format, upright: Upright) -> Result<Radiograph, DecodeError> {
     let Upright {
         width,
         height,
@@ -314,6 +318,9 @@ fn finish(format: Format, upright: Upright) -> Result<Radiograph, DecodeError> {
             false_colour,
             orientation,
         },
+        greys: None,
+        dicom: None,
+        cautions: Vec::new(),
     })
 }
 

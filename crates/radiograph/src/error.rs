@@ -18,9 +18,12 @@ pub enum DecodeError {
         /// What the file seems to be instead, with its article: `a PDF document`.
         found: Option<&'static str>,
     },
-    /// A DICOM file.
-    #[error("The file is DICOM, which cannot be read yet.")]
-    Dicom,
+    /// A DICOM file of something else than an image.
+    #[error("The DICOM file holds no image but {found}.")]
+    NoImage {
+        /// What it holds instead, with its article: `a report`.
+        found: &'static str,
+    },
     /// The format is known, but this variant of it is not supported.
     #[error("This {format} file uses a feature that cannot be read: {detail}.")]
     Unsupported {
@@ -97,7 +100,7 @@ impl DecodeError {
         match self {
             Self::Empty => "empty-file",
             Self::UnknownFormat { .. } => "unknown-format",
-            Self::Dicom => "dicom-unsupported",
+            Self::NoImage { .. } => "no-image",
             Self::Unsupported { .. } => "unsupported-variant",
             Self::Corrupt { .. } => "corrupt-file",
             Self::TooManyBytes { .. } => "too-many-bytes",
@@ -116,11 +119,15 @@ impl DecodeError {
         match self {
             Self::Empty => "Check that the file was saved or downloaded completely, and try again.",
             Self::UnknownFormat { .. } => {
-                "Choose a chest X-ray saved as PNG, JPEG, WebP, BMP, TIFF or GIF."
+                "Choose a chest X-ray saved as DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF."
             }
-            Self::Dicom => {
-                "Export the image from your DICOM viewer as PNG or JPEG and choose that file."
+            Self::NoImage { .. } => {
+                "Choose the file of the X-ray itself, which is usually the largest of its folder."
             }
+            Self::Unsupported {
+                format: Format::Dicom,
+                ..
+            } => "Export the image from your DICOM viewer as PNG or JPEG and choose that file.",
             Self::Unsupported { .. } => {
                 "Save the image as an ordinary PNG or JPEG and choose that file."
             }

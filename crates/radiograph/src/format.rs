@@ -21,6 +21,8 @@ pub enum Format {
     Tiff,
     /// Graphics Interchange Format.
     Gif,
+    /// DICOM, with or without its preamble.
+    Dicom,
     /// No file: values in memory, given to [`Radiograph::from_luma`](crate::Radiograph::from_luma).
     Luma,
 }
@@ -34,6 +36,7 @@ impl fmt::Display for Format {
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
             Self::Gif => "GIF",
+            Self::Dicom => "DICOM",
             Self::Luma => "luma",
         })
     }
@@ -44,19 +47,21 @@ impl fmt::Display for Format {
 pub(crate) enum Kind {
     /// A format that can be read.
     Image(Format),
-    /// DICOM, with or without its preamble.
-    Dicom,
     /// Something else, named with its article where it is recognised.
     Other(Option<&'static str>),
 }
 
 /// Returns what `bytes` are, by their content alone: file names lie.
 pub(crate) fn sniff(bytes: &[u8]) -> Kind {
+    // Before the others: a DICOM preamble may hold the header of a TIFF file, which says less of the same image.
+    if bytes.get(128..132) == Some(b"DICM".as_slice()) {
+        return Kind::Image(Format::Dicom);
+    }
     if let Some(format) = image_format(bytes) {
         return Kind::Image(format);
     }
     if is_dicom(bytes) {
-        return Kind::Dicom;
+        return Kind::Image(Format::Dicom);
     }
     Kind::Other(other(bytes))
 }
@@ -75,7 +80,6 @@ fn image_format(bytes: &[u8]) -> Option<Format> {
         || bytes.starts_with(b"II+\0")
         || bytes.starts_with(b"MM\0+")
     {
-        // A DICOM preamble may hold a TIFF header, so that one file is both; the TIFF view of it is as good.
         Some(Format::Tiff)
     } else if bytes.starts_with(b"BM")
         && bytes.len() >= 18
@@ -97,9 +101,9 @@ const DICOM_VRS: [&[u8; 2]; 20] = [
     b"SH", b"SQ", b"ST", b"TM", b"UI", b"UL", b"US",
 ];
 
-/// Whether `bytes` are DICOM: `DICM` after the preamble, or without one a first element of group 0002 or 0008.
+/// Whether `bytes` are DICOM without its preamble: a first element of group 0002 or 0008.
 fn is_dicom(bytes: &[u8]) -> bool {
-    if bytes.get(128..132) == Some(b"DICM".as_slice()) || bytes.starts_with(b"DICM") {
+    if bytes.starts_with(b"DICM") {
         return true;
     }
     let Some(&[g0, g1, e0, e1, a, b, c, d]) = bytes.first_chunk::<8>() else {

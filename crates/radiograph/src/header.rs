@@ -33,8 +33,8 @@ pub(crate) fn examine(format: Format, bytes: &[u8]) -> Result<Header, DecodeErro
         Format::WebP => webp(bytes),
         Format::Bmp => Ok(bmp(bytes)),
         Format::Gif => Ok(gif(bytes)),
-        // TIFF keeps its header anywhere, and its decoder reads that alone first.
-        Format::Tiff | Format::Luma => Ok(Header::default()),
+        // TIFF keeps its header anywhere, and its decoder reads that alone first; so does that of DICOM.
+        Format::Tiff | Format::Dicom | Format::Luma => Ok(Header::default()),
     };
     header.map_err(|detail| DecodeError::Corrupt {
         format,

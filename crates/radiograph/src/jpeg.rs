@@ -56,6 +56,44 @@ pub(crate) fn read(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pix
     })
 }
 
+/// The channels of an image as they were coded: nothing has been made of luminance and colour differences.
+pub(crate) struct Planes {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) channels: usize,
+    /// `[height * width * channels]`, row by row.
+    pub(crate) raw: Vec<u8>,
+}
+
+/// Returns the channels of a JPEG stream within another file, which knows what they are. Its markers have been walked over by
+/// [`crate::header::examine`].
+pub(crate) fn read_planes(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+) -> Result<Planes, DecodeError> {
+    let options = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::MAX)
+        .set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(explain)?;
+    let space = decoder.input_colorspace().unwrap_or(ColorSpace::YCbCr);
+    decoder.set_options(options.set_strict_mode(true).jpeg_set_out_colorspace(space));
+    let (width, height) = header.dimensions.unwrap_or_default();
+    let channels = space.num_components();
+    let raw_bytes = u64::from(width) * u64::from(height) * channels as u64;
+    decode::check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
+    let mut raw = decode::zeros::<u8>(raw_bytes, limits)?;
+    decoder.decode_into(&mut raw).map_err(explain)?;
+    Ok(Planes {
+        width,
+        height,
+        channels,
+        raw,
+    })
+}
+
 fn explain(error: DecodeErrors) -> DecodeError {
     let format = Format::Jpeg;
     match error {

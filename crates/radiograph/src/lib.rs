@@ -34,12 +34,17 @@
 //! let error = Radiograph::decode(b"%PDF-1.7 ...").unwrap_err();
 //! assert_eq!(error.code(), "unknown-format");
 //! assert_eq!(error.to_string(), "The file is a PDF document, not an image in a format that can be read here.");
-//! assert_eq!(error.advice(), "Choose a chest X-ray saved as PNG, JPEG, WebP, BMP, TIFF or GIF.");
+//! assert_eq!(error.advice(), "Choose a chest X-ray saved as DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF.");
 //! ```
 //!
 //! ## ... show it?
 //!
 //! [`Radiograph::to_rgba8`] is what a canvas takes, [`Radiograph::picture`] what an eye does.
+//!
+//! ## ... know what a DICOM file says of itself?
+//!
+//! [`Radiograph::dicom`] is what it says of the image, [`Radiograph::cautions`] why that may be no frontal chest radiograph.
+//! Nothing of the patient is read. [`Radiograph::with_window`] shows other values of it.
 //!
 //! ## ... accept less than the defaults from strangers?
 //!
@@ -56,10 +61,13 @@
 //! - Colour becomes brightness as in JPEG (Rec. 601). Where red, green and blue are equal, that value is kept exactly.
 //! - Transparent pixels are composited over black.
 //! - The viridis false colour of matplotlib, in which some data sets are published, is recognised and undone.
-//! - Of an animation, the first picture is taken.
+//! - Of an animation, and of several frames, the first picture is taken.
+//! - Values of DICOM are shown in the window that the file asks for; without one, from the least to the greatest.
 //! - 16-bit values are divided by 65535 and not stretched, so a 12-bit image stored in 16 bits looks dark here.
 
+mod caution;
 mod decode;
+mod dicom;
 mod error;
 mod format;
 mod header;
@@ -71,6 +79,8 @@ pub mod phantom;
 mod tiff;
 mod viridis;
 
+pub use caution::Caution;
+pub use dicom::{Dicom, Laterality, Photometric, Shape, Window, WindowOrigin};
 pub use error::DecodeError;
 pub use format::Format;
 pub use limits::Limits;
@@ -84,7 +94,8 @@ use serde::Serialize;
 pub struct Source {
     /// The format of the file.
     pub format: Format,
-    /// Bits of each channel of a pixel as decoded: 8, 16 or 32. Fewer than 8 in the file count as 8.
+    /// Bits of each channel of a pixel as decoded: 8, 16 or 32. Fewer than 8 in the file count as 8. Of grey in a DICOM file,
+    /// as many as are stored.
     pub bits: u8,
     /// Whether the file was in the viridis false colour, which has been undone.
     pub false_colour: bool,
@@ -100,6 +111,10 @@ pub struct Radiograph {
     /// Row-major `[height * width]`, every value finite and within `0..=1`.
     luma: Vec<f32>,
     source: Source,
+    /// Where there is more than brightness: what was stored, and what it means.
+    greys: Option<Box<dicom::Greys>>,
+    dicom: Option<Box<Dicom>>,
+    cautions: Vec<Caution>,
 }
 
 impl Radiograph {
@@ -153,6 +168,9 @@ impl Radiograph {
             height,
             luma,
             source,
+            greys: None,
+            dicom: None,
+            cautions: Vec::new(),
         })
     }
 
@@ -178,6 +196,41 @@ impl Radiograph {
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// What the file says of its image, where it is DICOM.
+    #[must_use]
+    pub fn dicom(&self) -> Option<&Dicom> {
+        self.dicom.as_deref()
+    }
+
+    /// Why the file may not be a frontal chest radiograph, by what it says of itself. Only DICOM says anything.
+    #[must_use]
+    pub fn cautions(&self) -> &[Caution] {
+        &self.cautions
+    }
+
+    /// Returns the radiograph with other values shown from black to white: `width` of them around `centre`, in the unit of
+    /// [`Dicom::window`] and [`Dicom::range`], evenly.
+    ///
+    /// `None` for what has no such values (anything but grey DICOM), and where `centre` or `width` is not a number or `width`
+    /// is not positive.
+    ///
+    /// It is the picture of [`picture`](Self::picture) that a slider should do this to: that is small.
+    #[must_use]
+    pub fn with_window(&self, centre: f64, width: f64) -> Option<Self> {
+        let (window, luma) = self.greys.as_ref()?.windowed(centre, width)?;
+        let mut dicom = self.dicom.clone()?;
+        dicom.window = Some(window);
+        Some(Self {
+            width: self.width,
+            height: self.height,
+            luma,
+            source: self.source.clone(),
+            greys: self.greys.clone(),
+            dicom: Some(dicom),
+            cautions: self.cautions.clone(),
+        })
     }
 
     /// Returns the pixels for a canvas: `[height * width * 4]` bytes of opaque red, green, blue, alpha.
@@ -212,6 +265,10 @@ impl Radiograph {
         } else {
             (self.width, self.height, self.luma.clone())
         };
+        let greys = match &self.greys {
+            Some(greys) if scale < 1.0 => greys.shrunk(width, height).map(Box::new),
+            greys => greys.clone(),
+        };
         let (low, high) = luma.iter().fold((1.0f32, 0.0f32), |(low, high), &v| {
             (low.min(v), high.max(v))
         });
@@ -225,6 +282,9 @@ impl Radiograph {
             height,
             luma,
             source: self.source.clone(),
+            greys,
+            dicom: self.dicom.clone(),
+            cautions: self.cautions.clone(),
         })
     }
 }

@@ -76,6 +76,9 @@ pub fn phantom(pattern: Pattern, seed: u64, side: u32) -> Radiograph {
         height: side,
         luma,
         source,
+        greys: None,
+        dicom: None,
+        cautions: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod common;
 
+use common::dicom::*;
 use common::{Random, Tiff, chest, files, no_panic};
 use radiograph::phantom;
 use radiograph::{DecodeError, Limits, Radiograph};
@@ -299,24 +300,140 @@ fn other_kinds_of_file_are_named() {
 }
 
 #[test]
-fn dicom_is_named_with_and_without_its_preamble() {
+fn dicom_is_recognised_with_and_without_its_preamble() {
+    for start in [
+        [
+            &[0; 128],
+            b"DICM".as_slice(),
+            &[2, 0, 0, 0, b'U', b'L', 4, 0, 0, 0, 0, 0],
+        ]
+        .concat(),
+        b"\x08\0\x05\0CS\x0a\0ISO_IR 100".to_vec(),
+        b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100".to_vec(),
+        b"\0\x08\0\x05CS\0\x0aISO_IR 100".to_vec(),
+    ] {
+        assert_eq!(code(&start), "no-image");
+    }
+    // A preamble may hold a TIFF header: the file is DICOM all the same.
+    let mut both = DicomFile::grey(&[0, 4000].repeat(2048), 64, 64, 12).file();
+    both[..8].copy_from_slice(b"II*\0\x08\0\0\0");
+    assert_eq!(code(&both), "decoded");
+}
+
+#[test]
+fn dicom_that_promises_too_much_takes_no_memory() {
+    let file = DicomFile::grey(&[0; 64], 8, 8, 12);
+    let large = file.clone().short(ROWS, 60_000).short(COLUMNS, 60_000);
+    assert_eq!(code(&large.file()), "too-many-pixels");
+    for (syntax, stream) in [
+        (RLE, rle(&[0; 64], 1, 2)),
+        (LOSSLESS, Lossless::sv1(12).encode(&[0; 64], 8, 8)),
+        (JPEG_LS, jpeg_ls(&[0; 64], 8, 8, 12, 0, 1, false)),
+        (JPEG, phantom::jpeg(&chest(64), 80).unwrap()),
+        (JPEG_2000, include_bytes!("jpeg2000/grey12.j2k").to_vec()),
+    ] {
+        let small = file.clone().short(ROWS, 5600).short(COLUMNS, 5600);
+        let result = code(&small.compressed(syntax, stream).file());
+        // Or its decoder would need more than there is.
+        assert!(
+            ["corrupt-file", "too-much-memory"].contains(&result),
+            "{syntax}: {result}"
+        );
+    }
+    let colour = file
+        .clone()
+        .short(SAMPLES, 3)
+        .text(PHOTOMETRIC, "CS", "RGB");
+    let colour = colour.short(ROWS, 5600).short(COLUMNS, 5600);
+    assert_eq!(code(&colour.file()), "too-much-memory");
+    // Zeros, deflated to a thousandth.
+    let zeros = file
+        .clone()
+        .bytes(PIXELS, "OW", vec![0; 80_000_000])
+        .syntax(DEFLATED);
+    assert_eq!(code(&zeros.file()), "too-much-memory");
+    // A length of four gigabytes, at the top and in a sequence.
+    for at in [0x0028_3010, 0x0009_0010] {
+        let mut bytes = file.clone().bytes(at, "SQ", vec![1; 8]).file();
+        let tag = [(at >> 16) as u8, 0, at as u8, (at >> 8) as u8];
+        let place = bytes.windows(4).position(|found| found == tag).unwrap();
+        bytes[place + 8..place + 12].copy_from_slice(&[0xfe, 0xff, 0xff, 0xff]);
+        assert_eq!(code(&bytes), "corrupt-file");
+    }
+}
+
+#[test]
+fn dicom_sequences_without_end_are_refused() {
+    let head = b"\x08\0\x05\0CS\x0a\0ISO_IR 100".to_vec();
+    let sequence = b"\x09\0\x10\0SQ\0\0\xff\xff\xff\xff";
+    let item = b"\xfe\xff\x00\xe0\xff\xff\xff\xff";
+    let levels = [sequence.as_slice(), item].concat();
+    for levels in [
+        levels.repeat(100_000),
+        item.repeat(1_000_000),
+        sequence.repeat(1_000_000),
+    ] {
+        assert_eq!(code(&[head.clone(), levels].concat()), "corrupt-file");
+    }
+    // As deep as anybody goes, and closed again.
+    let closed = [
+        head.clone(),
+        [sequence.as_slice(), item].concat().repeat(8),
+        b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0".repeat(8),
+    ]
+    .concat();
+    let image = DicomFile {
+        preamble: false,
+        meta: false,
+        ..DicomFile::grey(&[0, 4000].repeat(2048), 64, 64, 12)
+    };
+    assert_eq!(code(&[closed, image.file()].concat()), "decoded");
+    // A walk over markers that lead nowhere.
+    let file = DicomFile::grey(&[0; 4096], 64, 64, 12);
+    let endless = [b"\xff\xd8".to_vec(), b"\xff\xd0".repeat(2_000_000)].concat();
     assert_eq!(
+        code(&file.clone().compressed(LOSSLESS, endless).file()),
+        "corrupt-file"
+    );
+    let endless = [b"\xff\xd8".to_vec(), b"\xff\xe1\0\x02".repeat(1_000_000)].concat();
+    assert_eq!(
+        code(&file.compressed(LOSSLESS, endless).file()),
+        "corrupt-file"
+    );
+}
+
+#[test]
+fn jpeg_2000_that_is_split_too_finely_is_refused() {
+    let stream = include_bytes!("jpeg2000/grey12.j2k");
+    let with = |at: usize, bytes: &[u8]| {
+        let mut broken = stream.to_vec();
+        broken[at..at + bytes.len()].copy_from_slice(bytes);
         code(
-            &[
-                &[0; 128],
-                b"DICM".as_slice(),
-                &[2, 0, 0, 0, b'U', b'L', 4, 0, 0, 0, 0, 0]
-            ]
-            .concat()
-        ),
-        "dicom-unsupported"
-    );
-    assert_eq!(code(b"\x08\0\x05\0CS\x0a\0ISO_IR 100"), "dicom-unsupported");
+            &DicomFile::grey(&[], 44, 40, 12)
+                .compressed(JPEG_2000, broken)
+                .file(),
+        )
+    };
+    assert_eq!(with(0, &stream[..2]), "decoded");
+    // Tiles of one pixel.
+    assert_eq!(with(24, &[0, 0, 0, 1, 0, 0, 0, 1]), "corrupt-file");
+    // Another size, another number of components.
     assert_eq!(
-        code(b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100"),
-        "dicom-unsupported"
+        with(8, &[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]),
+        "corrupt-file"
     );
-    assert_eq!(code(b"\0\x08\0\x05CS\0\x0aISO_IR 100"), "dicom-unsupported");
+    assert_eq!(with(40, &[0x3f, 0xff]), "corrupt-file");
+    // Precincts of one pixel, in a stream that has them.
+    let style = stream
+        .windows(2)
+        .position(|pair| pair == [0xff, 0x52])
+        .unwrap();
+    let mut fine = stream.to_vec();
+    fine[style + 3] += 6;
+    fine[style + 4] |= 1;
+    fine.splice(style + 14..style + 14, [0; 6]);
+    let file = DicomFile::grey(&[], 44, 40, 12).compressed(JPEG_2000, fine);
+    assert_eq!(code(&file.file()), "corrupt-file");
 }
 
 #[test]
@@ -360,7 +477,7 @@ fn every_error_has_a_code_a_sentence_and_advice() {
     let errors = [
         DecodeError::Empty,
         DecodeError::UnknownFormat { found: None },
-        DecodeError::Dicom,
+        DecodeError::NoImage { found: "a report" },
         DecodeError::Unsupported {
             format,
             detail: detail.clone(),
@@ -476,7 +593,7 @@ fn flipped_bits_never_reach_the_caller_as_a_panic() {
 #[test]
 fn random_bytes_behind_any_signature_are_an_error() {
     let mut random = Random(7);
-    let starts: [&[u8]; 10] = [
+    let starts: [&[u8]; 13] = [
         b"",
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
         b"\xff\xd8\xff\xe0\0\x10JFIF\0",
@@ -487,6 +604,9 @@ fn random_bytes_behind_any_signature_are_an_error() {
         b"II*\0\x08\0\0\0",
         b"MM\0*\0\0\0\x08",
         b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0",
+        b"DICM\x02\0\x10\0UI\x12\x001.2.840.10008.1.2\0",
+        b"\x08\0\x05\0CS\x0a\0ISO_IR 100\x28\0",
+        b"\x08\0\x05\0\x0a\0\0\0ISO_IR 100",
     ];
     for start in starts {
         for round in 0..400 {

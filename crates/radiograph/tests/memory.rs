@@ -103,6 +103,16 @@ fn the_largest_images_stay_below_half_a_gigabyte() {
     let result = Radiograph::decode(&webp);
     assert!(result.is_ok(), "{:?}", result.err());
 
+    // DICOM keeps what was stored beside what is shown.
+    let values = (0..5500_u32 * 5500)
+        .map(|at| (at >> 4) as u16)
+        .collect::<Vec<_>>();
+    let file = common::dicom::DicomFile::grey(&values, 5500, 5500, 16).file();
+    drop(values);
+    let result = Radiograph::decode(&file);
+    assert!(result.is_ok(), "{:?}", result.err());
+    drop((file, result));
+
     let peak = high_water().unwrap();
     eprintln!("high-water mark: {} MB", peak / 1_000_000);
     // The encoders above are in it; the project's limit is 512 MB for the whole process.

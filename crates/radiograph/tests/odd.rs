@@ -11,7 +11,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::no_panic;
-use radiograph::Radiograph;
+use radiograph::{Caution, Radiograph, WindowOrigin};
 
 /// A folder of the data, or `None` after saying where it was looked for.
 fn folder(name: &str) -> Option<PathBuf> {
@@ -69,18 +69,12 @@ fn every_odd_file_is_a_radiograph_or_a_typed_error() {
                 path.file_name().unwrap().to_string_lossy()
             );
             let decoded = code.starts_with("Source");
-            assert_eq!(
-                path.extension().is_some_and(|extension| extension == "dcm"),
-                code == "dicom-unsupported",
-                "{}",
-                path.display()
-            );
             assert!(
                 !code.contains("false_colour: true"),
                 "{} is not viridis",
                 path.display()
             );
-            if matches!(folder, "lateral" | "not_chest_xray") {
+            if matches!(folder, "dicom" | "lateral" | "not_chest_xray") {
                 assert!(decoded, "{}: {code}", path.display());
             }
             files += 1;
@@ -101,7 +95,7 @@ fn the_awkward_and_broken_ones_are_what_they_are() {
         ("broken/empty.png", "empty-file"),
         ("broken/text_named.png", "unknown-format"),
         ("broken/truncated.jpg", "corrupt-file"),
-        ("broken/truncated.dcm", "dicom-unsupported"),
+        ("broken/truncated.dcm", "corrupt-file"),
     ] {
         assert_eq!(code(&odd.join(file)), expected, "{file}");
     }
@@ -128,6 +122,67 @@ fn the_awkward_and_broken_ones_are_what_they_are() {
             code(&odd.join("awkward").join(file)).starts_with("Source"),
             "{file}"
         );
+    }
+}
+
+#[test]
+fn the_dicom_files_say_what_they_are() {
+    let Some(odd) = folder("odd/dicom") else {
+        return;
+    };
+    for (file, size, modality, body_part, window, cautions) in [
+        (
+            "CR-MONO1-10-chest.dcm",
+            (440, 440),
+            "CR",
+            Some("CHEST"),
+            Some((550.0, 1024.0, WindowOrigin::File)),
+            vec![],
+        ),
+        (
+            "CT_orbit_jpegll_notchest.dcm",
+            (512, 512),
+            "CT",
+            None,
+            Some((500.0, 4000.0, WindowOrigin::File)),
+            vec!["not-radiography"],
+        ),
+        (
+            "GH538_ybr_jpeg.dcm",
+            (636, 434),
+            "OT",
+            None,
+            None,
+            vec!["colour-image"],
+        ),
+        (
+            "udacity_nih_test1.dcm",
+            (1024, 1024),
+            "DX",
+            Some("CHEST"),
+            Some((126.0, 252.0, WindowOrigin::Pixels)),
+            vec![],
+        ),
+        (
+            "udacity_nih_test2.dcm",
+            (1024, 1024),
+            "DX",
+            Some("CHEST"),
+            Some((127.5, 255.0, WindowOrigin::Pixels)),
+            vec![],
+        ),
+    ] {
+        let radiograph = common::decode(&std::fs::read(odd.join(file)).unwrap());
+        let dicom = radiograph.dicom().unwrap();
+        assert_eq!((radiograph.width(), radiograph.height()), size, "{file}");
+        assert_eq!(dicom.modality.as_deref(), Some(modality), "{file}");
+        assert_eq!(dicom.body_part.as_deref(), body_part, "{file}");
+        let found = dicom
+            .window
+            .map(|window| (window.centre, window.width, window.origin));
+        assert_eq!(found, window, "{file}");
+        let codes: Vec<_> = radiograph.cautions().iter().map(Caution::code).collect();
+        assert_eq!(codes, cautions, "{file}");
     }
 }
 

@@ -54,7 +54,7 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain)/.test(words);
+    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain|lateral)/.test(words);
     const picture = made ? new ImageData(8, 8) : await pixels(bytes);
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
     const decoded = performance.now();
@@ -81,9 +81,27 @@ export class LungClassifier {
         width: picture.width,
         height: picture.height,
       },
+      cautions: [],
+      ...(words.startsWith('lateral') ? LATERAL : {}),
     };
   }
 }
+
+/** What a DICOM file may say of itself. @type {Pick<Report, 'cautions' | 'dicom'>} */
+const LATERAL = {
+  cautions: [{ code: 'not-frontal', message: 'The file says that it is not a frontal view: LL.' }],
+  dicom: {
+    modality: 'DX',
+    body_part: 'PORT CHEST',
+    view: 'LL',
+    laterality: 'left',
+    photometric: 'MONOCHROME2',
+    window: { centre: 2000, width: 3000, shape: 'linear', origin: 'file' },
+    range: [0, 4095],
+    frames: 1,
+    pixel_spacing: [0.139, 0.139],
+  },
+};
 
 /** What a Rust panic ends as. */
 function trap() {

@@ -1,6 +1,8 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod dicom;
+
 use radiograph::phantom::{self, Pattern};
 use radiograph::{DecodeError, Radiograph};
 
@@ -39,6 +41,72 @@ pub fn files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
         ("gif", phantom::gif(&chest).unwrap()),
         ("tiff8", phantom::tiff8(&chest).unwrap()),
         ("tiff16", phantom::tiff16(&chest).unwrap()),
+    ]
+    .into_iter()
+    .chain(dicom_files(side))
+    .collect()
+}
+
+/// A DICOM file of every compression, and one with tables in sequences.
+fn dicom_files(side: u32) -> Vec<(&'static str, Vec<u8>)> {
+    use dicom::*;
+    let chest = chest(side);
+    let values: Vec<u16> = chest
+        .luma()
+        .iter()
+        .map(|value| (value * 4095.0) as u16)
+        .collect();
+    let base = DicomFile::grey(&values, side, side, 12).window("2000", "3000");
+    let mut table = Elements::new();
+    table.insert(LUT_DESCRIPTOR, ("US", Value::Words(vec![16, 100, 16])));
+    table.insert(
+        LUT_DATA,
+        ("OW", Value::Words((0..16).map(|at| at * 4000).collect())),
+    );
+    let tables = base
+        .clone()
+        .item(MODALITY_LUT, table.clone(), false)
+        .item(VOI_LUT, table, true)
+        .without(CENTRE);
+    let sides = (side as usize, side as usize);
+    let lossless = Lossless {
+        restart: 3,
+        ..Lossless::sv1(12)
+    }
+    .encode(&values, sides.0, sides.1);
+    let near = jpeg_ls(&values, sides.0, sides.1, 12, 2, 1, false);
+    let rgb = phantom::viridis_rgb8(&chest);
+    vec![
+        ("dicom", base.file()),
+        ("implicit dicom", base.clone().syntax(IMPLICIT).file()),
+        ("big-endian dicom", base.clone().syntax(BIG).file()),
+        ("deflated dicom", base.clone().syntax(DEFLATED).file()),
+        ("dicom with tables", tables.file()),
+        (
+            "rle dicom",
+            base.clone().compressed(RLE, rle(&values, 1, 2)).file(),
+        ),
+        (
+            "jpeg dicom",
+            DicomFile::grey(&[], side, side, 8)
+                .compressed(JPEG, phantom::jpeg(&chest, 85).unwrap())
+                .file(),
+        ),
+        (
+            "lossless dicom",
+            base.clone().compressed(LOSSLESS_SV1, lossless).file(),
+        ),
+        ("jpeg-ls dicom", base.compressed(JPEG_LS_NEAR, near).file()),
+        (
+            "jpeg 2000 dicom",
+            DicomFile::grey(&[], 44, 40, 12)
+                .compressed(JPEG_2000, include_bytes!("../jpeg2000/grey12.j2k").to_vec())
+                .file(),
+        ),
+        (
+            "viridis dicom",
+            DicomFile::colour(&rgb, side, side, "RGB").file(),
+        ),
     ]
 }
 

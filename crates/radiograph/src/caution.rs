@@ -1,0 +1,99 @@
+//! What a reader should know before believing what is said of a radiograph.
+
+use std::fmt;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+/// Why a file that was read may not be what a classifier of frontal chest radiographs takes, by what the file itself says.
+///
+/// `Display` is one sentence, [`code`](Self::code) a name that stays the same when the sentences change. In JSON it is
+/// `{"code": ..., "message": ...}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Caution {
+    /// It was made by something else than radiography.
+    NotRadiography {
+        /// By what, as DICOM abbreviates it: `CT`, `MR`, `US`.
+        modality: String,
+    },
+    /// It shows another part of the body.
+    NotChest {
+        /// Which, as the file says.
+        body_part: String,
+    },
+    /// It was not taken from the front or the back.
+    NotFrontal {
+        /// From where, as the file says.
+        view: String,
+    },
+    /// It is one of several images in the file.
+    FirstFrame {
+        /// How many there are.
+        frames: u32,
+    },
+    /// It is in colour.
+    Colour,
+}
+
+impl Caution {
+    /// A name for the kind of caution in kebab case, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotRadiography { .. } => "not-radiography",
+            Self::NotChest { .. } => "not-the-chest",
+            Self::NotFrontal { .. } => "not-frontal",
+            Self::FirstFrame { .. } => "first-frame-only",
+            Self::Colour => "colour-image",
+        }
+    }
+}
+
+impl fmt::Display for Caution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRadiography { modality } => {
+                let name = match modality.as_str() {
+                    "CT" => "computed tomography (CT)",
+                    "MR" => "magnetic resonance (MR)",
+                    "US" => "ultrasound (US)",
+                    "MG" => "mammography (MG)",
+                    "NM" => "nuclear medicine (NM)",
+                    "PT" => "positron emission tomography (PT)",
+                    "RF" => "fluoroscopy (RF)",
+                    "XA" => "angiography (XA)",
+                    other => other,
+                };
+                write!(
+                    f,
+                    "The file says that it comes from {name}, not from radiography."
+                )
+            }
+            Self::NotChest { body_part } => {
+                write!(
+                    f,
+                    "The file says that it shows another part of the body: {body_part}."
+                )
+            }
+            Self::NotFrontal { view } => {
+                write!(f, "The file says that it is not a frontal view: {view}.")
+            }
+            Self::FirstFrame { frames } => {
+                write!(
+                    f,
+                    "The file holds {frames} images, of which only the first was read."
+                )
+            }
+            Self::Colour => f.write_str("The image is in colour, which radiographs are not."),
+        }
+    }
+}
+
+impl Serialize for Caution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut caution = serializer.serialize_struct("Caution", 2)?;
+        caution.serialize_field("code", self.code())?;
+        caution.serialize_field("message", &self.to_string())?;
+        caution.end()
+    }
+}

@@ -1,0 +1,378 @@
+//! Grey levels, what they mean, and how brightness is made of them: enough to window a radiograph anew.
+
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
+use image::imageops::thumbnail;
+use image::{ImageBuffer, Luma};
+use serde::Serialize;
+
+use super::Flaw;
+use super::dataset::Dataset;
+use super::pixels::{Colour, Layout, Table};
+use crate::{DecodeError, Limits, decode};
+
+/// Which values are shown from black to white, or from white to black in `MONOCHROME1`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Window {
+    /// The value in the middle of the greys, in the unit of the values.
+    pub centre: f64,
+    /// From the value that is black to the one that is white; more than 0.
+    pub width: f64,
+    /// What is between them.
+    pub shape: Shape,
+    /// Where it comes from.
+    pub origin: WindowOrigin,
+}
+
+/// How brightness grows within a window (PS3.3, C.11.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Evenly, over one value less than the width.
+    Linear,
+    /// Evenly, over the width.
+    LinearExact,
+    /// Steeply in the middle and less and less towards both ends, and somewhat beyond them.
+    Sigmoid,
+    /// As a table in the file says; centre and width are those of the table.
+    Table,
+}
+
+/// Where a window comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WindowOrigin {
+    /// The first that the file gives.
+    File,
+    /// From the least to the greatest value of a pixel, because the file gives none that shows anything.
+    Pixels,
+    /// The caller's: [`Radiograph::with_window`](crate::Radiograph::with_window).
+    Caller,
+}
+
+impl Window {
+    /// Whether it can be shown at all.
+    fn is_sound(&self) -> bool {
+        let least = if self.shape == Shape::Linear {
+            1.0
+        } else {
+            1e-6
+        };
+        self.centre.is_finite() && self.width.is_finite() && self.width >= least
+    }
+
+    /// The brightness of a value, `0..=1`.
+    fn brightness(&self, value: f64) -> f64 {
+        let Self { centre, width, .. } = *self;
+        match self.shape {
+            Shape::Linear if width <= 1.0 => f64::from(u8::from(value > centre - 0.5)),
+            Shape::Linear => ((value - (centre - 0.5)) / (width - 1.0) + 0.5).clamp(0.0, 1.0),
+            Shape::LinearExact | Shape::Table => ((value - centre) / width + 0.5).clamp(0.0, 1.0),
+            Shape::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - centre) / width).exp()),
+        }
+    }
+}
+
+/// A window, and the brightness of every level in it.
+pub(super) struct Shown {
+    pub(super) window: Window,
+    pub(super) table: Vec<f32>,
+}
+
+/// Grey levels and what they mean.
+///
+/// A level is what is stored, counted from the least that can be stored, so that it has no sign: `stored + 2^(bits - 1)` where
+/// what is stored is signed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Greys {
+    width: u32,
+    height: u32,
+    /// Row by row, each below `2^bits`.
+    levels: Vec<u16>,
+    bits: u8,
+    /// What is stored for level 0.
+    least: i32,
+    scale: Scale,
+    /// First and last level that stand for "no pixel", and are black.
+    padding: Option<(u16, u16)>,
+    /// Whether the least value is white.
+    inverted: bool,
+    /// The least and the greatest value of a pixel.
+    range: [f64; 2],
+}
+
+/// What is stored -> what was measured, in the unit that windows are in (PS3.3, C.11.1).
+#[derive(Debug, Clone, PartialEq)]
+enum Scale {
+    Linear { slope: f64, intercept: f64 },
+    Table { first: i32, entries: Vec<u16> },
+}
+
+impl Scale {
+    fn read(dataset: &Dataset<'_>, layout: &Layout) -> Result<Self, Flaw> {
+        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)?
+            && let Some((first, table)) = lookup(&item, layout)
+        {
+            return Ok(Self::Table {
+                first,
+                entries: table.entries,
+            });
+        }
+        let number = |tag| dataset.decimals::<1>(tag).map(|[number]| number);
+        let slope = number(tags::RESCALE_SLOPE).filter(|&slope| slope != 0.0 && slope.abs() < 1e9);
+        let intercept = number(tags::RESCALE_INTERCEPT).filter(|intercept| intercept.abs() < 1e12);
+        Ok(Self::Linear {
+            slope: slope.unwrap_or(1.0),
+            intercept: intercept.unwrap_or(0.0),
+        })
+    }
+
+    fn value(&self, stored: i32) -> f64 {
+        match self {
+            Self::Linear { slope, intercept } => f64::from(stored) * slope + intercept,
+            Self::Table { first, entries } => f64::from(entry(entries, stored - first)),
+        }
+    }
+}
+
+/// An entry of a table; the first and the last reach beyond its ends.
+fn entry(entries: &[u16], index: i32) -> u16 {
+    let index = usize::try_from(index).unwrap_or(0).min(entries.len() - 1);
+    entries[index]
+}
+
+/// A table of a sequence, and what its first entry is for, which is signed where the values are.
+fn lookup(item: &Dataset<'_>, layout: &Layout) -> Option<(i32, Table)> {
+    let table = Table::read(item, tags::LUT_DESCRIPTOR, tags::LUT_DATA)?;
+    let signed = match item.kind(tags::LUT_DESCRIPTOR) {
+        Some(VR::SS) => true,
+        Some(VR::US) => false,
+        _ => layout.signed,
+    };
+    let first = if signed {
+        i32::from(table.first.cast_signed())
+    } else {
+        i32::from(table.first)
+    };
+    Some((first, table))
+}
+
+impl Greys {
+    /// # Errors
+    /// [`DecodeError::Blank`] if all pixels are nearly the same.
+    pub(super) fn read(
+        dataset: &Dataset<'_>,
+        layout: &Layout,
+        mut levels: Vec<u16>,
+    ) -> Result<Self, Flaw> {
+        let bits = layout.stored;
+        let mask = u16::MAX >> (16 - bits);
+        // Flipping the sign is adding half of the range.
+        let flip = if layout.signed {
+            1_u16 << (bits - 1)
+        } else {
+            0
+        };
+        let mut seen = vec![false; usize::from(mask) + 1];
+        for level in &mut levels {
+            *level = (*level & mask) ^ flip;
+            seen[usize::from(*level)] = true;
+        }
+        let least = -i32::from(flip);
+        let padding = dataset.short(tags::PIXEL_PADDING_VALUE).and_then(|one| {
+            let other = dataset
+                .short(tags::PIXEL_PADDING_RANGE_LIMIT)
+                .unwrap_or(one);
+            let level = |word: u16| {
+                let stored = if layout.signed {
+                    i32::from(word.cast_signed())
+                } else {
+                    i32::from(word)
+                };
+                u16::try_from(stored - least)
+                    .ok()
+                    .filter(|&level| level <= mask)
+            };
+            let (one, other) = level(one).zip(level(other))?;
+            Some((one.min(other), one.max(other)))
+        });
+        if let Some((first, last)) = padding {
+            seen[usize::from(first)..=usize::from(last)].fill(false);
+        }
+        let scale = Scale::read(dataset, layout)?;
+        let used = || {
+            seen.iter()
+                .enumerate()
+                .filter_map(|(level, &seen)| seen.then_some(level as i32))
+        };
+        // As many levels as of another file with so many bits.
+        let (first, last) = used()
+            .next()
+            .zip(used().next_back())
+            .ok_or(DecodeError::Blank)?;
+        if last - first < if bits <= 8 { 4 } else { 16 } {
+            return Err(DecodeError::Blank.into());
+        }
+        let range = used()
+            .map(|level| scale.value(level + least))
+            .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+                [low.min(value), high.max(value)]
+            });
+        if range[0] >= range[1] {
+            return Err(DecodeError::Blank.into());
+        }
+        Ok(Self {
+            width: layout.columns,
+            height: layout.rows,
+            levels,
+            bits,
+            least,
+            scale,
+            padding,
+            inverted: layout.colour == Colour::Grey { inverted: true },
+            range,
+        })
+    }
+
+    /// The least and the greatest value of a pixel.
+    pub(super) fn range(&self) -> [f64; 2] {
+        self.range
+    }
+
+    /// What the file wants to be shown, or all there is, if that is nothing.
+    pub(super) fn default_window(
+        &self,
+        dataset: &Dataset<'_>,
+        layout: &Layout,
+    ) -> Result<Shown, Flaw> {
+        let shape = match dataset.text(tags::VOILUT_FUNCTION) {
+            Some("SIGMOID") => Shape::Sigmoid,
+            Some("LINEAR_EXACT") => Shape::LinearExact,
+            _ => Shape::Linear,
+        };
+        let number = |tag| dataset.decimals::<1>(tag).map(|[number]| number);
+        let given = number(tags::WINDOW_CENTER)
+            .zip(number(tags::WINDOW_WIDTH))
+            .map(|(centre, width)| Window {
+                centre,
+                width,
+                shape,
+                origin: WindowOrigin::File,
+            })
+            .filter(Window::is_sound)
+            .map(|window| self.shown(window));
+        if let Some(shown) = given.filter(|shown| self.shows(shown)) {
+            return Ok(shown);
+        }
+        if let Some(item) = dataset.item(tags::VOILUT_SEQUENCE)?
+            && let Some((first, table)) = lookup(&item, layout)
+        {
+            let last = table.entries.len() as f64 - 1.0;
+            let window = Window {
+                centre: f64::from(first) + last / 2.0,
+                width: last.max(1.0),
+                shape: Shape::Table,
+                origin: WindowOrigin::File,
+            };
+            let most = f64::from(table.most);
+            let shown = Shown {
+                window,
+                table: self.table(|value| {
+                    let index = (value - f64::from(first)).round() as i32;
+                    f64::from(entry(&table.entries, index)) / most
+                }),
+            };
+            if self.shows(&shown) {
+                return Ok(shown);
+            }
+        }
+        let [low, high] = self.range;
+        Ok(self.shown(Window {
+            centre: (low + high) / 2.0,
+            width: high - low,
+            shape: Shape::LinearExact,
+            origin: WindowOrigin::Pixels,
+        }))
+    }
+
+    /// The brightness of every pixel in the caller's window, or `None` if there is no such window.
+    pub(crate) fn windowed(&self, centre: f64, width: f64) -> Option<(Window, Vec<f32>)> {
+        let window = Window {
+            centre,
+            width,
+            shape: Shape::LinearExact,
+            origin: WindowOrigin::Caller,
+        };
+        let table = window.is_sound().then(|| self.shown(window).table)?;
+        let luma = self.levels.iter().map(|&level| table[usize::from(level)]);
+        Some((window, luma.collect()))
+    }
+
+    /// The brightness of every pixel, by that of its level.
+    pub(super) fn luma(&self, table: &[f32], limits: &Limits) -> Result<Vec<f32>, DecodeError> {
+        let mut luma = decode::zeros::<f32>(self.levels.len() as u64, limits)?;
+        for (value, &level) in luma.iter_mut().zip(&self.levels) {
+            *value = table[usize::from(level)];
+        }
+        Ok(luma)
+    }
+
+    /// The same, shrunk to `width` x `height`.
+    pub(crate) fn shrunk(&self, width: u32, height: u32) -> Option<Self> {
+        let image = ImageBuffer::<Luma<u16>, _>::from_raw(self.width, self.height, &*self.levels)?;
+        Some(Self {
+            width,
+            height,
+            levels: thumbnail(&image, width, height).into_raw(),
+            scale: self.scale.clone(),
+            ..*self
+        })
+    }
+
+    fn shown(&self, window: Window) -> Shown {
+        Shown {
+            window,
+            table: self.table(|value| window.brightness(value)),
+        }
+    }
+
+    /// The brightness of every level, `0..=1`, for one of every value.
+    fn table(&self, brightness: impl Fn(f64) -> f64) -> Vec<f32> {
+        let most = i32::from(u16::MAX >> (16 - self.bits));
+        let mut table: Vec<f32> = (0..=most)
+            .map(|level| {
+                let brightness =
+                    brightness(self.scale.value(level + self.least)).clamp(0.0, 1.0) as f32;
+                if self.inverted {
+                    1.0 - brightness
+                } else {
+                    brightness
+                }
+            })
+            .collect();
+        if let Some((first, last)) = self.padding {
+            table[usize::from(first)..=usize::from(last)].fill(0.0);
+        }
+        table
+    }
+
+    /// Whether there is anything to see.
+    fn shows(&self, shown: &Shown) -> bool {
+        let is_padding = |level: u16| {
+            self.padding
+                .is_some_and(|(first, last)| (first..=last).contains(&level))
+        };
+        let (low, high) = self
+            .levels
+            .iter()
+            .filter(|&&level| !is_padding(level))
+            .map(|&level| shown.table[usize::from(level)])
+            .fold((1.0_f32, 0.0_f32), |(low, high), value| {
+                (low.min(value), high.max(value))
+            });
+        high - low >= LEAST_RANGE
+    }
+}
+
+/// The least difference in brightness of what is not blank: four levels of 256.
+const LEAST_RANGE: f32 = 3.5 / 255.0;

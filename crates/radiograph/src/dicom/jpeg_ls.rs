@@ -1,0 +1,534 @@
+//! JPEG-LS (ITU T.87), lossless and nearly so: each sample is predicted by the edges around it, corrected by what the
+//! same surroundings went wrong by before, and what remains is Golomb-coded; even areas are coded as runs.
+//!
+//! Here and not from a crate, because there is none for this alone that is kept. Names are those of T.87.
+
+use super::Flaw;
+use super::markers::{self, Segment};
+use crate::header::CUT_SHORT;
+
+/// Writes the samples of the stream to `cells`, interleaved, and returns how many bits each may have.
+///
+/// # Errors
+/// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
+pub(super) fn decode(
+    stream: &[u8],
+    width: usize,
+    height: usize,
+    samples: usize,
+    cells: &mut [u16],
+) -> Result<u8, Flaw> {
+    // Precision and identifiers of the components.
+    let mut frame: Option<(u8, Vec<u8>)> = None;
+    let mut preset = Preset::default();
+    let mut decoded = 0_u32;
+    let mut walk = markers::Walk::new(stream);
+    while let Some(Segment { marker, body }) = walk.next()? {
+        match marker {
+            0xf7 => {
+                let [precision, h1, h0, w1, w0, count, rest @ ..] = body else {
+                    return Err(Flaw::Corrupt(CUT_SHORT));
+                };
+                let (components, _) = rest.as_chunks::<3>();
+                let components = components
+                    .get(..usize::from(*count))
+                    .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+                let size =
+                    [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
+                if size != [width, height] || components.len() != samples {
+                    return Err(Flaw::Corrupt(markers::OTHER_SIZE));
+                }
+                if !(2..=16).contains(precision) || frame.is_some() {
+                    return Err(Flaw::Corrupt("the header of its frame makes no sense"));
+                }
+                frame = Some((*precision, components.iter().map(|each| each[0]).collect()));
+            }
+            0xf8 => match body.split_first() {
+                Some((1, values)) => preset = Preset::read(values)?,
+                Some((2 | 3, _)) => {
+                    return Err(Flaw::Unsupported("JPEG-LS with a table for its samples"));
+                }
+                _ => {}
+            },
+            0xdd if body.iter().any(|&byte| byte != 0) => {
+                return Err(Flaw::Unsupported("JPEG-LS with restart markers"));
+            }
+            0xda => {
+                let (precision, names) = frame
+                    .as_ref()
+                    .ok_or(Flaw::Corrupt("it has no frame header"))?;
+                let (&count, rest) = body.split_first().ok_or(Flaw::Corrupt(CUT_SHORT))?;
+                let count = usize::from(count);
+                let (selectors, rest) = rest
+                    .split_at_checked(2 * count)
+                    .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+                let [near, interleave, shift, ..] = *rest else {
+                    return Err(Flaw::Corrupt(CUT_SHORT));
+                };
+                if interleave > 1 && count > 1 {
+                    return Err(Flaw::Unsupported("JPEG-LS with colours sample by sample"));
+                }
+                if shift & 15 != 0 {
+                    return Err(Flaw::Unsupported("JPEG-LS with a point transform"));
+                }
+                let mut components = Vec::new();
+                for selector in selectors.chunks_exact(2) {
+                    let at = names.iter().position(|&name| name == selector[0]);
+                    let at = at.ok_or(Flaw::Corrupt("its scan names what it does not have"))?;
+                    if decoded >> at & 1 == 1 {
+                        return Err(Flaw::Corrupt("it has a component twice"));
+                    }
+                    decoded |= 1 << at;
+                    components.push(at);
+                }
+                let limits = Parameters::new(*precision, near, &preset)?;
+                let mut scan = Scan::new(limits, walk.rest());
+                scan.decode(width, samples, &components, cells)?;
+                walk.skip(scan.bits.at);
+            }
+            _ => {}
+        }
+        if let Some((precision, _)) = &frame
+            && decoded == (1 << samples) - 1
+        {
+            return Ok(*precision);
+        }
+    }
+    Err(Flaw::Corrupt(CUT_SHORT))
+}
+
+/// What a stream may set itself (T.87, C.2.4.1.1); 0 is the default.
+#[derive(Default)]
+struct Preset {
+    maxval: i32,
+    thresholds: [i32; 3],
+    reset: i32,
+}
+
+impl Preset {
+    fn read(values: &[u8]) -> Result<Self, Flaw> {
+        let number = |index: usize| markers::u16_be(values, 2 * index).map(i32::from);
+        Ok(Self {
+            maxval: number(0)?,
+            thresholds: [number(1)?, number(2)?, number(3)?],
+            reset: number(4)?,
+        })
+    }
+}
+
+/// What a scan is coded with (T.87, A.2.1 and C.2.4.1.1).
+struct Parameters {
+    maxval: i32,
+    near: i32,
+    range: i32,
+    qbpp: u32,
+    limit: u32,
+    thresholds: [i32; 3],
+    reset: i32,
+}
+
+impl Parameters {
+    fn new(precision: u8, near: u8, preset: &Preset) -> Result<Self, Flaw> {
+        const SENSELESS: Flaw = Flaw::Corrupt("the parameters of its scan make no sense");
+        let most = (1 << precision) - 1;
+        let maxval = if preset.maxval == 0 {
+            most
+        } else {
+            preset.maxval
+        };
+        let near = i32::from(near);
+        if maxval > most || near > maxval / 2 {
+            return Err(SENSELESS);
+        }
+        let range = (maxval + 2 * near) / (2 * near + 1) + 1;
+        let bits = |values: i32| 32 - (values - 1).leading_zeros();
+        let bpp = bits(maxval + 1).max(2);
+        let clamp = |value: i32, low: i32| {
+            if value > maxval || value < low {
+                low
+            } else {
+                value
+            }
+        };
+        let basic = if maxval >= 128 {
+            let factor = (maxval.min(4095) + 128) / 256;
+            [factor + 2, 4 * factor + 3, 17 * factor + 4]
+        } else {
+            let factor = 256 / (maxval + 1);
+            [
+                (3 / factor).max(2),
+                (7 / factor).max(3),
+                (21 / factor).max(4),
+            ]
+        };
+        let mut thresholds = [0; 3];
+        let mut low = near + 1;
+        for (index, threshold) in thresholds.iter_mut().enumerate() {
+            *threshold = match preset.thresholds[index] {
+                0 => clamp(basic[index] + [3, 5, 7][index] * near, low),
+                given => given,
+            };
+            if *threshold < low || *threshold > maxval.max(low) {
+                return Err(SENSELESS);
+            }
+            low = *threshold;
+        }
+        let reset = if preset.reset == 0 { 64 } else { preset.reset };
+        // Far more than anybody sets; and sums of as many errors fit in 32 bits.
+        if !(3..=4096).contains(&reset) {
+            return Err(SENSELESS);
+        }
+        Ok(Self {
+            maxval,
+            near,
+            range,
+            qbpp: bits(range),
+            limit: 2 * (bpp + bpp.max(8)),
+            thresholds,
+            reset,
+        })
+    }
+
+    /// Which of the nine regions a gradient is in, -4 to 4 (A.3.3).
+    fn region(&self, gradient: i32) -> i32 {
+        let [t1, t2, t3] = self.thresholds;
+        let size = gradient.abs();
+        let region = if size <= self.near {
+            0
+        } else if size < t1 {
+            1
+        } else if size < t2 {
+            2
+        } else if size < t3 {
+            3
+        } else {
+            4
+        };
+        region * gradient.signum()
+    }
+
+    /// # Errors
+    /// If no sample can be so far from its prediction.
+    fn check(&self, error: i32) -> Result<i32, Flaw> {
+        if error.abs() > self.range {
+            return Err(Flaw::Corrupt("one of its samples is out of range"));
+        }
+        Ok(error)
+    }
+
+    /// The sample that is `error` from its prediction (A.4.5 and A.8).
+    fn sample(&self, predicted: i32, error: i32) -> i32 {
+        let step = 2 * self.near + 1;
+        let mut value = predicted + error * step;
+        if value < -self.near {
+            value += self.range * step;
+        } else if value > self.maxval + self.near {
+            value -= self.range * step;
+        }
+        value.clamp(0, self.maxval)
+    }
+}
+
+/// The bits of a scan, up to the next marker. The byte behind one of ones has seven bits.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The next bits, from the highest on.
+    bits: u64,
+    count: u32,
+}
+
+impl Bits<'_> {
+    fn fill(&mut self) {
+        while self.count <= 56 {
+            let Some(&byte) = self.bytes.get(self.at) else {
+                return;
+            };
+            let after_ones = self.at > 0 && self.bytes[self.at - 1] == 0xff;
+            if byte == 0xff && self.bytes.get(self.at + 1).is_none_or(|&next| next >= 0x80) {
+                return;
+            }
+            let width = if after_ones { 7 } else { 8 };
+            self.bits |= u64::from(byte) << (64 - width) >> self.count;
+            self.at += 1;
+            self.count += width;
+        }
+    }
+
+    /// Returns the next `count` bits, up to 16.
+    fn take(&mut self, count: u32) -> Result<i32, Flaw> {
+        if self.count < count {
+            self.fill();
+            if self.count < count {
+                return Err(Flaw::Corrupt(CUT_SHORT));
+            }
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let taken = (self.bits >> (64 - count)) as i32;
+        self.bits <<= count;
+        self.count -= count;
+        Ok(taken)
+    }
+
+    /// Returns how many zeros there are before the next one, which is taken too; at most `most` are allowed.
+    fn zeros(&mut self, most: u32) -> Result<u32, Flaw> {
+        let mut zeros = 0;
+        loop {
+            if self.count == 0 {
+                self.fill();
+                if self.count == 0 {
+                    return Err(Flaw::Corrupt(CUT_SHORT));
+                }
+            }
+            let found = self.bits.leading_zeros().min(self.count);
+            zeros += found;
+            if zeros > most {
+                return Err(Flaw::Corrupt("it holds a code that is too long"));
+            }
+            if found < self.count {
+                // The shift is by 64 where the one is the last bit.
+                self.bits = self.bits << found << 1;
+                self.count -= found + 1;
+                return Ok(zeros);
+            }
+            self.bits = 0;
+            self.count = 0;
+        }
+    }
+}
+
+/// What was learned of one kind of surroundings (A.2.1); `negative` is Nn, of runs alone.
+#[derive(Clone, Copy)]
+struct Context {
+    a: i32,
+    b: i32,
+    c: i32,
+    n: i32,
+    negative: i32,
+}
+
+impl Context {
+    /// The Golomb parameter for errors of which `sum` is that of the sizes (A.5.1).
+    fn golomb(&self, sum: i32) -> Result<u32, Flaw> {
+        // `n` is at least 1, errors have 17 bits at most, and a sum is of at most 4096.
+        (0..=24)
+            .find(|&k| self.n << k >= sum)
+            .ok_or(Flaw::Corrupt("its errors grow beyond all bounds"))
+    }
+}
+
+/// Bits of the length of a run, by how the last ones went (A.2.1).
+const J: [u32; 32] = [
+    0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13,
+    14, 15,
+];
+
+/// Contexts of edges, those of the ends of runs behind them.
+const EDGES: usize = 365;
+
+struct Scan<'a> {
+    parameters: Parameters,
+    contexts: [Context; EDGES + 2],
+    bits: Bits<'a>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(parameters: Parameters, bytes: &'a [u8]) -> Self {
+        let start = Context {
+            a: ((parameters.range + 32) / 64).max(2),
+            b: 0,
+            c: 0,
+            n: 1,
+            negative: 0,
+        };
+        Self {
+            parameters,
+            contexts: [start; EDGES + 2],
+            bits: Bits {
+                bytes,
+                at: 0,
+                bits: 0,
+                count: 0,
+            },
+        }
+    }
+
+    /// Writes the components of the scan to `cells`, line by line, where there are `samples` to a pixel.
+    fn decode(
+        &mut self,
+        width: usize,
+        samples: usize,
+        components: &[usize],
+        cells: &mut [u16],
+    ) -> Result<(), Flaw> {
+        // The line above and the current one, with a sample more at either end; and how the last runs of a component went.
+        let line = vec![0_i32; width + 2];
+        let mut lines = vec![(line.clone(), line, 0_usize); components.len()];
+        for row in cells.chunks_exact_mut(width * samples) {
+            for (&component, (above, current, run)) in components.iter().zip(&mut lines) {
+                above[width + 1] = above[width];
+                current[0] = above[1];
+                self.line(above, current, run)?;
+                for (cell, &value) in row
+                    .iter_mut()
+                    .skip(component)
+                    .step_by(samples)
+                    .zip(&current[1..])
+                {
+                    // Within 0..=MAXVAL.
+                    *cell = value as u16;
+                }
+                std::mem::swap(above, current);
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, above: &[i32], current: &mut [i32], run: &mut usize) -> Result<(), Flaw> {
+        let end = current.len() - 1;
+        let mut at = 1;
+        while at < end {
+            let [a, b, c, d] = [current[at - 1], above[at], above[at - 1], above[at + 1]];
+            let [q1, q2, q3] =
+                [d - b, b - c, c - a].map(|gradient| self.parameters.region(gradient));
+            let q = 81 * q1 + 9 * q2 + q3;
+            if q == 0 {
+                at = self.run(above, current, at, run)?;
+            } else {
+                current[at] = self.edge(a, b, c, q)?;
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next sample in surroundings `q` with an edge (A.4 to A.6).
+    fn edge(&mut self, a: i32, b: i32, c: i32, q: i32) -> Result<i32, Flaw> {
+        let parameters = &self.parameters;
+        let (sign, q) = (q.signum(), q.unsigned_abs() as usize);
+        let context = &mut self.contexts[q];
+        let edge = if c >= a.max(b) {
+            a.min(b)
+        } else if c <= a.min(b) {
+            a.max(b)
+        } else {
+            a + b - c
+        };
+        let predicted = (edge + sign * context.c).clamp(0, parameters.maxval);
+        let k = context.golomb(context.a)?;
+        let mapped = golomb(&mut self.bits, k, parameters.limit, parameters.qbpp)?;
+        let mut error = if mapped & 1 == 0 {
+            mapped >> 1
+        } else {
+            -((mapped + 1) >> 1)
+        };
+        if parameters.near == 0 && k == 0 && 2 * context.b <= -context.n {
+            error = -error - 1;
+        }
+        let error = parameters.check(error)?;
+
+        context.b += error * (2 * parameters.near + 1);
+        context.a += error.abs();
+        if context.n == parameters.reset {
+            context.a >>= 1;
+            context.b >>= 1;
+            context.n >>= 1;
+        }
+        context.n += 1;
+        if context.b <= -context.n {
+            context.b = (context.b + context.n).max(1 - context.n);
+            context.c = (context.c - 1).max(-128);
+        } else if context.b > 0 {
+            context.b = (context.b - context.n).min(0);
+            context.c = (context.c + 1).min(127);
+        }
+        Ok(parameters.sample(predicted, sign * error))
+    }
+
+    /// A run from `at` on, and the sample that ends it where that is not the end of the line; returns where it went (A.7).
+    fn run(
+        &mut self,
+        above: &[i32],
+        current: &mut [i32],
+        mut at: usize,
+        run: &mut usize,
+    ) -> Result<usize, Flaw> {
+        let end = current.len() - 1;
+        let value = current[at - 1];
+        while self.bits.take(1)? == 1 {
+            let length = (1 << J[*run]).min(end - at);
+            current[at..at + length].fill(value);
+            at += length;
+            if length == 1 << J[*run] {
+                *run = (*run + 1).min(J.len() - 1);
+            }
+            if at == end {
+                return Ok(at);
+            }
+        }
+        let length = self.bits.take(J[*run])? as usize;
+        if length >= end - at {
+            return Err(Flaw::Corrupt("one of its runs goes beyond the line"));
+        }
+        current[at..at + length].fill(value);
+        at += length;
+        current[at] = self.run_end(value, above[at], J[*run])?;
+        *run = run.saturating_sub(1);
+        Ok(at + 1)
+    }
+
+    /// The sample behind a run of `a`, below `b` (A.7.2).
+    fn run_end(&mut self, a: i32, b: i32, run_bits: u32) -> Result<i32, Flaw> {
+        let parameters = &self.parameters;
+        let same = (a - b).abs() <= parameters.near;
+        let kind = i32::from(same);
+        let context = &mut self.contexts[EDGES + usize::from(same)];
+        let sum = context.a + if same { context.n >> 1 } else { 0 };
+        let k = context.golomb(sum)?;
+        let limit = parameters.limit - run_bits - 1;
+        let mapped = golomb(&mut self.bits, k, limit, parameters.qbpp)?;
+        let doubled = mapped + kind;
+        let odd = doubled & 1 == 1;
+        let size = (doubled + 1) >> 1;
+        let error = if (k != 0 || 2 * context.negative >= context.n) == odd {
+            -size
+        } else {
+            size
+        };
+        let error = parameters.check(error)?;
+        context.negative += i32::from(error < 0);
+        context.a += (mapped + 1 - kind) >> 1;
+        if context.n == parameters.reset {
+            context.a >>= 1;
+            context.n >>= 1;
+            context.negative >>= 1;
+        }
+        context.n += 1;
+        let (predicted, sign) = match (same, a > b) {
+            (true, _) => (a, 1),
+            (false, true) => (b, -1),
+            (false, false) => (b, 1),
+        };
+        Ok(parameters.sample(predicted, sign * error))
+    }
+}
+
+/// Returns the next number, Golomb-coded with parameter `k` in at most `limit` bits (A.5.3).
+fn golomb(bits: &mut Bits<'_>, k: u32, limit: u32, qbpp: u32) -> Result<i32, Flaw> {
+    let most = limit.saturating_sub(qbpp + 1);
+    let zeros = bits.zeros(most)?;
+    if zeros < most {
+        // Neither overflows: at most 64 zeros, and `k` of at most 24.
+        Ok(((zeros << k).cast_signed()) + take_wide(bits, k)?)
+    } else {
+        Ok(bits.take(qbpp)? + 1)
+    }
+}
+
+/// Returns the next `count` bits, up to 24.
+fn take_wide(bits: &mut Bits<'_>, count: u32) -> Result<i32, Flaw> {
+    let high = count.saturating_sub(16);
+    Ok(bits.take(high)? << 16 | bits.take(count - high)?)
+}
