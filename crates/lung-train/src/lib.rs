@@ -8,6 +8,7 @@ pub mod config;
 pub mod data;
 pub mod export;
 pub mod metrics;
+pub mod networks;
 pub mod onnx;
 pub mod phantoms;
 pub mod predict;
