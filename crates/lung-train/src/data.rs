@@ -398,7 +398,26 @@ impl Pixels {
         skip_unreadable: bool,
         progress: &ProgressBar,
     ) -> Result<(Self, Vec<(PathBuf, String)>), DataError> {
-        let preprocessing = Preprocessing::IMAGENET;
+        Self::load_as(
+            Preprocessing::IMAGENET,
+            dataset,
+            wanted,
+            skip_unreadable,
+            progress,
+        )
+    }
+
+    /// [`Pixels::load`] with another preprocessing, for networks of another side.
+    ///
+    /// # Errors
+    /// [`DataError::Unreadable`] names every file that could not be read.
+    pub fn load_as(
+        preprocessing: Preprocessing,
+        dataset: &Dataset,
+        wanted: &[usize],
+        skip_unreadable: bool,
+        progress: &ProgressBar,
+    ) -> Result<(Self, Vec<(PathBuf, String)>), DataError> {
         type Decoded = Result<Box<[u8]>, String>;
         let decoded: Vec<(usize, Decoded)> = wanted
             .par_iter()
