@@ -46,7 +46,7 @@ pub trait FusedConvolution: Backend {
 ///
 /// `input` is `[batch, channels_in, height, width]`, `weight` `[channels_out, channels_in / groups, side, side]`, `bias`
 /// `[channels_out]`; the result is `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`. The kernel's
-/// side is 1 or 3, padded by half of it on every side.
+/// side is 1, 3, 5 or 7 (3 for a depthwise convolution), padded by half of it on every side.
 ///
 /// # Panics
 /// As burn's operators do, for shapes that do not fit or a device that [`supports`] refuses.

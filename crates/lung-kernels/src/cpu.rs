@@ -1,7 +1,7 @@
 //! The arithmetic on plain slices, channels first.
 //!
-//! A 1 x 1 convolution is a matrix product of each image; the stem is one too, after its patches are laid out as
-//! columns. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
+//! A 1 x 1 convolution is a matrix product of each image; every other dense one is one too, after its patches are laid out
+//! as columns. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
 //! the image, where every one of the nine taps is a shift of one flat slice, so that even a 7 x 7 plane fills vector
 //! registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
 //!
@@ -18,7 +18,10 @@ const TILE: usize = 1024;
 /// Into how many parts a batch is divided for the sums over it, whatever the number of threads.
 const PARTS: usize = 8;
 
-/// Side of the dense and the depthwise kernel.
+/// Columns that make a matrix product worth reading its weight for.
+const COLUMNS: usize = 512;
+
+/// Side of the depthwise kernel.
 const SIDE: usize = 3;
 const TAPS: usize = SIDE * SIDE;
 
@@ -40,6 +43,8 @@ pub(crate) struct Shape {
     width: usize,
     pub(crate) height_out: usize,
     pub(crate) width_out: usize,
+    /// Of the square kernel.
+    side: usize,
     stride: usize,
     relu6: bool,
 }
@@ -57,7 +62,7 @@ impl Shape {
     ) -> Option<Self> {
         let kind = match (side, groups) {
             (1, 1) if stride == 1 && per_group == channels => Kind::Pointwise,
-            (SIDE, 1) if per_group == channels => Kind::Dense,
+            (1 | 3 | 5 | 7, 1) if per_group == channels => Kind::Dense,
             (SIDE, _) if groups == channels && per_group == 1 && output == channels => {
                 Kind::Depthwise
             }
@@ -74,6 +79,7 @@ impl Shape {
             width,
             height_out: height.div_ceil(stride),
             width_out: width.div_ceil(stride),
+            side,
             stride,
             relu6,
         })
@@ -87,9 +93,33 @@ impl Shape {
         self.height_out * self.width_out
     }
 
-    /// Rows of the patch matrix of the stem.
+    /// Rows of the patch matrix of a dense convolution.
     fn patch(&self) -> usize {
-        self.input * TAPS
+        self.input * self.side * self.side
+    }
+
+    /// How many images are multiplied at once.
+    ///
+    /// The whole weight is read for each product. Where maps are small, that is most of the work for one image: the columns
+    /// of several are laid side by side then, and all threads share one product. It depends on sizes alone, so that sums
+    /// come out the same whatever the number of threads.
+    fn images_at_once(&self) -> usize {
+        let few = match self.kind {
+            Kind::Depthwise => 0,
+            Kind::Pointwise => 40,
+            Kind::Dense => 128,
+        };
+        if self.area_out() < few {
+            COLUMNS.div_ceil(self.area_out()).min(self.batch)
+        } else {
+            1
+        }
+    }
+
+    /// The plane of `image` that a row of the patch matrix is taken from.
+    fn plane_of<'a>(&self, row: usize, image: &'a [f32]) -> &'a [f32] {
+        let number = row / (self.side * self.side);
+        &image[number * self.area()..][..self.area()]
     }
 
     /// Padded plane: a row above and below, a column to the left and right.
@@ -134,6 +164,9 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
                 }
             });
         }
+        Kind::Pointwise | Kind::Dense if shape.images_at_once() > 1 => {
+            forward_at_once(shape, input, weight, bias, &mut out);
+        }
         Kind::Pointwise | Kind::Dense => {
             let depth = weight.len() / shape.output;
             let threads = if shape.batch == 1 {
@@ -171,6 +204,9 @@ pub(crate) fn backward(
     gradient: &[f32],
     for_input: bool,
 ) -> GradientSet {
+    if shape.images_at_once() > 1 {
+        return backward_at_once(shape, input, weight, output, gradient, for_input);
+    }
     let image_in = shape.input * shape.area();
     let image_out = shape.output * shape.area_out();
     let mut gradient_in = vec![0.0; if for_input { shape.batch * image_in } else { 0 }];
@@ -694,48 +730,210 @@ fn multiply(
     }
 }
 
-// ---- the stem's patches ----
+// ---- patches of a dense convolution ----
 
-/// For each tap, the (output, input) positions along one axis that meet within the image.
-fn meets(size: usize, size_out: usize, stride: usize, tap: usize) -> std::ops::Range<usize> {
-    // Input position of output o: o * stride + tap - 1.
-    let first = usize::from(tap == 0).div_ceil(stride);
-    let last = ((size + 1 - tap).div_ceil(stride)).min(size_out);
+/// For each tap, the output positions along one axis whose input position is within the image.
+fn meets(shape: &Shape, size: usize, size_out: usize, tap: usize) -> std::ops::Range<usize> {
+    // Input position of output o: o * stride + tap - padding.
+    let padding = shape.side / 2;
+    let first = padding.saturating_sub(tap).div_ceil(shape.stride);
+    let last = (size + padding)
+        .saturating_sub(tap)
+        .div_ceil(shape.stride)
+        .min(size_out);
     first..last.max(first)
 }
 
-/// The patch under each output position as a column: `[input * 9, area_out]`.
+/// The patch under each output position as a column: `[input * side * side, area_out]`.
 fn patches(shape: &Shape, image: &[f32]) -> Vec<f32> {
     let mut columns = vec![0.0; shape.patch() * shape.area_out()];
-    for (row, column) in columns.chunks_exact_mut(shape.area_out()).enumerate() {
-        let plane = &image[(row / TAPS) * shape.area()..][..shape.area()];
-        let (ky, kx) = (row % TAPS / SIDE, row % SIDE);
-        let across = meets(shape.width, shape.width_out, shape.stride, kx);
-        for y in meets(shape.height, shape.height_out, shape.stride, ky) {
-            let from = &plane[(y * shape.stride + ky - 1) * shape.width..][..shape.width];
-            let into = &mut column[y * shape.width_out..][..shape.width_out];
-            for x in across.clone() {
-                into[x] = from[x * shape.stride + kx - 1];
-            }
-        }
+    for (row, into) in columns.chunks_exact_mut(shape.area_out()).enumerate() {
+        patch_row(shape, row, image, into);
     }
     columns
 }
 
-/// Adds each column back to the patch it was taken from.
-fn fold_patches(shape: &Shape, columns: &[f32], image: &mut [f32]) {
-    for (row, column) in columns.chunks_exact(shape.area_out()).enumerate() {
-        let plane = &mut image[(row / TAPS) * shape.area()..][..shape.area()];
-        let (ky, kx) = (row % TAPS / SIDE, row % SIDE);
-        let across = meets(shape.width, shape.width_out, shape.stride, kx);
-        for y in meets(shape.height, shape.height_out, shape.stride, ky) {
-            let into = &mut plane[(y * shape.stride + ky - 1) * shape.width..][..shape.width];
-            let from = &column[y * shape.width_out..][..shape.width_out];
-            for x in across.clone() {
-                into[x * shape.stride + kx - 1] += from[x];
+/// One row of [`patches`]; places that no input meets keep what they have.
+fn patch_row(shape: &Shape, row: usize, image: &[f32], into: &mut [f32]) {
+    let plane = shape.plane_of(row, image);
+    for_lines(shape, row, |line, first| {
+        let (into, from) = (&mut into[line], &plane[first..]);
+        if shape.stride == 1 {
+            into.copy_from_slice(&from[..into.len()]);
+        } else {
+            for (value, from) in into.iter_mut().zip(from.iter().step_by(shape.stride)) {
+                *value = *from;
             }
         }
+    });
+}
+
+/// Adds each column back to the patch it was taken from.
+fn fold_patches(shape: &Shape, columns: &[f32], image: &mut [f32]) {
+    for (row, from) in columns.chunks_exact(shape.area_out()).enumerate() {
+        fold_row(shape, row, from, image);
     }
+}
+
+/// One row of [`fold_patches`].
+fn fold_row(shape: &Shape, row: usize, from: &[f32], image: &mut [f32]) {
+    let number = row / (shape.side * shape.side);
+    let plane = &mut image[number * shape.area()..][..shape.area()];
+    for_lines(shape, row, |line, first| {
+        let (from, into) = (&from[line], &mut plane[first..]);
+        if shape.stride == 1 {
+            add(into, from);
+        } else {
+            for (value, from) in into.iter_mut().step_by(shape.stride).zip(from) {
+                *value += from;
+            }
+        }
+    });
+}
+
+/// Of one row of the patch matrix, the stretches that meet the image, each within one line of the map: where it lies in the
+/// row, and where in the plane its first input does.
+fn for_lines(shape: &Shape, row: usize, mut visit: impl FnMut(std::ops::Range<usize>, usize)) {
+    let padding = shape.side / 2;
+    let (ky, kx) = (
+        row % (shape.side * shape.side) / shape.side,
+        row % shape.side,
+    );
+    let across = meets(shape, shape.width, shape.width_out, kx);
+    if across.is_empty() {
+        return;
+    }
+    let x = across.start * shape.stride + kx - padding;
+    for y in meets(shape, shape.height, shape.height_out, ky) {
+        let line = y * shape.width_out;
+        visit(
+            line + across.start..line + across.end,
+            (y * shape.stride + ky - padding) * shape.width + x,
+        );
+    }
+}
+
+// ---- several images at once ----
+
+/// The columns of `count` images side by side: `[patch, count * area_out]`.
+fn columns_of(shape: &Shape, images: &[f32], count: usize) -> Vec<f32> {
+    let width = count * shape.area_out();
+    let mut columns = vec![0.0; shape.patch() * width];
+    let image_in = shape.input * shape.area();
+    // Some rows a task: one is little work.
+    let rows = shape.patch().div_ceil(64);
+    for_chunks(&mut columns, rows * width, |task, into| {
+        for (number, row_into) in into.chunks_exact_mut(width).enumerate() {
+            for (image, into) in images
+                .chunks_exact(image_in)
+                .zip(row_into.chunks_exact_mut(shape.area_out()))
+            {
+                patch_row(shape, task * rows + number, image, into);
+            }
+        }
+    });
+    columns
+}
+
+/// The forward pass of a 1 x 1 or dense convolution, several images a product.
+fn forward_at_once(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32]) {
+    let (image_in, area) = (shape.input * shape.area(), shape.area_out());
+    let image_out = shape.output * area;
+    let (low, high) = limits(shape);
+    let at_once = shape.images_at_once();
+    for (images, into) in input
+        .chunks(at_once * image_in)
+        .zip(out.chunks_mut(at_once * image_out))
+    {
+        let count = images.len() / image_in;
+        let width = count * area;
+        let columns = columns_of(shape, images, count);
+        let mut product = vec![0.0; shape.output * width];
+        multiply(
+            Matrix::new(weight, shape.output, shape.patch(), shape.patch(), 1),
+            Matrix::new(&columns, shape.patch(), width, width, 1),
+            &mut product,
+            width,
+            false,
+            all_threads(),
+        );
+        // From a row a channel to a map a channel and image.
+        for_chunks(into, image_out, |image, image_into| {
+            for ((channel, bias), map) in bias.iter().enumerate().zip(image_into.chunks_mut(area)) {
+                let from = &product[channel * width + image * area..][..area];
+                for (value, from) in map.iter_mut().zip(from) {
+                    *value = (from + bias).max(low).min(high);
+                }
+            }
+        });
+    }
+}
+
+/// The backward pass of a 1 x 1 or dense convolution, several images a product.
+fn backward_at_once(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    output: &[f32],
+    gradient: &[f32],
+    for_input: bool,
+) -> GradientSet {
+    let (image_in, area) = (shape.input * shape.area(), shape.area_out());
+    let image_out = shape.output * area;
+    let at_once = shape.images_at_once();
+    let mut set = GradientSet {
+        input: vec![0.0; if for_input { input.len() } else { 0 }],
+        weight: vec![0.0; weight.len()],
+        bias: vec![0.0; shape.output],
+    };
+    let mut gradients_in = set.input.chunks_mut(at_once * image_in);
+    for ((images, outputs), gradients) in input
+        .chunks(at_once * image_in)
+        .zip(output.chunks(at_once * image_out))
+        .zip(gradient.chunks(at_once * image_out))
+    {
+        let count = images.len() / image_in;
+        let width = count * area;
+        // From a map a channel and image to a row a channel, where the clamp let it through.
+        let mut masked = vec![0.0; shape.output * width];
+        for_chunks(&mut masked, width, |channel, row| {
+            for (image, into) in row.chunks_exact_mut(area).enumerate() {
+                let map =
+                    image * image_out + channel * area..image * image_out + (channel + 1) * area;
+                mask(shape, &outputs[map.clone()], &gradients[map], into);
+            }
+        });
+        for (sum, row) in set.bias.iter_mut().zip(masked.chunks(width)) {
+            *sum += total(row);
+        }
+        let columns = columns_of(shape, images, count);
+        multiply(
+            Matrix::new(&masked, shape.output, width, width, 1),
+            Matrix::new(&columns, width, shape.patch(), 1, width),
+            &mut set.weight,
+            shape.patch(),
+            true,
+            all_threads(),
+        );
+        if let Some(into) = gradients_in.next() {
+            let mut columns = columns;
+            multiply(
+                Matrix::new(weight, shape.patch(), shape.output, 1, shape.patch()),
+                Matrix::new(&masked, shape.output, width, width, 1),
+                &mut columns,
+                width,
+                false,
+                all_threads(),
+            );
+            for_chunks(into, image_in, |image, image_into| {
+                for row in 0..shape.patch() {
+                    let from = &columns[row * width + image * area..][..area];
+                    fold_row(shape, row, from, image_into);
+                }
+            });
+        }
+    }
+    set
 }
 
 // ---- threads ----
@@ -745,7 +943,7 @@ mod threads {
     use rayon::prelude::*;
 
     /// Calls `work` with each chunk of `out` and its number, on all threads.
-    pub(super) fn for_chunks(
+    pub(crate) fn for_chunks(
         out: &mut [f32],
         size: usize,
         work: impl Fn(usize, &mut [f32]) + Sync,
@@ -756,7 +954,7 @@ mod threads {
     }
 
     /// Maps on all threads; results keep their order.
-    pub(super) fn map_parts<P: Send, R: Send>(
+    pub(crate) fn map_parts<P: Send, R: Send>(
         parts: Vec<P>,
         work: impl Fn(P) -> R + Sync + Send,
     ) -> Vec<R> {
@@ -774,13 +972,13 @@ mod threads {
 // A worker in the browser is one thread.
 #[cfg(target_family = "wasm")]
 mod threads {
-    pub(super) fn for_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32])) {
+    pub(crate) fn for_chunks(out: &mut [f32], size: usize, work: impl Fn(usize, &mut [f32])) {
         for (number, chunk) in out.chunks_mut(size).enumerate() {
             work(number, chunk);
         }
     }
 
-    pub(super) fn map_parts<P, R>(parts: Vec<P>, work: impl Fn(P) -> R) -> Vec<R> {
+    pub(crate) fn map_parts<P, R>(parts: Vec<P>, work: impl Fn(P) -> R) -> Vec<R> {
         parts.into_iter().map(work).collect()
     }
 
@@ -789,4 +987,5 @@ mod threads {
     }
 }
 
-use threads::{all_threads, for_chunks, map_parts};
+use threads::all_threads;
+pub(crate) use threads::{for_chunks, map_parts};

@@ -6,7 +6,8 @@ use burn::backend::{TensorMetadata as _, ops::FloatTensorOps as _};
 use burn::tensor::TensorData;
 
 use crate::cpu::{self, Shape};
-use crate::{FusedConvolution, Geometry};
+use crate::cpu_normalise::{self, Maps};
+use crate::{BatchNormalisation, FusedConvolution, Geometry, Normalisation};
 
 impl FusedConvolution for Flex {
     fn fused_convolution(
@@ -60,6 +61,65 @@ impl FusedConvolution for Flex {
             tensor(gradients.weight, &weight_dims),
             tensor(gradients.bias, &[shape.output]),
         )
+    }
+}
+
+impl BatchNormalisation for Flex {
+    fn normalise(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        how: Normalisation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (maps, dims) = (maps_of(&input), input.shape());
+        let (input, weight, bias) = (
+            input.to_contiguous(),
+            weight.to_contiguous(),
+            bias.to_contiguous(),
+        );
+        let (output, mean, variance) =
+            cpu_normalise::forward(maps, input.storage(), weight.storage(), bias.storage(), how);
+        let channels = [maps.channels];
+        (
+            tensor(output, &dims),
+            tensor(mean, &channels),
+            tensor(variance, &channels),
+        )
+    }
+
+    fn normalise_backward(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        how: Normalisation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let (maps, dims) = (maps_of(&input), input.shape());
+        let (input, gradient) = (input.to_contiguous(), gradient.to_contiguous());
+        let channelwise = [weight, bias, mean, variance].map(|tensor| tensor.to_contiguous());
+        let (for_input, for_weight, for_bias) = cpu_normalise::backward(
+            maps,
+            input.storage(),
+            [0, 1, 2, 3].map(|i| channelwise[i].storage()),
+            gradient.storage(),
+            how,
+        );
+        let channels = [maps.channels];
+        (
+            tensor(for_input, &dims),
+            tensor(for_weight, &channels),
+            tensor(for_bias, &channels),
+        )
+    }
+}
+
+fn maps_of(input: &FloatTensor<Flex>) -> Maps {
+    let [_, channels, height, width] = input.shape().dims();
+    Maps {
+        channels,
+        area: height * width,
     }
 }
 

@@ -7,7 +7,8 @@
 //! - `convolution` (feature `burn`): convolution, bias and ReLU6 as one operator of burn, forward and, with the feature
 //!   `autodiff`, backward, on the CPU (burn's Flex backend). It covers the three shapes that the network has: 1 x 1,
 //!   3 x 3 depthwise, and the dense 3 x 3 stem. `supports` says whether a tensor is where it runs; on other devices, and
-//!   as the reference that tests compare with, the plain burn operators serve.
+//!   as the reference that tests compare with, the plain burn operators serve. Dense kernels of other networks are covered
+//!   too, and `normalise` is batch norm in training, with the clamp that follows it.
 //!
 #![cfg_attr(
     feature = "burn",
@@ -35,9 +36,15 @@ mod convolution;
 #[cfg(feature = "burn")]
 mod cpu;
 #[cfg(feature = "burn")]
+mod cpu_normalise;
+#[cfg(feature = "burn")]
 mod flex;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+#[cfg(feature = "burn")]
+mod normalise;
 
 #[cfg(feature = "burn")]
 pub use convolution::{FusedConvolution, Geometry, convolution, supports};
+#[cfg(feature = "burn")]
+pub use normalise::{BatchNormalisation, Normalisation, Normalised, can_normalise, normalise};

@@ -5,12 +5,14 @@
 pub mod augment;
 pub mod bench;
 pub mod card;
+pub mod compare;
 pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod export;
 pub mod html;
 pub mod metrics;
+pub mod networks;
 pub mod onnx;
 pub mod phantoms;
 pub mod predict;

@@ -1,5 +1,7 @@
 //! The command `lung`: train, evaluate, export and run MobileNet-Lung.
 
+mod compare_args;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ enum Command {
     Export(ExportArgs),
     Predict(PredictArgs),
     Phantom(PhantomArgs),
+    Compare(compare_args::CompareArgs),
     #[command(hide = true)]
     Bench(BenchArgs),
 }
@@ -217,6 +220,7 @@ fn main() -> ExitCode {
             std::io::stdin().lock(),
             std::io::stdout().lock(),
         ),
+        Command::Compare(args) => compare_args::run(args).and_then(|text| say(&text)),
         Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
     };
     match result {

@@ -1103,7 +1103,7 @@ fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNe
 }
 
 /// Share of the peak learning rate at `progress` (0..1): a line up, then half a cosine down.
-fn schedule(progress: f64, warm_up: f64) -> f64 {
+pub(crate) fn schedule(progress: f64, warm_up: f64) -> f64 {
     if progress < warm_up {
         progress / warm_up
     } else {

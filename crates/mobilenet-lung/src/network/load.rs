@@ -1,19 +1,30 @@
 //! Parameters into a network and out of it, by name.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 
-use super::MobileNetLung;
 use crate::state::{Array, StateDict, StateError, check};
+
+/// A network whose parameters have the names that torchvision gives them.
+pub trait TorchvisionNames: Module {
+    /// The name of the parameter at `path`, the fields of the module from the outermost in.
+    fn torchvision_name(path: &[String]) -> String;
+}
 
 /// Every parameter of the network by name.
 ///
 /// # Errors
 /// [`StateError::ReadBack`] when a device does not give its numbers.
-pub fn state_dict(network: &MobileNetLung) -> Result<StateDict, StateError> {
-    let mut reader = Reader::default();
+pub fn state_dict<N: TorchvisionNames>(network: &N) -> Result<StateDict, StateError> {
+    let mut reader = Reader::<N> {
+        path: Vec::new(),
+        state: StateDict::new(),
+        error: None,
+        network: PhantomData,
+    };
     network.visit(&mut reader);
     match reader.error {
         Some(error) => Err(error),
@@ -22,8 +33,12 @@ pub fn state_dict(network: &MobileNetLung) -> Result<StateDict, StateError> {
 }
 
 /// Name and shape of every parameter, without allocating any.
-pub fn parameter_shapes(network: &MobileNetLung) -> BTreeMap<String, Vec<usize>> {
-    let mut shapes = Shapes::default();
+pub fn parameter_shapes<N: TorchvisionNames>(network: &N) -> BTreeMap<String, Vec<usize>> {
+    let mut shapes = Shapes::<N> {
+        path: Vec::new(),
+        shapes: BTreeMap::new(),
+        network: PhantomData,
+    };
     network.visit(&mut shapes);
     shapes.shapes
 }
@@ -35,26 +50,27 @@ pub fn parameter_shapes(network: &MobileNetLung) -> BTreeMap<String, Vec<usize>>
 ///
 /// # Errors
 /// Every way in which the two do not fit: see [`StateError`]. The network is not changed then.
-pub fn load_state_dict(
-    network: MobileNetLung,
+pub fn load_state_dict<N: TorchvisionNames>(
+    network: N,
     state: &StateDict,
     partial: bool,
-) -> Result<MobileNetLung, StateError> {
+) -> Result<N, StateError> {
     check(state, &parameter_shapes(&network), partial)?;
-    Ok(network.map(&mut Loader {
+    Ok(network.map(&mut Loader::<N> {
         path: Vec::new(),
         state,
+        network: PhantomData,
     }))
 }
 
-#[derive(Default)]
-struct Reader {
+struct Reader<N> {
     path: Vec<String>,
     state: StateDict,
     error: Option<StateError>,
+    network: PhantomData<N>,
 }
 
-impl ModuleVisitor for Reader {
+impl<N: TorchvisionNames> ModuleVisitor for Reader<N> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -64,7 +80,7 @@ impl ModuleVisitor for Reader {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let name = MobileNetLung::torchvision_name(&self.path);
+        let name = N::torchvision_name(&self.path);
         let tensor = param.val();
         let shape = tensor.dims().to_vec();
         match tensor.into_data().try_into_vec::<f32>() {
@@ -81,13 +97,13 @@ impl ModuleVisitor for Reader {
     }
 }
 
-#[derive(Default)]
-struct Shapes {
+struct Shapes<N> {
     path: Vec<String>,
     shapes: BTreeMap<String, Vec<usize>>,
+    network: PhantomData<N>,
 }
 
-impl ModuleVisitor for Shapes {
+impl<N: TorchvisionNames> ModuleVisitor for Shapes<N> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -97,19 +113,18 @@ impl ModuleVisitor for Shapes {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.shapes.insert(
-            MobileNetLung::torchvision_name(&self.path),
-            param.lazy_shape().to_vec(),
-        );
+        self.shapes
+            .insert(N::torchvision_name(&self.path), param.lazy_shape().to_vec());
     }
 }
 
-struct Loader<'a> {
+struct Loader<'a, N> {
     path: Vec<String>,
     state: &'a StateDict,
+    network: PhantomData<N>,
 }
 
-impl ModuleMapper for Loader<'_> {
+impl<N: TorchvisionNames> ModuleMapper for Loader<'_, N> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -119,7 +134,7 @@ impl ModuleMapper for Loader<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        match self.state.get(&MobileNetLung::torchvision_name(&self.path)) {
+        match self.state.get(&N::torchvision_name(&self.path)) {
             Some(array) => {
                 let data = TensorData::new(array.values.clone(), array.shape.clone());
                 let tensor = Tensor::from_data(data, &param.lazy_device());

@@ -9,7 +9,7 @@ mod load;
 
 pub use attention::Attention;
 pub use convolution::{Activation, Convolution, ConvolutionConfig};
-pub use load::{load_state_dict, parameter_shapes, state_dict};
+pub use load::{TorchvisionNames, load_state_dict, parameter_shapes, state_dict};
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Dropout;
@@ -279,6 +279,12 @@ impl MobileNetLung {
             Some("attention") => Some(FEATURE_LAYERS),
             _ => None,
         }
+    }
+}
+
+impl TorchvisionNames for MobileNetLung {
+    fn torchvision_name(path: &[String]) -> String {
+        Self::torchvision_name(path)
     }
 }
 

@@ -1,0 +1,547 @@
+//! What a comparison comes to, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use mobilenet_lung::Finding;
+use serde::{Deserialize, Serialize};
+
+use super::measure::inference_ms;
+use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
+use crate::data::Dataset;
+use crate::metrics::{Evaluation, Outcome as Called, wilson};
+use crate::networks::Architecture;
+use crate::train::write_atomically;
+
+/// A comparison: a part for each start and division of the images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Name of the data folder.
+    pub data: String,
+    /// How all were trained.
+    pub recipe: Recipe,
+    /// Seeds.
+    pub seeds: Vec<u64>,
+    /// Folds of each division.
+    pub folds: Vec<usize>,
+    /// The network that the others are held against.
+    pub reference: Architecture,
+    /// The parts.
+    pub parts: Vec<Part>,
+}
+
+/// All networks on one division of the images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Where they start.
+    pub start: StartKind,
+    /// How images are divided.
+    pub protocol: Protocol,
+    /// The same for people.
+    pub division: String,
+    /// Images trained on and tested on, of all folds together.
+    pub images: [usize; 2],
+    /// A network each.
+    pub rows: Vec<Row>,
+}
+
+/// One network in one part. Shares are means over the seeds, of all folds' test images together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The network.
+    pub network: Architecture,
+    /// The same for people.
+    pub title: String,
+    /// Where its weights came from, for people.
+    pub start: String,
+    /// Share called rightly.
+    pub accuracy: f64,
+    /// The 95% Wilson score interval for as many images as there are, each counted once however many seeds.
+    pub interval: [f64; 2],
+    /// Share called rightly with each seed.
+    pub accuracy_by_seed: Vec<f64>,
+    /// Mean of the F1 scores of the findings.
+    pub macro_f1: f64,
+    /// Of the images that show a finding, the share called so.
+    pub recall: BTreeMap<String, f64>,
+    /// Size and speed.
+    pub size: Size,
+    /// Against the reference, with each seed; empty for the reference itself.
+    pub versus: Vec<Versus>,
+    /// Mean wall clock of a cell, in seconds.
+    pub seconds: f64,
+}
+
+/// How large and how fast a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Size {
+    /// Numbers that are trained.
+    pub parameters: usize,
+    /// Multiply-adds of convolutions and linear layers for one image.
+    pub multiply_adds: u64,
+    /// Bytes of all its weights in f16.
+    pub bytes: usize,
+    /// One image to its logits on this machine, in milliseconds: the median.
+    pub inference_ms: f64,
+}
+
+/// McNemar's exact test of a network against the reference, on the same images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Versus {
+    /// Of both.
+    pub seed: u64,
+    /// Images that only the reference calls rightly.
+    pub only_reference: usize,
+    /// Images that only this network calls rightly.
+    pub only_this: usize,
+    /// Two-sided.
+    pub p: f64,
+}
+
+/// Makes the table of cells that are all there.
+pub(super) fn make(options: &CompareOptions, dataset: &Dataset) -> anyhow::Result<Table> {
+    let mut parts = Vec::new();
+    for &start in &options.starts {
+        for &protocol in &options.protocols {
+            let outcomes = options
+                .networks
+                .iter()
+                .map(|network| outcomes(options, start, protocol, *network))
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let place = options
+                .networks
+                .iter()
+                .position(|network| *network == options.reference)
+                .context("the reference is not among the networks")?;
+            let rows = options
+                .networks
+                .iter()
+                .zip(&outcomes)
+                .enumerate()
+                .map(|(number, (network, own))| {
+                    let reference = (number != place).then(|| &outcomes[place]);
+                    let folded = own
+                        .first()
+                        .and_then(|(_, folds)| folds.first()?.origin.as_ref())
+                        .is_some_and(|origin| origin.folded);
+                    row(*network, own, reference, size(options, *network, folded)?)
+                })
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            let images = outcomes.first().and_then(|seeds| seeds.first());
+            let images = images.map_or([0; 2], |(_, folds)| {
+                folds.iter().fold([0; 2], |[train, test], fold| {
+                    [train + fold.images[0], test + fold.images[2]]
+                })
+            });
+            parts.push(Part {
+                start,
+                protocol,
+                division: protocol.title(dataset),
+                images,
+                rows,
+            });
+        }
+    }
+    Ok(Table {
+        data: dataset.name(),
+        recipe: options.recipe.clone(),
+        seeds: options.seeds.clone(),
+        folds: options.folds.clone(),
+        reference: options.reference,
+        parts,
+    })
+}
+
+/// A network's outcomes: the folds of each seed.
+type BySeed = Vec<(u64, Vec<Outcome>)>;
+
+fn outcomes(
+    options: &CompareOptions,
+    start: StartKind,
+    protocol: Protocol,
+    network: Architecture,
+) -> anyhow::Result<BySeed> {
+    options
+        .seeds
+        .iter()
+        .map(|&seed| {
+            let folds = options
+                .folds
+                .iter()
+                .map(|&fold| {
+                    let cell = cell_of(options, start, network, protocol, fold, seed);
+                    read_cell(options, cell)?
+                        .with_context(|| format!("the cell {} is missing", cell.name()))
+                })
+                .collect::<anyhow::Result<Vec<_>>>()?;
+            Ok((seed, folds))
+        })
+        .collect()
+}
+
+fn row(
+    network: Architecture,
+    outcomes: &BySeed,
+    reference: Option<&BySeed>,
+    size: Size,
+) -> anyhow::Result<Row> {
+    let evaluations: Vec<Evaluation> = outcomes
+        .iter()
+        .map(|(_, folds)| {
+            let called: Vec<Called> = folds
+                .iter()
+                .flat_map(|fold| &fold.tested)
+                .map(|image| Called::of_call(image.truth, image.called))
+                .collect();
+            Evaluation::new(network.to_string(), String::new(), &called, Vec::new())
+        })
+        .collect();
+    let mean = |of: &dyn Fn(&Evaluation) -> f64| {
+        evaluations.iter().map(of).sum::<f64>() / evaluations.len().max(1) as f64
+    };
+    let images = evaluations.first().map_or(0, |e| e.accuracy.images);
+    let accuracy = mean(&|e| e.accuracy.share);
+    let cells: Vec<&Outcome> = outcomes.iter().flat_map(|(_, folds)| folds).collect();
+    Ok(Row {
+        network,
+        title: network.title(),
+        start: cells
+            .first()
+            .map_or_else(String::new, |cell| start_in_words(cell)),
+        accuracy,
+        interval: wilson((accuracy * images as f64).round() as usize, images),
+        accuracy_by_seed: evaluations.iter().map(|e| e.accuracy.share).collect(),
+        macro_f1: mean(&|e| e.macro_f1),
+        recall: Finding::ALL
+            .into_iter()
+            .map(|finding| {
+                let recall = mean(&|e| e.classes.get(finding.name()).map_or(0.0, |c| c.recall));
+                (finding.name().to_owned(), recall)
+            })
+            .collect(),
+        size,
+        versus: match reference {
+            Some(reference) => (reference.iter().zip(outcomes))
+                .map(|((seed, theirs), (_, own))| versus(*seed, theirs, own))
+                .collect::<anyhow::Result<_>>()?,
+            None => Vec::new(),
+        },
+        seconds: cells.iter().map(|cell| cell.seconds).sum::<f64>() / cells.len().max(1) as f64,
+    })
+}
+
+fn start_in_words(outcome: &Outcome) -> String {
+    match &outcome.origin {
+        None => "from scratch".to_owned(),
+        Some(origin) if origin.fresh.is_empty() => origin.file.clone(),
+        Some(origin) => format!(
+            "{}, {} tensors of it missing and from scratch",
+            origin.file,
+            origin.fresh.len()
+        ),
+    }
+}
+
+/// Holds two networks against each other, image by image.
+fn versus(seed: u64, reference: &[Outcome], own: &[Outcome]) -> anyhow::Result<Versus> {
+    let images = |folds: &[Outcome]| -> Vec<(String, bool)> {
+        folds
+            .iter()
+            .flat_map(|fold| &fold.tested)
+            .map(|image| (image.file.clone(), image.truth == image.called))
+            .collect()
+    };
+    let (reference, own) = (images(reference), images(own));
+    anyhow::ensure!(
+        reference.len() == own.len() && reference.iter().zip(&own).all(|((a, _), (b, _))| a == b),
+        "two cells were tested on different images; the data folder has changed since: choose another --out"
+    );
+    let only = |a: bool, b: bool| {
+        reference
+            .iter()
+            .zip(&own)
+            .filter(|((_, reference), (_, own))| (*reference, *own) == (a, b))
+            .count()
+    };
+    let (only_reference, only_this) = (only(true, false), only(false, true));
+    Ok(Versus {
+        seed,
+        only_reference,
+        only_this,
+        p: mcnemar(only_reference, only_this),
+    })
+}
+
+/// Size and speed; the speed is measured once and kept in `speed.json`, as the other parts of the table are.
+fn size(options: &CompareOptions, network: Architecture, folded: bool) -> anyhow::Result<Size> {
+    let side = options.recipe.side as usize;
+    let path = options.out.join("speed.json");
+    let mut known: BTreeMap<String, f64> = match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .with_context(|| format!("{} is damaged; remove it", path.display()))?,
+        Err(_) => BTreeMap::new(),
+    };
+    let name = format!("{network}{}", if folded { ", folded" } else { "" });
+    let inference_ms = match known.get(&name) {
+        Some(ms) => *ms,
+        None => {
+            let ms = inference_ms(network, folded, side)?;
+            known.insert(name, ms);
+            write_atomically(&path, serde_json::to_string_pretty(&known)?.as_bytes())?;
+            ms
+        }
+    };
+    let network = network.init(folded, &Device::flex());
+    Ok(Size {
+        parameters: network.trained_numbers(),
+        multiply_adds: network.multiply_adds(side),
+        bytes: 2 * network.stored_numbers(),
+        inference_ms,
+    })
+}
+
+impl Table {
+    /// The table in Markdown.
+    pub fn to_markdown(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        self.write_markdown(&mut text).ok();
+        text
+    }
+
+    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
+        let list =
+            |numbers: &mut dyn Iterator<Item = String>| numbers.collect::<Vec<_>>().join(", ");
+        let recipe = &self.recipe;
+        writeln!(out, "# Comparison on {}\n", self.data)?;
+        writeln!(
+            out,
+            "All networks alike: images of {0} x {0}, {1} epochs of batches of {2}, AdamW (peak {3} for what starts from \
+             scratch, {4} for what does not; decay {5}), warm-up and cosine, label smoothing {6}, average of the weights \
+             ({7}), the same augmentation. Folds {8}, seeds {9}. Nothing was chosen by the test images or for one network.\n",
+            recipe.side,
+            recipe.epochs,
+            recipe.batch,
+            recipe.fresh_learning_rate,
+            recipe.learning_rate,
+            recipe.weight_decay,
+            recipe.label_smoothing,
+            recipe.average,
+            list(&mut self.folds.iter().map(ToString::to_string)),
+            list(&mut self.seeds.iter().map(ToString::to_string)),
+        )?;
+        writeln!(
+            out,
+            "Accuracy, F1 and recall are means over the seeds; the interval is Wilson's at 95% for the test images, each \
+             counted once. p is of McNemar's exact test against {}, seed by seed, on the same images. Multiply-adds and \
+             milliseconds are for one image of that size; the milliseconds are medians on the machine that made this \
+             table.",
+            self.reference.title()
+        )?;
+        for part in &self.parts {
+            let start = match part.start {
+                StartKind::Best => "The best start that could be had",
+                StartKind::Scratch => "All from scratch",
+            };
+            writeln!(out, "\n## {start}; {}\n", part.division)?;
+            writeln!(
+                out,
+                "{} test images; {} training images of all folds together.\n",
+                part.images[1], part.images[0]
+            )?;
+            writeln!(
+                out,
+                "| network | start | accuracy | 95% interval | by seed | macro F1 | recall: normal | opacity | viral | p \
+                 | parameters | multiply-adds | f16 | ms an image |"
+            )?;
+            writeln!(
+                out,
+                "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+            )?;
+            for row in &part.rows {
+                let recall = Finding::ALL
+                    .map(|finding| {
+                        format!(
+                            "{:.3}",
+                            row.recall.get(finding.name()).copied().unwrap_or(0.0)
+                        )
+                    })
+                    .join(" | ");
+                let p = if row.versus.is_empty() {
+                    "reference".to_owned()
+                } else {
+                    list(&mut row.versus.iter().map(|versus| p_in_words(versus.p)))
+                };
+                writeln!(
+                    out,
+                    "| {} | {} | {:.3} | {:.3} to {:.3} | {} | {:.3} | {recall} | {p} | {:.2} M | {:.0} M | {:.1} MB | {:.1} |",
+                    row.title,
+                    row.start,
+                    row.accuracy,
+                    row.interval[0],
+                    row.interval[1],
+                    list(
+                        &mut row
+                            .accuracy_by_seed
+                            .iter()
+                            .map(|share| format!("{share:.3}"))
+                    ),
+                    row.macro_f1,
+                    row.size.parameters as f64 / 1e6,
+                    row.size.multiply_adds as f64 / 1e6,
+                    row.size.bytes as f64 / 1e6,
+                    row.size.inference_ms,
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn p_in_words(p: f64) -> String {
+    if p < 1e-3 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::{Cell, Tested};
+    use Finding::{LungOpacity, Normal, ViralPneumonia};
+
+    const SIZE: Size = Size {
+        parameters: 1_000_000,
+        multiply_adds: 2_000_000,
+        bytes: 3_000_000,
+        inference_ms: 4.0,
+    };
+
+    /// A fold whose images are called so; each is what `truth` says.
+    fn outcome(fold: usize, truth: [Finding; 4], called: [Finding; 4]) -> Outcome {
+        Outcome {
+            cell: Cell {
+                network: Architecture::ResNet18,
+                pretrained: false,
+                protocol: Protocol::Grouped,
+                fold,
+                seed: 1,
+            },
+            origin: None,
+            images: [10, 1, 4],
+            train_loss: vec![1.0],
+            validation_accuracy: None,
+            tested: truth
+                .into_iter()
+                .zip(called)
+                .enumerate()
+                .map(|(number, (truth, called))| Tested {
+                    file: format!("{fold}/{number}"),
+                    truth,
+                    called,
+                    probabilities: [0.0; 3],
+                })
+                .collect(),
+            seconds: 2.0,
+        }
+    }
+
+    #[test]
+    fn a_row_by_hand() {
+        let truth = [Normal, Normal, LungOpacity, ViralPneumonia];
+        // Two folds of four images, two seeds: 7 and 6 of 8 right.
+        let own: BySeed = vec![
+            (
+                1,
+                vec![
+                    outcome(0, truth, truth),
+                    outcome(1, truth, [Normal, LungOpacity, LungOpacity, ViralPneumonia]),
+                ],
+            ),
+            (
+                2,
+                vec![
+                    outcome(0, truth, truth),
+                    outcome(
+                        1,
+                        truth,
+                        [LungOpacity, LungOpacity, LungOpacity, ViralPneumonia],
+                    ),
+                ],
+            ),
+        ];
+        // The reference: 5 and 8 of 8 right.
+        let reference: BySeed = vec![
+            (
+                1,
+                vec![
+                    outcome(0, truth, [Normal, Normal, Normal, Normal]),
+                    outcome(1, truth, [LungOpacity, Normal, LungOpacity, ViralPneumonia]),
+                ],
+            ),
+            (2, vec![outcome(0, truth, truth), outcome(1, truth, truth)]),
+        ];
+        let row = row(Architecture::ResNet18, &own, Some(&reference), SIZE).unwrap();
+        assert_eq!(row.accuracy_by_seed, [0.875, 0.75]);
+        assert!((row.accuracy - 13.0 / 16.0).abs() < 1e-12);
+        // 6.5 of 8 right is counted as 7: the interval is of 8 images and not of 16.
+        assert_eq!(row.interval, wilson(7, 8));
+        assert!((row.recall["Normal"] - (0.75 + 0.5) / 2.0).abs() < 1e-12);
+        assert_eq!(row.recall["Lung_Opacity"], 1.0);
+        // Seed 1: precision of normal 1, recall 3/4, F1 6/7; opacity 2/3 and 1, F1 4/5; viral 1.
+        // Seed 2: 1 and 1/2, F1 2/3; opacity 1/2 and 1, F1 2/3; viral 1.
+        let want = ((6.0 / 7.0 + 0.8 + 1.0) / 3.0 + (2.0 / 3.0 + 2.0 / 3.0 + 1.0) / 3.0) / 2.0;
+        assert!((row.macro_f1 - want).abs() < 1e-12);
+        // Seed 1: the reference alone is right on fold 1's second image; this network alone on fold 0's last two and fold
+        // 1's first.
+        let first = row.versus[0];
+        assert_eq!((first.only_reference, first.only_this), (1, 3));
+        // 2 * (1 + 4) / 16.
+        assert!((first.p - 0.625).abs() < 1e-12);
+        let second = row.versus[1];
+        assert_eq!((second.only_reference, second.only_this), (2, 0));
+        assert!((second.p - 0.5).abs() < 1e-12);
+        assert_eq!(row.seconds, 2.0);
+
+        let table = Table {
+            data: "phantoms".to_owned(),
+            recipe: Recipe {
+                side: 64,
+                epochs: 3,
+                ..Recipe::default()
+            },
+            seeds: vec![1, 2],
+            folds: vec![0, 1],
+            reference: Architecture::MobileNetV2,
+            parts: vec![Part {
+                start: StartKind::Best,
+                protocol: Protocol::Grouped,
+                division: "folds by patient".to_owned(),
+                images: [20, 8],
+                rows: vec![row],
+            }],
+        };
+        let text = table.to_markdown();
+        for part in [
+            "64 x 64, 3 epochs",
+            "| ResNet18 | from scratch | 0.812 | 0.529 to 0.978 | 0.875, 0.750 |",
+            "| 0.625, 0.500 | 1.00 M | 2 M | 3.0 MB | 4.0 |",
+            "8 test images",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+
+    #[test]
+    fn cells_on_different_images_are_not_held_against_each_other() {
+        let truth = [Normal, Normal, LungOpacity, ViralPneumonia];
+        let (one, other) = (outcome(0, truth, truth), outcome(1, truth, truth));
+        let error = versus(1, &[one], &[other]).unwrap_err().to_string();
+        assert!(error.contains("different images"), "{error}");
+    }
+}

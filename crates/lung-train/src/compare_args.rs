@@ -1,0 +1,195 @@
+//! `lung compare`: what it takes, and what it prints.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use lung_train::compare::{CompareOptions, Protocol, Recipe, StartKind, compare, measure};
+use lung_train::networks::Architecture;
+
+/// Compare MobileNet-Lung with the paper's other networks under one protocol.
+///
+/// DIR is a data folder as for `lung train`. Every network is trained alike: the same images, seeds, augmentation,
+/// optimizer, schedule and number of epochs. RUN holds a file for each network, start, protocol, fold and seed, and at the
+/// end table.md and table.json. After a kill, the same command goes on; with more seeds, folds or networks it adds those.
+///
+/// Weights to start from are torchvision's own .pth files, or .safetensors with its names, batch norm in it or folded:
+///     --pretrained resnet18=resnet18-f37072fd.pth
+/// Those of mobilenetv2 serve MobileNet-Lung too. Networks without any start from scratch, and the table says so.
+///
+/// With --attention, MobileNet-Lung's attentions are compared instead, to choose one: by cross-validation within folds 1
+/// to 4, so that fold 0 stays for the test of what was chosen.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct CompareArgs {
+    /// Folder of class folders
+    #[arg(long, value_name = "DIR", required_unless_present = "measure")]
+    data: Option<PathBuf>,
+    /// Folder of the comparison
+    #[arg(long, value_name = "RUN", required_unless_present = "measure")]
+    out: Option<PathBuf>,
+    /// Networks, the one that others are held against first: squeezenet, vgg11, resnet18, densenet121, mobilenetv2,
+    /// mobilenet-lung, or mobilenet-lung-none, -se-last, -se-stages, -cbam-last, -cbam-stages [default: the six of the
+    /// paper; with --attention, the last five]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    networks: Vec<Architecture>,
+    /// Weights for a network to start from
+    #[arg(long, value_name = "NAME=FILE", value_parser = name_and_file)]
+    pretrained: Vec<(Architecture, PathBuf)>,
+    /// Where networks start
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Start::Best, Start::Scratch])]
+    start: Vec<Start>,
+    /// How images are divided
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Division::Paper, Division::Grouped], conflicts_with = "attention")]
+    protocol: Vec<Division>,
+    /// Folds to test on, 0 to 4 [default: 0; with --attention, 1 to 4]
+    #[arg(long, value_delimiter = ',')]
+    folds: Vec<usize>,
+    /// Seeds of first weights, order, augmentation and dropout
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
+    seeds: Vec<u64>,
+    /// Width and height that images are squashed to; the paper's is 224
+    #[arg(long, default_value_t = Recipe::default().side)]
+    side: u32,
+    /// Passes over the training images
+    #[arg(long, default_value_t = Recipe::default().epochs)]
+    epochs: usize,
+    /// Images a step
+    #[arg(long, default_value_t = Recipe::default().batch)]
+    batch: usize,
+    /// Peak learning rate of what starts from scratch
+    #[arg(long, default_value_t = Recipe::default().fresh_learning_rate)]
+    fresh_learning_rate: f64,
+    /// Peak learning rate of pretrained weights
+    #[arg(long, default_value_t = Recipe::default().learning_rate)]
+    learning_rate: f64,
+    /// Compare MobileNet-Lung's attentions within folds 1 to 4
+    #[arg(long)]
+    attention: bool,
+    /// Leave out images that cannot be read (they are named and counted) instead of stopping
+    #[arg(long)]
+    skip_unreadable: bool,
+    /// Measure how fast the networks are here at this side and batch, and stop
+    #[arg(long)]
+    measure: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Start {
+    /// Each from the weights that --pretrained gives it, else from scratch
+    Best,
+    /// All from scratch
+    Scratch,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Division {
+    /// The paper's: 80/10/10 at random by file
+    Paper,
+    /// The folds of groups.csv: no patient on both sides
+    Grouped,
+}
+
+fn name_and_file(text: &str) -> Result<(Architecture, PathBuf), String> {
+    let (name, file) = text
+        .split_once('=')
+        .ok_or_else(|| "it must be NAME=FILE, for example resnet18=resnet18.pth".to_owned())?;
+    let network = name
+        .parse()
+        .map_err(|error: lung_train::networks::UnknownNetwork| error.to_string())?;
+    Ok((network, file.into()))
+}
+
+/// Runs the comparison and returns what to print.
+pub fn run(args: CompareArgs) -> anyhow::Result<String> {
+    let networks = match (args.networks.is_empty(), args.attention) {
+        (false, _) => args.networks,
+        (true, false) => Architecture::of_the_paper().to_vec(),
+        (true, true) => Architecture::with_every_attention().to_vec(),
+    };
+    if args.measure {
+        return measured(&networks, args.side, args.batch);
+    }
+    let reference = networks.first().copied().context("--networks is empty")?;
+    let table = compare(&CompareOptions {
+        data: args.data.context("--data is missing")?,
+        out: args.out.clone().context("--out is missing")?,
+        reference,
+        networks,
+        pretrained: args.pretrained,
+        starts: args
+            .start
+            .iter()
+            .map(|start| match start {
+                Start::Best => StartKind::Best,
+                Start::Scratch => StartKind::Scratch,
+            })
+            .collect(),
+        protocols: if args.attention {
+            vec![Protocol::Inner]
+        } else {
+            args.protocol
+                .iter()
+                .map(|division| match division {
+                    Division::Paper => Protocol::Paper,
+                    Division::Grouped => Protocol::Grouped,
+                })
+                .collect()
+        },
+        folds: match (args.folds.is_empty(), args.attention) {
+            (false, _) => args.folds,
+            (true, false) => vec![0],
+            (true, true) => Protocol::Inner.folds().collect(),
+        },
+        seeds: args.seeds,
+        recipe: Recipe {
+            side: args.side,
+            epochs: args.epochs,
+            batch: args.batch,
+            fresh_learning_rate: args.fresh_learning_rate,
+            learning_rate: args.learning_rate,
+            ..Recipe::default()
+        },
+        skip_unreadable: args.skip_unreadable,
+        stop_after: None,
+    })?;
+    Ok(table.map_or_else(String::new, |table| table.to_markdown()))
+}
+
+/// A line for each network, with its batch norms and where that is possible without.
+fn measured(networks: &[Architecture], side: u32, batch: usize) -> anyhow::Result<String> {
+    let mut text = format!(
+        "{:<44} {:>12} {:>18} {:>16}\n",
+        format!("{side} x {side}, batch {batch}"),
+        "ms an image",
+        "gradients, images/s",
+        "trained, images/s"
+    );
+    for network in networks {
+        anyhow::ensure!(
+            side as usize >= network.least_side(),
+            "--side is {side}; {} needs at least {}",
+            network.title(),
+            network.least_side()
+        );
+        let forms: &[bool] = if network.can_be_folded() {
+            &[false, true]
+        } else {
+            &[false]
+        };
+        for &folded in forms {
+            let speed = measure(*network, folded, side as usize, batch)?;
+            text += &format!(
+                "{:<44} {:>12.2} {:>18.1} {:>16.1}\n",
+                format!(
+                    "{network}{}",
+                    if folded { ", batch norm folded" } else { "" }
+                ),
+                speed.inference_ms,
+                speed.gradients_per_second,
+                speed.trained_per_second
+            );
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,124 @@
+//! ResNet18 (He et al. 2015, arXiv 1512.03385).
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+use mobilenet_lung::Finding;
+
+use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean, max_pool};
+
+/// Channels of each of the four layers.
+const LAYERS: [usize; 4] = [64, 128, 256, 512];
+
+/// Blocks a layer.
+const BLOCKS: usize = 2;
+
+/// Two 3 x 3 convolutions, and the input added.
+#[derive(Module, Debug)]
+struct BasicBlock {
+    first: ConvNorm,
+    second: ConvNorm,
+    /// Brings the input to the size of the output, where they differ.
+    downsample: Option<ConvNorm>,
+}
+
+impl BasicBlock {
+    fn forward(&self, input: Tensor<4>) -> Tensor<4> {
+        let output = self.second.forward(self.first.forward(input.clone()));
+        let input = match &self.downsample {
+            Some(downsample) => downsample.forward(input),
+            None => input,
+        };
+        relu(output + input)
+    }
+
+    fn walk(&self, walk: Walk) -> Walk {
+        let walk = match &self.downsample {
+            Some(downsample) => {
+                walk.costs(downsample.walk(Walk::new(walk.side)).multiply_adds as usize)
+            }
+            None => walk,
+        };
+        self.second.walk(self.first.walk(walk))
+    }
+}
+
+/// ResNet18 with a head of three findings.
+#[derive(Module, Debug)]
+pub struct ResNet18 {
+    stem: ConvNorm,
+    blocks: Vec<BasicBlock>,
+    head: Linear,
+}
+
+impl ResNet18 {
+    /// A network with random weights; without `norm`, one whose batch norm is folded into its convolutions.
+    pub fn init(norm: bool, device: &Device) -> Self {
+        let conv = |input, output, kernel, stride, activation| {
+            ConvConfig::new(input, output, kernel, stride, activation).normed(norm, device)
+        };
+        let mut input = LAYERS[0];
+        let mut blocks = Vec::with_capacity(LAYERS.len() * BLOCKS);
+        for output in LAYERS {
+            for _ in 0..BLOCKS {
+                let stride = if input == output { 1 } else { 2 };
+                blocks.push(BasicBlock {
+                    first: conv(input, output, 3, stride, Activation::Relu),
+                    second: conv(output, output, 3, 1, Activation::Linear),
+                    downsample: (stride > 1)
+                        .then(|| conv(input, output, 1, stride, Activation::Linear)),
+                });
+                input = output;
+            }
+        }
+        Self {
+            stem: conv(3, LAYERS[0], 7, 2, Activation::Relu),
+            blocks,
+            head: Linear::uniform(input, Finding::COUNT, device),
+        }
+    }
+
+    /// Images `[batch, 3, side, side]` to logits `[batch, 3]`.
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let mut x = max_pool(self.stem.forward(images), 3, 2, 1, false);
+        for block in &self.blocks {
+            x = block.forward(x);
+        }
+        self.head.forward(global_mean(x))
+    }
+
+    pub(super) fn walk(&self, side: usize) -> Walk {
+        let walk = self.stem.walk(Walk::new(side)).window(3, 2, 1);
+        let walk = self
+            .blocks
+            .iter()
+            .fold(walk, |walk, block| block.walk(walk));
+        self.head.walk(walk)
+    }
+
+    pub(super) fn torchvision_name(path: &[&str]) -> Option<String> {
+        Some(match path {
+            ["stem", "conv", part] => format!("conv1.{part}"),
+            ["stem", "norm", part] => format!("bn1.{part}"),
+            ["blocks", block, conv, kind, part] => {
+                let block: usize = block.parse().ok()?;
+                let name = match (*conv, *kind) {
+                    ("first", "conv") => "conv1",
+                    ("first", "norm") => "bn1",
+                    ("second", "conv") => "conv2",
+                    ("second", "norm") => "bn2",
+                    ("downsample", "conv") => "downsample.0",
+                    ("downsample", "norm") => "downsample.1",
+                    _ => return None,
+                };
+                format!(
+                    "layer{}.{}.{name}.{part}",
+                    block / BLOCKS + 1,
+                    block % BLOCKS
+                )
+            }
+            ["head", part] => format!("fc.{part}"),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! Comparing networks on generated images: killed and gone on with, added to, and refused where it makes no sense.
+
+// A helper of a test fails as the test does.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use lung_train::augment::Augmentation;
+use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
+use lung_train::networks::Architecture;
+use lung_train::phantoms::write_phantoms;
+use mobilenet_lung::bundle::{read_tensors, write_tensors};
+use mobilenet_lung::network::MobileNetLungConfig;
+use mobilenet_lung::{Finding, state_dict};
+use tempfile::TempDir;
+
+/// First weights and dropout come from the one generator that a process has for its device.
+fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    lung_train::compare::compare(options)
+}
+
+fn phantoms(per_class: u64) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    write_phantoms(&folder.path().join("data"), per_class, 1).unwrap();
+    folder
+}
+
+/// Two small networks, an epoch each.
+fn options(folder: &Path, out: &str) -> CompareOptions {
+    let lung = Architecture::of_the_paper()[0];
+    CompareOptions {
+        data: folder.join("data"),
+        out: folder.join(out),
+        networks: vec![lung, Architecture::SqueezeNet],
+        reference: lung,
+        pretrained: Vec::new(),
+        starts: vec![StartKind::Scratch],
+        protocols: vec![Protocol::Paper, Protocol::Grouped],
+        folds: vec![0],
+        seeds: vec![1],
+        recipe: Recipe {
+            side: 32,
+            epochs: 1,
+            batch: 8,
+            augmentation: Augmentation::default(),
+            ..Recipe::default()
+        },
+        skip_unreadable: false,
+        stop_after: None,
+    }
+}
+
+/// Every cell's file, without what a clock says.
+fn cells(out: &Path) -> BTreeMap<String, Outcome> {
+    fs::read_dir(out.join("cells"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
+        .map(|path| {
+            let mut outcome: Outcome = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            outcome.seconds = 0.0;
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                outcome,
+            )
+        })
+        .collect()
+}
+
+fn error_of(options: &CompareOptions) -> String {
+    format!("{:#}", compare(options).unwrap_err())
+}
+
+#[test]
+fn a_killed_comparison_goes_on_and_ends_where_an_unbroken_one_does() {
+    let folder = phantoms(12);
+    let unbroken = options(folder.path(), "unbroken");
+    let table = compare(&unbroken).unwrap().unwrap();
+    assert_eq!(table.parts.len(), 2);
+    for part in &table.parts {
+        assert_eq!(part.rows.len(), 2);
+        assert_eq!(part.rows[0].versus, []);
+        assert_eq!(part.rows[1].versus.len(), 1);
+        assert!(part.rows.iter().all(|row| row.start == "from scratch"));
+    }
+    let text = fs::read_to_string(unbroken.out.join("table.md")).unwrap();
+    assert!(
+        text.contains("SqueezeNet 1.1") && text.contains("32 x 32, 1 epochs"),
+        "{text}"
+    );
+    let json: Table =
+        serde_json::from_slice(&fs::read(unbroken.out.join("table.json")).unwrap()).unwrap();
+    // Numbers lose their last bit in JSON.
+    assert_eq!(json.to_markdown(), table.to_markdown());
+    assert_eq!(table.to_markdown(), text);
+
+    let mut killed = options(folder.path(), "killed");
+    for _ in 0..3 {
+        killed.stop_after = Some(1);
+        assert_eq!(compare(&killed).unwrap(), None);
+        // What a kill in the middle of writing leaves.
+        let cut = "cells/squeezenet-scratch-grouped-fold0-seed1.part";
+        fs::write(killed.out.join(cut), b"{\"cell\":").unwrap();
+    }
+    assert_eq!(cells(&killed.out).len(), 3);
+    killed.stop_after = None;
+    compare(&killed).unwrap().unwrap();
+    assert_eq!(cells(&killed.out), cells(&unbroken.out));
+
+    // Nothing is trained twice: the same command only reads.
+    let before = fs::metadata(
+        killed
+            .out
+            .join("cells/squeezenet-scratch-paper-fold0-seed1.json"),
+    )
+    .unwrap()
+    .modified()
+    .unwrap();
+    let again = compare(&killed).unwrap().unwrap();
+    let after = fs::metadata(
+        killed
+            .out
+            .join("cells/squeezenet-scratch-paper-fold0-seed1.json"),
+    )
+    .unwrap()
+    .modified()
+    .unwrap();
+    assert_eq!(before, after);
+    assert_eq!(
+        again.parts[0].rows[0].size,
+        table_of(&killed).parts[0].rows[0].size
+    );
+
+    // Another seed is another cell, and adds to what is there.
+    killed.seeds = vec![1, 2];
+    let more = compare(&killed).unwrap().unwrap();
+    assert_eq!(cells(&killed.out).len(), 8);
+    assert_eq!(more.parts[0].rows[1].versus.len(), 2);
+    let found = cells(&killed.out);
+    assert_ne!(
+        found["squeezenet-scratch-paper-fold0-seed1.json"].train_loss,
+        found["squeezenet-scratch-paper-fold0-seed2.json"].train_loss
+    );
+    // Another budget is not.
+    killed.recipe.epochs = 2;
+    assert!(error_of(&killed).contains("choose another --out"));
+}
+
+fn table_of(options: &CompareOptions) -> Table {
+    serde_json::from_slice(&fs::read(options.out.join("table.json")).unwrap()).unwrap()
+}
+
+/// MobileNetV2's backbone with random weights, as a file.
+fn backbone(folder: &Path) -> PathBuf {
+    let network = MobileNetLungConfig {
+        attention: mobilenet_lung::network::AttentionConfig::NONE,
+        dropout: 0.0,
+    }
+    .init(&burn::tensor::Device::flex());
+    let mut state = state_dict(&network).unwrap();
+    state.retain(|name, _| !name.starts_with("classifier."));
+    let path = folder.join("backbone.safetensors");
+    fs::write(&path, write_tensors(&state, Default::default()).unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn a_start_is_named_and_a_network_without_one_is_one_cell_in_both_parts() {
+    let folder = phantoms(12);
+    let path = backbone(folder.path());
+    let options = CompareOptions {
+        starts: vec![StartKind::Best, StartKind::Scratch],
+        protocols: vec![Protocol::Grouped],
+        pretrained: vec![(Architecture::MobileNetV2, path.clone())],
+        ..options(folder.path(), "run")
+    };
+    let table = compare(&options).unwrap().unwrap();
+    let starts: Vec<Vec<&str>> = table
+        .parts
+        .iter()
+        .map(|part| part.rows.iter().map(|row| row.start.as_str()).collect())
+        .collect();
+    // MobileNet-Lung starts from MobileNetV2's weights.
+    assert_eq!(
+        starts,
+        [
+            ["backbone.safetensors", "from scratch"],
+            ["from scratch", "from scratch"]
+        ]
+    );
+    assert_eq!(cells(&options.out).len(), 3);
+    // Folded, it has no norms: fewer numbers than from scratch.
+    let sizes: Vec<usize> = table
+        .parts
+        .iter()
+        .map(|part| part.rows[0].size.parameters)
+        .collect();
+    assert!(sizes[0] < sizes[1], "{sizes:?}");
+
+    let other = folder.path().join("other.safetensors");
+    fs::copy(&path, &other).unwrap();
+    let elsewhere = CompareOptions {
+        pretrained: vec![(Architecture::MobileNetV2, other)],
+        ..options.clone()
+    };
+    assert!(error_of(&elsewhere).contains("backbone.safetensors"));
+
+    // A file that does not fit is known before anything is trained.
+    let mut state = read_tensors(&fs::read(&path).unwrap()).unwrap();
+    let stem = state.get_mut("features.0.0.weight").unwrap();
+    stem.shape = vec![16, 6, 3, 3];
+    fs::write(&path, write_tensors(&state, Default::default()).unwrap()).unwrap();
+    let fresh = CompareOptions {
+        out: folder.path().join("fresh"),
+        ..options
+    };
+    let message = error_of(&fresh);
+    for part in [
+        "backbone.safetensors",
+        "`features.0.0.weight`",
+        "[16, 6, 3, 3]",
+        "[32, 3, 3, 3]",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(cells(&fresh.out).len(), 0);
+}
+
+#[test]
+fn attentions_are_chosen_without_a_look_at_fold_0() {
+    let folder = phantoms(15);
+    let data = folder.path().join("data");
+    // Fold 0's images cannot be read, and nobody notices.
+    let dataset = lung_train::data::Dataset::open(&data).unwrap();
+    for example in dataset.examples.iter().filter(|example| example.fold == 0) {
+        fs::write(data.join(&example.file), b"not an image").unwrap();
+    }
+    let attentions = Architecture::with_every_attention();
+    let options = CompareOptions {
+        networks: vec![attentions[0], attentions[4]],
+        reference: attentions[0],
+        protocols: vec![Protocol::Inner],
+        folds: vec![1, 2],
+        ..options(folder.path(), "run")
+    };
+    let table = compare(&options).unwrap().unwrap();
+    assert!(table.parts[0].division.contains("fold 0 is not touched"));
+    for outcome in cells(&options.out).values() {
+        assert_eq!(outcome.images.iter().sum::<usize>(), 4 * 3 * Finding::COUNT);
+        for image in &outcome.tested {
+            let example = dataset
+                .examples
+                .iter()
+                .find(|e| e.file == image.file)
+                .unwrap();
+            assert_eq!(example.fold, outcome.cell.fold);
+        }
+    }
+    let touching = CompareOptions {
+        folds: vec![0, 1],
+        ..options
+    };
+    assert!(error_of(&touching).contains("has folds 1 to 4"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_a_sentence() {
+    let folder = phantoms(3);
+    let base = options(folder.path(), "run");
+    let with = |change: &dyn Fn(&mut CompareOptions)| {
+        let mut options = base.clone();
+        change(&mut options);
+        error_of(&options)
+    };
+    for (message, part) in [
+        (with(&|o| o.recipe.epochs = 0), "--epochs"),
+        (with(&|o| o.recipe.batch = 1), "--batch"),
+        (
+            with(&|o| o.recipe.side = 16),
+            "SqueezeNet 1.1 needs at least 17",
+        ),
+        (
+            with(&|o| o.recipe.learning_rate = f64::NAN),
+            "learning rate",
+        ),
+        (with(&|o| o.folds = vec![5]), "--folds has 5"),
+        (with(&|o| o.seeds.clear()), "--seeds is empty"),
+        (
+            with(&|o| o.networks.push(Architecture::SqueezeNet)),
+            "named twice",
+        ),
+        (with(&|o| o.reference = Architecture::Vgg11), "vgg11"),
+        (
+            with(&|o| o.pretrained = vec![(Architecture::Vgg11, "gone.pth".into())]),
+            "gone.pth",
+        ),
+        (with(&|o| o.data = "nowhere".into()), "no data folder"),
+        // Three images a class do not fill ten tenths.
+        (with(&|o| o.folds = vec![4]), "too small to be divided"),
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+}
