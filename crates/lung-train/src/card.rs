@@ -7,6 +7,7 @@ use mobilenet_lung::architecture::AttentionConfig;
 use mobilenet_lung::bundle::CalledAs;
 use mobilenet_lung::{Finding, Metadata};
 
+use crate::config::TrainConfig;
 use crate::data::{Dataset, Split};
 use crate::export::Exported;
 use crate::metrics::{
@@ -24,18 +25,34 @@ const ADULTS: &str = "adult";
 pub struct Material {
     /// How many of each finding, by data folder and origin.
     pub images: BTreeMap<(String, String), [usize; Finding::COUNT]>,
+    /// How many of the opacities are bacterial pneumonias.
+    pub bacterial: usize,
+    /// Share of the target of those that went to viral pneumonia in training.
+    pub bacterial_as_viral: f32,
+    /// How many images of the first data folder its probabilities were fitted on.
+    pub calibrated_on: usize,
 }
 
 impl Material {
     /// Counts the images of a split that are not left for the test.
-    pub fn new(dataset: &Dataset, split: &Split) -> Self {
-        let mut images: BTreeMap<(String, String), [usize; Finding::COUNT]> = BTreeMap::new();
+    pub fn new(dataset: &Dataset, split: &Split, config: &TrainConfig) -> Self {
+        let mut material = Self {
+            bacterial_as_viral: config.bacterial_as_viral,
+            ..Self::default()
+        };
         for index in split.train.iter().chain(&split.validation) {
             let example = &dataset.examples[*index];
             let key = (example.source.clone(), example.origin.clone());
-            images.entry(key).or_default()[example.finding.index()] += 1;
+            material.images.entry(key).or_default()[example.finding.index()] += 1;
+            material.bacterial += usize::from(example.bacterial);
         }
-        Self { images }
+        let sources = dataset.sources();
+        material.calibrated_on = split
+            .validation
+            .iter()
+            .filter(|index| Some(&dataset.examples[**index].source) == sources.first())
+            .count();
+        material
     }
 
     /// Of the images of each finding, how many are known to be of children; `None` where none is.
@@ -88,14 +105,14 @@ impl Material {
     }
 }
 
-/// `38 of 250 of Normal (15.2%), ...`.
+/// `38 of 250 Normal (15.2%), ...`.
 fn in_words(children: &[Share; Finding::COUNT]) -> String {
     let parts: Vec<String> = Finding::ALL
         .iter()
         .zip(children)
         .map(|(finding, share)| {
             format!(
-                "{} of {} of {finding} ({})",
+                "{} of {} {finding} ({})",
                 share.correct,
                 share.images,
                 percent(share.share)
@@ -193,9 +210,15 @@ impl Exported {
         writeln!(out, "## What it is\n")?;
         writeln!(
             out,
-            "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. Probabilities are divided by a temperature of {:.3}, fitted on validation images.\n",
+            "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. {}\n",
             metadata.findings.join(", "),
-            metadata.temperature
+            match self.material.calibrated_on {
+                0 => "Its probabilities were not calibrated.".to_owned(),
+                images => format!(
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} validation images of the first data folder.",
+                    metadata.temperature
+                ),
+            }
         )?;
         writeln!(out, "- Trained on: {}", name(&metadata.trained_on))?;
         writeln!(out, "- Licence: {}", metadata.licence)?;
@@ -278,6 +301,14 @@ impl Exported {
                 recalls.join(", ")
             )?;
         }
+        if self.material.bacterial > 0 && self.material.bacterial_as_viral > 0.0 {
+            writeln!(
+                out,
+                "- {} of the opacities that it was trained and calibrated on are bacterial pneumonias. On a child's radiograph those can hardly be told from viral ones, so {} of the target of each went to Viral Pneumonia in training. The tests count them as opacities all the same.",
+                self.material.bacterial,
+                percent(f64::from(self.material.bacterial_as_viral))
+            )?;
+        }
         writeln!(
             out,
             "- Some viral files of the \"Lung X-Ray Image Dataset\" are corrupt as published (only their top third is an image).
@@ -289,7 +320,7 @@ impl Exported {
         if let Some(sets) = &self.metadata.prediction_sets {
             writeln!(
                 out,
-                "- A prediction set is to hold the truth for {} of the images of each finding. That is promised only for images like those it was calibrated on ({} Normal, {} Lung_Opacity, {} Viral Pneumonia), not for another hospital.",
+                "- A prediction set is to hold the truth for {} of the images of each finding. That is promised only for images like those it was calibrated on, of the first data folder ({} Normal, {} Lung_Opacity, {} Viral Pneumonia), not for another folder or hospital.",
                 percent(sets.coverage),
                 sets.calibrated_on.0[0],
                 sets.calibrated_on.0[1],
@@ -493,7 +524,12 @@ mod tests {
             Evaluation::new("model".into(), split.into(), outcomes, Vec::new())
         };
         let all = folders.concat();
-        let mut material = Material::default();
+        let mut material = Material {
+            bacterial: 5 * (folders.len() - 1),
+            bacterial_as_viral: 0.25,
+            calibrated_on: 36,
+            ..Material::default()
+        };
         for outcome in &all {
             let key = (outcome.source.clone(), outcome.origin.clone());
             material.images.entry(key).or_default()[outcome.truth.index()] += 7;
@@ -554,8 +590,8 @@ mod tests {
         let exported = exported(&[&main], false);
         assert_eq!(
             exported.metadata.notice,
-            "Research software, not a medical device. Of the images it was trained on, 0 of 7 of Normal (0.0%), 0 of 7 of \
-             Lung_Opacity (0.0%), 7 of 7 of Viral Pneumonia (100.0%) are known to be of children: it may tell children \
+            "Research software, not a medical device. Of the images it was trained on, 0 of 7 Normal (0.0%), 0 of 7 \
+             Lung_Opacity (0.0%), 7 of 7 Viral Pneumonia (100.0%) are known to be of children: it may tell children \
              from adults instead of one finding from another."
         );
         let card = exported.model_card();
@@ -567,10 +603,12 @@ mod tests {
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
+            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 validation",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }
         assert!(!card.contains("several folders"), "{card}");
+        assert!(!card.contains("bacterial"), "{card}");
     }
 
     #[test]
@@ -595,6 +633,8 @@ mod tests {
             "Called viral of the viral images: 100.0% (20.7% to 100.0%; 1 of 1) in main, fold 0, 100.0%",
             "| paediatric: healthy called normal | 50.0% |",
             "Refused 0.0% (0.0% to 79.3%; 0 of 1)",
+            "- 5 of the opacities",
+            "so 25.0% of the target",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }
@@ -611,9 +651,11 @@ mod tests {
         ];
         let mut exported = exported(&[&images], false);
         exported.metadata.in_distribution = None;
+        exported.material.calibrated_on = 0;
         let card = exported.model_card();
         assert!(card.contains("Nothing is known of the age"), "{card}");
         assert!(card.contains("this model cannot tell"), "{card}");
+        assert!(card.contains("were not calibrated"), "{card}");
         assert!(!card.contains("children: it may"), "{card}");
     }
 }

@@ -92,7 +92,7 @@ pub fn export(
     let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
     let fold = run.config.test_fold;
     let split = dataset.split(fold, run.config.validation, run.config.seed)?;
-    let material = Material::new(&dataset, &split);
+    let material = Material::new(&dataset, &split, &run.config);
 
     let mut metadata = Metadata {
         format_version: FORMAT_VERSION,

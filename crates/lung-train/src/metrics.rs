@@ -137,6 +137,7 @@ pub fn called_as(confusion: &[[usize; Finding::COUNT]; Finding::COUNT]) -> Calle
     CalledAs {
         healthy_called_normal: share(&[Normal], Normal),
         healthy_called_viral: share(&[Normal], ViralPneumonia),
+        opacity_called_viral: share(&[LungOpacity], ViralPneumonia),
         ill_called_normal: share(&[LungOpacity, ViralPneumonia], Normal),
         viral_called_viral: share(&[ViralPneumonia], ViralPneumonia),
     }
@@ -147,6 +148,7 @@ pub fn called_in_words(called: &CalledAs) -> Vec<(&'static str, Share)> {
     [
         ("healthy called normal", called.healthy_called_normal),
         ("healthy called viral", called.healthy_called_viral),
+        ("opacity called viral", called.opacity_called_viral),
         ("ill called normal", called.ill_called_normal),
         ("viral called viral", called.viral_called_viral),
     ]

@@ -135,6 +135,8 @@ pub struct CalledAs {
     pub healthy_called_normal: Option<Share>,
     /// Of the normal images, how many were called viral pneumonia.
     pub healthy_called_viral: Option<Share>,
+    /// Of the opacities, how many were called viral pneumonia.
+    pub opacity_called_viral: Option<Share>,
     /// Of the images of an opacity or a viral pneumonia, how many were called normal.
     pub ill_called_normal: Option<Share>,
     /// Of the viral images, how many were called viral pneumonia.
