@@ -37,16 +37,16 @@ impl Default for Augmentation {
     fn default() -> Self {
         Self {
             flip: true,
-            rotation: 10.0,
-            scale: 0.12,
-            stretch: 0.1,
-            shift: 0.06,
-            brightness: 0.1,
-            contrast: 0.2,
-            gamma: 0.3,
-            blur: 0.9,
-            noise: 0.03,
-            clutter: 0.25,
+            rotation: 8.0,
+            scale: 0.1,
+            stretch: 0.06,
+            shift: 0.05,
+            brightness: 0.08,
+            contrast: 0.15,
+            gamma: 0.2,
+            blur: 0.8,
+            noise: 0.01,
+            clutter: 0.1,
         }
     }
 }

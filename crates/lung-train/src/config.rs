@@ -87,11 +87,11 @@ impl Default for TrainConfig {
             test_fold: 0,
             validation: 0.1,
             batch: 32,
-            detail: 128,
+            detail: 160,
             class_weights: false,
-            balance: 0.5,
+            balance: 0.3,
             label_smoothing: 0.05,
-            bacterial_as_viral: 0.5,
+            bacterial_as_viral: 0.35,
             weight_decay: 0.05,
             dropout: 0.2,
             average: 0.99,
@@ -106,7 +106,7 @@ impl Default for TrainConfig {
 impl Default for HeadStage {
     fn default() -> Self {
         Self {
-            epochs: 6,
+            epochs: 2,
             learning_rate: 1e-3,
         }
     }
@@ -115,12 +115,12 @@ impl Default for HeadStage {
 impl Default for FineTuneStage {
     fn default() -> Self {
         Self {
-            epochs: 8,
-            learning_rate: 3e-4,
+            epochs: 12,
+            learning_rate: 5e-3,
             head_learning_rate: 1e-3,
-            warm_up: 0.15,
-            from_layer: vec![10, 4, 0],
-            side: vec![160, 160, 160, 160, 160, 160, 224],
+            warm_up: 0.1,
+            from_layer: vec![0],
+            side: vec![224],
         }
     }
 }
