@@ -292,6 +292,13 @@ fn tables_say_what_was_measured_and_what_is_shown() {
         .window("1000", "500");
     let window = decode(&both.file()).dicom().unwrap().window.unwrap();
     assert_eq!((window.shape, window.centre), (Shape::Linear, 1000.0));
+    // One that is cut short.
+    let mut short = table(100, &entries, 16, "US");
+    short.insert(LUT_DATA, ("OW", Value::Words(entries[1..].to_vec())));
+    assert_eq!(
+        code(&grey(12).item(MODALITY_LUT, short, true)),
+        "corrupt-file"
+    );
     // 65536 entries are written as none.
     let all: Vec<u16> = (0..=u16::MAX).rev().collect();
     let mut item = table(0, &all, 16, "US");

@@ -110,9 +110,9 @@ enum Scale {
 
 impl Scale {
     fn read(dataset: &Dataset<'_>, layout: &Layout) -> Result<Self, Flaw> {
-        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)?
-            && let Some((first, table)) = lookup(&item, layout)
-        {
+        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)? {
+            let (first, table) = lookup(&item, layout)
+                .ok_or(Flaw::Corrupt("its table of what was measured is damaged"))?;
             return Ok(Self::Table {
                 first,
                 entries: table.entries,

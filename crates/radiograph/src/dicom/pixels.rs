@@ -1,5 +1,7 @@
 //! The pixels of a frame, whatever they are compressed with, as one number a sample.
 
+use std::borrow::Cow;
+
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
@@ -114,7 +116,8 @@ impl Layout {
             frames: dataset
                 .text(tags::NUMBER_OF_FRAMES)
                 .and_then(|frames| frames.parse().ok())
-                .unwrap_or(1),
+                .unwrap_or(1)
+                .max(1),
             allocated,
             // Both are at most 16.
             stored: stored as u8,
@@ -176,16 +179,21 @@ pub(super) fn read(
         Kind::Dct => dct.map_or(0, |header| header.working_bytes) + count as u64,
         _ => 0,
     };
-    let kept = body.memory() + 2 * count as u64;
-    let luma = match layout.colour {
-        // For the channels once more, in colour.
-        Colour::Rgb => 2 * count as u64,
-        _ => 0,
+    let joined = match &frame {
+        Cow::Borrowed(_) => 0,
+        Cow::Owned(frame) => frame.len() as u64,
+    };
+    let kept = body.memory() + joined + 2 * count as u64;
+    // Channels are there once more when colour is made of them.
+    let channels = if layout.samples() == 3 {
+        2 * count as u64
+    } else {
+        0
     };
     decode::check_memory(
         layout.columns,
         layout.rows,
-        kept + luma,
+        kept + channels,
         codec_bytes,
         limits,
     )?;
