@@ -313,7 +313,7 @@ fn write_findings(out: &mut String, test: &Evaluation) -> std::fmt::Result {
 fn write_confusion(out: &mut String, test: &Evaluation) -> std::fmt::Result {
     write!(
         out,
-        "<table>\n<caption>What each was called</caption>\n<tr><th>truth \\ called</th>"
+        "<div class=\"table\">\n<table>\n<caption>What each was called</caption>\n<tr><th>truth \\ called</th>"
     )?;
     for finding in Finding::ALL {
         write!(out, "<th scope=\"col\">{finding}</th>")?;
@@ -332,7 +332,7 @@ fn write_confusion(out: &mut String, test: &Evaluation) -> std::fmt::Result {
         }
         writeln!(out, "</tr>")?;
     }
-    writeln!(out, "</table>")
+    writeln!(out, "</table>\n</div>")
 }
 
 /// What patients of each origin were called.
@@ -360,7 +360,11 @@ fn write_table(
     heads: &[&str],
     rows: &[Vec<String>],
 ) -> std::fmt::Result {
-    writeln!(out, "<table>\n<caption>{}</caption>\n<tr>", escape(caption))?;
+    writeln!(
+        out,
+        "<div class=\"table\">\n<table>\n<caption>{}</caption>\n<tr>",
+        escape(caption)
+    )?;
     for head in heads {
         match head.is_empty() {
             true => write!(out, "<td></td>")?,
@@ -379,7 +383,7 @@ fn write_table(
         }
         writeln!(out, "</tr>")?;
     }
-    writeln!(out, "</table>")
+    writeln!(out, "</table>\n</div>")
 }
 
 fn write_chart(out: &mut String, svg: &str, caption: &str) -> std::fmt::Result {
