@@ -279,9 +279,12 @@ impl Trainer<'_> {
                 // A stretch of the epoch's stream for each image, whichever thread it falls to.
                 let mut rng = rng.clone();
                 rng.set_word_pos(((number * self.recipe.batch + place + 1) as u128) << 24);
-                self.recipe
-                    .augmentation
-                    .input(pixels, preprocessing, preprocessing.side as usize, &mut rng)
+                self.recipe.augmentation.input(
+                    pixels,
+                    preprocessing,
+                    preprocessing.side as usize,
+                    &mut rng,
+                )
             },
         )
     }
