@@ -37,11 +37,14 @@ pub(crate) fn parameter<'a>(
     })
 }
 
+/// Numbers of a parameter, widened where they are stored narrower.
+type Numbers<'a> = Cow<'a, [f32]>;
+
 /// Weight and bias of the layer `name`.
 pub(crate) fn layer<'a>(
     state: &'a impl Parameters,
     name: &str,
-) -> Result<(Cow<'a, [f32]>, Cow<'a, [f32]>), StateError> {
+) -> Result<(Numbers<'a>, Numbers<'a>), StateError> {
     Ok((
         parameter(state, &format!("{name}.weight"))?,
         parameter(state, &format!("{name}.bias"))?,
