@@ -145,7 +145,7 @@ mod tests {
         let falling: Vec<f32> = (1..=19).rev().map(|i| i as f32 / 20.0).collect();
         let sets = PredictionSets::calibrate(
             0.9,
-            &ByFinding([falling, vec![0.5; 8], vec![0.25, 0.75].repeat(50)]),
+            &ByFinding([falling, vec![0.5; 8], [0.25, 0.75].repeat(50)]),
         );
         assert_eq!(sets.thresholds.0, [0.1, 0.0, 0.25]);
         assert_eq!(sets.calibrated_on.0, [19, 8, 100]);
