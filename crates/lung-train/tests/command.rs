@@ -74,6 +74,7 @@ fn help_names_every_subcommand_and_an_unknown_option_is_refused() {
         "export",
         "predict",
         "phantom",
+        "compare",
         "not a medical device",
     ] {
         assert!(help.contains(name), "{name}: {help}");

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lung_train::augment::Augmentation;
 use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
@@ -17,10 +17,15 @@ use mobilenet_lung::network::MobileNetLungConfig;
 use mobilenet_lung::{Finding, state_dict};
 use tempfile::TempDir;
 
-/// First weights and dropout come from the one generator that a process has for its device.
-fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
+/// First weights and dropout come from the one generator that a process has for its device: two that draw at once take numbers
+/// from each other.
+fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
+    let _alone = alone();
     lung_train::compare::compare(options)
 }
 
@@ -160,6 +165,7 @@ fn table_of(options: &CompareOptions) -> Table {
 
 /// MobileNetV2's backbone with random weights, as a file.
 fn backbone(folder: &Path) -> PathBuf {
+    let _alone = alone();
     let network = MobileNetLungConfig {
         attention: mobilenet_lung::network::AttentionConfig::NONE,
         dropout: 0.0,
