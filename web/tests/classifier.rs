@@ -7,8 +7,11 @@ use std::collections::BTreeMap;
 
 use js_sys::{JSON, Reflect, Uint8ClampedArray};
 use lung_web::LungClassifier;
-use mobilenet_lung::architecture::{AttentionConfig, parameter_shapes};
-use mobilenet_lung::{Array, Bundle, Finding, Metadata, Preprocessing, bundle};
+use mobilenet_lung::architecture::{AttentionConfig, EMBEDDING, parameter_shapes};
+use mobilenet_lung::{
+    Array, Bundle, ByFinding, Distribution, Finding, Metadata, PredictionSets, Preprocessing,
+    Spread, bundle,
+};
 use radiograph::phantom::{self, Pattern};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -26,8 +29,16 @@ fn untrained() -> (String, Vec<u8>) {
             .collect(),
         preprocessing: Preprocessing::IMAGENET,
         temperature: 1.0,
+        // Nothing can be ruled out.
+        prediction_sets: Some(PredictionSets {
+            coverage: 0.9,
+            thresholds: ByFinding([0.0; Finding::COUNT]),
+            calibrated_on: ByFinding([0; Finding::COUNT]),
+        }),
+        in_distribution: None,
         trained_on: "nothing".to_owned(),
         test: None,
+        further_tests: Vec::new(),
         licence: "MIT OR Apache-2.0".to_owned(),
         commit: String::new(),
         notice: "for tests".to_owned(),
@@ -44,7 +55,17 @@ fn untrained() -> (String, Vec<u8>) {
             (name, Array { shape, values })
         })
         .collect();
-    Bundle::write(&state, &metadata).unwrap()
+    // Nothing is like this.
+    let distribution = Distribution {
+        mean: vec![-1000.0; EMBEDDING],
+        directions: vec![0.0; EMBEDDING],
+        spread: Spread {
+            variances: vec![1.0],
+            other_variance: 1.0,
+            limit: 1.0,
+        },
+    };
+    Bundle::write(&state, Some(&distribution), &metadata).unwrap()
 }
 
 fn get(object: &JsValue, name: &str) -> JsValue {
@@ -87,6 +108,12 @@ async fn a_report_is_a_plain_object_that_adds_up() {
 
     let file = phantom::png8(&phantom::phantom(Pattern::Focal, 7, 96)).unwrap();
     let report = classifier.classify(file).await.unwrap();
+    let set = js_sys::Array::from(&get(&report, "prediction_set"));
+    assert_eq!(set.length(), Finding::COUNT as u32);
+    assert_eq!(set.get(0).as_string(), Some(text(&report, "finding")));
+    let in_distribution = get(&report, "in_distribution");
+    assert_eq!(get(&in_distribution, "accepted").as_bool(), Some(false));
+    assert!((0.0..0.5).contains(&number(&in_distribution, "score")));
     assert_eq!(text(&report, "model"), id);
     assert_eq!(text(&report, "device"), "cpu");
     assert_eq!(text(&get(&report, "source"), "format"), "png");
