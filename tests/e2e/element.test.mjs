@@ -90,7 +90,7 @@ test('a chosen file becomes a card with the finding, three meters, device, times
   }));
 
 test('what a DICOM file says of itself comes before the probabilities, its cautions first', () =>
-  onPage(async (page, { picker, card }) => {
+  onPage(async (page, { picker, card, answered, choose }) => {
     const file = { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') };
     await picker.setInputFiles([file, picture('plain.png')]);
     const done = card('side.dcm').and(page.locator('[data-state=done]'));
@@ -107,7 +107,8 @@ test('what a DICOM file says of itself comes before the probabilities, its cauti
     assert.ok(!order.includes(-1), words);
     assert.deepEqual(order, order.toSorted((a, b) => a - b), words);
     assert.equal(await done.getByRole('note').locator('[data-code=not-frontal]').count(), 1);
-    const plain = card('plain.png').and(page.locator('[data-state=done]'));
+    await answered('plain.png');
+    const plain = (await choose('plain.png')).and(page.locator('[data-state=done]'));
     await plain.waitFor();
     assert.equal(await plain.locator('.cautions, .dicom').count(), 0);
     const accepted = (await picker.getAttribute('accept')) ?? '';

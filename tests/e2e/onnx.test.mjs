@@ -69,7 +69,9 @@ describe('the exported ONNX file', { skip: noCommand }, () => {
 
   test('of the shipped model says what the native command says', async (t) => {
     const { current } = JSON.parse(await readFile(join(MODELS, 'index.json'), 'utf8'));
-    await agree(t, join(MODELS, current));
+    const model = join(folder, 'shipped.safetensors');
+    await writeFile(model, write(parse(await readFile(join(MODELS, current)))));
+    await agree(t, model);
   });
 
   for (const kind of ['none', 'squeeze-excitation', 'cbam'])
@@ -134,13 +136,8 @@ describe('the exported ONNX file', { skip: noCommand }, () => {
  * @param {Buffer} bundle @param {string} kind @param {string} place
  */
 function withAttention(bundle, kind, place) {
-  const length = Number(bundle.readBigUInt64LE(0));
-  const { __metadata__: about, ...entries } = JSON.parse(bundle.toString('utf8', 8, 8 + length));
-  /** @type {Map<string, { shape: number[], bytes: Buffer }>} */
-  const tensors = new Map();
-  for (const [name, { shape, data_offsets }] of Object.entries(entries))
-    if (!name.includes('.attention.'))
-      tensors.set(name, { shape, bytes: bundle.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]) });
+  const { metadata, tensors } = parse(bundle);
+  for (const name of [...tensors.keys()]) if (name.includes('.attention.')) tensors.delete(name);
 
   let state = 1;
   const random = () => {
@@ -167,8 +164,30 @@ function withAttention(bundle, kind, place) {
     add(`${name}.spatial.bias`, [1], 0.5);
   }
 
-  const metadata = JSON.parse(about.bundle);
   metadata.attention = { kind, place, reduction: kind === 'none' ? 1 : reduction };
+  return write({ metadata, tensors });
+}
+
+/** @typedef {{ metadata: any, tensors: Map<string, { shape: number[], bytes: Buffer }> }} Parsed */
+
+/**
+ * What a bundle consists of, its preprocessing set to reduce no detail: what it makes of our pictures can then be written down.
+ * @param {Buffer} bundle @returns {Parsed}
+ */
+function parse(bundle) {
+  const length = Number(bundle.readBigUInt64LE(0));
+  const { __metadata__: about, ...entries } = JSON.parse(bundle.toString('utf8', 8, 8 + length));
+  /** @type {Parsed['tensors']} */
+  const tensors = new Map();
+  for (const [name, { shape, data_offsets }] of Object.entries(entries))
+    tensors.set(name, { shape, bytes: bundle.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]) });
+  const metadata = JSON.parse(about.bundle);
+  metadata.preprocessing.detail = SIDE;
+  return { metadata, tensors };
+}
+
+/** The bytes of a bundle. @param {Parsed} parsed */
+function write({ metadata, tensors }) {
   let end = 0;
   /** @type {Record<string, unknown>} */
   const header = { __metadata__: { bundle: JSON.stringify(metadata) } };

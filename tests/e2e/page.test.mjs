@@ -121,10 +121,13 @@ describe('the built page', { skip: noPage || noCommand }, () => {
         await card.and(opened.page.locator('[data-state=done], [data-state=error]')).waitFor({ timeout: 120_000 });
         const said = await card.innerText();
         assert.equal(await card.getAttribute('data-state'), 'done', said);
+        // A phantom is no radiograph, and the network may notice: then the probabilities are folded away.
+        const doubted = card.locator('[part=doubted] > summary');
+        if (await doubted.count()) await doubted.click();
         assert.equal(await card.getByRole('meter').count(), 3);
         assert.match(
           said,
-          /Most likely finding[^]*decode [\d.]+\s(ms|s), preprocess [\d.]+\s(ms|s), inference [\d.]+\s(ms|s)/,
+          /(Most likely finding|does not look like a frontal chest X-ray)[^]*decode [\d.]+\s(ms|s), preprocess [\d.]+\s(ms|s), inference [\d.]+\s(ms|s)/,
         );
         assert.match(said, /mobilenet-lung-[0-9a-f]{12}/);
         const shown = await card.locator('canvas.radiograph').evaluate((canvas) => {
