@@ -265,24 +265,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// An image of which only the call is known: as if it had been certain.
-    pub fn of_call(truth: Finding, called: Finding) -> Self {
-        let mut probabilities = [0.0; Finding::COUNT];
-        probabilities[called.index()] = 1.0;
-        Self {
-            file: String::new(),
-            path: PathBuf::new(),
-            source: String::new(),
-            origin: String::new(),
-            truth,
-            called,
-            probabilities: ByFinding(probabilities),
-            prediction_set: None,
-            in_distribution: None,
-            evidence: ByFinding(Default::default()),
-        }
-    }
-
     /// Whether it was called what it is.
     pub fn correct(&self) -> bool {
         self.truth == self.called

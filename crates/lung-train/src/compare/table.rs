@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::measure::inference_ms;
 use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
 use crate::data::Dataset;
-use crate::metrics::{Evaluation, Outcome as Called, wilson};
+use crate::metrics::{Calls, wilson};
 use crate::networks::Architecture;
 use crate::train::write_atomically;
 
@@ -188,22 +188,17 @@ fn row(
     reference: Option<&BySeed>,
     size: Size,
 ) -> anyhow::Result<Row> {
-    let evaluations: Vec<Evaluation> = outcomes
+    let calls: Vec<Calls> = outcomes
         .iter()
         .map(|(_, folds)| {
-            let called: Vec<Called> = folds
-                .iter()
-                .flat_map(|fold| &fold.tested)
-                .map(|image| Called::of_call(image.truth, image.called))
-                .collect();
-            Evaluation::new(network.to_string(), String::new(), &called, Vec::new())
+            let tested = folds.iter().flat_map(|fold| &fold.tested);
+            Calls::new(tested.map(|image| (image.truth, image.called)))
         })
         .collect();
-    let mean = |of: &dyn Fn(&Evaluation) -> f64| {
-        evaluations.iter().map(of).sum::<f64>() / evaluations.len().max(1) as f64
-    };
-    let images = evaluations.first().map_or(0, |e| e.accuracy.images);
-    let accuracy = mean(&|e| e.accuracy.share);
+    let mean =
+        |of: &dyn Fn(&Calls) -> f64| calls.iter().map(of).sum::<f64>() / calls.len().max(1) as f64;
+    let images = calls.first().map_or(0, |c| c.accuracy.images);
+    let accuracy = mean(&|c| c.accuracy.share);
     let cells: Vec<&Outcome> = outcomes.iter().flat_map(|(_, folds)| folds).collect();
     Ok(Row {
         network,
@@ -213,12 +208,12 @@ fn row(
             .map_or_else(String::new, |cell| start_in_words(cell)),
         accuracy,
         interval: wilson((accuracy * images as f64).round() as usize, images),
-        accuracy_by_seed: evaluations.iter().map(|e| e.accuracy.share).collect(),
-        macro_f1: mean(&|e| e.macro_f1),
+        accuracy_by_seed: calls.iter().map(|c| c.accuracy.share).collect(),
+        macro_f1: mean(&|c| c.macro_f1),
         recall: Finding::ALL
             .into_iter()
             .map(|finding| {
-                let recall = mean(&|e| e.classes.get(finding.name()).map_or(0.0, |c| c.recall));
+                let recall = mean(&|c| c.classes.get(finding.name()).map_or(0.0, |c| c.recall));
                 (finding.name().to_owned(), recall)
             })
             .collect(),
