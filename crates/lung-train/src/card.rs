@@ -482,7 +482,8 @@ fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result
     match (&foreign.refused, foreign.auroc) {
         (Some(refused), Some(auroc)) => writeln!(
             out,
-            "Refused {}. Area under the ROC curve of the in-distribution score, test images against these: {auroc:.3}.",
+            "Refused {}. Area under the ROC curve of the in-distribution score, test images against these: {auroc:.3}. \
+             What the score is made of, and the margin of its limit, were settled on with images like these in sight: on others it may do worse.",
             in_sentence(refused)
         ),
         _ if foreign.images == 0 => writeln!(out, "None of them could be read."),
