@@ -20,7 +20,7 @@ import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { DIST, noOddFiles, noPage, oddFiles, payloads } from './lib/project.mjs';
 import { openReady } from './lib/real-page.mjs';
-import { serve } from './lib/server.mjs';
+import { serve, status } from './lib/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -232,6 +232,28 @@ describe('the zoom', () => {
       await look(page, [picture('chest.png')]);
       assert.deepEqual(asked().slice(before).sort(), ['/element/evidence-words.js', '/element/zoom.js']);
     }));
+
+  test('that cannot be fetched leaves picture, evidence and report as they are', async () => {
+    const bare = await serveMock({ routes: { '/element/zoom.js': status(503) } });
+    const { page, context, complaints } = await open(browser);
+    try {
+      await page.goto(bare.url);
+      await ready(page);
+      await parts(page).picker.setInputFiles(picture('chest.png'));
+      const done = parts(page).card('chest.png').and(page.locator('[data-state=done]'));
+      await done.locator('.overlay').waitFor();
+      await page.waitForTimeout(300);
+      assert.equal(await done.getByRole('meter').count(), 3);
+      assert.equal(await done.locator('.zoom').count(), 0);
+      assert.deepEqual(
+        complaints.filter((complaint) => !/503/.test(complaint)),
+        [],
+      );
+    } finally {
+      await context.close();
+      await bare.close();
+    }
+  });
 
   test('is there for the mouse: a wheel with ctrl around the pointer, a drag, a double click; a plain wheel scrolls the page', () =>
     onPage(async (page) => {

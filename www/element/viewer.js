@@ -126,7 +126,7 @@ export class Viewer {
 
   /** Forgets the image. */
   clear() {
-    this.#image = null;
+    this.#image = this.#furnished = null;
     this.#base.width = this.#base.height = 0;
     this.#window?.show(null);
   }
