@@ -406,7 +406,9 @@ describe('the zoom', () => {
         const touch = async (ways) => {
           const at = (/** @type {number} */ share) =>
             ways.map(([[x0, y0], [x1, y1]], id) => ({ x: x0 + (x1 - x0) * share, y: y0 + (y1 - y0) * share, id }));
-          await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(0) });
+          // One finger is always the first.
+          for (let count = 1; count <= ways.length; count++)
+            await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(0).slice(0, count) });
           for (let k = 1; k <= 8; k++)
             await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(k / 8) });
           await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
@@ -419,9 +421,15 @@ describe('the zoom', () => {
 
         const middle = await pointOf(page);
         const rest = await scrolled();
+        // Two that move together leave the page where it is.
         await touch([
-          [[middle.x - 30, middle.y], [middle.x - 90, middle.y - 20]],
-          [[middle.x + 30, middle.y], [middle.x + 90, middle.y - 20]],
+          [[middle.x - 40, middle.y], [middle.x - 40, middle.y - 100]],
+          [[middle.x + 40, middle.y], [middle.x + 40, middle.y - 100]],
+        ]);
+        assert.equal(await scrolled(), rest);
+        await touch([
+          [[middle.x, middle.y + 30], [middle.x, middle.y + 30]],
+          [[middle.x, middle.y - 30], [middle.x, middle.y - 150]],
         ]);
         const pinched = await laid(page);
         near(pinched.scale, 3, 'as far apart as the fingers went');

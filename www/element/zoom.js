@@ -113,7 +113,7 @@ export class Zoom {
     frame.addEventListener('pointermove', this.#onMove);
     for (const type of /** @type {const} */ (['pointerup', 'pointercancel']))
       frame.addEventListener(type, (event) => this.#release(event.pointerId));
-    // Two fingers would scroll the page, and with that take the pointers away.
+    // Where two fingers scroll the page, that takes the pointers away.
     for (const type of /** @type {const} */ (['touchstart', 'touchmove']))
       frame.addEventListener(type, (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
     this.show();
