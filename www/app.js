@@ -8,6 +8,9 @@ const element = /** @type {LungXrayClassifier} */ (document.querySelector('lung-
 const device = new URLSearchParams(location.search).get('device');
 if (device) element.setAttribute('device', device);
 
+// The first result waits for none of it.
+void import('./language.js');
+
 // A file that misses the element would replace the page: take it all the same.
 document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {

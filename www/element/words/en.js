@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * English: what every other language translates. `{name}` is filled in; where a number decides, there is a text for each
- * plural form. What goes wrong is told in English where it happens; `en-faults.js` has what translators translate of it.
+ * English: what every other language translates, together with `en-elsewhere.js`. `{name}` is filled in; where a number decides,
+ * there is a text for each plural form.
  */
 export default {
   // Dropping and choosing files
@@ -29,13 +29,6 @@ export default {
   again: 'Try again',
   code: 'Code: {code}',
   told: 'In English:',
-
-  // Why it is not WebGPU; in English the sentence that was told is shown
-  'fallback.no-webgpu': 'This browser offers no WebGPU to this page.',
-  'fallback.no-adapter': 'This browser has WebGPU but found no graphics adapter for it.',
-  'fallback.webgpu-unavailable': 'WebGPU cannot be used here.',
-  'fallback.webgpu-stopped': 'WebGPU stopped working on this page.',
-  'fallback.webgpu-not-started': 'WebGPU did not start on this page.',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -93,7 +86,6 @@ export default {
   'modality.CR': 'Computed radiography (CR)',
   'modality.DX': 'Digital radiography (DX)',
   'modality.RG': 'Film (RG)',
-  'bodyPart.CHEST': 'Chest',
   'view.PA': 'From behind (PA)',
   'view.AP': 'From the front (AP)',
   'view.FRONTAL': 'Frontal',
