@@ -1,5 +1,9 @@
 // @ts-check
-/** Arabic. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`. */
+/**
+ * Arabic. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`.
+ *
+ * `\u2066` to `\u2069` is written left to right whatever is beside it, `\u2067` to `\u2069` right to left.
+ */
 export default {
   // Dropping and choosing files
   'drop.one': 'أفلت هنا صورة أشعة للصدر',
@@ -73,7 +77,7 @@ export default {
   'facts.ranOnBecause': '{device}. {reason}',
   'facts.image': 'الصورة',
   'facts.pixels': '\u2066{width} × {height}\u2069 بكسل',
-  'facts.bits': '{bits} بت',
+  'facts.bits': '\u2067{bits} بت\u2069',
   'facts.falseColour': 'أُزيلت الألوان الزائفة',
   'facts.gone': '{image}. لم تعد الصورة محفوظة: اختر الملف مرة أخرى لرؤيتها',
   'facts.comma': '، ',
@@ -99,6 +103,7 @@ export default {
   'modality.RF': 'تنظير تألقي (RF)',
   'modality.XA': 'تصوير الأوعية (XA)',
   'bodyPart.CHEST': 'الصدر',
+  'bodyPart.PORT CHEST': 'الصدر، جهاز متنقل',
   'bodyPart.ABDOMEN': 'البطن',
   'bodyPart.HEAD': 'الرأس',
   'bodyPart.SKULL': 'الجمجمة',
@@ -150,7 +155,7 @@ export default {
   },
 
   // Numbers with their units, which stay on one line
-  'number.percent': '{number}%',
+  'number.percent': '\u2066{number}%\u2069',
   'number.above': 'أكثر\u00a0من\u00a0{value}',
   'number.below': 'أقل\u00a0من\u00a0{value}',
   'number.kilobytes': '{number}\u00a0كيلوبايت',

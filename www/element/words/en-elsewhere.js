@@ -103,6 +103,7 @@ export default {
   'modality.RF': 'Fluoroscopy (RF)',
   'modality.XA': 'Angiography (XA)',
   'bodyPart.CHEST': 'Chest',
+  'bodyPart.PORT CHEST': 'Chest, portable',
   'bodyPart.ABDOMEN': 'Abdomen',
   'bodyPart.HEAD': 'Head',
   'bodyPart.SKULL': 'Skull',

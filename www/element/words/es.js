@@ -95,6 +95,7 @@ export default {
   'modality.RF': 'Fluoroscopia (RF)',
   'modality.XA': 'Angiografía (XA)',
   'bodyPart.CHEST': 'Tórax',
+  'bodyPart.PORT CHEST': 'Tórax, equipo portátil',
   'bodyPart.ABDOMEN': 'Abdomen',
   'bodyPart.HEAD': 'Cabeza',
   'bodyPart.SKULL': 'Cráneo',

@@ -95,6 +95,7 @@ export default {
   'modality.RF': 'Radioscopie (RF)',
   'modality.XA': 'Angiographie (XA)',
   'bodyPart.CHEST': 'Thorax',
+  'bodyPart.PORT CHEST': 'Thorax, au lit du patient',
   'bodyPart.ABDOMEN': 'Abdomen',
   'bodyPart.HEAD': 'Tête',
   'bodyPart.SKULL': 'Crâne',

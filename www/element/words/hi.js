@@ -95,6 +95,7 @@ export default {
   'modality.RF': 'फ़्लोरोस्कोपी (RF)',
   'modality.XA': 'एंजियोग्राफ़ी (XA)',
   'bodyPart.CHEST': 'छाती',
+  'bodyPart.PORT CHEST': 'छाती, पोर्टेबल',
   'bodyPart.ABDOMEN': 'पेट',
   'bodyPart.HEAD': 'सिर',
   'bodyPart.SKULL': 'खोपड़ी',

@@ -92,6 +92,7 @@ export default {
   'modality.RF': '透视（RF）',
   'modality.XA': '血管造影（XA）',
   'bodyPart.CHEST': '胸部',
+  'bodyPart.PORT CHEST': '胸部（床旁）',
   'bodyPart.ABDOMEN': '腹部',
   'bodyPart.HEAD': '头部',
   'bodyPart.SKULL': '颅骨',
