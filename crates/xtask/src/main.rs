@@ -10,6 +10,7 @@
 mod bench;
 mod dist;
 mod process;
+mod release;
 mod server;
 mod suite;
 mod tools;
