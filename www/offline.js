@@ -4,33 +4,13 @@
  * when the first result is out of the way. What can be said of it is said in one line below the element.
  *
  * @import { LungXrayClassifier } from './element/lung-xray-classifier.js'
+ * @import { Key } from './element/words.js'
  */
 
 import { make } from './element/dom.js';
+import { languageOf, wordsOf } from './element/words.js';
 
-const WORDS = {
-  kept: 'Ready for use without a network.',
-  keptTightly: 'Ready for use without a network, but this device is short of storage: the browser may throw it away.',
-  keeping: 'Keeping the page for use without a network…',
-  /** Put before one of the reasons. */
-  notKept: 'Works only with a network:',
-  notUpdated: 'A new version could not be kept:',
-  reasons: {
-    insecure: 'the page did not come over HTTPS.',
-    refused: 'this browser, or a private window of it, does not let the page store itself.',
-    quota: 'the browser leaves the page too little storage.',
-    mixed: 'the files on the server do not belong together. It may be in the middle of an update; the next visit tries again.',
-    unreachable: 'the download broke off. The next visit tries again.',
-    unbuilt: 'this copy of the page was not built to be kept.',
-  },
-  install: 'Install as an app',
-  update: 'A new version is ready. This page goes on working as it is; reloading clears its results.',
-  reload: 'Reload',
-  later: 'Not now',
-  lost: 'What was shared did not arrive. Share it again, or choose the file here.',
-};
-
-/** @typedef {keyof typeof WORDS.reasons} ReasonCode */
+/** Why the page is not kept, as the service worker has it, and where there is none. @typedef {'insecure' | 'refused' | 'quota' | 'mixed' | 'unreachable' | 'unbuilt'} ReasonCode */
 
 /** An open page asks for a new version when it is looked at again, not more often than this, in milliseconds. */
 const BETWEEN_CHECKS = 60 * 60 * 1000;
@@ -64,7 +44,7 @@ export async function keepForOffline() {
   const follow = () => {
     const { installing, active } = registration;
     if (!installing) return;
-    if (!active) say(WORDS.keeping, 'keeping');
+    if (!active) say('offline.keeping', 'keeping');
     installing.addEventListener('statechange', () => {
       // What the worker says of it may come after that it has ended.
       if (installing.state === 'redundant')
@@ -87,7 +67,7 @@ export async function keepForOffline() {
 export async function takeShared(element, ticket) {
   const files = container?.controller ? await ask(container.controller, { type: 'shared', ticket }) : [];
   if (files.length > 0) element.take(files);
-  else say(WORDS.lost, 'lost');
+  else say('share.lost', 'lost');
 }
 
 /** @returns {Promise<ServiceWorkerRegistration | ReasonCode>} */
@@ -108,7 +88,7 @@ async function sayKept(worker) {
   await holdOn();
   const { quota = Infinity, usage = 0 } = await estimate();
   const tight = quota - usage < TIGHT && !(await navigator.storage?.persisted?.());
-  say(tight ? WORDS.keptTightly : WORDS.kept, 'kept');
+  say(tight ? 'offline.keptTightly' : 'offline.kept', 'kept');
 }
 
 /** Asks the browser not to throw away an installed app; some ask their user in turn, so not for a mere visit. */
@@ -123,20 +103,33 @@ async function estimate() {
 
 /** @param {ReasonCode} code */
 function sayNotKept(code) {
-  say(`${WORDS.notKept} ${WORDS.reasons[code]}`, 'not-kept');
+  say(`offline.${code}`, 'not-kept');
 }
 
 /** @param {ReasonCode} code */
 function sayNotUpdated(code) {
   // A server in the middle of an update is nobody's concern here: the old version is whole.
-  if (code === 'quota' || code === 'refused') say(`${WORDS.kept} ${WORDS.notUpdated} ${WORDS.reasons[code]}`, 'kept');
+  if (code === 'quota') say('offline.keptOld', 'kept');
 }
 
-/** @param {string} words @param {'keeping' | 'kept' | 'not-kept' | 'lost'} state */
-function say(words, state) {
+/** @param {Key} key @param {'keeping' | 'kept' | 'not-kept' | 'lost'} state */
+function say(key, state) {
   const line = /** @type {HTMLElement} */ (document.querySelector('.offline'));
   line.dataset.state = state;
-  /** @type {HTMLElement} */ (line.querySelector('.offline-said')).textContent = words;
+  write(/** @type {HTMLElement} */ (line.querySelector('.offline-said')), key);
+}
+
+/**
+ * Writes a text so that it is written again when the page changes its language.
+ * @template {HTMLElement} E @param {E} element @param {Key} key
+ */
+function write(element, key) {
+  element.dataset.words = key;
+  wordsOf(languageOf(document.documentElement)).then(
+    (words) => element.dataset.words === key && (element.textContent = words.text(key)),
+    () => {},
+  );
+  return element;
 }
 
 /**
@@ -147,7 +140,7 @@ function offerInstallation() {
   if (document.querySelector('link[rel=manifest]')) return;
   globalThis.addEventListener('beforeinstallprompt', (event) => {
     event.preventDefault();
-    const button = make('button', { type: 'button', class: 'quiet' }, WORDS.install);
+    const button = write(make('button', { type: 'button', class: 'quiet' }), 'install.offer');
     button.addEventListener('click', () => {
       button.remove();
       void (/** @type {any} */ (event).prompt());
@@ -172,17 +165,18 @@ function offerWaiting(registration) {
 
 /** Shows that there is a new version. @param {() => void} accept */
 function offer(accept) {
-  const reload = make('button', { type: 'button' }, WORDS.reload);
-  const later = make('button', { type: 'button', class: 'quiet' }, WORDS.later);
+  const reload = write(make('button', { type: 'button' }), 'update.reload');
+  const later = write(make('button', { type: 'button', class: 'quiet' }), 'update.later');
   reload.addEventListener('click', accept);
   const update = /** @type {HTMLElement} */ (document.querySelector('.update'));
   const said = /** @type {HTMLElement} */ (update.querySelector('.update-said'));
   later.addEventListener('click', () => {
+    delete said.dataset.words;
     said.textContent = '';
     update.replaceChildren(said);
   });
   update.replaceChildren(said, reload, later);
-  said.textContent = WORDS.update;
+  write(said, 'update.ready');
 }
 
 /** @param {ServiceWorkerRegistration} registration */

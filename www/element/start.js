@@ -8,7 +8,7 @@
  * Its attributes `data-src` and `data-device` are `src` and `device` of the element that will use it; `data-device-parameter`
  * names a parameter of the page's address that has the device. Without that script the element begins by itself.
  *
- * @import { Build, DeviceWish, Reply, Request } from './protocol.js'
+ * @import { Build, DeviceWish, Fallback, Reply, Request } from './protocol.js'
  */
 
 import { Stock } from './download.js';
@@ -34,7 +34,7 @@ export const CPU = WebAssembly.validate(
 
 /** A worker that is being started. */
 export class Start {
-  /** Why it is not WebGPU, in a sentence; known once it is supplied. @type {string | undefined} */
+  /** Why it is not WebGPU; known once it is supplied. @type {Fallback | undefined} */
   fallback;
   /** What the worker has said before anybody listened. @type {Array<MessageEvent<Reply> | ErrorEvent> | null} */
   #heard = [];
@@ -124,12 +124,13 @@ function spawn() {
 }
 
 /**
- * Why there is no WebGPU here, in a sentence; undefined if there is.
- * @returns {Promise<string | undefined>}
+ * Why there is no WebGPU here; undefined if there is.
+ * @returns {Promise<Fallback | undefined>}
  */
 async function noWebGpu() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) return 'This browser offers no WebGPU to this page.';
+  if (!gpu) return { fallback: 'This browser offers no WebGPU to this page.', fallbackCode: 'no-webgpu' };
   const adapter = await gpu.requestAdapter().catch(() => null);
-  return adapter ? undefined : 'This browser has WebGPU but found no graphics adapter for it.';
+  if (adapter) return undefined;
+  return { fallback: 'This browser has WebGPU but found no graphics adapter for it.', fallbackCode: 'no-adapter' };
 }
