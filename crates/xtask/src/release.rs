@@ -25,8 +25,7 @@ pub fn write(dist: &Path) -> Result<String> {
     let mut sums = String::new();
     let mut files: Vec<Value> = Vec::new();
     for path in &paths {
-        let bytes =
-            fs::read(dist.join(path)).with_context(|| format!("{path} cannot be read"))?;
+        let bytes = fs::read(dist.join(path)).with_context(|| format!("{path} cannot be read"))?;
         let hash = sha256(&bytes);
         sums.push_str(&format!("{hash}  {path}\n"));
         files.push(json!({"path": path, "bytes": bytes.len(), "sha256": hash}));
@@ -34,8 +33,8 @@ pub fn write(dist: &Path) -> Result<String> {
     let id = sha256(sums.as_bytes());
 
     let keeper = dist.join(KEEPER);
-    let script = fs::read_to_string(&keeper)
-        .with_context(|| format!("there is no {}", keeper.display()))?;
+    let script =
+        fs::read_to_string(&keeper).with_context(|| format!("there is no {}", keeper.display()))?;
     ensure!(
         script.matches(PLACEHOLDER).count() == 1,
         "{} must say {PLACEHOLDER} once, where the id of the release goes",
