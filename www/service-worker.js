@@ -40,7 +40,7 @@ const NOT_KEPT = /^screenshots\//;
 const LANES = 4;
 
 /** A tab that is just being opened is not among the clients yet, in milliseconds. */
-const OPENING = 60_000;
+const OPENING = 10_000;
 
 /** How long a shared file waits for the page that was opened for it, in milliseconds. */
 const SHARE_LIMIT = 60_000;

@@ -6,6 +6,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import axe from 'axe-core';
 import { launch, open, parts, ready } from './lib/browser.mjs';
 import { mockFolder } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
-import { DIST, noCommand, noPage, phantoms } from './lib/project.mjs';
+import { DIST, noCommand, noPage, noXtask, phantoms, XTASK } from './lib/project.mjs';
 import { classifyAll, openReady, settled } from './lib/real-page.mjs';
 import { listOf, release } from './lib/release.mjs';
 import { bytes, serve } from './lib/server.mjs';
@@ -108,6 +109,40 @@ describe('the built page', { skip: noPage || noCommand }, () => {
   });
 });
 
+describe('the page as cargo xtask serves it', { skip: noXtask || noPage || noCommand }, () => {
+  test('classifies and is kept under the headers of docs/hosting.md', async () => {
+    const built = await release(DIST);
+    const generated = await phantoms(1);
+    const server = spawn(XTASK, ['serve', '--built', built.folder, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const browser = await launch('cpu');
+    try {
+      let printed = '';
+      for await (const piece of server.stdout) if ((printed += piece).includes('http://')) break;
+      const url = /http:\S+/.exec(printed)?.[0] ?? '';
+      const { page, complaints } = await openReady(browser, url);
+      assert.equal((await settled(page)).state, 'kept');
+      for (const [name, { error }] of await classifyAll(page, generated.images)) assert.equal(error, undefined, name);
+      const headers = async (/** @type {string} */ path) => (await fetch(new URL(path, url))).headers;
+      for (const path of ['', 'worker.js', 'service-worker.js', 'release.json', 'models/index.json']) {
+        assert.equal((await headers(path)).get('cache-control'), 'no-cache', path);
+        assert.match((await headers(path)).get('content-security-policy') ?? '', /script-src 'self' 'wasm-unsafe-eval';.*frame-ancestors/);
+      }
+      const bundle = built.files.find(({ path }) => path.endsWith('.safetensors'))?.path ?? '';
+      assert.match((await headers(bundle)).get('cache-control') ?? '', /immutable/);
+      server.kill();
+      await page.reload();
+      await ready(page);
+      for (const [name, { error }] of await classifyAll(page, generated.images)) assert.equal(error, undefined, name);
+      assert.deepEqual(complaints, []);
+    } finally {
+      server.kill();
+      await browser.close();
+      await generated.remove();
+      await built.remove();
+    }
+  });
+});
+
 describe('releases', () => {
   /** @type {import('playwright-core').Browser} */
   let browser;
@@ -167,6 +202,8 @@ describe('releases', () => {
     visit(async (page, site) => {
       site.deploy(built.B.folder);
       assert.equal(await versions(page), 'A A A');
+      const script = await page.evaluate(async () => (await fetch('app.js', { cache: 'no-store' })).text());
+      assert.match(script, /dataset\.script = 'A'/);
     }));
 
   for (const [how, spoil] of /** @type {Array<[string, (site: Site, path: string) => void]>} */ ([
@@ -187,8 +224,9 @@ describe('releases', () => {
         site.deploy(built.B.folder);
         const path = '/runtime/cpu/lung_web.js';
         spoil(site, path);
+        const from = site.asked.length;
         await page.reload();
-        await until(() => site.asked.includes(path), 'the update is begun');
+        await until(() => site.asked.includes(path, from), 'the update is begun');
         await until(() => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration())?.installing), 'it ends');
         assert.deepEqual(await keptIn(page), [built.A.id]);
         assert.equal(await page.locator('.update button').count(), 0);
@@ -264,6 +302,32 @@ describe('releases', () => {
       for (const tab of tabs) assert.equal(await versions(tab), 'A A A');
     }));
 
+  test('where little storage is left, it says that it may be thrown away', () =>
+    visit(async (page) => assert.match((await settled(page)).said, /but this device is short of storage/), {
+      prepare: (page) =>
+        page.addInitScript(() => {
+          navigator.storage.estimate = async () => ({ quota: 30_000_000, usage: 5_000_000 });
+        }),
+    }));
+
+  for (const [what, standalone] of /** @type {const} */ ([
+    ['an installed app', true],
+    ['a mere visit', false],
+  ]))
+    test(`${what} ${standalone ? 'asks' : 'does not ask'} the browser to hold on to it`, () =>
+      visit(
+        async (page) => assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).held === true), standalone),
+        {
+          prepare: (page) =>
+            page.addInitScript((standalone) => {
+              const matches = globalThis.matchMedia.bind(globalThis);
+              globalThis.matchMedia = (query) =>
+                query.includes('standalone') ? /** @type {any} */ ({ matches: standalone }) : matches(query);
+              navigator.storage.persist = async () => (/** @type {any} */ (globalThis).held = true);
+            }, standalone),
+        },
+      ));
+
   /** @param {Page} page */
   async function classifies(page) {
     await parts(page).picker.setInputFiles([picture('online.png')]);
@@ -271,8 +335,9 @@ describe('releases', () => {
   }
 
   for (const [when, change] of /** @type {Array<[string, (text: string) => string]>} */ ([
-    ['is known to be too little', (text) => text],
-    ['runs out on the way', (text) => text.replace(/await checkRoom\(.*\);/, '')],
+    ['is known to be too little', (text) => text.replace('navigator.storage.estimate()', '{ quota: 2_000_000, usage: 0 }')],
+    // Chromium tells pages of more than there is.
+    ['runs out on the way', (text) => text],
   ]))
     test(`where storage ${when}, nothing half is left, the page says why and works`, async () => {
       const own = await release(source.folder, { 'service-worker.js': change });

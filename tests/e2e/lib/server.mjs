@@ -44,6 +44,7 @@ export async function serve(root, routes = {}, wanted = 0) {
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
         'content-length': found.size,
+        'cache-control': 'no-cache',
       });
       createReadStream(file).pipe(response);
     } catch (error) {
