@@ -12,6 +12,7 @@ import './result-card.js';
 import './result-list.js';
 import './start.js';
 import './styles.js';
+import './viewer.js';
 import './words.js';
 import './words/en.js';
 

@@ -5,6 +5,7 @@
  *
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Windowed } from './window-control.js'
  * @import { Words } from './words.js'
  */
 
@@ -20,12 +21,13 @@ const PICTURED = 24;
 const SHOWN = 100;
 
 /**
- * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones.
+ * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones, and `windowed`, which holds
+ * the file, with them.
  * @typedef {{ state: 'waiting' }
  *   | { state: 'working' }
  *   | { state: 'error', error: LungError }
  *   | { state: 'done', ready: Ready, report: Omit<Report, 'evidence'>, evidence: Report['evidence'] | null,
- *       picture: ImageBitmap | null }} Outcome
+ *       picture: ImageBitmap | null, windowed: Windowed | null }} Outcome
  */
 
 let made = 0;
@@ -63,16 +65,16 @@ export class Entry {
     this.#set({ state: 'error', error });
   }
 
-  /** @param {Answer} answer @param {Ready} ready */
-  answered({ report: { evidence, ...report }, picture }, ready) {
-    this.#set({ state: 'done', report, evidence, picture, ready });
+  /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
+  answered({ report: { evidence, ...report }, picture }, ready, windowed) {
+    this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null });
   }
 
   /** Lets go of the picture and what is shown over it. */
   forget() {
     if (this.outcome.state !== 'done') return;
     this.outcome.picture?.close();
-    this.#set({ ...this.outcome, evidence: null, picture: null });
+    this.#set({ ...this.outcome, evidence: null, picture: null, windowed: null });
   }
 
   /** Writes what is said of it. @param {Words} words */

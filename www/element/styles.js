@@ -103,7 +103,32 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .card[data-state="error"] { border-color: color-mix(in srgb, var(--danger) 45%, var(--line)); }
 
 .frame { position: relative; width: 100%; margin-inline: auto; border-radius: 10px; overflow: hidden; background: #000; }
-.frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.plane, .frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.viewer { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; align-content: start; }
+/* One finger scrolls the page until there is something to move. */
+.frame { touch-action: pan-x pan-y; user-select: none; -webkit-user-select: none; }
+.frame.zoomed { touch-action: none; cursor: grab; }
+.frame.zoomed.held { cursor: grabbing; }
+.plane { transform-origin: 0 0; }
+.frame.gliding .plane { transition: transform .15s ease-out; }
+.zoom { display: flex; gap: .35rem; align-items: center; justify-content: center; }
+.zoom-button { display: grid; place-items: center; width: 2.75rem; height: 2.25rem; padding: 0; background: none; color: var(--ink); border-color: var(--line); }
+.zoom-button:hover { background: var(--sunken); }
+.zoom-button[aria-disabled="true"] { color: var(--muted); opacity: .55; cursor: default; }
+.zoom-button .icon { width: 1.15rem; height: 1.15rem; }
+.zoom-value { min-width: 4rem; text-align: center; font-size: .85rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+.evidence-words { min-height: 4.5em; font-size: .9rem; text-wrap: pretty; }
+.window { display: grid; gap: .5rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; }
+.window legend { float: left; padding: 0; color: var(--muted); }
+.window-row { clear: both; display: grid; grid-template-columns: 4rem 1fr 4.5rem; gap: .75rem; align-items: center; }
+.window-row input { width: 100%; min-width: 0; height: 1.75rem; margin: 0; accent-color: var(--accent); }
+.window-value { text-align: end; font-variant-numeric: tabular-nums; }
+.window-buttons { display: flex; flex-wrap: wrap; gap: .5rem; }
+.window-button { padding: .35rem .85rem; background: none; color: var(--ink); border-color: var(--line); font-size: .85rem; }
+.window-button:hover { background: var(--sunken); }
+.window-note { color: var(--muted); }
+.window-error { color: var(--danger); font-weight: 600; }
+.window-error:empty { margin-top: -.5rem; }
 .controls { display: grid; gap: .75rem; }
 .switch { position: relative; display: inline-flex; align-items: center; gap: .6rem; font-size: .925rem; cursor: pointer; width: fit-content; min-height: 1.75rem; }
 .switch input { position: absolute; width: 2.5rem; height: 1.5rem; margin: 0; opacity: 0; cursor: pointer; }
@@ -172,8 +197,8 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 
 @container (min-width: 44rem) {
   .card { padding: 1.35rem; }
-  .card-body:has(.frame, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
-  .frame, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
+  .card-body:has(.viewer, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
+  .viewer, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
   .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
 }
 @container (max-width: 30rem) {

@@ -59,6 +59,41 @@ export default {
   'evidence.against': 'against',
   'evidence.inFavour': 'for',
 
+  // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
+  'evidence.forStrongest': 'Evidence for {finding} is strongest in the {where} of the picture ({percent} of it).',
+  'evidence.forSpread': 'Evidence for {finding} is spread over the picture.',
+  'evidence.forHardly': 'Hardly anything in the picture speaks for {finding}.',
+  'evidence.againstStrongest': 'Evidence against {finding} is strongest in the {where} ({percent} of it).',
+  'evidence.againstSpread': 'Evidence against {finding} is spread over the picture.',
+  'evidence.flat': 'Nothing in the picture stands out for or against {finding}.',
+  'evidence.sides': 'The left of the picture is the patient’s right side, if the view is usual.',
+  'region.upper-left': 'upper left',
+  'region.upper-centre': 'upper centre',
+  'region.upper-right': 'upper right',
+  'region.middle-left': 'middle left',
+  'region.middle-centre': 'centre',
+  'region.middle-right': 'middle right',
+  'region.lower-left': 'lower left',
+  'region.lower-centre': 'lower centre',
+  'region.lower-right': 'lower right',
+
+  // Enlarging the picture
+  'zoom.frame': 'Picture. Plus and minus enlarge it, arrow keys move it, 0 shows all of it.',
+  'zoom.label': 'Zoom',
+  'zoom.in': 'Enlarge',
+  'zoom.out': 'Reduce',
+  'zoom.fit': 'Show all of it',
+  'zoom.spoken': 'Enlarged to {percent}',
+
+  // Which values of a DICOM file are shown from black to white
+  'window.label': 'Window',
+  'window.centre': 'Centre',
+  'window.width': 'Width',
+  'window.asFile': 'As the file asks',
+  'window.asFirst': 'As first shown',
+  'window.all': 'All values',
+  'window.unchanged': 'Only the picture changes: the network saw it as it was first shown.',
+
   // The facts below
   'facts.time': 'Time',
   'facts.times': '{whole} in all: {parts}',
@@ -83,6 +118,9 @@ export default {
   'dicom.bodyPart': 'Body part',
   'dicom.view': 'View',
   'dicom.side': 'Side',
+  'dicom.window': 'Window',
+  'dicom.windowIs': 'centre {centre}, width {width}',
+  'dicom.windowOfAll': 'all values: centre {centre}, width {width}',
   'modality.CR': 'Computed radiography (CR)',
   'modality.DX': 'Digital radiography (DX)',
   'modality.RG': 'Film (RG)',
