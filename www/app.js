@@ -13,5 +13,5 @@ document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  element.take(event.dataTransfer?.files ?? []);
+  if (event.dataTransfer) element.take(event.dataTransfer);
 });

@@ -74,6 +74,11 @@ export class Words {
     return new Intl.NumberFormat(this.#locale, options).format(value);
   }
 
+  /** A day and a time of day. @param {Date} date */
+  date(date) {
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'long', timeStyle: 'short' }).format(date);
+  }
+
   /** `this or that`. @param {string[]} names */
   either(names) {
     return this.#either.format(names);
