@@ -108,7 +108,7 @@ export class Entry {
 export class ResultList {
   #card = new ResultCard();
   #printed = make('p', { class: 'print-head' });
-  #print = make('button', { type: 'button', class: 'again', part: 'print', 'data-words': 'print' });
+  #print = make('button', { type: 'button', class: 'again small', part: 'print', 'data-words': 'print' });
   #foot = make('div', { class: 'card-actions', hidden: true }, this.#print);
   element = make(
     'div',

@@ -219,6 +219,8 @@ button:disabled { opacity: .5; cursor: default; }
   .row[data-sentence] .row-finding { grid-column: 1 / -1; white-space: normal; }
 }
 @container (max-width: 30rem) {
+  .tally .fact { flex-basis: auto; }
+  .drop-buttons > * { padding-inline: .8rem; }
   .savers { margin-inline-start: 0; width: 100%; }
   .savers > * { flex: 1; }
   .finders > :last-child { flex-basis: 100%; }
