@@ -312,8 +312,10 @@ export class ResultTable {
     const [first] = this.#view;
     const stop = chosen && this.#rows.has(chosen) ? chosen : first;
     for (const [entry, { element }] of this.#rows) {
-      element.setAttribute('aria-selected', String(entry === chosen));
-      element.tabIndex = entry === stop ? 0 : -1;
+      const [selected, index] = [String(entry === chosen), entry === stop ? 0 : -1];
+      // Writing what is there already costs as much as a change.
+      if (element.ariaSelected !== selected) element.ariaSelected = selected;
+      if (element.tabIndex !== index) element.tabIndex = index;
     }
   }
 
