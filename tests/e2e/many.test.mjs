@@ -12,7 +12,7 @@ import { after, before, test } from 'node:test';
 
 import axe from 'axe-core';
 
-import { launch, open, parts, ready, recordEvents, events } from './lib/browser.mjs';
+import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
@@ -599,19 +599,12 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
   const quick = await serveMock({ took: 40 });
   const { folder, remove } = await folderOf(pictures(500));
   const alone = await launch('cpu', ['--js-flags=--expose-gc']);
-  const idle = await launch('cpu');
   const { page, context, complaints } = await open(alone);
   try {
     await page.goto(quick.url);
     await ready(page);
     const { chooseFolder, reach, results, rows, element, done, button } = manyParts(page);
-    const still = await idle.newPage();
-    await still.setContent('<title>still</title><p></p>');
-    await still.evaluate(() => {
-      const [paragraph] = document.getElementsByTagName('p');
-      addEventListener('keydown', () => (paragraph.textContent += '.'));
-    });
-    for (const watched of [page, still]) await watchInputs(watched);
+    await watchInputs(page);
     const session = await context.newCDPSession(page);
     await session.send('Performance.enable', { timeDomain: 'threadTicks' });
     /** Seconds that the page's thread has worked. */
@@ -634,7 +627,6 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
       await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
       work.push(1000 * ((await worked()) - before));
       if (inputs % 10 === 9) await rows.first().focus();
-      await still.keyboard.press('ArrowDown');
       inputs++;
       await page.waitForTimeout(200);
     }
@@ -643,9 +635,9 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
     await button('Cancel').waitFor({ state: 'hidden' });
     const [before, now] = [await early, await memoryOf(page)];
     const grown = now.resident / before.resident - 1;
-    const [ours, theirs] = [await inputsOf(page, inputs), await inputsOf(still, inputs)];
+    const took = await inputsOf(page, inputs);
     t.diagnostic(
-      `${inputs} inputs: half within ${ours.at(0.5)} ms, 95% within ${ours.at(0.95)} ms, the slowest ${ours.at(1)} ms; on a page that does nothing ${theirs.at(0.5)}, ${theirs.at(0.95)} and ${theirs.at(1)} ms`,
+      `${inputs} inputs on this machine as busy as it is: half within ${took.at(0.5)} ms, 95% within ${took.at(0.95)} ms, the slowest ${took.at(1)} ms`,
     );
     const working = quantiles(work);
     t.diagnostic(
@@ -655,16 +647,14 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
       `memory after 100 ${(before.resident / 1e6).toFixed(0)} MB, after 500 ${(now.resident / 1e6).toFixed(0)} MB (${(grown * 100).toFixed(1)}%); live objects ${(before.heap / 1e6).toFixed(1)} and ${(now.heap / 1e6).toFixed(1)} MB`,
     );
     assert.ok(inputs > 50, `${inputs} inputs`);
+    // Work, not time: what else the machine does at the same moment is not the page's. Time is told above.
     assert.ok(working.at(0.95) <= 100, `95% of inputs are ${working.at(0.95)} ms of work`);
-    // What the machine does at the same time keeps a page waiting that does nothing, too.
-    assert.ok(ours.at(0.95) <= 100 + theirs.at(0.95), `95% of inputs within ${ours.at(0.95)} ms`);
     assert.ok(grown <= 0.1, `memory grew by ${(grown * 100).toFixed(1)}%`);
     assert.equal(await rows.count(), 100);
     assert.deepEqual(complaints, []);
   } finally {
     await context.close();
     await alone.close();
-    await idle.close();
     await quick.close();
     await remove();
   }

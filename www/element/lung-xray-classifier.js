@@ -39,7 +39,7 @@ const LUNGS =
  * | `device` | `auto`, `webgpu`, `cpu` | `auto` | where to run; without WebGPU it is the CPU in any case |
  * | `loading` | `lazy`, `eager` | `lazy` | download on first use, or as soon as the page is idle |
  * | `multiple` | present or not | not | take several files, one after the other |
- * | `resume` | present or not | not | keep what was found, and what files are called, in the tab until it is closed, for a reload |
+ * | `resume` | present or not | not | keep what was found, and what files are called, in the tab until it is closed, for a reload; of several elements on a page each needs an `id` |
  * | `lang` | `en`, `es`, `fr`, `zh`, `hi`, `ar` | that of what it stands in, else the browser's | the language it speaks |
  *
  * Every event bubbles and crosses shadow roots.

@@ -92,7 +92,7 @@ export class Entry {
 
   /** Lets go of the picture and what is shown over it. */
   forget() {
-    if (this.outcome.state !== 'done') return;
+    if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
     this.outcome.picture?.close();
     this.#set({ ...this.outcome, evidence: null, picture: null });
   }
@@ -235,7 +235,7 @@ export class ResultList {
   }
 
   #onChange = (/** @type {Entry} */ entry) => {
-    if (entry.gone) return;
+    if (entry.gone) return entry.forget();
     if (entry === this.chosen) this.#draw();
     for (const watcher of this.#watchers) watcher.changed(entry);
     if (entry.outcome.state !== 'done' || !entry.outcome.picture) return;
@@ -258,9 +258,9 @@ export class ResultList {
   }
 }
 
-/** What the names of kept results begin with. @param {string} id of the element */
+/** What the names of kept results begin with: other pages of the same site have their own. @param {string} id of the element */
 export function keptPrefix(id) {
-  return `lung-results ${id} `;
+  return `lung-results ${location.pathname} ${id} `;
 }
 
 /** Whether the tab has kept results for an element. @param {string} id of the element */

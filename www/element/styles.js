@@ -108,7 +108,7 @@ button:disabled { opacity: .5; cursor: default; }
 [aria-sort="ascending"], [aria-sort="descending"] { color: var(--ink); font-weight: 650; }
 :is([aria-sort="ascending"], [aria-sort="descending"]) .sorted { visibility: visible; }
 [aria-sort="descending"] .sorted { rotate: 180deg; }
-.row { cursor: pointer; }
+.row { cursor: pointer; contain: layout style; }
 .row + .row { border-top: 1px solid var(--line); }
 .row:hover { background: var(--sunken); }
 .row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-inline-start-color: var(--accent); }
@@ -220,7 +220,7 @@ button:disabled { opacity: .5; cursor: default; }
 }
 @container (max-width: 30rem) {
   .tally .fact { flex-basis: auto; }
-  .drop-buttons > * { padding-inline: .8rem; }
+  .drop-buttons > * { padding-inline: .5rem; font-size: .925rem; }
   .savers { margin-inline-start: 0; width: 100%; }
   .savers > * { flex: 1; }
   .finders > :last-child { flex-basis: 100%; }
@@ -239,12 +239,15 @@ button:disabled { opacity: .5; cursor: default; }
   .card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: none; }
 }
 @media (forced-colors: active) {
+  .row[aria-selected="true"], .reverse[aria-pressed="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .row[aria-selected="true"] * { color: inherit !important; }
+  .row:not([aria-selected="true"]) { border-inline-start-color: Canvas; }
   .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp { forced-color-adjust: none; }
 }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .controls, .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .spoken, .list, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
   .whole { display: flex; flex-direction: column; }
   .top { order: 1; margin-top: .5rem; }
   .notice { font-size: .8rem; padding: 0; }
@@ -256,6 +259,11 @@ button:disabled { opacity: .5; cursor: default; }
   .verdict-side { grid-area: 1 / 2; }
   .frame { grid-area: 1 / 1; max-height: 9.5cm; border-radius: 0; }
   .card-body:not(:has(.frame)) .verdict-side { grid-column: 1 / -1; }
+  .controls { grid-column: 1; padding: 0; border: 0; }
+  .evidence-choice { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }
+  .evidence-choice legend { float: inline-start; margin: 0; }
+  .options, .option input:checked + span { padding: 0; border: 0; background: none; box-shadow: none; }
+  .legend-scale { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .facts { grid-column: 1 / -1; grid-row: auto; border-top: 1px solid #999; }
   .bar-fill { background: #555; }
   .frame, .bar-track, .bar-fill { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
