@@ -19,7 +19,7 @@ document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  element.take(event.dataTransfer?.files ?? []);
+  if (event.dataTransfer) element.take(event.dataTransfer);
 });
 
 // A film held against the light, with a phone's own camera.

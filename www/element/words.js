@@ -86,6 +86,11 @@ export class Words {
     return format.format(value);
   }
 
+  /** A day and a time of day. @param {Date} date */
+  date(date) {
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'long', timeStyle: 'short' }).format(date);
+  }
+
   /** `this or that`. @param {string[]} names */
   either(names) {
     return this.#either.format(names);

@@ -21,17 +21,18 @@ function module() {
 }
 
 /**
- * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
- *   in how many pieces the bundle comes and how long between them
+ * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
+ *   in how many pieces the bundle comes and how long between them; how long an image takes
  */
 export async function serveMock({
   pieces = 1,
   wait = 0,
+  took = 150,
   file = 'mobilenet-lung-0123456789ab.safetensors',
   routes = {},
 } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
-  const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
+  const script = (await readFile(new URL('../mock/lung_web.js', import.meta.url), 'utf8')).replace('TOOK = 150', `TOOK = ${took}`);
   const builds = ['webgpu', 'cpu', 'cpu-relaxed'].flatMap((build) => [
     [`/runtime/${build}/lung_web.js`, bytes(script, 'text/javascript')],
     [`/runtime/${build}/lung_web_bg.wasm`, bytes(module(), 'application/wasm')],
