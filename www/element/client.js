@@ -18,6 +18,13 @@ const REQUEST_LIMIT = 120_000;
 /** A start-up that says nothing for this long is given up, in milliseconds. */
 const SILENCE_LIMIT = 120_000;
 
+/** What an image is rejected with that was taken out of the queue. */
+const CANCELLED = {
+  code: 'cancelled',
+  message: 'This image was not read: reading was cancelled.',
+  advice: 'Continue to have it read.',
+};
+
 /** An error with a stable code, a sentence of what happened (`message`) and one of what to do (`advice`). */
 export class LungError extends Error {
   /** @param {Fault} fault */
@@ -48,7 +55,7 @@ class Crash extends Error {
 
 /**
  * One image waiting for its turn.
- * @typedef {{ blob: Blob, begin: () => void, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
+ * @typedef {{ blob: Blob, begin: () => void, owner: unknown, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
  */
 
 /** The number last given to an image or a window: those of a worker that has ended are not given again. */
@@ -111,13 +118,14 @@ export class LungClient extends EventTarget {
    * Queues one image. Images are answered one at a time, in the order they came.
    * @param {Blob} blob
    * @param {() => void} [begin] called when its turn has come
+   * @param {unknown} [owner] whose `cancel` it heeds
    * @returns {Promise<Answer>} rejects with a `LungError`
    */
-  classify(blob, begin = () => {}) {
+  classify(blob, begin = () => {}, owner = null) {
     return new Promise((resolve, reject) => {
       const refused = refuse(blob);
       if (refused) return reject(refused);
-      this.#queue.push({ blob, begin, resolve, reject });
+      this.#queue.push({ blob, begin, owner, resolve, reject });
       void this.#pump();
     });
   }
@@ -139,6 +147,13 @@ export class LungClient extends EventTarget {
         if (again || error.reason === 'timeout') throw crashError(error);
       }
     }
+  }
+
+  /** Takes an owner's images that still wait out of the queue; each is rejected with the code `cancelled`. @param {unknown} owner */
+  cancel(owner) {
+    const queue = this.#queue;
+    this.#queue = queue.filter((job) => job.owner !== owner);
+    for (const job of queue) if (job.owner === owner) job.reject(new LungError(CANCELLED));
   }
 
   async #pump() {

@@ -2,9 +2,11 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
+ * @import { DoneDetail, ErrorDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
- * @import { Entry } from './result-list.js'
+ * @import { Entry, Image } from './result-list.js'
+ * @import { Found } from './folder.js'
+ * @import { Kept, Task } from './kept.js'
  * @import { Words } from './words.js'
  */
 
@@ -12,13 +14,16 @@ import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { icon, make } from './dom.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
 import { faultDetails } from './result-card.js';
-import { ResultList } from './result-list.js';
+import { hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
 const ACCEPT =
   'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+
+/** How often progress is said aloud while many images are read, in milliseconds. */
+const SAY_PROGRESS = 15_000;
 
 const LUNGS =
   'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
@@ -34,6 +39,7 @@ const LUNGS =
  * | `device` | `auto`, `webgpu`, `cpu` | `auto` | where to run; without WebGPU it is the CPU in any case |
  * | `loading` | `lazy`, `eager` | `lazy` | download on first use, or as soon as the page is idle |
  * | `multiple` | present or not | not | take several files, one after the other |
+ * | `resume` | present or not | not | keep what was found, and what files are called, in the tab until it is closed, for a reload; of several elements on a page each needs an `id` |
  * | `lang` | `en`, `es`, `fr`, `zh`, `hi`, `ar` | that of what it stands in, else the browser's | the language it speaks |
  *
  * Every event bubbles and crosses shadow roots.
@@ -44,16 +50,29 @@ const LUNGS =
  *   chest X-ray, and `finding` and `probabilities` mean nothing. `report.prediction_set` has the findings that cannot be ruled
  *   out at 90%. Both are null where the bundle has no statistics for them.
  * @event lung-error - `{code, message, advice, name?}`; without `name` it was start-up that failed
+ * @event lung-done - `{answered, failed, cancelled}`: nothing waits any more; how many images ended how since the last one
  *
  * @csspart dropzone - where files are dropped
  * @csspart button - the button that opens the file picker
+ * @csspart folder - the button that opens it for a folder
+ * @csspart aside - what was left out of a folder
  * @csspart status - progress, device and model
  * @csspart progress - the progress bar
  * @csspart results - the rows and the card
- * @csspart rows - the list of images, where there are several
- * @csspart row - one of them
- * @csspart row-said - what was found, in a line
- * @csspart more - the button that shows older rows
+ * @csspart list - the table of images and what is around it, where there are several
+ * @csspart toolbar - how far reading has come, and what can be done
+ * @csspart cancel - the button that stops what waits
+ * @csspart proceed - the button that goes on with what was stopped
+ * @csspart export - the buttons that save CSV and JSON
+ * @csspart finders - what to show in which order
+ * @csspart rows - the table
+ * @csspart row - an image
+ * @csspart row-finding - what was found, or what went wrong
+ * @csspart row-state - how far it has come
+ * @csspart more - the button that shows more rows
+ * @csspart print - the button that prints the card
+ * @csspart kept - says that results are kept
+ * @csspart forget - the button that forgets them
  * @csspart card - the chosen image's card
  * @csspart picture - frame of the radiograph
  * @csspart overlay - the evidence over it
@@ -103,19 +122,35 @@ export class LungXrayClassifier extends HTMLElement {
   #dropzone = make('div', { class: 'dropzone', part: 'dropzone' });
   #picker = make('input', { type: 'file', accept: ACCEPT, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
   #button = make('button', { type: 'button', class: 'choose', part: 'button' });
+  #folderButton = make('button', { type: 'button', class: 'again', part: 'folder', 'data-words': 'choose.folder' });
+  /** Made when it is needed, and never on the page. @type {HTMLInputElement | null} */
+  #folderPicker = null;
   #title = make('p', { class: 'drop-title' });
   #hint = make('p', { class: 'drop-hint' });
   #status = make('div', { class: 'status', part: 'status' });
-  #results = new ResultList();
+  #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
+  #results = new ResultList({
+    cancel: () => this.cancel(),
+    proceed: () => this.proceed(),
+    save: (format) => this.#save(format),
+    forget: () => this.forget(),
+  });
+  /** What is kept of the results for a reload, once there is something. @type {Promise<Kept | null> | null} */
+  #kept = null;
+  /** What came of the images since nothing waited, and how many still wait. */
+  #batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
+  /** When something was last said of many images. */
+  #said = 0;
   #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
   #whole = make(
     'div',
-    { lang: 'en', dir: 'ltr' },
+    { class: 'whole', lang: 'en', dir: 'ltr' },
     make(
       'div',
       { class: 'top' },
       this.#dropzone,
       this.#status,
+      this.#aside,
       make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
     ),
     this.#spoken,
@@ -129,7 +164,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#dropzone.append(
       icon(LUNGS, 'drop-icon'),
       make('div', { class: 'drop-words' }, this.#title, this.#hint),
-      this.#button,
+      make('div', { class: 'drop-buttons' }, this.#button, this.#folderButton),
       this.#picker,
     );
     root.append(this.#whole);
@@ -137,8 +172,12 @@ export class LungXrayClassifier extends HTMLElement {
       // The button's own click arrives here too: one way to the picker.
       if (event.target !== this.#picker) this.#picker.click();
     });
+    this.#folderButton.addEventListener('click', (event) => {
+      event.stopPropagation();
+      this.#chooseFolder();
+    });
     this.#picker.addEventListener('change', () => {
-      this.#take([...(this.#picker.files ?? [])]);
+      this.take(this.#picker.files ?? []);
       // The same file again is a change again.
       this.#picker.value = '';
     });
@@ -156,6 +195,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
     void this.#speak();
     this.#connect();
+    if (this.hasAttribute('resume') && hasKept(this.id)) void this.#keep();
     if (this.getAttribute('loading') === 'eager') whenIdle(() => this.isConnected && this.start().catch(() => {}));
     else
       for (const hint of ['pointerenter', 'focusin', 'dragenter'])
@@ -203,21 +243,153 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   /**
-   * Takes files as if they had been dropped here: all of them with `multiple`, else the first.
-   * @param {Iterable<File>} files
+   * Takes files as if they had been dropped here: all of them with `multiple`, else the first. What was dropped elsewhere on the
+   * page may have folders in it.
+   * @param {Iterable<File> | DataTransfer} files
    */
   take(files) {
-    this.#take([...files]);
+    if (files instanceof DataTransfer) return this.#takeDropped(files);
+    this.#take([...files].map((blob) => ({ blob, name: blob.name || this.#newName() })));
   }
 
-  /** @param {File[]} files */
-  #take(files) {
-    const taken = this.hasAttribute('multiple') ? files : files.slice(0, 1);
-    const entries = this.#insert(
-      taken.map((blob) => ({ blob, name: blob.name || this.#newName() })),
+  /** Every image there is, the newest first, and what came of it. @returns {Result[]} */
+  get results() {
+    return this.#results.entries.map(({ name, outcome }) => {
+      if (outcome.state === 'done') return { name, state: outcome.state, report: outcome.report };
+      if (outcome.state !== 'error') return { name, state: outcome.state };
+      const { code, message, advice } = outcome.error;
+      return { name, state: outcome.state, error: { code, message, advice } };
+    });
+  }
+
+  /**
+   * The results as a file.
+   * @param {'csv' | 'json'} format
+   * @returns {Promise<Blob>}
+   */
+  async exportResults(format) {
+    const { resultsFile } = await import('./export.js');
+    return resultsFile(this.results, format);
+  }
+
+  /** Stops what still waits. What is being read is finished. */
+  cancel() {
+    this.#connect().cancel(this);
+  }
+
+  /** Goes on with what was stopped. */
+  proceed() {
+    this.#begin(
+      this.#results.entries.flatMap((entry) =>
+        entry.outcome.state === 'cancelled' && entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : [],
+      ),
     );
+  }
+
+  /** Stops what waits, and forgets all results, here and where they are kept. */
+  forget() {
+    this.cancel();
+    this.#results.clear();
+    this.#aside.hidden = true;
+    this.#dropzone.classList.remove('compact');
+    this.#button.focus();
+  }
+
+  /** @param {'csv' | 'json'} format */
+  async #save(format) {
+    const file = await this.exportResults(format);
+    const { save } = await import('./export.js');
+    save(file, `lung-results-${new Date().toISOString().slice(0, 10)}.${format}`);
+  }
+
+  /** @param {Image[]} images */
+  #take(images) {
+    this.#aside.hidden = true;
+    this.#takeFound({ images, left: 0 });
+  }
+
+  /** Takes what was found in a folder, and says what was left out of it. @param {Found} found */
+  #takeFound({ images, left }) {
+    const taken = this.hasAttribute('multiple') ? images : images.slice(0, 1);
+    /** @type {string[]} */
+    const aside = [];
+    if (left > 0 && images.length === 0) aside.push(this.#words.text('folder.none'));
+    if (left > 0) aside.push(this.#words.text('folder.left', { count: left }));
+    this.#tellAside(aside.join(' '));
+    if (!this.#kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+    void this.#kept.then((kept) => {
+      if (!kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+      const { tasks, again } = kept.sort(taken);
+      if (again.length > 0)
+        this.#tellAside([...aside, this.#words.text('kept.again', { count: again.length })].join(' '));
+      this.#begin(tasks);
+      if (tasks.length === 0 && again.length > 0) this.#results.choose(again[0]);
+    });
+  }
+
+  /** Has images read, new ones and ones that have a row. @param {Task[]} tasks */
+  #begin(tasks) {
+    const fresh = tasks.filter(({ entry }) => !entry);
+    const entries = this.#insert(fresh);
+    const again = tasks.flatMap(({ entry, blob }) => {
+      entry?.waiting(blob);
+      return entry ? [{ entry, blob }] : [];
+    });
     // What goes wrong is on the card and in an event.
-    for (const [at, entry] of entries.entries()) this.#run(entry, taken[at]).catch(() => {});
+    for (const { entry, blob } of [...again, ...entries.map((entry, at) => ({ entry, blob: fresh[at].blob }))])
+      this.#run(entry, blob).catch(() => {});
+  }
+
+  /** @param {DataTransfer} dropped */
+  #takeDropped(dropped) {
+    // Only as long as the event lasts can this be asked.
+    const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+    if (entries.some(({ isDirectory }) => isDirectory))
+      void this.#takeFolder(async ({ ofEntries }) =>
+        ofEntries(entries, (count) => this.#tellAside(this.#words.text('folder.reading', { count }))),
+      );
+    else this.take(dropped.files);
+  }
+
+  #chooseFolder() {
+    if (!this.#folderPicker) {
+      const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true }));
+      picker.addEventListener('change', () => {
+        const files = [...(picker.files ?? [])];
+        picker.value = '';
+        if (files.length > 0) void this.#takeFolder(({ ofFolder }) => ofFolder(files));
+      });
+    }
+    this.#folderPicker.click();
+  }
+
+  /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
+  async #takeFolder(find) {
+    try {
+      this.#takeFound(await find(await import('./folder.js')));
+    } catch {
+      this.#tellAside(this.#words.text('folder.failed'));
+    }
+  }
+
+  /** @param {string} text */
+  #tellAside(text) {
+    this.#aside.hidden = text === '';
+    this.#aside.textContent = text;
+    if (text) this.#say(text);
+  }
+
+  /** Has the results kept for a reload, and takes up those that are. */
+  #keep() {
+    return (this.#kept ??= import('./kept.js').then(
+      ({ Kept }) => {
+        const kept = new Kept(this.#results, this.id);
+        if (this.#results.entries.length > 0) this.#dropzone.classList.add('compact');
+        return kept;
+      },
+      // Without it nothing is kept; the next image tries again.
+      () => (this.#kept = null),
+    ));
   }
 
   #newName() {
@@ -228,15 +400,18 @@ export class LungXrayClassifier extends HTMLElement {
   async #run(entry, blob) {
     const { name } = entry;
     const client = this.#connect();
+    const batch = this.#batch;
+    batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working());
+      const answer = await client.classify(blob, () => entry.working(), this);
       const { report } = answer;
       entry.answered(
         answer,
         client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} },
         (centre, width) => client.windowed({ id: answer.id, blob }, centre, width),
       );
-      this.#say(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
+      batch.answered++;
+      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
@@ -248,17 +423,44 @@ export class LungXrayClassifier extends HTMLElement {
               message: `The result could not be shown (${String(thrown)}).`,
               advice: 'Reload the page and try again.',
             });
+      if (error.code === 'cancelled') {
+        batch.cancelled++;
+        entry.cancelled();
+        throw error;
+      }
+      batch.failed++;
       entry.failed(error);
-      this.#say(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
+      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
       this.#fire(
         'lung-error',
         /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }),
       );
       throw error;
+    } finally {
+      if (--batch.open === 0) this.#done();
+      // Not before the first result: it would take from what that waits for.
+      if (this.hasAttribute('resume')) void this.#keep();
     }
   }
 
-  /** @param {Array<{ blob: Blob, name: string }>} images */
+  /** Says what came of an image; of many, only how far they have come. @param {string} outcome */
+  #sayOutcome(outcome) {
+    const { open, answered, failed } = this.#batch;
+    if (answered + failed === 1 && open === 1) return this.#say(outcome);
+    const now = performance.now();
+    if (open > 1 && now - this.#said < SAY_PROGRESS) return;
+    this.#said = now;
+    this.#say(this.#words.text('tally.running', { read: answered + failed, count: answered + failed + open - 1 }));
+  }
+
+  /** Nothing waits any more. */
+  #done() {
+    const { answered, failed, cancelled } = this.#batch;
+    this.#batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
+    this.#fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
+  }
+
+  /** @param {Image[]} images */
   #insert(images) {
     const entries = this.#results.add(images);
     if (entries.length > 0) this.#dropzone.classList.add('compact');
@@ -322,6 +524,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#title.textContent = this.#words.text(`drop.${number}`);
     this.#hint.textContent = this.#words.text(`hint.${number}`, { megabytes: FILE_LIMIT / 1048576 });
     this.#button.textContent = this.#words.text(`choose.${number}`);
+    this.#folderButton.hidden = !several || !('webkitdirectory' in HTMLInputElement.prototype);
   }
 
   #renderStatus() {
@@ -411,7 +614,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#dropzone.classList.remove('over');
     if (!carriesFiles(event)) return;
     event.preventDefault();
-    this.#take([...(event.dataTransfer?.files ?? [])]);
+    if (event.dataTransfer) this.#takeDropped(event.dataTransfer);
   };
 
   #onPaste = (/** @type {ClipboardEvent} */ event) => {
@@ -419,7 +622,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (event.defaultPrevented || files.length === 0) return;
     // Of several elements the first one that hears it takes it.
     event.preventDefault();
-    this.#take(files);
+    this.take(files);
   };
 }
 

@@ -190,3 +190,20 @@ export interface ResultDetail {
 export interface ErrorDetail extends Fault {
   name?: string;
 }
+
+/** Detail of `lung-done`: how many images were answered, failed, and were cancelled since the last one. */
+export interface DoneDetail {
+  answered: number;
+  failed: number;
+  cancelled: number;
+}
+
+/**
+ * An image and what came of it. `absent` is one whose file has to be chosen again after a reload.
+ */
+export interface Result {
+  name: string;
+  state: 'waiting' | 'working' | 'cancelled' | 'absent' | 'error' | 'done';
+  report?: Omit<Report, 'evidence'>;
+  error?: Fault;
+}

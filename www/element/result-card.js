@@ -45,10 +45,10 @@ export class ResultCard {
   show({ name, bytes, outcome }, words) {
     this.#name.textContent = this.#title.title = name;
     this.element.dataset.state = outcome.state;
-    this.#state.textContent =
-      outcome.state === 'waiting' ? words.text('list.waiting') : outcome.state === 'working' ? words.text('list.reading') : '';
+    this.#state.textContent = outcome.state === 'done' || outcome.state === 'error' ? '' : words.text(`state.${outcome.state}`);
     if (outcome.state !== 'done' || !outcome.picture) this.#viewer.clear();
-    if (outcome.state === 'waiting') this.#body.replaceChildren();
+    if (outcome.state === 'waiting' || outcome.state === 'cancelled') this.#body.replaceChildren();
+    else if (outcome.state === 'absent') this.#body.replaceChildren(make('p', {}, words.text('kept.absent')));
     else if (outcome.state === 'working') this.#body.replaceChildren(...skeleton());
     else if (outcome.state === 'error') this.#body.replaceChildren(fault(words, outcome.error));
     else {
@@ -62,6 +62,13 @@ export class ResultCard {
         facts(words, report, ready, bytes, picture === null),
       );
     }
+  }
+
+  /** Shows nothing. */
+  clear() {
+    this.#name.textContent = this.#title.title = '';
+    this.#viewer.clear();
+    this.#body.replaceChildren();
   }
 }
 

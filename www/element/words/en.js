@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * English: what every other language translates. `{name}` is filled in; where a number decides, there is a text for each
- * plural form. What goes wrong is told in English where it happens; `en-faults.js` has what translators translate of it.
+ * English: what every other language translates, together with `en-elsewhere.js`. `{name}` is filled in; where a number decides,
+ * there is a text for each plural form.
  */
 export default {
   // Dropping and choosing files
@@ -29,13 +29,6 @@ export default {
   again: 'Try again',
   code: 'Code: {code}',
   told: 'In English:',
-
-  // Why it is not WebGPU; in English the sentence that was told is shown
-  'fallback.no-webgpu': 'This browser offers no WebGPU to this page.',
-  'fallback.no-adapter': 'This browser has WebGPU but found no graphics adapter for it.',
-  'fallback.webgpu-unavailable': 'WebGPU cannot be used here.',
-  'fallback.webgpu-stopped': 'WebGPU stopped working on this page.',
-  'fallback.webgpu-not-started': 'WebGPU did not start on this page.',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -131,7 +124,6 @@ export default {
   'modality.CR': 'Computed radiography (CR)',
   'modality.DX': 'Digital radiography (DX)',
   'modality.RG': 'Film (RG)',
-  'bodyPart.CHEST': 'Chest',
   'view.PA': 'From behind (PA)',
   'view.AP': 'From the front (AP)',
   'view.FRONTAL': 'Frontal',
@@ -142,11 +134,65 @@ export default {
   'side.both': 'Both',
   'side.unpaired': 'Not one of two',
 
-  // The list of images
+  // Many images
+  'choose.folder': 'Choose a folder',
   'list.label': 'Images',
-  'list.waiting': 'Waiting',
-  'list.reading': 'Reading…',
-  'list.older': { one: 'Show {some} of {count} older image', other: 'Show {some} of {count} older images' },
+  'list.more': { one: 'Show {some} of {count} more image', other: 'Show {some} of {count} more images' },
+  'table.failed': 'The list of images could not be loaded. Check the connection and add an image again.',
+  'state.waiting': 'Waiting',
+  'state.working': 'Reading…',
+  'state.cancelled': 'Cancelled',
+  'state.absent': 'Choose again',
+  'state.error': 'Error',
+  'state.done': 'Read',
+  'column.name': 'File',
+  'column.finding': 'Finding',
+  'column.probability': 'Probability',
+  'column.note': 'Cannot rule out',
+  'column.state': 'State',
+  'note.nothing': 'Nothing else',
+  'note.none': 'Rules out all three',
+  'tally.running': { one: '{read} of {count} image read', other: '{read} of {count} images read' },
+  'tally.seconds': { one: 'about {count} second left', other: 'about {count} seconds left' },
+  'tally.minutes': { one: 'about {count} minute left', other: 'about {count} minutes left' },
+  'tally.label': 'Images read',
+  'tally.read': { one: '{count} image read', other: '{count} images read' },
+  'tally.errors': { one: '{count} with an error', other: '{count} with an error' },
+  'tally.warnings': { one: '{count} with a warning', other: '{count} with a warning' },
+  'tally.cancelled': { one: '{count} cancelled', other: '{count} cancelled' },
+  'tally.absent': { one: '{count} to be chosen again', other: '{count} to be chosen again' },
+  'tally.shown': { one: '{shown} of {count} image shown', other: '{shown} of {count} images shown' },
+  cancel: 'Cancel',
+  proceed: 'Continue',
+  'filter.label': 'Show',
+  'filter.all': 'All images',
+  'filter.warnings': 'With a warning',
+  'filter.errors': 'With an error',
+  'filter.waiting': 'Not read yet',
+  'filter.name': 'Name contains',
+  'filter.empty': 'No image is like that.',
+  'sort.label': 'Sort by',
+  'sort.added': 'Order added',
+  'sort.name': 'Name',
+  'sort.finding': 'Finding',
+  'sort.probability': 'Probability',
+  'sort.likeness': 'Likeness',
+  'sort.reverse': 'Reverse the order',
+  'export.label': 'Save the results',
+  'export.csv': 'Save CSV',
+  'export.json': 'Save JSON',
+  'export.failed': 'The results could not be saved. Check the connection and try again.',
+  'folder.reading': { one: 'Looking through the folder: {count} file', other: 'Looking through the folder: {count} files' },
+  'folder.left': { one: '{count} file of another kind left out.', other: '{count} files of other kinds left out.' },
+  'folder.none': 'There is no image in this folder.',
+  'folder.failed': 'The folder could not be read. Choose its files instead.',
+  'kept.here': 'The results are kept in this tab until it is closed, without the images.',
+  'kept.full': 'There is no room to keep these results: they are gone when the page is reloaded.',
+  'kept.forget': 'Forget these results',
+  'kept.absent': 'It was not read before the page was reloaded. Choose its file or folder again to continue.',
+  'kept.again': { one: '{count} image was read before and is not read again.', other: '{count} images were read before and are not read again.' },
+  print: 'Print report',
+  'print.head': 'Chest X-ray report of MobileNet-Lung, {date}',
 
   // Numbers with their units, which stay on one line
   'number.percent': '{number}\u00a0%',
@@ -177,5 +223,25 @@ export default {
   'page.evidenceIs': 'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
   'page.limitsAre': 'In the images it learned from, every viral pneumonia is of a child and most other images are of adults, so age can sway it. It learned from frontal views. It does not replace a radiologist.',
+  'camera.take': 'Take a photo of a film',
+  'camera.warning': 'The classifier learned from files, not from photos: hold the camera straight, avoid glare, and trust what it says less.',
+
+  // The page as an app: whether it is kept on the device, and new versions
+  'offline.keeping': 'Keeping the page for use without a network…',
+  'offline.kept': 'Ready for use without a network.',
+  'offline.keptTightly': 'Ready for use without a network, but this device is short of storage: the browser may throw it away.',
+  'offline.keptOld': 'Ready for use without a network. There is a new version, but too little storage for it.',
+  'offline.insecure': 'Works only with a network: the page did not come over HTTPS.',
+  'offline.refused': 'Works only with a network: this browser, or a private window of it, does not let the page store itself.',
+  'offline.quota': 'Works only with a network: the browser leaves the page too little storage.',
+  'offline.mixed': 'Works only with a network: the files on the server do not belong together. It may be in the middle of an update; the next visit tries again.',
+  'offline.unreachable': 'Works only with a network: the download broke off. The next visit tries again.',
+  'offline.unbuilt': 'Works only with a network: this copy of the page was not built to be kept.',
+  'install.offer': 'Install as an app',
+  'update.label': 'New version',
+  'update.ready': 'A new version is ready. This page goes on working as it is; reloading clears its results.',
+  'update.reload': 'Reload',
+  'update.later': 'Not now',
+  'share.lost': 'What was shared did not arrive. Share it again, or choose the file here.',
   'page.foot': 'MobileNetV2 with attention, trained and run in Rust. MIT or Apache-2.0.',
 };
