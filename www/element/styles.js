@@ -285,10 +285,17 @@ button:disabled { opacity: .5; cursor: default; }
   .print-head { display: block; font-size: .9rem; font-weight: 650; }
   .card { padding: 0; border: 0; border-radius: 0; break-inside: avoid; }
   .card-name { white-space: normal; overflow-wrap: anywhere; }
-  .card-body, .card-body:has(.frame) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
+  .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
   .verdict-side { grid-area: 1 / 2; }
-  .frame { grid-area: 1 / 1; max-height: 9.5cm; border-radius: 0; }
-  .card-body:not(:has(.frame)) .verdict-side { grid-column: 1 / -1; }
+  .viewer { grid-area: 1 / 1; gap: .5rem; }
+  .frame { max-height: 9.5cm; border-radius: 0; }
+  /* All of the picture, in the window that it is in. */
+  .plane { transform: none !important; }
+  .zoom, .window-row input, .window-buttons { display: none; }
+  .evidence-words { min-height: 0; font-size: .8rem; }
+  .window { display: flex; flex-wrap: wrap; gap: .1rem .75rem; padding: 0; border: 0; font-size: .8rem; }
+  .window-row { display: flex; gap: .35rem; }
+  .card-body:not(:has(.viewer)) .verdict-side { grid-column: 1 / -1; }
   .controls { grid-column: 1; padding: 0; border: 0; }
   .evidence-choice { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }
   .evidence-choice legend { float: inline-start; margin: 0; }
