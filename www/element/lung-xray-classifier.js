@@ -76,6 +76,10 @@ const LUNGS =
  * @csspart card - the chosen image's card
  * @csspart picture - frame of the radiograph
  * @csspart overlay - the evidence over it
+ * @csspart zoom - the buttons that enlarge the radiograph
+ * @csspart evidence-words - where the evidence is strongest, in words
+ * @csspart window - which values of a DICOM file are shown from black to white
+ * @csspart window-error - why the picture cannot be shown in that window
  * @csspart controls - what to show of the evidence
  * @csspart warning - said first, of an image that does not look like a frontal chest X-ray
  * @csspart doubted - the folded probabilities of such an image
@@ -401,7 +405,11 @@ export class LungXrayClassifier extends HTMLElement {
     try {
       const answer = await client.classify(blob, () => entry.working(), this);
       const { report } = answer;
-      entry.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
+      entry.answered(
+        answer,
+        client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} },
+        (centre, width) => client.windowed({ id: answer.id, blob }, centre, width),
+      );
       batch.answered++;
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));

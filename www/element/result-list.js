@@ -5,6 +5,7 @@
  *
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Windowed } from './window-control.js'
  * @import { Words } from './words.js'
  */
 
@@ -16,15 +17,15 @@ import { ENGLISH, translate } from './words.js';
 const PICTURED = 24;
 
 /**
- * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones; `absent` is one that was
- * waiting when the page was reloaded, so that its file has to be chosen again.
+ * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones, and `windowed`, which holds
+ * the file, with them; `absent` is one that was waiting when the page was reloaded, so that its file has to be chosen again.
  * @typedef {{ state: 'waiting' }
  *   | { state: 'working' }
  *   | { state: 'cancelled' }
  *   | { state: 'absent' }
  *   | { state: 'error', error: LungError }
  *   | { state: 'done', ready: Ready, report: Omit<Report, 'evidence'>, evidence: Report['evidence'] | null,
- *       picture: ImageBitmap | null, at: Date }} Outcome
+ *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
  */
 
 /** An image and what to call it. @typedef {{ blob: Blob, name: string }} Image */
@@ -84,17 +85,17 @@ export class Entry {
     this.#set({ state: 'error', error });
   }
 
-  /** @param {Answer} answer @param {Ready} ready */
-  answered({ report: { evidence, ...report }, picture }, ready) {
+  /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
+  answered({ report: { evidence, ...report }, picture }, ready, windowed) {
     this.blob = null;
-    this.#set({ state: 'done', report, evidence, picture, ready, at: new Date() });
+    this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
   }
 
   /** Lets go of the picture and what is shown over it. */
   forget() {
     if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
     this.outcome.picture?.close();
-    this.#set({ ...this.outcome, evidence: null, picture: null });
+    this.#set({ ...this.outcome, evidence: null, picture: null, windowed: null });
   }
 
   /** @param {Outcome} outcome */

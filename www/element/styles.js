@@ -24,6 +24,11 @@ sheet.replaceSync(/* css */ `
   font: 400 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 :host([hidden]) { display: none; }
+/* Which way the language is written, for what has no logical property. */
+[dir="ltr"] { --onward: 1; --start: 0%; }
+[dir="rtl"] { --onward: -1; --start: 100%; }
+/* Letters that are joined, or hang from a line, are not moved closer. */
+:is(:lang(ar), :lang(hi), :lang(zh)) :is(.drop-title, .verdict strong) { letter-spacing: normal; }
 *, ::before, ::after { box-sizing: border-box; }
 p, dl, dd, ol, fieldset, summary { margin: 0; padding: 0; border: 0; min-width: 0; }
 ol { list-style: none; }
@@ -51,7 +56,7 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .drop-title { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }
 .drop-hint { color: var(--muted); font-size: .925rem; }
 .drop-buttons { display: flex; flex-wrap: wrap; gap: .6rem; justify-content: center; }
-.dropzone.compact { grid-template-columns: auto 1fr auto; justify-items: start; align-items: center; padding: .9rem 1.1rem; text-align: left; gap: 1rem; }
+.dropzone.compact { grid-template-columns: auto 1fr auto; justify-items: start; align-items: center; padding: .9rem 1.1rem; text-align: start; gap: 1rem; }
 .compact .drop-icon { width: 2.25rem; height: 2.25rem; }
 .compact .drop-title { font-size: 1.05rem; }
 .compact .drop-hint { font-size: .85rem; }
@@ -61,14 +66,14 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .status-line { display: flex; flex-wrap: wrap; align-items: center; column-gap: .5rem; font-variant-numeric: tabular-nums; }
 .status-line strong { color: var(--ink); font-weight: 650; }
 .fact { overflow-wrap: anywhere; }
-.status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-left: .5rem; font-weight: 400; color: var(--muted); }
+.status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-inline-start: .5rem; font-weight: 400; color: var(--muted); }
 .lamp { width: .6rem; height: .6rem; border-radius: 50%; background: light-dark(#2c8a63, #5fd0a0); }
 .status-reason { margin-top: .15rem; }
 .progress { position: relative; height: 6px; margin-top: .45rem; border-radius: 3px; background: color-mix(in srgb, var(--muted) 22%, transparent); overflow: hidden; }
-.progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: 0 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
+.progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: var(--start) 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
 .progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
-@keyframes to-and-fro { to { transform: translateX(212.5%); } }
+@keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
 .notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
 
 /* Results */
@@ -137,14 +142,39 @@ button:disabled { opacity: .5; cursor: default; }
 .card[data-state="error"] { border-color: color-mix(in srgb, var(--danger) 45%, var(--line)); }
 
 .frame { position: relative; width: 100%; margin-inline: auto; border-radius: 10px; overflow: hidden; background: #000; }
-.frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.plane, .frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.viewer { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; align-content: start; }
+/* One finger scrolls the page until there is something to move. */
+.frame { touch-action: pan-x pan-y; user-select: none; -webkit-user-select: none; }
+.frame.zoomed { touch-action: none; cursor: grab; }
+.frame.zoomed.held { cursor: grabbing; }
+.plane { transform-origin: 0 0; }
+.frame.gliding .plane { transition: transform .15s ease-out; }
+.zoom { display: flex; gap: .35rem; align-items: center; justify-content: center; }
+.zoom-button { display: grid; place-items: center; width: 2.75rem; height: 2.25rem; padding: 0; background: none; color: var(--ink); border-color: var(--line); }
+.zoom-button:hover { background: var(--sunken); }
+.zoom-button[aria-disabled="true"] { color: var(--muted); opacity: .55; cursor: default; }
+.zoom-button .icon { width: 1.15rem; height: 1.15rem; }
+.zoom-value { min-width: 4rem; text-align: center; font-size: .85rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+.evidence-words { min-height: 4.5em; font-size: .9rem; text-wrap: pretty; }
+.window { display: grid; gap: .5rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; }
+.window legend { float: left; padding: 0; color: var(--muted); }
+.window-row { clear: both; display: grid; grid-template-columns: 4rem 1fr 4.5rem; gap: .75rem; align-items: center; }
+.window-row input { width: 100%; min-width: 0; height: 1.75rem; margin: 0; accent-color: var(--accent); }
+.window-value { text-align: end; font-variant-numeric: tabular-nums; }
+.window-buttons { display: flex; flex-wrap: wrap; gap: .5rem; }
+.window-button { padding: .35rem .85rem; background: none; color: var(--ink); border-color: var(--line); font-size: .85rem; }
+.window-button:hover { background: var(--sunken); }
+.window-note { color: var(--muted); }
+.window-error { color: var(--danger); font-weight: 600; }
+.window-error:empty { margin-top: -.5rem; }
 .controls { display: grid; gap: .75rem; }
 .switch { position: relative; display: inline-flex; align-items: center; gap: .6rem; font-size: .925rem; cursor: pointer; width: fit-content; min-height: 1.75rem; }
 .switch input { position: absolute; width: 2.5rem; height: 1.5rem; margin: 0; opacity: 0; cursor: pointer; }
 .switch-track { flex: none; width: 2.5rem; height: 1.5rem; padding: 3px; border-radius: .75rem; background: color-mix(in srgb, var(--muted) 70%, transparent); transition: background-color .15s; }
 .switch-track::after { content: ""; display: block; width: calc(1.5rem - 6px); height: calc(1.5rem - 6px); border-radius: 50%; background: #fff; transition: translate .15s; }
 .switch input:checked + .switch-track { background: var(--accent); }
-.switch input:checked + .switch-track::after { translate: 1rem 0; background: var(--on-accent); }
+.switch input:checked + .switch-track::after { translate: calc(var(--onward) * 1rem) 0; background: var(--on-accent); }
 .switch input:focus-visible + .switch-track { outline: 3px solid var(--accent); outline-offset: 2px; }
 .evidence-choice { display: grid; gap: .75rem; transition: opacity .15s; }
 .evidence-choice:disabled { opacity: .45; }
@@ -159,7 +189,7 @@ button:disabled { opacity: .5; cursor: default; }
 .strength label { flex: 1 1 12rem; display: grid; grid-template-columns: auto 1fr; gap: .75rem; align-items: center; font-size: .85rem; color: var(--muted); }
 .strength input { width: 100%; min-width: 0; margin: 0; accent-color: var(--accent); height: 1.5rem; }
 .legend { flex: 1 0 auto; display: flex; gap: .45rem; align-items: center; font-size: .8rem; color: var(--muted); }
-.legend-scale { flex: 1; min-width: 4.5rem; height: .65rem; border-radius: 3px; background: linear-gradient(90deg, rgb(70 160 235), #000 50%, rgb(240 150 20)); }
+.legend-scale { flex: 1; min-width: 4.5rem; height: .65rem; border-radius: 3px; background: linear-gradient(calc(var(--onward) * 90deg), rgb(70 160 235), #000 50%, rgb(240 150 20)); }
 
 .verdict { display: grid; grid-template-columns: 1fr auto; align-items: baseline; column-gap: 1rem; }
 .verdict-label { grid-column: 1 / -1; font-size: .85rem; color: var(--muted); }
@@ -206,8 +236,8 @@ button:disabled { opacity: .5; cursor: default; }
 
 @container (min-width: 44rem) {
   .card { padding: 1.35rem; }
-  .card-body:has(.frame, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
-  .frame, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
+  .card-body:has(.viewer, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
+  .viewer, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
   .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
 }
 @container (max-width: 42rem) {

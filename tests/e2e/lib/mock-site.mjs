@@ -1,7 +1,9 @@
 // @ts-check
 /** The real page, element, client and worker of `www`, with the stand-in of `mock/` in the place of the WebAssembly. */
 
-import { readFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { bytes, serve, slowly } from './server.mjs';
@@ -44,4 +46,23 @@ export async function serveMock({
     [`/models/${file}`]: slowly(bundle, pieces, wait),
     ...routes,
   });
+}
+
+/** The same page as a folder, with a small bundle: something to make releases of. */
+export async function mockFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'lung-mock-'));
+  await cp(WWW, folder, { recursive: true, filter: (path) => !path.endsWith('.safetensors') });
+  const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
+  for (const build of ['webgpu', 'cpu', 'cpu-relaxed']) {
+    await mkdir(join(folder, 'runtime', build), { recursive: true });
+    await writeFile(join(folder, 'runtime', build, 'lung_web.js'), script);
+    await writeFile(join(folder, 'runtime', build, 'lung_web_bg.wasm'), module());
+  }
+  const file = 'mobilenet-lung-0123456789ab.safetensors';
+  await writeFile(join(folder, 'models', file), Buffer.alloc(100_000, 1));
+  await writeFile(
+    join(folder, 'models/index.json'),
+    JSON.stringify({ current: file, models: [{ file, bytes: 100_000, sha256: '00' }] }),
+  );
+  return { folder, remove: () => rm(folder, { recursive: true }) };
 }

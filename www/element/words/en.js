@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * English: what every other language translates. `{name}` is filled in; where a number decides, there is a text for each
- * plural form. What goes wrong is told in English where it happens; `en-faults.js` has what translators translate of it.
+ * English: what every other language translates, together with `en-elsewhere.js`. `{name}` is filled in; where a number decides,
+ * there is a text for each plural form.
  */
 export default {
   // Dropping and choosing files
@@ -29,13 +29,6 @@ export default {
   again: 'Try again',
   code: 'Code: {code}',
   told: 'In English:',
-
-  // Why it is not WebGPU; in English the sentence that was told is shown
-  'fallback.no-webgpu': 'This browser offers no WebGPU to this page.',
-  'fallback.no-adapter': 'This browser has WebGPU but found no graphics adapter for it.',
-  'fallback.webgpu-unavailable': 'WebGPU cannot be used here.',
-  'fallback.webgpu-stopped': 'WebGPU stopped working on this page.',
-  'fallback.webgpu-not-started': 'WebGPU did not start on this page.',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -66,6 +59,41 @@ export default {
   'evidence.against': 'against',
   'evidence.inFavour': 'for',
 
+  // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
+  'evidence.forStrongest': 'Evidence for {finding} is strongest in the {where} of the picture ({percent} of it).',
+  'evidence.forSpread': 'Evidence for {finding} is spread over the picture.',
+  'evidence.forHardly': 'Hardly anything in the picture speaks for {finding}.',
+  'evidence.againstStrongest': 'Evidence against {finding} is strongest in the {where} ({percent} of it).',
+  'evidence.againstSpread': 'Evidence against {finding} is spread over the picture.',
+  'evidence.flat': 'Nothing in the picture stands out for or against {finding}.',
+  'evidence.sides': 'The left of the picture is the patient’s right side, if the view is usual.',
+  'region.upper-left': 'upper left',
+  'region.upper-centre': 'upper centre',
+  'region.upper-right': 'upper right',
+  'region.middle-left': 'middle left',
+  'region.middle-centre': 'centre',
+  'region.middle-right': 'middle right',
+  'region.lower-left': 'lower left',
+  'region.lower-centre': 'lower centre',
+  'region.lower-right': 'lower right',
+
+  // Enlarging the picture
+  'zoom.frame': 'Picture. Plus and minus enlarge it, arrow keys move it, 0 shows all of it.',
+  'zoom.label': 'Zoom',
+  'zoom.in': 'Enlarge',
+  'zoom.out': 'Reduce',
+  'zoom.fit': 'Show all of it',
+  'zoom.spoken': 'Enlarged to {percent}',
+
+  // Which values of a DICOM file are shown from black to white
+  'window.label': 'Window',
+  'window.centre': 'Centre',
+  'window.width': 'Width',
+  'window.asFile': 'As the file asks',
+  'window.asFirst': 'As first shown',
+  'window.all': 'All values',
+  'window.unchanged': 'Only the picture changes: the network saw it as it was first shown.',
+
   // The facts below
   'facts.time': 'Time',
   'facts.times': '{whole} in all: {parts}',
@@ -90,10 +118,12 @@ export default {
   'dicom.bodyPart': 'Body part',
   'dicom.view': 'View',
   'dicom.side': 'Side',
+  'dicom.window': 'Window',
+  'dicom.windowIs': 'centre {centre}, width {width}',
+  'dicom.windowOfAll': 'all values: centre {centre}, width {width}',
   'modality.CR': 'Computed radiography (CR)',
   'modality.DX': 'Digital radiography (DX)',
   'modality.RG': 'Film (RG)',
-  'bodyPart.CHEST': 'Chest',
   'view.PA': 'From behind (PA)',
   'view.AP': 'From the front (AP)',
   'view.FRONTAL': 'Frontal',
@@ -193,5 +223,25 @@ export default {
   'page.evidenceIs': 'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
   'page.limitsAre': 'In the images it learned from, every viral pneumonia is of a child and most other images are of adults, so age can sway it. It learned from frontal views. It does not replace a radiologist.',
+  'camera.take': 'Take a photo of a film',
+  'camera.warning': 'The classifier learned from files, not from photos: hold the camera straight, avoid glare, and trust what it says less.',
+
+  // The page as an app: whether it is kept on the device, and new versions
+  'offline.keeping': 'Keeping the page for use without a network…',
+  'offline.kept': 'Ready for use without a network.',
+  'offline.keptTightly': 'Ready for use without a network, but this device is short of storage: the browser may throw it away.',
+  'offline.keptOld': 'Ready for use without a network. There is a new version, but too little storage for it.',
+  'offline.insecure': 'Works only with a network: the page did not come over HTTPS.',
+  'offline.refused': 'Works only with a network: this browser, or a private window of it, does not let the page store itself.',
+  'offline.quota': 'Works only with a network: the browser leaves the page too little storage.',
+  'offline.mixed': 'Works only with a network: the files on the server do not belong together. It may be in the middle of an update; the next visit tries again.',
+  'offline.unreachable': 'Works only with a network: the download broke off. The next visit tries again.',
+  'offline.unbuilt': 'Works only with a network: this copy of the page was not built to be kept.',
+  'install.offer': 'Install as an app',
+  'update.label': 'New version',
+  'update.ready': 'A new version is ready. This page goes on working as it is; reloading clears its results.',
+  'update.reload': 'Reload',
+  'update.later': 'Not now',
+  'share.lost': 'What was shared did not arrive. Share it again, or choose the file here.',
   'page.foot': 'MobileNetV2 with attention, trained and run in Rust. MIT or Apache-2.0.',
 };
