@@ -14,7 +14,8 @@ import { after, before, describe, test } from 'node:test';
 
 import axe from 'axe-core';
 
-import { launch, open, parts, ready } from './lib/browser.mjs';
+import { LANGUAGES } from '../../www/element/words.js';
+import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { mockFolder } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { DIST, noCommand, noPage, noXtask, phantoms, XTASK } from './lib/project.mjs';
@@ -95,6 +96,10 @@ describe('the built page', { skip: noPage || noCommand }, () => {
       for (const { name } of generated.images) {
         assert.ok(offline.get(name)?.report, name);
         assert.deepEqual(offline.get(name)?.report?.probabilities, online.get(name)?.report?.probabilities, name);
+      }
+      for (const [lang, { load }] of Object.entries(LANGUAGES)) {
+        await page.locator('.language select').selectOption(lang);
+        await page.getByRole('heading', { name: String((await load()).default['page.title']) }).waitFor();
       }
       const another = await context.newPage();
       await another.goto(`${site.url}index.html?device=cpu`);
@@ -419,6 +424,7 @@ describe('releases', () => {
         'text/html',
       );
       const other = await context.newPage();
+      await recordEvents(other);
       await other.goto(`${site.url}elsewhere.html`);
       await other.locator('input').setInputFiles([picture('shared-1.png', 1), picture('shared-2.png', 2)]);
       const asked = site.asked.length;
@@ -436,8 +442,8 @@ describe('releases', () => {
       });
       assert.ok(!stored.some((url) => url.includes('shared')), stored.join(' '));
       await other.reload();
-      await ready(other);
-      assert.equal(await parts(other).card('shared-1.png').count(), 0);
+      await settled(other);
+      assert.ok(!(await events(other)).some(({ type }) => type === 'lung-result'), 'not again');
       assert.equal(await parts(page).card('shared-1.png').count(), 0);
       // A ticket that is not known any more.
       await other.goto(`${site.url}?shared=gone`);

@@ -277,7 +277,7 @@ button:disabled { opacity: .5; cursor: default; }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
   .whole { display: flex; flex-direction: column; }
   .top { order: 1; margin-top: .5rem; }
   .notice { font-size: .8rem; padding: 0; }
@@ -291,7 +291,7 @@ button:disabled { opacity: .5; cursor: default; }
   .frame { max-height: 9.5cm; border-radius: 0; }
   /* All of the picture, in the window that it is in. */
   .plane { transform: none !important; }
-  .zoom, .window-row input, .window-buttons { display: none; }
+  .window-row input, .window-buttons { display: none; }
   .evidence-words { min-height: 0; font-size: .8rem; }
   .window { display: flex; flex-wrap: wrap; gap: .1rem .75rem; padding: 0; border: 0; font-size: .8rem; }
   .window-row { display: flex; gap: .35rem; }

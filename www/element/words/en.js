@@ -239,7 +239,7 @@ export default {
   'offline.unbuilt': 'Works only with a network: this copy of the page was not built to be kept.',
   'install.offer': 'Install as an app',
   'update.label': 'New version',
-  'update.ready': 'A new version is ready. This page goes on working as it is; reloading clears its results.',
+  'update.ready': 'A new version is ready. This page goes on working as it is until you reload it.',
   'update.reload': 'Reload',
   'update.later': 'Not now',
   'share.lost': 'What was shared did not arrive. Share it again, or choose the file here.',
