@@ -369,6 +369,7 @@ describe('the zoom', () => {
       await buttons['Show all of it'].click();
       near((await laid(page)).scale, 1);
       await buttons.Enlarge.click();
+      near((await laid(page)).scale, 1.5);
       // The evidence goes with the picture.
       const [base, overlay] = await Promise.all(['.radiograph', '.overlay'].map((name) => done.locator(name).boundingBox()));
       assert.deepEqual(overlay, base);
