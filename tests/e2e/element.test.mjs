@@ -370,7 +370,7 @@ test('a file of more than 64 MB is refused without being read', () =>
   }));
 
 test('the download is shown with the bytes that arrived and the bytes in all', async () => {
-  const slow = await serveMock({ pieces: 12, wait: 80 });
+  const slow = await serveMock({ pieces: 12, wait: 300 });
   const { page, context } = await open(browser);
   try {
     await recordEvents(page);

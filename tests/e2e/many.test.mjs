@@ -495,7 +495,7 @@ test('the report of the chosen image prints on one page, black on white, without
         const words = await page.evaluate(() => document.body.innerText + document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.whole')?.textContent);
         assert.ok(words.includes(said), words);
         for (const part of ['.print-head', '.notice', '.card', '.facts']) assert.equal(await element.locator(part).first().isVisible(), true, part);
-        for (const part of ['.dropzone', '.toolbar', '.rows', '.status', '.kept', '.card-actions', '.switch'])
+        for (const part of ['.dropzone', '.toolbar', '.rows', '.status', '.kept', '.card-actions', '.switch', '.zoom', '.window'])
           assert.equal(await element.locator(part).first().isVisible(), false, part);
         assert.equal(await page.locator('h1').isVisible(), false);
         assert.match(await element.locator('.print-head').innerText(), /^Chest X-ray report of MobileNet-Lung, .*20\d\d/);

@@ -168,7 +168,9 @@ impl LungClassifier {
     /// None but those of JavaScript itself, such as too little memory.
     pub fn windowed(&self, centre: f64, width: f64) -> Result<JsValue, JsValue> {
         let last = self.last.borrow();
-        let windowed = last.as_ref().and_then(|last| last.with_window(centre, width));
+        let windowed = last
+            .as_ref()
+            .and_then(|last| last.with_window(centre, width));
         windowed.as_ref().map_or(Ok(JsValue::UNDEFINED), rgba)
     }
 }

@@ -345,9 +345,12 @@ export class ResultTable {
     this.#bar.setAttribute('aria-valuenow', String(done + error));
     this.#bar.setAttribute('aria-valuetext', said[0]);
     this.#bar.style.setProperty('--portion', String((done + error) / Math.max(1, entries.length)));
+    const left = waiting === 0 && this.#cancel.matches(':focus');
     this.#cancel.hidden = waiting === 0;
     this.#proceed.hidden = cancelled === 0 || waiting > 0;
     this.#csv.disabled = this.#json.disabled = done + error === 0;
+    // Whoever stood on a button that goes is led to the next.
+    if (left) (this.#proceed.hidden ? this.#csv : this.#proceed).focus();
   }
 
   /** How long it will take, once there is something to reckon it from. @param {number} waiting @param {Words} words */

@@ -277,7 +277,7 @@ button:disabled { opacity: .5; cursor: default; }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .spoken, .list, .zoom, .window, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
   .whole { display: flex; flex-direction: column; }
   .top { order: 1; margin-top: .5rem; }
   .notice { font-size: .8rem; padding: 0; }
@@ -285,10 +285,13 @@ button:disabled { opacity: .5; cursor: default; }
   .print-head { display: block; font-size: .9rem; font-weight: 650; }
   .card { padding: 0; border: 0; border-radius: 0; break-inside: avoid; }
   .card-name { white-space: normal; overflow-wrap: anywhere; }
-  .card-body, .card-body:has(.frame) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
+  .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
   .verdict-side { grid-area: 1 / 2; }
-  .frame { grid-area: 1 / 1; max-height: 9.5cm; border-radius: 0; }
-  .card-body:not(:has(.frame)) .verdict-side { grid-column: 1 / -1; }
+  .viewer { grid-area: 1 / 1; }
+  .frame { max-height: 9.5cm; border-radius: 0; }
+  .plane { transform: none !important; }
+  .evidence-words { min-height: 0; font-size: .85rem; }
+  .card-body:not(:has(.viewer)) .verdict-side { grid-column: 1 / -1; }
   .controls { grid-column: 1; padding: 0; border: 0; }
   .evidence-choice { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }
   .evidence-choice legend { float: inline-start; margin: 0; }

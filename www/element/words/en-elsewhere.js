@@ -10,6 +10,8 @@ export default {
   'advice.empty-file': 'Check that it was saved or downloaded completely, and try again.',
   'fault.unreadable': 'The browser could not read this file.',
   'advice.unreadable': 'Check that it still exists, that it is a file and not a folder, and choose it again.',
+  'fault.no-window': 'This image cannot be shown in that window.',
+  'advice.no-window': 'Choose another centre and width.',
   'fault.unknown-format': 'The file is not an image in a format that can be read here.',
   'advice.unknown-format': 'Choose a chest X-ray saved as DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF.',
   'fault.no-image': 'The DICOM file holds no image.',
