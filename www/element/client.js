@@ -176,17 +176,19 @@ export class LungClient extends EventTarget {
       // What the page has begun is for the first worker only.
       const early = this.#stock ? undefined : takeEarly(this.#base, device);
       const stock = (this.#stock ??= early?.stock ?? new Stock(this.#base));
-      const life = (this.#starting = new WorkerLife(early ?? new Start(stock, device)));
+      /** @type {WorkerLife | undefined} */
+      let life;
       try {
-        const ready = await life.start((progress) => this.#set({ phase: 'loading', progress }));
+        const begun = (this.#starting = life = new WorkerLife(early ?? new Start(stock, device)));
+        const ready = await begun.start((progress) => this.#set({ phase: 'loading', progress }));
         if (this.#demoted) ready.fallback = this.#demoted;
-        life.onend = (crash) => this.#ended(life, crash, ready);
+        begun.onend = (crash) => this.#ended(begun, crash, ready);
         this.#set({ phase: 'ready', ready });
         // A GPU may be lost when there is no network any more.
         if (ready.device === 'webgpu') stock.module(CPU).catch(() => {});
-        return { life, ready };
+        return { life: begun, ready };
       } catch (error) {
-        life.terminate();
+        life?.terminate();
         if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script') {
           this.#demoted = `WebGPU did not start on this page (${error.message}).`;
           continue;
@@ -196,7 +198,7 @@ export class LungClient extends EventTarget {
           continue;
         }
         this.#running = null;
-        const failure = error instanceof Crash ? startError(error) : asLungError(error);
+        const failure = error instanceof Crash ? startError(error) : faultError(error);
         this.#set({ phase: 'failed', error: failure });
         throw failure;
       } finally {
@@ -404,9 +406,9 @@ function startError(crash) {
   });
 }
 
-/** What went wrong with a download. @param {any} fault */
+/** What was thrown as a `Fault`, or anything else. @param {any} fault */
 function faultError(fault) {
-  return typeof fault?.advice === 'string' ? new LungError(fault) : asLungError(fault);
+  return typeof fault?.advice === 'string' && !(fault instanceof LungError) ? new LungError(fault) : asLungError(fault);
 }
 
 /** @param {unknown} error */
