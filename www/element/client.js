@@ -402,7 +402,10 @@ function startError(crash) {
   return new LungError({
     code: 'start-failed',
     message: `The classifier did not start (${crash.message}).`,
-    advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+    advice:
+      crash.reason === 'script'
+        ? "Reload the page. If it stays so, tell whoever runs it that a file is missing, or that its policy lacks the classifier's address in worker-src, which must have blob: too."
+        : 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
   });
 }
 

@@ -134,7 +134,7 @@ function spawn() {
   }
 }
 
-/** @param {URL} url */
+/** Of the worker, or of one that imports it; a policy has its worker-src apply to both. @param {URL} url */
 function workerAddress(url) {
   if (url.origin === globalThis.origin) return url;
   return URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
@@ -145,7 +145,7 @@ function noWorker(error) {
   return {
     code: 'worker-refused',
     message: `The browser does not let this page start the classifier's worker (${error instanceof Error ? error.message : String(error)}).`,
-    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob:.",
+    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob: and the address of the classifier.",
   };
 }
 

@@ -19,7 +19,7 @@ function module() {
 }
 
 /**
- * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
+ * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
  *   in how many pieces the bundle comes and how long between them
  */
 export async function serveMock({
@@ -27,6 +27,7 @@ export async function serveMock({
   wait = 0,
   file = 'mobilenet-lung-0123456789ab.safetensors',
   routes = {},
+  headers = {},
 } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
   const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
@@ -42,5 +43,5 @@ export async function serveMock({
     ),
     [`/models/${file}`]: slowly(bundle, pieces, wait),
     ...routes,
-  });
+  }, headers);
 }
