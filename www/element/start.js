@@ -121,23 +121,38 @@ function begin() {
 }
 
 /**
- * A module worker. A script of another origin may not be one, but may be imported by one. In a sandboxed frame every script is
- * of another origin.
+ * The worker. A script of another origin may not be one, but may be imported by one; and in a sandboxed frame every script is of
+ * another origin.
  */
 function spawn() {
   const url = new URL('worker.js', assets.folder);
-  const options = /** @type {const} */ ({ type: 'module', name: 'lung-xray-classifier' });
+  const name = 'lung-xray-classifier';
   try {
-    return new Worker(workerAddress(url), options);
+    if (url.origin === globalThis.origin) return new Worker(url, { type: 'module', name });
+    const text = `(${shim})(${JSON.stringify(url.href)})`;
+    // Not a module: in a sandboxed frame Chromium 156 starts none from such an address.
+    return new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), { name });
   } catch (error) {
     throw noWorker(error);
   }
 }
 
-/** Of the worker, or of one that imports it; a policy has its worker-src apply to both. @param {URL} url */
-function workerAddress(url) {
-  if (url.origin === globalThis.origin) return url;
-  return URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
+/**
+ * What a worker does that imports the worker; it runs there, not here. Nothing is lost of what it is told in the meantime.
+ * @param {string} url
+ */
+async function shim(url) {
+  /** @type {MessageEvent[]} */
+  const heard = [];
+  const hear = (/** @type {MessageEvent} */ event) => heard.push(event);
+  addEventListener('message', hear);
+  try {
+    await import(url);
+    removeEventListener('message', hear);
+    for (const { data } of heard) dispatchEvent(new MessageEvent('message', { data }));
+  } catch (error) {
+    reportError(error);
+  }
 }
 
 /** @param {unknown} error @returns {Fault} */
