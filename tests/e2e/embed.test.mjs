@@ -39,7 +39,7 @@ function policy(files = '') {
   return [
     "default-src 'none'",
     `script-src 'self' ${files} 'wasm-unsafe-eval'`,
-    `worker-src 'self' blob: ${files}`,
+    "worker-src 'self' blob:",
     `connect-src ${files || "'self'"}`,
     "style-src 'self'",
     "img-src 'self' blob: data:",

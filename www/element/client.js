@@ -3,7 +3,7 @@
  * The page's side of the worker: one worker for all elements with the same model and device, a queue in front of it,
  * and what to do when it dies.
  *
- * @import { Answer, DeviceWish, Fault, Progress, Ready, Reply, Request } from './protocol.js'
+ * @import { Answer, DeviceWish, Fallback, Fault, Progress, Ready, Reply, Request } from './protocol.js'
  */
 
 import { Stock } from './download.js';
@@ -79,7 +79,7 @@ export class LungClient extends EventTarget {
   #pumping = false;
   /** @type {Stock | null} */
   #stock = null;
-  /** Why WebGPU is no longer tried, in a sentence. @type {string | null} */
+  /** Why WebGPU is no longer tried. @type {Fallback | null} */
   #demoted = null;
   #base;
   #device;
@@ -150,7 +150,7 @@ export class LungClient extends EventTarget {
         if (!(error instanceof Crash)) throw error;
         this.#drop(life);
         const onGpu = ready.device === 'webgpu';
-        if (onGpu) this.#demoted = `WebGPU stopped working on this page (${error.message}).`;
+        if (onGpu) this.#demoted = stopped(error);
         // The GPU may be to blame, so the image gets its second chance without it.
         if (onGpu && error.reason !== 'timeout') {
           before = error;
@@ -181,7 +181,7 @@ export class LungClient extends EventTarget {
       try {
         const begun = (this.#starting = life = new WorkerLife(early ?? new Start(stock, device)));
         const ready = await begun.start((progress) => this.#set({ phase: 'loading', progress }));
-        if (this.#demoted) ready.fallback = this.#demoted;
+        Object.assign(ready, this.#demoted);
         begun.onend = (crash) => this.#ended(begun, crash, ready);
         this.#set({ phase: 'ready', ready });
         // A GPU may be lost when there is no network any more.
@@ -190,11 +190,14 @@ export class LungClient extends EventTarget {
       } catch (error) {
         life?.terminate();
         if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script') {
-          this.#demoted = `WebGPU did not start on this page (${error.message}).`;
+          this.#demoted = {
+            fallback: `WebGPU did not start on this page (${error.message}).`,
+            fallbackCode: 'webgpu-not-started',
+          };
           continue;
         }
         if (error instanceof LungError && error.code === 'webgpu-unavailable') {
-          this.#demoted = error.message;
+          this.#demoted = { fallback: error.message, fallbackCode: error.code };
           continue;
         }
         this.#running = null;
@@ -213,7 +216,7 @@ export class LungClient extends EventTarget {
    */
   #ended(life, crash, ready) {
     this.#drop(life);
-    if (ready.device === 'webgpu') this.#demoted = `WebGPU stopped working on this page (${crash.message}).`;
+    if (ready.device === 'webgpu') this.#demoted = stopped(crash);
     this.#worker().catch(() => {});
   }
 
@@ -269,7 +272,7 @@ class WorkerLife {
       (fault) => this.#waiting?.fail(faultError(fault)),
     );
     const told = await ready;
-    return start.fallback ? { ...told, fallback: start.fallback } : told;
+    return { ...told, ...start.fallback };
   }
 
   /** Lets the worker read an image while it still starts. @param {Blob} blob */
@@ -374,6 +377,11 @@ function refuse(blob) {
   return null;
 }
 
+/** @param {Crash} crash @returns {Fallback} */
+function stopped(crash) {
+  return { fallback: `WebGPU stopped working on this page (${crash.message}).`, fallbackCode: 'webgpu-stopped' };
+}
+
 /** @param {Crash} crash */
 function crashError(crash) {
   if (crash.reason === 'timeout') {
@@ -404,7 +412,7 @@ function startError(crash) {
     message: `The classifier did not start (${crash.message}).`,
     advice:
       crash.reason === 'script'
-        ? "Reload the page. If it stays so, tell whoever runs it that a file is missing, or that its policy lacks the classifier's address in worker-src, which must have blob: too."
+        ? "Reload the page. If it stays so, tell whoever runs it that a file is missing, or that its policy lacks worker-src 'self' blob: or the classifier's address in script-src."
         : 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
   });
 }

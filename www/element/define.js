@@ -11,6 +11,8 @@ import './result-card.js';
 import './result-list.js';
 import './start.js';
 import './styles.js';
+import './words.js';
+import './words/en.js';
 
 import { LungXrayClassifier } from './lung-xray-classifier.js';
 

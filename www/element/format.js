@@ -3,87 +3,88 @@
  * Numbers and names as a reader wants them; a number and its unit stay on one line.
  *
  * @import { Device, Finding, Report } from './protocol.js'
+ * @import { Words } from './words.js'
  */
 
-/** The findings in the order they are shown, with their words. @type {ReadonlyArray<readonly [Finding, string]>} */
-export const FINDINGS = [
-  ['Normal', 'Normal'],
-  ['Lung_Opacity', 'Lung opacity'],
-  ['Viral Pneumonia', 'Viral pneumonia'],
-];
+/** The findings in the order they are shown. @type {ReadonlyArray<Finding>} */
+export const FINDINGS = ['Normal', 'Lung_Opacity', 'Viral Pneumonia'];
 
-/** @param {Finding} finding */
-export function findingWords(finding) {
-  return FINDINGS.find(([name]) => name === finding)?.[1] ?? finding;
+/** @param {Words} words @param {Finding} finding */
+export function findingWords(words, finding) {
+  return words.text(`finding.${finding}`);
 }
 
 /** The share of images for which a prediction set names the right finding, among others or alone. */
-const COVERAGE = '90\u00a0%';
-
-/** What is said of an image that the network does not know the like of. */
-export const UNLIKE = 'This does not look like a frontal chest X-ray.';
+const COVERAGE = 0.9;
 
 /** Whether the network does not know the like of it. @param {Pick<Report, 'in_distribution'>} report */
 export function unlike({ in_distribution }) {
   return in_distribution?.accepted === false;
 }
 
-/** `Normal or lung opacity: the model cannot tell these apart at 90 %.` @param {Finding[]} set */
-export function setWords(set) {
-  const names = FINDINGS.filter(([finding]) => set.includes(finding)).map(([, words]) => words);
-  if (names.length === FINDINGS.length) return `Any of the three: the model cannot tell them apart at ${COVERAGE}.`;
-  if (names.length > 1) return `${either(names)}: the model cannot tell these apart at ${COVERAGE}.`;
-  if (names.length === 1) return `${names[0]} alone: the model rules the others out at ${COVERAGE}.`;
-  return `None of the three: the model rules them all out at ${COVERAGE}.`;
+/** `Normal or lung opacity: the model cannot tell these apart at 90 %.` @param {Words} words @param {Finding[]} set */
+export function setWords(words, set) {
+  const percent = words.text('number.percent', { number: COVERAGE * 100 });
+  const [first, ...others] = FINDINGS.filter((finding) => set.includes(finding));
+  if (!first) return words.text('set.none', { percent });
+  if (others.length + 1 === FINDINGS.length) return words.text('set.all', { percent });
+  if (others.length === 0) return words.text('set.one', { finding: findingWords(words, first), percent });
+  const findings = words.either([findingWords(words, first), ...others.map((finding) => words.text(`within.${finding}`))]);
+  return words.text('set.some', { findings, percent });
 }
 
-/** A report in a line: `Lung opacity 52.3 %, or normal`. @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution'>} report */
-export function outcomeWords(report) {
-  if (unlike(report)) return UNLIKE;
+/**
+ * A report in a line: `Lung opacity 52.3 %, or normal`.
+ * @param {Words} words
+ * @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution'>} report
+ */
+export function outcomeWords(words, report) {
+  if (unlike(report)) return words.text('result.unlike');
   const { finding, probabilities, prediction_set } = report;
-  const others = FINDINGS.filter(([name]) => name !== finding && prediction_set?.includes(name));
-  return [`${findingWords(finding)} ${percent(probabilities[finding])}`, ...others.map(([, words]) => `or ${lower(words)}`)].join(', ');
+  const others = FINDINGS.filter((name) => name !== finding && prediction_set?.includes(name));
+  const found = { finding: findingWords(words, finding), percent: percent(words, probabilities[finding]) };
+  if (others.length === 0) return words.text('result.outcome', found);
+  return words.text('result.outcomeOr', { ...found, others: words.either(others.map((name) => words.text(`within.${name}`))) });
 }
 
-/** @param {string[]} names */
-function either([first, ...others]) {
-  return [first, ...others.map(lower)].join(' or ');
+/** @param {Words} words @param {Device} device */
+export function deviceWords(words, device) {
+  return words.text(`device.${device}`);
 }
 
-/** @param {string} words */
-function lower(words) {
-  return words[0].toLowerCase() + words.slice(1);
+/** `0.4567` -> `45.7 %`; never a full `100 %` or a bare `0 %`, which no network knows. @param {Words} words @param {number} share */
+export function percent(words, share) {
+  const write = (/** @type {number} */ share) => words.text('number.percent', { number: words.number(share * 100, 1) });
+  if (share > 0.999) return words.text('number.above', { value: write(0.999) });
+  if (share < 0.001) return words.text('number.below', { value: write(0.001) });
+  return write(share);
 }
 
-/** @param {Device} device */
-export function deviceWords(device) {
-  return device === 'webgpu' ? 'WebGPU' : 'CPU (WebAssembly SIMD)';
+/** Fewer bytes than this are counted in kilobytes. */
+const KILOBYTES = 100_000;
+
+/** `1234567` -> `1.2 MB`. @param {Words} words @param {number} bytes */
+export function megabytes(words, bytes) {
+  return bytes < KILOBYTES
+    ? words.text('number.kilobytes', { number: kilobytes(bytes) })
+    : words.text('number.megabytes', { number: words.number(bytes / 1e6, 1) });
 }
 
-/** `0.4567` -> `45.7 %`; never a full `100 %` or a bare `0 %`, which no network knows. @param {number} share */
-export function percent(share) {
-  if (share > 0.999) return '>\u00a099.9\u00a0%';
-  if (share < 0.001) return '<\u00a00.1\u00a0%';
-  return `${(share * 100).toFixed(1)}\u00a0%`;
+/** @param {number} bytes */
+function kilobytes(bytes) {
+  return Math.max(bytes > 0 ? 1 : 0, Math.round(bytes / 1000));
 }
 
-/** `1234567` -> `1.2 MB`. @param {number} bytes */
-export function megabytes(bytes) {
-  return bytes < 100_000
-    ? `${Math.max(bytes > 0 ? 1 : 0, Math.round(bytes / 1000))}\u00a0kB`
-    : `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
+/** `1.2 of 4.6 MB`, or what has arrived while the whole is unknown. @param {Words} words @param {number} loaded @param {number | null} total */
+export function share(words, loaded, total) {
+  if (total === null) return megabytes(words, loaded);
+  return total < KILOBYTES
+    ? words.text('number.kilobytesOf', { loaded: kilobytes(loaded), total: kilobytes(total) })
+    : words.text('number.megabytesOf', { loaded: words.number(loaded / 1e6, 1), total: words.number(total / 1e6, 1) });
 }
 
-/** `1.2 of 4.6 MB`, or what has arrived while the whole is unknown. @param {number} loaded @param {number | null} total */
-export function share(loaded, total) {
-  if (total === null) return megabytes(loaded);
-  return total < 100_000
-    ? `${megabytes(loaded)} of ${megabytes(total)}`
-    : `${(loaded / 1e6).toFixed(1)} of ${megabytes(total)}`;
-}
-
-/** `3.21` -> `3.2 ms`, `1234` -> `1.23 s`. @param {number} ms */
-export function duration(ms) {
-  if (ms >= 1000) return `${(ms / 1000).toFixed(2)}\u00a0s`;
-  return ms >= 10 ? `${Math.round(ms)}\u00a0ms` : `${ms.toFixed(1)}\u00a0ms`;
+/** `3.21` -> `3.2 ms`, `1234` -> `1.23 s`. @param {Words} words @param {number} ms */
+export function duration(words, ms) {
+  if (ms >= 1000) return words.text('number.seconds', { number: words.number(ms / 1000, 2) });
+  return words.text('number.milliseconds', { number: words.number(ms, ms >= 10 ? 0 : 1) });
 }

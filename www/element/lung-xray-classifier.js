@@ -5,15 +5,18 @@
  * @import { ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
  * @import { Entry } from './result-list.js'
+ * @import { Words } from './words.js'
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { icon, make } from './dom.js';
 import { assets } from './download.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
+import { faultDetails } from './result-card.js';
 import { ResultList } from './result-list.js';
 import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
+import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
 const ACCEPT =
   'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
@@ -26,7 +29,7 @@ const LUNGS =
  * listed in docs/element.md, which a test holds to what is here.
  */
 export class LungXrayClassifier extends HTMLElement {
-  static observedAttributes = ['src', 'device', 'multiple'];
+  static observedAttributes = ['src', 'device', 'multiple', 'lang'];
   static formAssociated = true;
 
   /** Where `worker.js`, `runtime/` and `models/` lie, when they no longer lie beside this module: after bundling. */
@@ -49,15 +52,33 @@ export class LungXrayClassifier extends HTMLElement {
   /** The reports that a form sends, as JSON. @type {string[]} */
   #submitted = [];
   #disabled = false;
+  /** The words on show. */
+  #words = ENGLISH;
+  /** Hears of another language of the document. */
+  #watch = new MutationObserver(() => void this.#speak());
 
   #dropzone = make('div', { class: 'dropzone', part: 'dropzone' });
   #picker = make('input', { type: 'file', accept: ACCEPT, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
-  #button = make('button', { type: 'button', class: 'choose', part: 'button' }, 'Choose files');
+  #button = make('button', { type: 'button', class: 'choose', part: 'button' });
   #title = make('slot', { name: 'title' });
   #hint = make('slot', { name: 'hint' });
   #status = make('div', { class: 'status', part: 'status' });
   #results = new ResultList();
   #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
+  #whole = make(
+    'div',
+    { lang: 'en', dir: 'ltr' },
+    make(
+      'div',
+      { class: 'top' },
+      this.#dropzone,
+      this.#status,
+      make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
+      make('slot', { name: 'notice', class: 'notice' }),
+    ),
+    this.#spoken,
+    this.#results.element,
+  );
 
   constructor() {
     super();
@@ -74,22 +95,7 @@ export class LungXrayClassifier extends HTMLElement {
       this.#button,
       this.#picker,
     );
-    root.append(
-      make(
-        'div',
-        { class: 'top' },
-        this.#dropzone,
-        this.#status,
-        make(
-          'p',
-          { class: 'notice', part: 'notice' },
-          'Research software, not a medical device. The image never leaves this machine.',
-        ),
-        make('slot', { name: 'notice', class: 'notice' }),
-      ),
-      this.#spoken,
-      this.#results.element,
-    );
+    root.append(this.#whole);
     this.#dropzone.addEventListener('click', (event) => {
       // The button's own click arrives here too: one way to the picker.
       if (event.target !== this.#picker && !this.#disabled) this.#picker.click();
@@ -99,7 +105,7 @@ export class LungXrayClassifier extends HTMLElement {
       // The same file again is a change again.
       this.#picker.value = '';
     });
-    this.#renderWords();
+    this.#write(this.#words);
   }
 
   connectedCallback() {
@@ -110,6 +116,8 @@ export class LungXrayClassifier extends HTMLElement {
     this.addEventListener('dragleave', this.#onDragLeave, { signal });
     this.addEventListener('drop', this.#onDrop, { signal });
     document.addEventListener('paste', this.#onPaste, { signal });
+    this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
+    void this.#speak();
     this.#connect();
     this.#load();
   }
@@ -117,13 +125,15 @@ export class LungXrayClassifier extends HTMLElement {
   disconnectedCallback() {
     this.#connection?.abort();
     this.#connection = null;
+    this.#watch.disconnect();
     this.#client?.removeEventListener('state', this.#onState);
     this.#client = null;
   }
 
   /** @param {string} name */
   attributeChangedCallback(name) {
-    if (name === 'multiple') this.#renderWords();
+    if (name === 'multiple') this.#writeDropzone();
+    else if (name === 'lang') void (this.isConnected && this.#speak());
     else if (this.isConnected) this.#connect();
   }
 
@@ -164,7 +174,7 @@ export class LungXrayClassifier extends HTMLElement {
    * @param {string} [name] what to call it; a `File` brings its own
    * @returns {Promise<Report>} rejects with an `Error` that has `code` and `advice`
    */
-  async classify(image, name = nameOf(image) || `Image ${++this.#unnamed}`) {
+  async classify(image, name = nameOf(image) || this.#newName()) {
     const blob = isPixels(image) ? await this.#encode(image, name) : image;
     const [entry] = this.#insert([{ blob, name }]);
     return this.#run(entry, blob);
@@ -199,10 +209,14 @@ export class LungXrayClassifier extends HTMLElement {
   #take(files) {
     const taken = this.hasAttribute('multiple') ? files : files.slice(0, 1);
     const entries = this.#insert(
-      taken.map((blob) => ({ blob, name: blob.name || `Image ${++this.#unnamed}` })),
+      taken.map((blob) => ({ blob, name: blob.name || this.#newName() })),
     );
     // What goes wrong is on the card and in an event.
     for (const [at, entry] of entries.entries()) this.#run(entry, taken[at]).catch(() => {});
+  }
+
+  #newName() {
+    return this.#words.text('unnamed', { number: ++this.#unnamed });
   }
 
   /** @param {Entry} entry @param {Blob} blob @returns {Promise<Report>} */
@@ -213,7 +227,7 @@ export class LungXrayClassifier extends HTMLElement {
       const answer = await client.classify(blob, () => entry.working());
       const { report } = answer;
       entry.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
-      this.#say(`${name}: ${outcomeWords(report)}`);
+      this.#say(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#submit(report);
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
@@ -227,7 +241,7 @@ export class LungXrayClassifier extends HTMLElement {
               advice: 'Reload the page and try again.',
             });
       entry.failed(error);
-      this.#say(`${name}: ${error.message}`);
+      this.#say(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
       this.#fire(
         'lung-error',
         /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }),
@@ -297,21 +311,42 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'loading' && state.progress) this.#fire('lung-progress', state.progress);
     if (state.phase === before) return;
     if (state.phase === 'ready') {
-      this.#say(`Ready, on ${deviceWords(state.ready.device)}.`);
+      this.#say(this.#words.text('status.readyOn', { device: deviceWords(this.#words, state.ready.device) }));
       this.#fire('lung-ready', state.ready);
     } else if (state.phase === 'failed') {
       const { code, message, advice } = state.error;
-      this.#say(message);
+      this.#say(this.#words.fault(state.error).message);
       this.#fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice }));
     }
   };
 
-  #renderWords() {
+  /** Changes to the language that the element stands in now. Until its words are here, and if they do not come, the others stay. */
+  async #speak() {
+    const lang = languageOf(this);
+    const words = await wordsOf(lang).catch(() => this.#words);
+    if (words !== this.#words && languageOf(this) === lang) this.#write(words);
+  }
+
+  /** Writes everything in these words. @param {Words} words */
+  #write(words) {
+    this.#words = words;
+    this.#whole.lang = words.lang;
+    this.#whole.dir = words.dir;
+    // What was said is over.
+    this.#say('');
+    translate(this.#whole, words);
+    this.#writeDropzone();
+    this.#renderStatus();
+    this.#results.write(words);
+  }
+
+  #writeDropzone() {
     const several = this.hasAttribute('multiple');
+    const number = several ? 'several' : 'one';
     this.#picker.multiple = several;
-    this.#title.textContent = several ? 'Drop chest X-rays here' : 'Drop a chest X-ray here';
-    this.#hint.textContent = `or paste ${several ? 'them' : 'it'}. DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF, up to ${FILE_LIMIT / 1048576} MB.`;
-    this.#button.textContent = several ? 'Choose files' : 'Choose a file';
+    this.#title.textContent = this.#words.text(`drop.${number}`);
+    this.#hint.textContent = this.#words.text(`hint.${number}`, { megabytes: FILE_LIMIT / 1048576 });
+    this.#button.textContent = this.#words.text(`choose.${number}`);
   }
 
   #renderStatus() {
@@ -319,14 +354,14 @@ export class LungXrayClassifier extends HTMLElement {
     this.#status.dataset.phase = state.phase;
     if (state.phase === 'idle')
       this.#status.replaceChildren(
-        make('p', { class: 'status-line' }, 'The classifier is downloaded when it is first needed.'),
+        make('p', { class: 'status-line' }, this.#words.text('status.idle')),
       );
     else if (state.phase === 'loading') this.#renderProgress(state.progress);
-    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(state.ready));
+    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(this.#words, state.ready));
     else {
-      const again = make('button', { type: 'button', class: 'again' }, 'Try again');
+      const again = make('button', { type: 'button', class: 'again' }, this.#words.text('again'));
       again.addEventListener('click', () => void this.start().catch(() => {}));
-      const { message, advice, code } = state.error;
+      const { message, advice, told } = this.#words.fault(state.error);
       this.#status.replaceChildren(
         make(
           'div',
@@ -336,7 +371,7 @@ export class LungXrayClassifier extends HTMLElement {
             {},
             make('p', { class: 'fault-message' }, message),
             make('p', { class: 'fault-advice' }, advice),
-            make('p', { class: 'fault-code' }, `Code: ${code}`),
+            ...faultDetails(this.#words, state.error.code, told),
           ),
           again,
         ),
@@ -350,22 +385,24 @@ export class LungXrayClassifier extends HTMLElement {
     if (!bar) {
       bar = make(
         'div',
-        { class: 'progress', part: 'progress', role: 'progressbar', 'aria-label': 'Getting ready' },
+        { class: 'progress', part: 'progress', role: 'progressbar' },
         make('span', { class: 'progress-fill' }),
       );
       this.#status.replaceChildren(make('p', { class: 'status-line' }), bar);
     }
     const line = /** @type {HTMLElement} */ (this.#status.querySelector('.status-line'));
     const known = progress?.stage === 'download' && progress.total !== null;
+    const words = this.#words;
+    bar.setAttribute('aria-label', words.text('status.preparingLabel'));
     if (progress?.stage === 'download')
-      line.textContent = `Downloading the classifier: ${share(progress.loaded, progress.total)}`;
-    else line.textContent = progress ? 'Starting the classifier…' : 'Getting ready…';
+      line.textContent = words.text('status.downloading', { share: share(words, progress.loaded, progress.total) });
+    else line.textContent = words.text(progress ? 'status.starting' : 'status.preparing');
     bar.classList.toggle('indeterminate', !known);
     if (known && progress?.total) {
       const portion = progress.loaded / progress.total;
       bar.style.setProperty('--portion', String(portion));
       bar.setAttribute('aria-valuenow', String(Math.round(portion * 100)));
-      bar.setAttribute('aria-valuetext', share(progress.loaded, progress.total));
+      bar.setAttribute('aria-valuetext', share(words, progress.loaded, progress.total));
     } else {
       bar.removeAttribute('aria-valuenow');
       bar.removeAttribute('aria-valuetext');
@@ -411,20 +448,23 @@ export class LungXrayClassifier extends HTMLElement {
   };
 }
 
-/** @param {Ready} ready */
-function readyWords({ device, fallback, model }) {
-  const facts = [`Runs on ${deviceWords(device)}`];
+/** @param {Words} words @param {Ready} ready */
+function readyWords(words, ready) {
+  const { device, model } = ready;
+  const reason = device === 'cpu' ? words.fallback(ready) : '';
+  const facts = [words.text('status.runsOn', { device: deviceWords(words, device) })];
   if (model.id) facts.push(model.id);
-  if (model.test) facts.push(`right on ${percent(model.test.accuracy)} of ${model.test.images} test images`);
+  if (model.test)
+    facts.push(words.text('status.tested', { percent: percent(words, model.test.accuracy), count: model.test.images }));
   return [
     make(
       'p',
       { class: 'status-line' },
       make('span', { class: 'lamp', 'aria-hidden': 'true' }),
-      make('strong', {}, 'Ready'),
-      ...facts.map((fact) => make('span', { class: 'fact' }, fact)),
+      make('strong', {}, words.text('status.ready')),
+      ...facts.map((fact) => make('span', { class: 'fact' }, make('bdi', {}, fact))),
     ),
-    ...(device === 'cpu' && fallback ? [make('p', { class: 'status-reason' }, fallback)] : []),
+    ...(reason ? [make('p', { class: 'status-reason' }, reason)] : []),
   ];
 }
 

@@ -94,11 +94,17 @@ export type Progress =
 /** The builds of the WebAssembly, by the names of their folders. */
 export type Build = 'webgpu' | 'cpu' | 'cpu-relaxed';
 
-/** A started classifier. */
-export interface Ready {
+/** Why it is not WebGPU. */
+export interface Fallback {
+  /** In a sentence. */
+  fallback: string;
+  /** Kebab-case, stable. */
+  fallbackCode: string;
+}
+
+/** A started classifier; on the CPU with the reason why, unless that was asked for. */
+export interface Ready extends Partial<Fallback> {
   device: Device;
-  /** Why it is not WebGPU, in a sentence. */
-  fallback?: string;
   model: ModelInfo;
 }
 

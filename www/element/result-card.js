@@ -8,6 +8,7 @@
  * @import { Finding, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
  * @import { Entry } from './result-list.js'
+ * @import { Key, Words } from './words.js'
  */
 
 import { dicomFacts } from './dicom-facts.js';
@@ -21,15 +22,16 @@ import {
   megabytes,
   percent,
   setWords,
-  UNLIKE,
   unlike,
 } from './format.js';
+import { translate } from './words.js';
 
 const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 
 /** Shows one image at a time. */
 export class ResultCard {
-  #title = make('p', { class: 'card-name', id: 'card-name' });
+  #name = make('bdi');
+  #title = make('p', { class: 'card-name', id: 'card-name' }, this.#name);
   #state = make('p', { class: 'card-state' });
   #body = make('div', { class: 'card-body' });
   #viewer = new Viewer();
@@ -40,22 +42,23 @@ export class ResultCard {
     this.#body,
   );
 
-  /** @param {Entry} entry */
-  show({ name, bytes, outcome }) {
-    this.#title.textContent = this.#title.title = name;
+  /** @param {Entry} entry @param {Words} words */
+  show({ name, bytes, outcome }, words) {
+    this.#name.textContent = this.#title.title = name;
     this.element.dataset.state = outcome.state;
-    this.#state.textContent = outcome.state === 'waiting' ? 'Waiting' : outcome.state === 'working' ? 'Reading…' : '';
+    this.#state.textContent =
+      outcome.state === 'waiting' ? words.text('list.waiting') : outcome.state === 'working' ? words.text('list.reading') : '';
     this.#viewer.clear();
     if (outcome.state === 'waiting') this.#body.replaceChildren();
     else if (outcome.state === 'working') this.#body.replaceChildren(...skeleton());
-    else if (outcome.state === 'error') this.#body.replaceChildren(fault(outcome.error));
+    else if (outcome.state === 'error') this.#body.replaceChildren(fault(words, outcome.error));
     else {
       const { report, evidence, picture, ready } = outcome;
       const doubted = unlike(report);
       this.#body.replaceChildren(
-        doubted ? doubt(report) : verdict(report),
-        ...(picture && evidence ? this.#viewer.show(name, picture, doubted ? null : { report, evidence }) : []),
-        facts(report, ready, bytes, picture === null),
+        doubted ? doubt(words, report) : verdict(words, report),
+        ...(picture && evidence ? this.#viewer.show(name, picture, doubted ? null : { report, evidence }, words) : []),
+        facts(words, report, ready, bytes, picture === null),
       );
     }
   }
@@ -70,29 +73,29 @@ class Viewer {
   #strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: '55' });
   /** @type {Map<Finding, HTMLInputElement>} */
   #options = new Map(
-    FINDINGS.map(([finding]) => [finding, make('input', { type: 'radio', name: 'evidence', value: finding })]),
+    FINDINGS.map((finding) => [finding, make('input', { type: 'radio', name: 'evidence', value: finding })]),
   );
   #choice = make(
     'fieldset',
     { class: 'evidence-choice' },
-    make('legend', {}, 'Evidence for'),
+    make('legend', { 'data-words': 'evidence.for' }),
     make(
       'div',
       { class: 'options' },
-      ...FINDINGS.map(([finding, words]) =>
-        make('label', { class: 'option' }, this.#options.get(finding) ?? '', make('span', {}, words)),
+      ...FINDINGS.map((finding) =>
+        make('label', { class: 'option' }, this.#options.get(finding) ?? '', make('span', { 'data-words': `finding.${finding}` })),
       ),
     ),
     make(
       'div',
       { class: 'strength' },
-      make('label', {}, 'Strength', this.#strength),
+      make('label', {}, make('span', { 'data-words': 'evidence.strength' }), this.#strength),
       make(
         'div',
         { class: 'legend' },
-        make('span', {}, 'against'),
+        make('span', { 'data-words': 'evidence.against' }),
         make('i', { class: 'legend-scale', 'aria-hidden': 'true' }),
-        make('span', {}, 'for'),
+        make('span', { 'data-words': 'evidence.inFavour' }),
       ),
     ),
   );
@@ -104,7 +107,7 @@ class Viewer {
       { class: 'switch' },
       this.#shown,
       make('span', { class: 'switch-track', 'aria-hidden': 'true' }),
-      'Show where in the image',
+      make('span', { 'data-words': 'evidence.show' }),
     ),
     this.#choice,
   );
@@ -123,12 +126,14 @@ class Viewer {
    * @param {string} name
    * @param {ImageBitmap} picture
    * @param {{ report: Pick<Report, 'finding'>, evidence: Report['evidence'] } | null} shown
+   * @param {Words} words
    */
-  show(name, picture, shown) {
+  show(name, picture, shown, words) {
     const { width, height } = picture;
     this.#base.width = width;
     this.#base.height = height;
-    this.#base.setAttribute('aria-label', `Radiograph ${name}`);
+    this.#base.setAttribute('aria-label', words.text('picture.label', { name }));
+    translate(this.#controls, words);
     // Not a `bitmaprenderer`: in Chromium 156 what is transferred to one is never freed.
     this.#base.getContext('2d')?.drawImage(picture, 0, 0);
     // The frame takes the radiograph's own shape; the map covers all of it, as the network saw it squashed to a square.
@@ -170,8 +175,9 @@ function skeleton() {
   ];
 }
 
-/** @param {LungError} error */
-function fault(error) {
+/** @param {Words} words @param {LungError} error */
+function fault(words, error) {
+  const { message, advice, told } = words.fault(error);
   return make(
     'div',
     { class: 'fault', part: 'error' },
@@ -179,37 +185,52 @@ function fault(error) {
     make(
       'div',
       {},
-      make('p', { class: 'fault-message' }, error.message),
-      make('p', { class: 'fault-advice' }, error.advice),
-      make('p', { class: 'fault-code' }, `Code: ${error.code}`),
+      make('p', { class: 'fault-message' }, message),
+      make('p', { class: 'fault-advice' }, advice),
+      ...faultDetails(words, error.code, told),
     ),
   );
 }
 
-/** @param {Omit<Report, 'evidence'>} report */
-function verdict(report) {
+/**
+ * What helps whoever is asked for help: the code, and in another language what was told in English.
+ * @param {Words} words
+ * @param {string} code
+ * @param {string} [told]
+ */
+export function faultDetails(words, code, told) {
+  return [
+    make('p', { class: 'fault-code' }, words.text('code', { code })),
+    ...(told === undefined
+      ? []
+      : [make('p', { class: 'fault-code' }, words.text('told'), ' ', make('bdi', { lang: 'en' }, told))]),
+  ];
+}
+
+/** @param {Words} words @param {Omit<Report, 'evidence'>} report */
+function verdict(words, report) {
   return make(
     'div',
     { class: 'verdict-side' },
-    ...dicomFacts(report),
+    ...dicomFacts(words, report),
     make(
       'p',
       { class: 'verdict', part: 'finding', 'data-finding': report.finding },
-      make('span', { class: 'verdict-label' }, 'Most likely finding'),
-      make('strong', {}, findingWords(report.finding)),
-      make('span', { class: 'verdict-value' }, percent(report.probabilities[report.finding])),
+      make('span', { class: 'verdict-label' }, words.text('result.mostLikely')),
+      make('strong', {}, findingWords(words, report.finding)),
+      make('span', { class: 'verdict-value' }, percent(words, report.probabilities[report.finding])),
     ),
-    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(report.prediction_set))] : []),
-    bars(report, report.finding),
+    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report.prediction_set))] : []),
+    bars(words, report, report.finding),
   );
 }
 
-/** In the place of a verdict, for an image that is unlike those the network knows. @param {Omit<Report, 'evidence'>} report */
-function doubt(report) {
+/** In the place of a verdict, for an image that is unlike those the network knows. @param {Words} words @param {Omit<Report, 'evidence'>} report */
+function doubt(words, report) {
   return make(
     'div',
     { class: 'verdict-side' },
-    ...dicomFacts(report),
+    ...dicomFacts(words, report),
     make(
       'div',
       { class: 'doubt', part: 'warning' },
@@ -217,40 +238,41 @@ function doubt(report) {
       make(
         'div',
         {},
-        make('p', { class: 'doubt-title' }, UNLIKE),
-        make('p', {}, 'The network answers whatever it is shown. What it answers to an image like this one means nothing.'),
+        make('p', { class: 'doubt-title' }, words.text('result.unlike')),
+        make('p', {}, words.text('result.unlikeMeans')),
       ),
     ),
     make(
       'details',
       { class: 'all-the-same', part: 'doubted' },
-      make('summary', {}, 'What it answers all the same'),
-      bars(report, null),
+      make('summary', {}, words.text('result.allTheSame')),
+      bars(words, report, null),
     ),
   );
 }
 
-/** @param {Omit<Report, 'evidence'>} report @param {Finding | null} found the one to set off */
-function bars({ probabilities }, found) {
-  const rows = FINDINGS.map(([finding, words]) => {
+/** @param {Words} words @param {Omit<Report, 'evidence'>} report @param {Finding | null} found the one to set off */
+function bars(words, { probabilities }, found) {
+  const rows = FINDINGS.map((finding) => {
+    const name = findingWords(words, finding);
     const value = probabilities[finding];
     const fill = make('span', { class: 'bar-fill', part: 'bar-fill' });
     fill.style.setProperty('width', `${(value * 100).toFixed(2)}%`);
     return make(
       'div',
       { class: 'bar', part: 'bar', 'data-finding': finding, 'data-found': finding === found },
-      make('span', { class: 'bar-name', 'aria-hidden': 'true' }, words),
-      make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(value)),
+      make('span', { class: 'bar-name', 'aria-hidden': 'true' }, name),
+      make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(words, value)),
       make(
         'div',
         {
           class: 'bar-track',
           role: 'meter',
-          'aria-label': words,
+          'aria-label': name,
           'aria-valuemin': '0',
           'aria-valuemax': '100',
           'aria-valuenow': (value * 100).toFixed(1),
-          'aria-valuetext': percent(value),
+          'aria-valuetext': percent(words, value),
         },
         fill,
       ),
@@ -259,41 +281,52 @@ function bars({ probabilities }, found) {
   return make('div', { class: 'bars', part: 'probabilities' }, ...rows);
 }
 
-/** @param {Omit<Report, 'evidence'>} report @param {Ready} ready @param {number} bytes @param {boolean} gone whether the picture is */
-function facts(report, ready, bytes, gone) {
+/**
+ * @param {Words} words
+ * @param {Omit<Report, 'evidence'>} report
+ * @param {Ready} ready
+ * @param {number} bytes
+ * @param {boolean} gone whether the picture is
+ */
+function facts(words, report, ready, bytes, gone) {
   const { decode_ms, preprocess_ms, inference_ms } = report.timings;
-  const times = [
-    ...(decode_ms === undefined ? [] : [`decode ${duration(decode_ms)}`]),
-    `preprocess ${duration(preprocess_ms)}`,
-    `inference ${duration(inference_ms)}`,
-  ];
-  const reason = report.device === 'cpu' && ready.fallback ? `. ${ready.fallback}` : '';
+  const time = (/** @type {number} */ ms) => ({ time: duration(words, ms) });
+  const parts = [
+    ...(decode_ms === undefined ? [] : [words.text('facts.decode', time(decode_ms))]),
+    words.text('facts.preprocess', time(preprocess_ms)),
+    words.text('facts.inference', time(inference_ms)),
+  ].join(words.text('facts.comma'));
+  const device = deviceWords(words, report.device);
+  const reason = report.device === 'cpu' ? words.fallback(ready) : '';
   const likeness = report.in_distribution;
+  const image = imageWords(words, report, bytes);
   const rows = [
-    ['Time', `${duration((decode_ms ?? 0) + preprocess_ms + inference_ms)} in all: ${times.join(', ')}`],
-    ['Ran on', deviceWords(report.device) + reason],
-    ['Image', imageWords(report, bytes) + (gone ? '. Its picture is no longer kept: choose the file again to see it' : '')],
-    ...(likeness ? [['Likeness', `${likeness.score.toFixed(2)} of 1 to the X-rays the network knows`]] : []),
-    ['Model', report.model],
+    ['facts.time', words.text('facts.times', { whole: duration(words, (decode_ms ?? 0) + preprocess_ms + inference_ms), parts })],
+    ['facts.ranOn', reason ? words.text('facts.ranOnBecause', { device, reason }) : device],
+    ['facts.image', gone ? words.text('facts.gone', { image }) : image],
+    ...(likeness ? [['facts.likeness', words.text('facts.likenessIs', { score: words.number(likeness.score, 2) })]] : []),
+    ['facts.model', report.model],
   ];
   return make(
     'dl',
     { class: 'facts', part: 'facts' },
-    ...rows.map(([term, value]) => make('div', {}, make('dt', {}, term), make('dd', {}, value))),
+    ...rows.map(([term, value]) =>
+      make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value))),
+    ),
   );
 }
 
 /**
  * `2048 × 1762 pixels, PNG, 16 bit, 1.4 MB, false colour undone`.
+ * @param {Words} words
  * @param {Pick<Report, 'source'>} report @param {number} bytes
  */
-function imageWords({ source }, bytes) {
-  const words = [
-    `${source.width} × ${source.height} pixels`,
+function imageWords(words, { source }, bytes) {
+  return [
+    words.text('facts.pixels', { width: String(source.width), height: String(source.height) }),
     source.format.toUpperCase(),
-    `${source.bits} bit`,
-    megabytes(bytes),
-  ];
-  if (source.false_colour) words.push('false colour undone');
-  return words.join(', ');
+    words.text('facts.bits', { bits: source.bits }),
+    megabytes(words, bytes),
+    ...(source.false_colour ? [words.text('facts.falseColour')] : []),
+  ].join(words.text('facts.comma'));
 }

@@ -5,11 +5,13 @@
  *
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Words } from './words.js'
  */
 
 import { make } from './dom.js';
 import { outcomeWords } from './format.js';
 import { ResultCard } from './result-card.js';
+import { ENGLISH, translate } from './words.js';
 
 /** Images that keep their pictures; older ones keep only what was found, so that a long session stays small. */
 const PICTURED = 24;
@@ -40,7 +42,7 @@ export class Entry {
     this.name = name;
     this.bytes = blob.size;
     this.#changed = changed;
-    const title = make('span', { class: 'row-name' }, name);
+    const title = make('span', { class: 'row-name' }, make('bdi', {}, name));
     title.title = name;
     this.row = make(
       'li',
@@ -48,7 +50,7 @@ export class Entry {
       title,
       this.#said,
     );
-    this.#set({ state: 'waiting' });
+    this.row.dataset.state = this.outcome.state;
   }
 
   /** Its turn has come. */
@@ -73,11 +75,15 @@ export class Entry {
     this.#set({ ...this.outcome, evidence: null, picture: null });
   }
 
+  /** Writes what is said of it. @param {Words} words */
+  write(words) {
+    this.#said.textContent = wordsOf(words, this.outcome);
+  }
+
   /** @param {Outcome} outcome */
   #set(outcome) {
     this.outcome = outcome;
     this.row.dataset.state = outcome.state;
-    this.#said.textContent = wordsOf(outcome);
     this.#changed(this);
   }
 }
@@ -85,7 +91,7 @@ export class Entry {
 /** The rows and the card. */
 export class ResultList {
   #card = new ResultCard();
-  #rows = make('ol', { class: 'rows', part: 'rows', role: 'listbox', 'aria-label': 'Images', hidden: true });
+  #rows = make('ol', { class: 'rows', part: 'rows', role: 'listbox', 'data-words-label': 'list.label', hidden: true });
   #more = make('button', { type: 'button', class: 'again more', part: 'more', hidden: true });
   #shown = SHOWN;
   element = make(
@@ -94,6 +100,7 @@ export class ResultList {
     make('div', { class: 'list' }, this.#rows, this.#more),
     this.#card.element,
   );
+  #words = ENGLISH;
   /** By row. @type {WeakMap<Element, Entry>} */
   #entries = new WeakMap();
   /** @type {Entry | null} */
@@ -104,6 +111,7 @@ export class ResultList {
   #pictured = [];
 
   constructor() {
+    this.write(this.#words);
     this.#more.addEventListener('click', () => {
       this.#shown += SHOWN;
       this.#limit(SHOWN);
@@ -121,6 +129,15 @@ export class ResultList {
     });
   }
 
+  /** Writes everything in these words. @param {Words} words */
+  write(words) {
+    this.#words = words;
+    translate(this.element, words);
+    this.#writeMore();
+    for (const row of this.#rows.children) this.#entries.get(row)?.write(words);
+    if (this.#chosen) this.#draw();
+  }
+
   /**
    * Adds images above those that are there, in their own order, and chooses the first of them.
    * @param {Array<{ blob: Blob, name: string }>} images
@@ -129,7 +146,10 @@ export class ResultList {
   add(images) {
     const entries = images.map(({ blob, name }) => new Entry(blob, name, this.#onChange));
     if (entries.length === 0) return entries;
-    for (const entry of entries) this.#entries.set(entry.row, entry);
+    for (const entry of entries) {
+      this.#entries.set(entry.row, entry);
+      entry.write(this.#words);
+    }
     this.#rows.prepend(...entries.map(({ row }) => row));
     // One image needs no list.
     this.#rows.hidden = this.#rows.childElementCount < 2;
@@ -145,12 +165,17 @@ export class ResultList {
     const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#rows.children);
     const [from, to] = [Math.max(0, this.#shown - count), Math.min(rows.length, this.#shown + count)];
     for (let at = from; at < to; at++) rows[at].hidden = at >= this.#shown;
-    const hidden = rows.length - this.#shown;
-    this.#more.hidden = hidden <= 0;
-    this.#more.textContent = `Show ${Math.min(hidden, SHOWN)} of ${hidden} older images`;
+    this.#writeMore();
+  }
+
+  #writeMore() {
+    const count = this.#rows.childElementCount - this.#shown;
+    this.#more.hidden = count <= 0;
+    if (count > 0) this.#more.textContent = this.#words.text('list.older', { some: Math.min(count, SHOWN), count });
   }
 
   #onChange = (/** @type {Entry} */ entry) => {
+    entry.write(this.#words);
     if (entry === this.#chosen) this.#draw();
     if (entry.outcome.state !== 'done' || !entry.outcome.picture) return;
     this.#pictured.push(entry);
@@ -171,7 +196,7 @@ export class ResultList {
   #draw() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      if (this.#chosen) this.#card.show(this.#chosen);
+      if (this.#chosen) this.#card.show(this.#chosen, this.#words);
     });
   }
 
@@ -196,9 +221,9 @@ function mark(row, chosen) {
   row.tabIndex = chosen ? 0 : -1;
 }
 
-/** An outcome in a line. @param {Outcome} outcome */
-function wordsOf(outcome) {
-  if (outcome.state === 'waiting') return 'Waiting';
-  if (outcome.state === 'working') return 'Reading…';
-  return outcome.state === 'error' ? outcome.error.message : outcomeWords(outcome.report);
+/** An outcome in a line. @param {Words} words @param {Outcome} outcome */
+function wordsOf(words, outcome) {
+  if (outcome.state === 'waiting') return words.text('list.waiting');
+  if (outcome.state === 'working') return words.text('list.reading');
+  return outcome.state === 'error' ? words.fault(outcome.error).message : outcomeWords(words, outcome.report);
 }

@@ -8,7 +8,7 @@
  * Its attributes `data-src` and `data-device` are `src` and `device` of the element that will use it; `data-device-parameter`
  * names a parameter of the page's address that has the device. Without that script the element begins by itself.
  *
- * @import { Build, DeviceWish, Fault, Reply, Request } from './protocol.js'
+ * @import { Build, DeviceWish, Fallback, Fault, Reply, Request } from './protocol.js'
  */
 
 import { assets, Stock } from './download.js';
@@ -37,7 +37,7 @@ function accepts(code) {
 
 /** A worker that is being started. */
 export class Start {
-  /** Why it is not WebGPU, in a sentence; known once it is supplied. @type {string | undefined} */
+  /** Why it is not WebGPU; known once it is supplied. @type {Fallback | undefined} */
   fallback;
   /** What the worker has said before anybody listened. @type {Array<MessageEvent<Reply> | ErrorEvent> | null} */
   #heard = [];
@@ -160,7 +160,7 @@ function noWorker(error) {
   return {
     code: 'worker-refused',
     message: `The browser does not let this page start the classifier's worker (${error instanceof Error ? error.message : String(error)}).`,
-    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob: and the address of the classifier.",
+    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob:.",
   };
 }
 
@@ -174,12 +174,13 @@ function noSimd() {
 }
 
 /**
- * Why there is no WebGPU here, in a sentence; undefined if there is.
- * @returns {Promise<string | undefined>}
+ * Why there is no WebGPU here; undefined if there is.
+ * @returns {Promise<Fallback | undefined>}
  */
 async function noWebGpu() {
   const gpu = /** @type {any} */ (navigator).gpu;
-  if (!gpu) return 'This browser offers no WebGPU to this page.';
+  if (!gpu) return { fallback: 'This browser offers no WebGPU to this page.', fallbackCode: 'no-webgpu' };
   const adapter = await gpu.requestAdapter().catch(() => null);
-  return adapter ? undefined : 'This browser has WebGPU but found no graphics adapter for it.';
+  if (adapter) return undefined;
+  return { fallback: 'This browser has WebGPU but found no graphics adapter for it.', fallbackCode: 'no-adapter' };
 }

@@ -52,10 +52,7 @@ impl ClassifyError {
 pub struct Classifier {
     engine: Engine,
     preprocessing: Preprocessing,
-    temperature: f32,
-    prediction_sets: Option<PredictionSets>,
-    distribution: Option<Distribution>,
-    id: String,
+    interpretation: Interpretation,
 }
 
 /// Where the arithmetic happens.
@@ -129,16 +126,18 @@ impl Classifier {
         Self {
             engine,
             preprocessing: metadata.preprocessing,
-            temperature: metadata.temperature,
-            prediction_sets: metadata.prediction_sets.clone(),
-            distribution: bundle.distribution().cloned(),
-            id: bundle.id().to_owned(),
+            interpretation: Interpretation {
+                model: bundle.id().to_owned(),
+                temperature: metadata.temperature,
+                prediction_sets: metadata.prediction_sets.clone(),
+                distribution: bundle.distribution().cloned(),
+            },
         }
     }
 
     /// Id of the model: its name and the start of its hash.
     pub fn id(&self) -> &str {
-        &self.id
+        &self.interpretation.model
     }
 
     /// How reports call the device.
@@ -162,10 +161,80 @@ impl Classifier {
         let preprocess_ms = milliseconds(start);
         let start = Instant::now();
         let inference = self.infer(input).await?;
-        let evidence = self.calibrated(&inference.evidence);
-        let inference_ms = milliseconds(start);
+        let timings = Timings {
+            preprocess_ms,
+            inference_ms: milliseconds(start),
+        };
+        self.interpretation
+            .report(&inference, self.device_name(), timings)
+    }
 
+    /// Embedding of a radiograph, `[320]`: what [`Distribution`]s are made of.
+    ///
+    /// # Errors
+    /// As [`classify`](Self::classify).
+    pub async fn embedding(&self, radiograph: &Radiograph) -> Result<Vec<f32>, ClassifyError> {
+        let input = self.preprocessing.apply(radiograph);
+        let inference = self.infer(input).await?;
+        check(&inference)?;
+        Ok(inference.embedding)
+    }
+
+    /// What the network makes of one input `[3, side, side]`: one read-back from the device. Not looked at yet.
+    async fn infer(&self, input: Vec<f32>) -> Result<Inference, ClassifyError> {
+        let device_error = |detail: String| ClassifyError::Device { detail };
+        Ok(match &self.engine {
+            Engine::Cpu(network) => network
+                .infer(&input)
+                .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
+            #[cfg(feature = "gpu")]
+            Engine::Gpu(network) => network.infer(&input).await.map_err(device_error)?,
+            #[cfg(feature = "burn")]
+            Engine::Reference { network, device } => {
+                let side = self.preprocessing.side as usize;
+                let input = burn::tensor::TensorData::new(input, [1, 3, side, side]);
+                let images = burn::tensor::Tensor::<4>::from_data(input, device);
+                let (evidence, embedding) = network.evidence_and_embedding(images);
+                Inference {
+                    evidence: read_back(evidence).await?,
+                    embedding: read_back(embedding).await?,
+                }
+            }
+        })
+    }
+}
+
+/// How what a network gave becomes a report: what a bundle says of it, apart from the network.
+#[derive(Clone, Debug)]
+pub struct Interpretation {
+    /// Id of the model.
+    pub model: String,
+    /// Divides the evidence; above 0.
+    pub temperature: f32,
+    /// Thresholds of prediction sets, if the bundle has them.
+    pub prediction_sets: Option<PredictionSets>,
+    /// Where the embeddings of frontal chest radiographs lie, if the bundle says so.
+    pub distribution: Option<Distribution>,
+}
+
+impl Interpretation {
+    /// The report on what a device gave, whatever that is: nothing in a report is ever anything but a finite number.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Device`] for another number of values, [`ClassifyError::NotFinite`] for such as are no finite numbers or
+    /// too large to be summed.
+    pub fn report(
+        &self,
+        inference: &Inference,
+        device: &str,
+        timings: Timings,
+    ) -> Result<Report, ClassifyError> {
+        check(inference)?;
+        let evidence = self.calibrated(&inference.evidence);
         let logits = evidence.map(|map| map.as_flattened().iter().sum::<f32>());
+        if !logits.iter().all(|logit| logit.is_finite()) {
+            return Err(ClassifyError::NotFinite);
+        }
         // The evidence is already divided by the temperature, and so are its sums.
         let probabilities = ByFinding(softmax(logits, 1.0));
         let finding = Finding::ALL
@@ -184,57 +253,10 @@ impl Classifier {
                 .as_ref()
                 .map(|distribution| distribution.judge(&inference.embedding)),
             evidence: ByFinding(evidence),
-            model: self.id.clone(),
-            device: self.device_name().to_owned(),
-            timings: Timings {
-                preprocess_ms,
-                inference_ms,
-            },
+            model: self.model.clone(),
+            device: device.to_owned(),
+            timings,
         })
-    }
-
-    /// Embedding of a radiograph, `[320]`: what [`Distribution`]s are made of.
-    ///
-    /// # Errors
-    /// As [`classify`](Self::classify).
-    pub async fn embedding(&self, radiograph: &Radiograph) -> Result<Vec<f32>, ClassifyError> {
-        let input = self.preprocessing.apply(radiograph);
-        Ok(self.infer(input).await?.embedding)
-    }
-
-    /// What the network makes of one input `[3, side, side]`: one read-back from the device.
-    async fn infer(&self, input: Vec<f32>) -> Result<Inference, ClassifyError> {
-        let device_error = |detail: String| ClassifyError::Device { detail };
-        let inference = match &self.engine {
-            Engine::Cpu(network) => network
-                .infer(&input)
-                .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
-            #[cfg(feature = "gpu")]
-            Engine::Gpu(network) => network.infer(&input).await.map_err(device_error)?,
-            #[cfg(feature = "burn")]
-            Engine::Reference { network, device } => {
-                let side = self.preprocessing.side as usize;
-                let input = burn::tensor::TensorData::new(input, [1, 3, side, side]);
-                let images = burn::tensor::Tensor::<4>::from_data(input, device);
-                let (evidence, embedding) = network.evidence_and_embedding(images);
-                Inference {
-                    evidence: read_back(evidence).await?,
-                    embedding: read_back(embedding).await?,
-                }
-            }
-        };
-        let Inference {
-            evidence,
-            embedding,
-        } = &inference;
-        let lengths = (evidence.len(), embedding.len());
-        if lengths != (Finding::COUNT * GRID * GRID, EMBEDDING) {
-            return Err(device_error(format!("it gave {lengths:?} values")));
-        }
-        if !evidence.iter().chain(embedding).all(|v| v.is_finite()) {
-            return Err(ClassifyError::NotFinite);
-        }
-        Ok(inference)
     }
 
     /// Evidence `[3, 7, 7]` divided by the temperature.
@@ -250,6 +272,24 @@ impl Classifier {
         }
         maps
     }
+}
+
+/// Refuses what no network gives.
+fn check(inference: &Inference) -> Result<(), ClassifyError> {
+    let Inference {
+        evidence,
+        embedding,
+    } = inference;
+    let lengths = (evidence.len(), embedding.len());
+    if lengths != (Finding::COUNT * GRID * GRID, EMBEDDING) {
+        return Err(ClassifyError::Device {
+            detail: format!("it gave {lengths:?} values"),
+        });
+    }
+    if !evidence.iter().chain(embedding).all(|v| v.is_finite()) {
+        return Err(ClassifyError::NotFinite);
+    }
+    Ok(())
 }
 
 #[cfg(feature = "burn")]

@@ -35,7 +35,7 @@ mod state;
 mod trust;
 
 pub use bundle::{Bundle, BundleError, Metadata};
-pub use classifier::{Classifier, ClassifyError};
+pub use classifier::{Classifier, ClassifyError, Interpretation};
 pub use finding::Finding;
 #[cfg(feature = "burn")]
 pub use network::{load_state_dict, parameter_shapes, state_dict};

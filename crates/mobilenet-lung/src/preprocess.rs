@@ -99,7 +99,12 @@ fn stretch(pixels: &mut [f32]) {
             (low.min(value), high.max(value))
         });
     let range = high - low;
-    let scale = if range > 0.0 { 1.0 / range } else { 0.0 };
+    // The reciprocal of a subnormal range would be infinite, and such a range is rounding error.
+    let scale = if range >= f32::MIN_POSITIVE {
+        1.0 / range
+    } else {
+        0.0
+    };
     for value in pixels {
         *value = (*value - low) * scale;
     }
@@ -172,6 +177,26 @@ mod tests {
         let (low, high) = steps(&pixels[100 * 224..101 * 224]);
         // Half the range over 224 pixels, whatever of it the stretch made the whole.
         assert!(low > 0.0 && high < 2.0 / 224.0, "{low} {high}");
+    }
+
+    #[test]
+    fn a_range_too_small_to_divide_by_counts_as_constant() {
+        // Found by fuzzing: 0 times infinity reached the network.
+        let mut luma = vec![0.0; 64 * 64];
+        luma[7] = f32::from_bits(1);
+        let faint = Radiograph::from_luma(64, 64, luma).unwrap();
+        for detail in [64, 224] {
+            let preprocessing = Preprocessing {
+                detail,
+                ..Preprocessing::IMAGENET
+            };
+            assert!(
+                preprocessing
+                    .squash(&faint)
+                    .iter()
+                    .all(|value| *value == 0.0)
+            );
+        }
     }
 
     #[test]

@@ -113,10 +113,12 @@ impl Distribution {
         within + left.max(0.0) / self.spread.other_variance
     }
 
-    /// How far an embedding is one of a frontal chest radiograph: `limit / (limit + distance)`.
+    /// How far an embedding is one of a frontal chest radiograph: `limit / (limit + distance)`; 0 for one that is too far away
+    /// for its distance to be a number.
     pub fn judge(&self, embedding: &[f32]) -> InDistribution {
         let limit = self.spread.limit;
         let score = limit / (limit + self.distance(embedding));
+        let score = if score.is_nan() { 0.0 } else { score };
         InDistribution {
             score,
             accepted: score >= 0.5,
@@ -206,5 +208,32 @@ mod tests {
         embedding[0] = 9.0;
         let judged = distribution.judge(&embedding);
         assert!(!judged.accepted && (judged.score - 9.0 / 25.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn what_is_farther_away_than_numbers_reach_is_not_accepted() {
+        // Found by fuzzing: infinity less infinity was a score that is no number.
+        let distribution = Distribution {
+            mean: vec![0.0; EMBEDDING],
+            directions: [1e-10, -1e-10].repeat(EMBEDDING / 2),
+            spread: Spread {
+                variances: vec![1.0],
+                other_variance: 1.0,
+                limit: 1.0,
+            },
+        };
+        let mut embedding = vec![0.0; EMBEDDING];
+        embedding[..2].fill(f32::MAX);
+        for scale in [1.0, -1.0] {
+            let far: Vec<f32> = embedding.iter().map(|v| v * scale).collect();
+            let judged = distribution.judge(&far);
+            assert_eq!((judged.score, judged.accepted), (0.0, false));
+        }
+        let directions = [f32::MAX, -f32::MAX].repeat(EMBEDDING / 2);
+        let wild = Distribution {
+            directions,
+            ..distribution
+        };
+        assert_eq!(wild.judge(&embedding).score, 0.0);
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask serve | build | test | bench`: gets the tools, builds the page, serves it, runs every test, and times
+//! `cargo xtask serve | build | test | fuzz | bench`: gets the tools, builds the page, serves it, runs every test, and times
 //! it all beside others.
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
@@ -9,6 +9,7 @@
 
 mod bench;
 mod dist;
+mod fuzz;
 mod process;
 mod server;
 mod suite;
@@ -44,11 +45,20 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
-    /// Get the tools and run every test: formatting, lints, native, wasm, and the page in a real browser.
+    /// Get the tools and run every test: formatting, lints, native, wasm, the page in a real browser, and a short fuzz.
     Test {
         /// Run one part only.
         #[arg(long, value_enum)]
         only: Option<Part>,
+    },
+    /// Feed every door with hostile bytes: image files, DICOM, weights files, what a device gives back.
+    Fuzz {
+        /// One target only.
+        #[arg(value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long for each.
+        #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
     },
     /// Time ourselves beside other runtimes: in the browser, in training, and natively (about 15 minutes after set-up).
     ///
@@ -87,6 +97,8 @@ enum Part {
     Wasm,
     /// The page in Chromium.
     E2e,
+    /// Hostile bytes at every door, for a short while.
+    Fuzz,
 }
 
 /// How the wasm crate is compiled.
@@ -127,6 +139,13 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Test { only } => suite::run(&project, only),
+        Task::Fuzz { target, seconds } => {
+            fuzz::build(&project)?;
+            for line in fuzz::feed(&project, target, seconds)? {
+                println!("{line}");
+            }
+            Ok(())
+        }
         Task::Bench {
             part,
             json,

@@ -97,10 +97,12 @@ fn heading_line(line: &str) -> Option<&str> {
     line.starts_with("Doc-tests ").then_some(line)
 }
 
-/// Whether a test runner sums itself up in this line: cargo's and wasm-bindgen's `test result: ...`, or Node's
-/// `# pass 3` (TAP) and `ℹ pass 3` (spec).
+/// Whether a test runner sums itself up in this line: cargo's and wasm-bindgen's `test result: ...`, libFuzzer's `Done 9 runs
+/// in 3 second(s)`, or Node's `# pass 3` (TAP) and `ℹ pass 3` (spec).
 fn summary_line(line: &str) -> bool {
-    if line.starts_with("test result: ") {
+    if line.starts_with("test result: ")
+        || (line.starts_with("Done ") && line.contains(" runs in "))
+    {
         return true;
     }
     let counted = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "));
@@ -122,6 +124,7 @@ mod tests {
             "test result: ok. 3 passed; 0 failed",
             "# pass 12",
             "ℹ fail 0",
+            "Done 20000 runs in 2 second(s)",
         ] {
             assert!(summary_line(line), "{line}");
         }

@@ -2,13 +2,13 @@
 
 use crate::process::{self, run_tests, step};
 use crate::tools::{self, Project, WasmRust};
-use crate::{Part, Speed, dist};
+use crate::{Part, Speed, dist, fuzz};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What the native tests have beyond the usual features: the kernels for a GPU, which run on a driver in software as well.
-const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
+pub const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
 
 /// How a step ended.
 enum Outcome {
@@ -46,8 +46,14 @@ pub fn run(project: &Project, only: Option<Part>) -> Result<()> {
             suite.e2e(rust);
         }
     }
+    if wants(Part::Fuzz) {
+        suite.fuzz();
+    }
     suite.finish()
 }
+
+/// How long each fuzz target is fed, in seconds: long enough to go wrong where something has been broken.
+const FUZZ_SECONDS: u32 = 15;
 
 struct Suite<'a> {
     project: &'a Project,
@@ -146,6 +152,18 @@ impl Suite<'_> {
             command.env_remove("LUNG_DATA");
         }
         self.tests("browser tests", &mut command);
+    }
+
+    /// Hostile bytes, for a short while.
+    fn fuzz(&mut self) {
+        let project = self.project;
+        if self.step("fuzz targets", || fuzz::build(project)).is_none() {
+            return self.missed("fuzzing", "its targets could not be built");
+        }
+        let said = self.step("fuzzing", || fuzz::feed(project, None, FUZZ_SECONDS));
+        if let Some(entry) = self.entries.last_mut() {
+            entry.lines = said.unwrap_or_default();
+        }
     }
 
     /// Does `work` and notes how it ended.

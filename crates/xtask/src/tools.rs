@@ -9,6 +9,7 @@ use std::process::Command;
 /// What the wasm crate is compiled for.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The last trunk that builds with the Rust version of this workspace.
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const TRUNK_VERSION: &str = "0.21.14";
 /// The npm package that has wasm-opt, and its version.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -278,6 +279,22 @@ pub fn trunk(project: &Project) -> Result<()> {
     let mut install = cargo_install(project, &format!("trunk@{TRUNK_VERSION}"));
     install
         .args(["--locked", "--debug", "--no-default-features"])
+        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    finish_install(project, &mut install)
+}
+
+/// Makes sure that cargo-fuzz is there.
+pub fn cargo_fuzz(project: &Project) -> Result<()> {
+    let version = output(project.command("cargo").args(["fuzz", "--version"]));
+    if version.is_some_and(|text| text.starts_with("cargo-fuzz 0.13.")) {
+        return Ok(());
+    }
+    step(format!(
+        "installing cargo-fuzz {CARGO_FUZZ_VERSION} into target/tools (about a minute, once)"
+    ));
+    let mut install = cargo_install(project, &format!("cargo-fuzz@{CARGO_FUZZ_VERSION}"));
+    install
+        .args(["--locked", "--debug"])
         .env("CARGO_PROFILE_DEV_DEBUG", "false");
     finish_install(project, &mut install)
 }

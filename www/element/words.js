@@ -1,0 +1,169 @@
+// @ts-check
+/**
+ * Everything a reader sees, in the reader's language. English is here at once; the other languages are fetched when somebody
+ * reads them. `docs/translating.md` says how to add or to correct one.
+ *
+ * @import { Caution, DicomFacts, Fault } from './protocol.js'
+ */
+
+import english from './words/en.js';
+
+/** @typedef {keyof typeof english} Key */
+
+/** What a language's file exports: a text for each key, where numbers decide one for each of their forms. @typedef {Record<string, string | Forms>} Texts */
+
+/** A text for each plural form that the language has. @typedef {Partial<Record<Intl.LDMLPluralRule, string>>} Forms */
+
+/** What stands in the place of `{name}`; numbers are written as the language writes them. @typedef {Record<string, string | number>} Values */
+
+/**
+ * The languages, each by its own name; `locale` says how numbers are written, where that is not what the language's name says.
+ * @type {Record<string, { name: string, dir?: 'rtl', locale?: string, load: () => Promise<{ default: Texts }> }>}
+ */
+export const LANGUAGES = {
+  en: { name: 'English', load: async () => ({ default: english }) },
+};
+
+/** The texts of one language, and how it writes numbers and lists. */
+export class Words {
+  #texts;
+  #locale;
+  #plurals;
+  #either;
+
+  /** @param {string} lang one of `LANGUAGES` @param {Texts} texts */
+  constructor(lang, texts) {
+    const { dir = 'ltr', locale = lang } = LANGUAGES[lang];
+    this.lang = lang;
+    /** The direction it is written in. @type {'ltr' | 'rtl'} */
+    this.dir = dir;
+    this.#texts = texts;
+    this.#locale = locale;
+    this.#plurals = new Intl.PluralRules(locale);
+    this.#either = new Intl.ListFormat(locale, { type: 'disjunction' });
+  }
+
+  /**
+   * A text with its values in place. Where there are plural forms, `values.count` decides.
+   * @param {Key} key
+   * @param {Values} [values]
+   */
+  text(key, values = {}) {
+    const text = this.#texts[key] ?? english[key];
+    const form = typeof text === 'string' ? text : (text[this.#plurals.select(Number(values.count))] ?? text.other ?? '');
+    return form.replace(/\{(\w+)\}/g, (_, name) => {
+      const value = values[name];
+      return typeof value === 'number' ? this.number(value) : value;
+    });
+  }
+
+  /**
+   * The text of a code that comes from elsewhere, such as `modality.DX`; undefined if it has none.
+   * @param {string} group
+   * @param {string} code
+   * @param {Values} [values]
+   */
+  known(group, code, values) {
+    const key = `${group}.${code}`;
+    return Object.hasOwn(this.#texts, key) ? this.text(/** @type {Key} */ (key), values) : undefined;
+  }
+
+  /** A number with so many digits after the point. @param {number} value @param {number} [digits] */
+  number(value, digits = 0) {
+    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(this.#locale, options).format(value);
+  }
+
+  /** `this or that`. @param {string[]} names */
+  either(names) {
+    return this.#either.format(names);
+  }
+
+  /**
+   * What went wrong and what to do, to be shown. In English what was told says it best; another language has a sentence for
+   * each code, and then what was told is `told`, for whoever is asked for help.
+   * @param {Fault} fault
+   * @returns {{ message: string, advice: string, told?: string }}
+   */
+  fault({ code, message, advice }) {
+    const general = this.known('fault', code);
+    return general === undefined
+      ? { message, advice }
+      : { message: general, advice: this.known('advice', code) ?? advice, told: message };
+  }
+
+  /** A caution, to be shown. @param {Caution} caution @param {DicomFacts} [dicom] */
+  caution({ code, message }, dicom) {
+    if (this.lang === 'en' || !dicom) return message;
+    const { modality, body_part, view, frames } = dicom;
+    return this.known('caution', code, { modality: modality ?? '', part: body_part ?? '', view: view ?? '', frames }) ?? message;
+  }
+
+  /** Why it is not WebGPU, to be shown. @param {{ fallback?: string, fallbackCode?: string }} ready */
+  fallback({ fallback = '', fallbackCode = '' }) {
+    return (this.lang !== 'en' && this.known('fallback', fallbackCode)) || fallback;
+  }
+}
+
+/** The words at hand while others are fetched. */
+export const ENGLISH = new Words('en', english);
+
+/** @type {Map<string, Promise<Words>>} */
+const loaded = new Map([['en', Promise.resolve(ENGLISH)]]);
+
+/**
+ * The words of a language.
+ * @param {string} lang one of `LANGUAGES`
+ * @returns {Promise<Words>} rejects if they could not be fetched; calling again tries again
+ */
+export function wordsOf(lang) {
+  let words = loaded.get(lang);
+  if (!words) {
+    words = LANGUAGES[lang].load().then(({ default: texts }) => new Words(lang, texts));
+    words.catch(() => loaded.delete(lang));
+    loaded.set(lang, words);
+  }
+  return words;
+}
+
+/**
+ * The language to take of those that are wished for, the dearest first: English if there is none of them.
+ * @param {Iterable<string>} wishes language tags, such as `fr-CA`
+ */
+export function languageFor(wishes) {
+  for (const wish of wishes) {
+    const [language] = wish.toLowerCase().split('-');
+    if (Object.hasOwn(LANGUAGES, language)) return language;
+  }
+  return 'en';
+}
+
+/** The language that an element stands in: its own `lang` or that of what it stands in, else the browser's. @param {Element} element */
+export function languageOf(element) {
+  for (let at = /** @type {Element | null} */ (element); at; ) {
+    const marked = at.closest('[lang]');
+    const lang = marked?.getAttribute('lang');
+    if (lang) return languageFor([lang]);
+    if (marked) break;
+    const root = at.getRootNode();
+    at = root instanceof ShadowRoot ? root.host : null;
+  }
+  return languageFor(navigator.languages);
+}
+
+/**
+ * Writes the texts that stay: of whatever has a `data-words` the text, `data-words-label` the label, `data-words-content` the
+ * content of a `meta`. Each names a key.
+ * @param {ParentNode} root
+ * @param {Words} words
+ */
+export function translate(root, words) {
+  /** @param {string} attribute @param {(element: Element, text: string) => void} write */
+  const each = (attribute, write) => {
+    for (const element of root.querySelectorAll(`[${attribute}]`))
+      write(element, words.text(/** @type {Key} */ (element.getAttribute(attribute))));
+  };
+  each('data-words', (element, text) => (element.textContent = text));
+  each('data-words-label', (element, text) => element.setAttribute('aria-label', text));
+  each('data-words-content', (element, text) => element.setAttribute('content', text));
+}
