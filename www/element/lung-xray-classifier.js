@@ -143,7 +143,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#dropzone.classList.toggle('disabled', disabled);
   }
 
-  /** A form that is reset sends no report; the cards stay. */
+  /** A form that is reset sends no report, nor does one whose image has just been replaced; the cards stay. */
   formResetCallback() {
     this.#submitted = [];
     this.#internals.setFormValue(null);
@@ -223,6 +223,7 @@ export class LungXrayClassifier extends HTMLElement {
   async #run(entry, blob) {
     const { name } = entry;
     const client = this.#connect();
+    if (!this.hasAttribute('multiple')) this.formResetCallback();
     try {
       const answer = await client.classify(blob, () => entry.working());
       const { report } = answer;
