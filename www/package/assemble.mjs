@@ -26,7 +26,7 @@ export async function assemble(dist, out) {
   for (const name of LICENCES) await cp(join(ROOT, name), join(out, name));
   const about = JSON.parse(await readFile(join(ROOT, 'www/package/package.json'), 'utf8'));
   const version = await workspaceVersion();
-  const files = [...BUILT, ...OWN, 'custom-elements.json'];
+  const files = [...BUILT, ...OWN, ...LICENCES, 'custom-elements.json'];
   await writeJson(join(out, 'package.json'), { name: about.name, version, ...about, files });
   await writeJson(join(out, 'custom-elements.json'), manifest(await documented()));
 }
