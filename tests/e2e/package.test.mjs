@@ -224,12 +224,9 @@ const singleFileComponents = {
   name: 'vue',
   setup(build) {
     build.onLoad({ filter: /\.vue$/ }, async ({ path }) => {
-      const { descriptor } = parse(await readFile(path, 'utf8'), { filename: path });
-      const { content } = compileScript(descriptor, {
-        id: 'example',
-        inlineTemplate: true,
-        templateOptions: { compilerOptions: { isCustomElement: (tag) => tag === 'lung-xray-classifier' } },
-      });
+      const isCustomElement = (/** @type {string} */ tag) => tag === 'lung-xray-classifier';
+      const { descriptor } = parse(await readFile(path, 'utf8'), { filename: path, templateParseOptions: { isCustomElement } });
+      const { content } = compileScript(descriptor, { id: 'example', inlineTemplate: true });
       return { contents: content, loader: 'js' };
     });
   },
