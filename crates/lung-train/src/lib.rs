@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod augment;
 pub mod bench;
 pub mod card;

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
+use lung_train::archive::{Shard, predict_to_parquet, read_manifest};
 use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
@@ -175,8 +176,17 @@ struct PredictArgs {
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
     /// Files and folders
-    #[arg(required = true, value_name = "PATH")]
+    #[arg(required_unless_present = "manifest", value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Instead of files and folders: a text file with a path a line, relative to its own folder
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    manifest: Option<PathBuf>,
+    /// Of the manifest, every N-th line from line I on: 0/N to N-1/N together are all of it
+    #[arg(long, value_name = "I/N", requires = "manifest", default_value = "0/1")]
+    shard: Shard,
+    /// Where the Parquet file goes; it must not exist, and appears when it is complete
+    #[arg(long, value_name = "FILE", required_if_eq("format", "parquet"))]
+    out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -185,6 +195,8 @@ enum Format {
     Text,
     /// One JSON object a line: file, finding, probabilities; or file, error {code, message, advice}
     Ndjson,
+    /// A Parquet file with a row an image, for archives: see --out
+    Parquet,
 }
 
 /// Write a data folder of generated radiographs, to try things out without a patient's image.
@@ -331,8 +343,11 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
 }
 
 fn run_predict(args: &PredictArgs) -> ExitCode {
-    let prepared = load_classifier(&args.model)
-        .and_then(|(_, classifier)| Ok((classifier, expand(&args.paths)?)));
+    let files = match &args.manifest {
+        Some(manifest) => read_manifest(manifest, args.shard),
+        None => expand(&args.paths),
+    };
+    let prepared = load_classifier(&args.model).and_then(|(_, model)| Ok((model, files?)));
     let (classifier, files) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -346,6 +361,21 @@ fn run_predict(args: &PredictArgs) -> ExitCode {
     } else {
         ProgressBar::hidden()
     };
+    if let Some(out) = args.out.as_deref() {
+        let refused = predict_to_parquet(&classifier, &files, out, &progress);
+        progress.finish_and_clear();
+        return match refused {
+            Ok(0) => ExitCode::SUCCESS,
+            Ok(refused) => {
+                eprintln!("{refused} of {} files could not be read", files.len());
+                ExitCode::FAILURE
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(2)
+            }
+        };
+    }
     let mut out = std::io::stdout().lock();
     let mut all_read = true;
     for file in &files {
@@ -353,7 +383,8 @@ fn run_predict(args: &PredictArgs) -> ExitCode {
         all_read &= matches!(prediction, Prediction::Read { .. });
         let line = match args.format {
             Format::Text => text_line(&prediction),
-            Format::Ndjson => match serde_json::to_string(&prediction) {
+            // Parquet has an --out, and so never comes here.
+            Format::Ndjson | Format::Parquet => match serde_json::to_string(&prediction) {
                 Ok(line) => line,
                 Err(error) => {
                     eprintln!("error: {error}");

@@ -59,6 +59,7 @@ pub fn to_onnx(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
         value: Some(value.to_owned()),
     };
     let metadata = bundle.metadata();
+    let preprocessing = &metadata.preprocessing;
     let model = proto::Model {
         ir_version: Some(IR_VERSION),
         producer_name: Some(env!("CARGO_PKG_NAME").to_owned()),
@@ -80,6 +81,9 @@ pub fn to_onnx(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
         }],
         metadata_props: vec![
             entry("findings", &metadata.findings.join(",")),
+            // How a radiograph becomes the input: see `docs/archive.md` for an example.
+            entry("side", &preprocessing.side.to_string()),
+            entry("detail", &preprocessing.detail.to_string()),
             entry("licence", &metadata.licence),
             entry("trained_on", &metadata.trained_on),
         ],

@@ -135,7 +135,12 @@ pub fn bench(project: &Project, options: &Options) -> Result<()> {
     let python = match train || native {
         true => Some(tools::python(
             project,
-            &project.root().join("tests/bench/requirements.txt"),
+            &tools::PythonPackages {
+                requirements: &project.root().join("tests/bench/requirements.txt"),
+                modules: "numpy, onnxruntime, torch",
+                folder: "python",
+                announcement: "installing PyTorch and onnxruntime into target/tools/python (gigabytes, minutes, once)",
+            },
         )?),
         false => None,
     };
@@ -195,12 +200,7 @@ impl Files {
             .root()
             .join("target/release")
             .join(format!("lung{}", std::env::consts::EXE_SUFFIX));
-        let models = project.root().join("www/models");
-        let index = read_json(&models.join("index.json"))?;
-        let current = index["current"]
-            .as_str()
-            .context("www/models/index.json names no current model")?;
-        let model = models.join(current);
+        let model = current_model(project)?;
         let folder = project.root().join("target/bench");
         run(
             Command::new(&lung)
@@ -210,7 +210,8 @@ impl Files {
                 .arg(&folder),
             "Is the model in www/models one that this version reads?",
         )?;
-        let onnx = folder.join(current).with_extension("onnx");
+        let name = model.file_name().unwrap_or_default();
+        let onnx = folder.join(name).with_extension("onnx");
         Ok(Self {
             folder,
             lung,
@@ -589,6 +590,16 @@ fn quantile(values: &[f64], share: f64) -> f64 {
         .get(rank.saturating_sub(1))
         .copied()
         .unwrap_or(f64::NAN)
+}
+
+/// The weights file that the page uses.
+pub fn current_model(project: &Project) -> Result<PathBuf> {
+    let models = project.root().join("www/models");
+    let index = read_json(&models.join("index.json"))?;
+    let current = index["current"]
+        .as_str()
+        .context("www/models/index.json names no current model")?;
+    Ok(models.join(current))
 }
 
 fn read_json(path: &Path) -> Result<Value> {

@@ -45,7 +45,8 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
-    /// Get the tools and run every test: formatting, lints, native, wasm, the page in a real browser, and a short fuzz.
+    /// Get the tools and run every test: formatting, lints, native, wasm, the page in a real browser, the example
+    /// for archives, and a short fuzz.
     Test {
         /// Run one part only.
         #[arg(long, value_enum)]
@@ -97,6 +98,8 @@ enum Part {
     Wasm,
     /// The page in Chromium.
     E2e,
+    /// The example for archives, in Ray Data.
+    Archive,
     /// Hostile bytes at every door, for a short while.
     Fuzz,
 }

@@ -2,7 +2,7 @@
 
 use crate::process::{self, run_tests, step};
 use crate::tools::{self, Project, WasmRust};
-use crate::{Part, Speed, dist, fuzz};
+use crate::{Part, Speed, bench, dist, fuzz};
 use anyhow::{Result, bail};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -45,6 +45,9 @@ pub fn run(project: &Project, only: Option<Part>) -> Result<()> {
         if wants(Part::E2e) {
             suite.e2e(rust);
         }
+    }
+    if wants(Part::Archive) {
+        suite.archive();
     }
     if wants(Part::Fuzz) {
         suite.fuzz();
@@ -115,17 +118,7 @@ impl Suite<'_> {
         } else {
             self.missed("type check", "its packages could not be installed");
         }
-        let native = self
-            .step("native command", || {
-                step("building the native command, for the page to be compared with");
-                let mut cargo = project.command("cargo");
-                process::run(
-                    // With the features of the tests, so that nothing is compiled twice.
-                    cargo.args(["build", "--bin", "lung", "--features", GPU]),
-                    "The compiler's messages above say why.",
-                )
-            })
-            .is_some();
+        let native = self.native_command().is_some();
         let page = match rust {
             Some(rust) => self.step("page", || dist::page(project, rust, Speed::Fast)),
             None => None,
@@ -152,6 +145,48 @@ impl Suite<'_> {
             command.env_remove("LUNG_DATA");
         }
         self.tests("browser tests", &mut command);
+    }
+
+    /// The example for archives, held to the native command.
+    fn archive(&mut self) {
+        let project = self.project;
+        let folder = project.root().join("tests/archive");
+        let packages = tools::PythonPackages {
+            requirements: &folder.join("requirements.txt"),
+            modules: "numpy, onnxruntime, PIL, pyarrow.parquet, ray.data",
+            folder: "python-archive",
+            announcement: "installing Ray and onnxruntime into target/tools/python-archive (a few minutes, once)",
+        };
+        let python = self.step("packages of the archive example", || {
+            tools::python(project, &packages)
+        });
+        let model = self.step("current model", || bench::current_model(project));
+        let (Some(python), Some(model), Some(())) = (python, model, self.native_command()) else {
+            return self.missed(
+                "archive example",
+                "something that it needs has failed, see above",
+            );
+        };
+        let mut command = Command::new(python);
+        command
+            .arg(folder.join("test_predict.py"))
+            .arg(project.root().join("target/debug/lung"))
+            .arg(model);
+        self.tests("archive example", &mut command);
+    }
+
+    /// Builds the native command that other tests are held to.
+    fn native_command(&mut self) -> Option<()> {
+        let project = self.project;
+        self.step("native command", || {
+            step("building the native command, to compare with");
+            let mut cargo = project.command("cargo");
+            process::run(
+                // With the features of the tests, so that nothing is compiled twice.
+                cargo.args(["build", "--bin", "lung", "--features", GPU]),
+                "The compiler's messages above say why.",
+            )
+        })
     }
 
     /// Hostile bytes, for a short while.

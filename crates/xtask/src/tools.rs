@@ -8,8 +8,9 @@ use std::process::Command;
 
 /// What the wasm crate is compiled for.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
-/// The last trunk that builds with the Rust version of this workspace.
+/// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+/// The last trunk that builds with the Rust version of this workspace.
 const TRUNK_VERSION: &str = "0.21.14";
 /// The npm package that has wasm-opt, and its version.
 const BINARYEN: &str = "binaryen@132.0.0";
@@ -387,30 +388,44 @@ pub fn npm_ci(project: &Project, folder: &Path) -> Result<()> {
     )
 }
 
-/// The path of a Python that has the packages which `requirements` lists: the machine's own if it has them, else one in
-/// target/tools, where they are installed.
-pub fn python(project: &Project, requirements: &Path) -> Result<PathBuf> {
-    let folder = project.tools().join("python");
+/// Packages of Python that something needs.
+pub struct PythonPackages<'a> {
+    /// The file that lists them.
+    pub requirements: &'a Path,
+    /// What has to be importable, separated by commas.
+    pub modules: &'a str,
+    /// Folder in target/tools that they are installed in, where the machine's own Python lacks any.
+    pub folder: &'a str,
+    /// How to announce that.
+    pub announcement: &'a str,
+}
+
+/// The path of a Python that has `packages`: the machine's own if it has them, else one in target/tools, where they are
+/// installed.
+pub fn python(project: &Project, packages: &PythonPackages<'_>) -> Result<PathBuf> {
+    let folder = project.tools().join(packages.folder);
     let own = match cfg!(windows) {
         true => folder.join("Scripts/python.exe"),
         false => folder.join("bin/python"),
     };
-    let usable = |python: &Path| {
-        output(
-            Command::new(python)
-                .arg("-c")
-                .arg("import numpy, onnxruntime, sys, torch; assert sys.version_info >= (3, 10)"),
-        )
-        .is_some()
-    };
+    let check = format!(
+        "import {}, sys; assert sys.version_info >= (3, 10)",
+        packages.modules
+    );
+    let usable = |python: &Path| output(Command::new(python).args(["-c", &check])).is_some();
     for python in [own.as_path(), Path::new("python3"), Path::new("python")] {
         if usable(python) {
             return Ok(python.to_owned());
         }
     }
-    step("installing PyTorch and onnxruntime into target/tools/python (gigabytes, minutes, once)");
+    step(packages.announcement);
     let advice =
         "Install Python 3.10 or later with its venv module, and check that PyPI can be reached.";
+    // Debian has venv in a package of its own.
+    let venv = output(Command::new("python3").args(["-c", "import ensurepip, venv"]));
+    if venv.is_none() && has_apt() {
+        apt_install(project, &["python3", "python3-venv"])?;
+    }
     run(
         project.command("python3").args(["-m", "venv"]).arg(&folder),
         advice,
@@ -418,7 +433,7 @@ pub fn python(project: &Project, requirements: &Path) -> Result<PathBuf> {
     run(
         Command::new(&own)
             .args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(requirements),
+            .arg(packages.requirements),
         advice,
     )?;
     ensure!(
