@@ -169,7 +169,7 @@ function noSimd() {
   return {
     code: 'no-simd',
     message: 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
-    advice: 'Use Chrome or Edge 91, Firefox 89, Safari 16.4 or a later version; a browser may also have it switched off.',
+    advice: 'Use a current version of Chrome, Edge, Firefox or Safari; a browser may also have it switched off.',
   };
 }
 

@@ -75,6 +75,7 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
 @keyframes to-and-fro { to { transform: translateX(212.5%); } }
 .notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
 .results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
