@@ -2,16 +2,58 @@
 /** The page: the element does the work; here only what a page adds to it. */
 
 import { LungXrayClassifier } from './element/define.js';
+import { make } from './element/dom.js';
 
 const element = /** @type {LungXrayClassifier} */ (document.querySelector('lung-xray-classifier'));
 
-const device = new URLSearchParams(location.search).get('device');
+const parameters = new URLSearchParams(location.search);
+
+const device = parameters.get('device');
 if (device) element.setAttribute('device', device);
+
+// The first result waits for none of it.
+void import('./language.js');
 
 // A file that misses the element would replace the page: take it all the same.
 document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  element.take(event.dataTransfer?.files ?? []);
+  if (event.dataTransfer) element.take(event.dataTransfer);
 });
+
+// A film held against the light, with a phone's own camera.
+document.querySelector('.camera-button')?.addEventListener('click', () => {
+  const camera = make('input', { type: 'file', accept: 'image/*', capture: 'environment' });
+  camera.addEventListener('change', () => element.take(camera.files ?? []));
+  camera.click();
+});
+
+// Files that the operating system opens with the installed app.
+/** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) =>
+  element.take(await Promise.all(files.map((file) => file.getFile()))),
+);
+
+// Files that another app has shared. The ticket is good for once.
+const ticket = parameters.get('shared');
+if (ticket) {
+  parameters.delete('shared');
+  history.replaceState(null, '', [location.pathname, String(parameters)].filter(Boolean).join('?'));
+  void import('./offline.js').then(({ takeShared }) => takeShared(element, ticket));
+}
+
+/** How long a classifier that has started must have been left in peace before the page keeps itself, in milliseconds. */
+const PEACE = 2000;
+
+// Nothing takes the network or the processor from the first result.
+element.addEventListener(
+  'lung-ready',
+  () => setTimeout(() => whenIdle(async () => (await import('./offline.js')).keepForOffline()), PEACE),
+  { once: true },
+);
+
+/** @param {() => void} act */
+function whenIdle(act) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(act, { timeout: 10_000 });
+  else act();
+}

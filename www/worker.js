@@ -6,7 +6,7 @@
  * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. Their scripts are found
  * next to this one, so it runs wherever the folder lies.
  *
- * @import { Answer, Fault, LungClassifierHandle, LungWeb, Reply, Request } from './element/protocol.js'
+ * @import { Answer, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
@@ -23,6 +23,9 @@ const scope = /** @type {any} */ (globalThis);
 
 /** @type {LungClassifierHandle | undefined} */
 let classifier;
+
+/** The number of the image whose picture the classifier has. @type {number | undefined} */
+let last;
 
 /** What was sent ahead of its turn: read at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer> } | undefined} */
 let ahead;
@@ -42,6 +45,7 @@ scope.addEventListener('message', (event) => {
   else if (request.type === 'module') module.resolve(request.module);
   else if (request.type === 'bundle') bundle.resolve({ ...request, hash: hashOf(request.bytes) });
   else if (request.type === 'ahead') readAhead(request);
+  else if (request.type === 'window') void showWindow(request);
   else void classify(request);
 });
 
@@ -96,7 +100,7 @@ function putBack({ bytes, file }) {
 /** @param {Extract<Request, { type: 'ahead' }>} request */
 function readAhead({ id, blob }) {
   const bytes = read(blob);
-  const answer = started.promise.then(async (classifier) => answerOf(classifier, await bytes));
+  const answer = started.promise.then(async (classifier) => answerOf(classifier, id, await bytes));
   // What is wrong with it is told when it is asked for.
   for (const promise of [bytes, answer]) promise.catch(() => {});
   ahead = { id, answer };
@@ -106,7 +110,7 @@ function readAhead({ id, blob }) {
 async function classify({ id, blob }) {
   try {
     if (!classifier) throw new Error('asked to classify before it was started');
-    const answer = await (ahead?.id === id ? ahead.answer : answerOf(classifier, await read(blob)));
+    const answer = await (ahead?.id === id ? ahead.answer : answerOf(classifier, id, await read(blob)));
     scope.postMessage({ type: 'result', id, answer }, answer.picture ? [answer.picture] : []);
   } catch (error) {
     refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
@@ -115,10 +119,41 @@ async function classify({ id, blob }) {
   }
 }
 
-/** @param {LungClassifierHandle} classifier @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<Answer>} */
-async function answerOf(classifier, bytes) {
+/** @param {LungClassifierHandle} classifier @param {number} id @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<Answer>} */
+async function answerOf(classifier, id, bytes) {
+  last = undefined;
   const report = await classifier.classify(bytes);
-  return { report, picture: await pictureOf(classifier) };
+  last = id;
+  const { picture } = classifier;
+  return { id, report, picture: picture ? await bitmapOf(picture) : null };
+}
+
+/**
+ * An image may be on its way meanwhile: from the picture being there to its use, nothing is waited for.
+ * @param {Extract<Request, { type: 'window' }>} request
+ */
+async function showWindow({ id, of, blob, centre, width }) {
+  try {
+    if (!classifier) throw new Error('asked for a window before it was started');
+    const bytes = last === of ? null : await read(blob);
+    if (bytes && last !== of) {
+      last = undefined;
+      classifier.look(bytes);
+      last = of;
+    }
+    const windowed = classifier.windowed(centre, width);
+    if (!windowed) {
+      throw {
+        code: 'no-window',
+        message: 'This image cannot be shown in that window.',
+        advice: 'Choose another centre and width.',
+      };
+    }
+    const picture = await bitmapOf(windowed);
+    scope.postMessage({ type: 'windowed', id, picture }, [picture]);
+  } catch (error) {
+    refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
+  }
 }
 
 /**
@@ -137,23 +172,15 @@ async function read(blob) {
   }
 }
 
-/**
- * The radiograph last classified, scaled down to what a card shows. Null where the browser cannot make one.
- * @param {LungClassifierHandle} from
- * @returns {Promise<ImageBitmap | null>}
- */
-async function pictureOf(from) {
-  const raw = from.picture;
-  if (!raw) return null;
-  const { width, height, data } = raw;
+/** A picture scaled down to what a card shows. @param {Pixels} pixels @returns {Promise<ImageBitmap>} */
+function bitmapOf({ width, height, data }) {
   const scale = Math.min(1, PICTURE_SIDE / Math.max(width, height));
   const image = new ImageData(/** @type {Uint8ClampedArray<ArrayBuffer>} */ (data), width, height);
-  const bitmap = await createImageBitmap(image, {
+  return createImageBitmap(image, {
     resizeWidth: Math.max(1, Math.round(width * scale)),
     resizeHeight: Math.max(1, Math.round(height * scale)),
     resizeQuality: 'high',
   });
-  return bitmap;
 }
 
 /**

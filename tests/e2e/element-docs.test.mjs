@@ -19,7 +19,7 @@ const tables = await documented();
 /** @param {string} heading */
 const names = (heading) => tables[heading].map(nameOf).sort();
 /** Attributes whose meaning is not for a script to observe: the browser's own, and what is read when it matters. */
-const UNOBSERVED = ['disabled', 'loading', 'name', 'theme'];
+const UNOBSERVED = ['disabled', 'loading', 'name', 'resume', 'theme'];
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -35,6 +35,9 @@ async function onPage(body, routes = {}) {
     await page.addInitScript(() => {
       const seen = /** @type {any} */ (globalThis);
       seen.passing = [];
+      document.addEventListener('lung-done', (event) =>
+        seen.lungEvents.push({ type: event.type, detail: /** @type {CustomEvent} */ (event).detail }),
+      );
       document.addEventListener('lung-progress', ({ target }) => {
         for (const node of /** @type {Element} */ (target).shadowRoot?.querySelectorAll('[part]') ?? [])
           seen.passing.push(node.getAttribute('part'));
@@ -118,7 +121,7 @@ test('attributes: those observed are listed, those listed are observed or have a
     const observed = await page.evaluate(() => /** @type {any} */ (customElements.get('lung-xray-classifier')).observedAttributes);
     assert.deepEqual([...observed, ...UNOBSERVED].sort(), names('Attributes'));
     const code = await source();
-    for (const name of ['loading', 'name']) assert.ok(code.includes(`getAttribute('${name}')`), name);
+    for (const name of ['loading', 'name', 'resume']) assert.match(code, new RegExp(`[gh][ea][ts]Attribute\\('${name}'\\)`));
     // theme
     const scheme = () => element.evaluate((node) => getComputedStyle(node).colorScheme);
     for (const theme of ['dark', 'light']) {

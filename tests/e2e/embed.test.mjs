@@ -66,7 +66,7 @@ const host = (base, inside = '<lung-xray-classifier></lung-xray-classifier>') =>
  * @param {Record<string, import('./lib/server.mjs').Route>} routes
  */
 async function clinicWith(routes) {
-  const site = await serve(folder, { '/notes.js': bytes(NOTES, 'text/javascript'), ...routes }, ANY_ORIGIN);
+  const site = await serve(folder, { '/notes.js': bytes(NOTES, 'text/javascript'), ...routes }, { headers: ANY_ORIGIN });
   return { ...site, url: site.url.replace('127.0.0.1', 'localhost') };
 }
 
@@ -108,7 +108,7 @@ for (const { name, missing, begin } of BROWSERS) {
     let files;
     before(async () => {
       browser = await begin();
-      files = await serve(DIST, {}, ANY_ORIGIN);
+      files = await serve(DIST, {}, { headers: ANY_ORIGIN });
     });
     after(async () => {
       await browser?.close();

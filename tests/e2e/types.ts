@@ -11,6 +11,6 @@ type Holds<T extends true> = T;
 
 export type Checks = [
   Holds<Same<Own<LungXrayClassifier>, Own<Declared>>>,
-  Holds<Same<Pick<LungXrayClassifier, 'ready' | 'form' | 'start' | 'classify' | 'take'>, Pick<Declared, 'ready' | 'form' | 'start' | 'classify' | 'take'>>>,
+  Holds<Same<Pick<LungXrayClassifier, Own<Declared>>, Pick<Declared, Own<Declared>>>>,
   Holds<Same<Pick<LungError, 'code' | 'advice' | 'message'>, Pick<DeclaredError, 'code' | 'advice' | 'message'>>>,
 ];

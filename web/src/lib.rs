@@ -137,7 +137,18 @@ impl LungClassifier {
         self.model.clone()
     }
 
-    /// A picture of the radiograph last classified, at most 1024 pixels long and stretched to its own range: `width`,
+    /// Decodes the bytes of an image file and keeps its picture, as [`classify`](Self::classify) does, without classifying it.
+    ///
+    /// # Errors
+    /// The codes of [`radiograph::DecodeError`].
+    pub fn look(&self, bytes: &[u8]) -> Result<(), JsValue> {
+        self.last.replace(None);
+        let radiograph = Radiograph::decode(bytes).map_err(error::of_decoding)?;
+        self.last.replace(radiograph.picture(LONGEST_SIDE).ok());
+        Ok(())
+    }
+
+    /// A picture of the radiograph last decoded, at most 1024 pixels long and stretched to its own range: `width`,
     /// `height`, and `data`, a `Uint8ClampedArray` of `[height * width * 4]` RGBA bytes; `undefined` before the first,
     /// and after one that failed.
     ///
@@ -146,19 +157,33 @@ impl LungClassifier {
     #[wasm_bindgen(getter)]
     pub fn picture(&self) -> Result<JsValue, JsValue> {
         let last = self.last.borrow();
-        let Some(radiograph) = last.as_ref() else {
-            return Ok(JsValue::UNDEFINED);
-        };
-        let picture = Object::new().into();
-        set(&picture, "width", &radiograph.width().into())?;
-        set(&picture, "height", &radiograph.height().into())?;
-        set(
-            &picture,
-            "data",
-            &Uint8ClampedArray::from(radiograph.to_rgba8().as_slice()).into(),
-        )?;
-        Ok(picture)
+        last.as_ref().map_or(Ok(JsValue::UNDEFINED), rgba)
     }
+
+    /// The same with `width` values around `centre` shown from black to white, in the unit of the report's `dicom.window`, and
+    /// not stretched; `undefined` also where there are no such values, and for a window that there cannot be: see
+    /// [`Radiograph::with_window`].
+    ///
+    /// # Errors
+    /// None but those of JavaScript itself, such as too little memory.
+    pub fn windowed(&self, centre: f64, width: f64) -> Result<JsValue, JsValue> {
+        let last = self.last.borrow();
+        let windowed = last.as_ref().and_then(|last| last.with_window(centre, width));
+        windowed.as_ref().map_or(Ok(JsValue::UNDEFINED), rgba)
+    }
+}
+
+/// The radiograph as a plain object for a canvas.
+fn rgba(radiograph: &Radiograph) -> Result<JsValue, JsValue> {
+    let picture = Object::new().into();
+    set(&picture, "width", &radiograph.width().into())?;
+    set(&picture, "height", &radiograph.height().into())?;
+    set(
+        &picture,
+        "data",
+        &Uint8ClampedArray::from(radiograph.to_rgba8().as_slice()).into(),
+    )?;
+    Ok(picture)
 }
 
 /// The bytes of a promised `ArrayBuffer` in hex; `None` where nothing was promised, or the promise was broken.

@@ -3,6 +3,9 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(missing_docs)]
 
+#[path = "../../crates/radiograph/tests/common/dicom.rs"]
+mod dicom;
+
 use std::collections::BTreeMap;
 
 use js_sys::{JSON, Reflect, Uint8ClampedArray};
@@ -178,6 +181,59 @@ async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
     code(&classifier.classify(file).await.unwrap_err());
     assert!(
         classifier.picture().unwrap().is_undefined(),
+        "the picture of another file must not be shown"
+    );
+}
+
+/// The red of every pixel of a picture, which is its grey.
+fn greys(picture: &JsValue) -> Vec<u8> {
+    let data: Uint8ClampedArray = get(picture, "data").dyn_into().unwrap();
+    data.to_vec().chunks_exact(4).map(|rgba| rgba[0]).collect()
+}
+
+#[wasm_bindgen_test]
+async fn the_picture_of_a_dicom_file_is_shown_in_any_window_and_no_other_picture_is() {
+    let (name, bytes) = untrained();
+    let classifier = LungClassifier::load(bytes, Some(name), None).await.unwrap();
+    assert!(classifier.windowed(2048.0, 4096.0).unwrap().is_undefined());
+
+    // Values from 0 to 4095, black to white in the file's own window.
+    let values: Vec<u16> = (0..64 * 64).collect();
+    let file = dicom::DicomFile::grey(&values, 64, 64, 12)
+        .window("2047.5", "4096")
+        .file();
+    let report = classifier.classify(file.clone()).await.unwrap();
+    let window = get(&get(&report, "dicom"), "window");
+    assert_eq!(
+        (number(&window, "centre"), number(&window, "width")),
+        (2047.5, 4096.0)
+    );
+    let shown = greys(&classifier.picture().unwrap());
+    let narrow = greys(&classifier.windowed(1000.0, 100.0).unwrap());
+    assert_eq!(
+        (narrow[949], narrow[1000], narrow[1051]),
+        (0, 128, 255),
+        "half of the width on either side"
+    );
+    // A window lasts as long as it is looked at.
+    let again = greys(&classifier.windowed(2047.5, 4095.0).unwrap());
+    assert!(again.iter().zip(&shown).all(|(a, b)| a.abs_diff(*b) <= 1));
+    assert_eq!(greys(&classifier.picture().unwrap()), shown);
+    for (centre, width) in [(f64::NAN, 100.0), (1000.0, 0.0), (1000.0, f64::INFINITY)] {
+        assert!(classifier.windowed(centre, width).unwrap().is_undefined());
+    }
+
+    // Another image has come since; it has no values but its brightness.
+    let png = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 64)).unwrap();
+    classifier.classify(png).await.unwrap();
+    assert!(classifier.windowed(1000.0, 100.0).unwrap().is_undefined());
+    classifier.look(&file).unwrap();
+    assert_eq!(greys(&classifier.picture().unwrap()), shown);
+    assert_eq!(greys(&classifier.windowed(1000.0, 100.0).unwrap()), narrow);
+
+    assert_eq!(code(&classifier.look(b"").unwrap_err()), "empty-file");
+    assert!(
+        classifier.windowed(1000.0, 100.0).unwrap().is_undefined(),
         "the picture of another file must not be shown"
     );
 }

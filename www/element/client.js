@@ -18,6 +18,13 @@ const REQUEST_LIMIT = 120_000;
 /** A start-up that says nothing for this long is given up, in milliseconds. */
 const SILENCE_LIMIT = 120_000;
 
+/** What an image is rejected with that was taken out of the queue. */
+const CANCELLED = {
+  code: 'cancelled',
+  message: 'This image was not read: reading was cancelled.',
+  advice: 'Continue to have it read.',
+};
+
 /** An error with a stable code, a sentence of what happened (`message`) and one of what to do (`advice`). */
 export class LungError extends Error {
   /** @param {Fault} fault */
@@ -48,8 +55,11 @@ class Crash extends Error {
 
 /**
  * One image waiting for its turn.
- * @typedef {{ blob: Blob, begin: () => void, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
+ * @typedef {{ blob: Blob, begin: () => void, owner: unknown, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
  */
+
+/** The number last given to an image or a window: those of a worker that has ended are not given again. */
+let number = 0;
 
 /** @type {Map<string, LungClient>} */
 const clients = new Map();
@@ -108,15 +118,42 @@ export class LungClient extends EventTarget {
    * Queues one image. Images are answered one at a time, in the order they came.
    * @param {Blob} blob
    * @param {() => void} [begin] called when its turn has come
+   * @param {unknown} [owner] whose `cancel` it heeds
    * @returns {Promise<Answer>} rejects with a `LungError`
    */
-  classify(blob, begin = () => {}) {
+  classify(blob, begin = () => {}, owner = null) {
     return new Promise((resolve, reject) => {
       const refused = refuse(blob);
       if (refused) return reject(refused);
-      this.#queue.push({ blob, begin, resolve, reject });
+      this.#queue.push({ blob, begin, owner, resolve, reject });
       void this.#pump();
     });
+  }
+
+  /**
+   * The picture of an image that has been answered, in another window. It does not wait for the images that are queued.
+   * @param {{ id: number, blob: Blob }} image the number that its answer came with
+   * @param {number} centre @param {number} width
+   * @returns {Promise<ImageBitmap>} rejects with a `LungError`
+   */
+  async windowed({ id, blob }, centre, width) {
+    for (let again = false; ; again = true) {
+      const { life } = await this.#worker();
+      try {
+        return await life.windowed({ of: id, blob, centre, width });
+      } catch (error) {
+        if (!(error instanceof Crash)) throw asLungError(error);
+        // By now the worker has been replaced, by whoever heard of its end first.
+        if (again || error.reason === 'timeout') throw crashError(error);
+      }
+    }
+  }
+
+  /** Takes an owner's images that still wait out of the queue; each is rejected with the code `cancelled`. @param {unknown} owner */
+  cancel(owner) {
+    const queue = this.#queue;
+    this.#queue = queue.filter((job) => job.owner !== owner);
+    for (const job of queue) if (job.owner === owner) job.reject(new LungError(CANCELLED));
   }
 
   async #pump() {
@@ -237,9 +274,10 @@ export class LungClient extends EventTarget {
 class WorkerLife {
   /** Called when the worker dies with nobody waiting for it. @type {(crash: Crash) => void} */
   onend = () => {};
-  #id = 0;
   /** @type {{ hear(reply: Reply): void, progress(progress: Progress): void, fail(error: Crash | LungError): void } | null} */
   #waiting = null;
+  /** Who waits for a window, by its number. @type {Map<number, { resolve(picture: ImageBitmap): void, reject(error: Crash | LungError): void }>} */
+  #windows = new Map();
   #over = false;
   #start;
   /** The image that was sent ahead, and its number. @type {{ blob: Blob, id: number } | null} */
@@ -278,17 +316,35 @@ class WorkerLife {
   /** Lets the worker read an image while it still starts. @param {Blob} blob */
   sendAhead(blob) {
     if (this.#ahead) return;
-    this.#ahead = { blob, id: ++this.#id };
+    this.#ahead = { blob, id: ++number };
     this.#send({ type: 'ahead', ...this.#ahead });
   }
 
   /** @param {Blob} blob @returns {Promise<Answer>} rejects with a `LungError` or a `Crash` */
   classify(blob) {
-    const id = this.#ahead?.blob === blob ? this.#ahead.id : ++this.#id;
+    const id = this.#ahead?.blob === blob ? this.#ahead.id : ++number;
     this.#ahead = null;
     return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
       if (reply.type === 'result' && reply.id === id) resolve(reply.answer);
       else if (reply.type === 'error' && reply.id === id) reject(new LungError(reply.fault));
+    });
+  }
+
+  /**
+   * Beside what is being classified.
+   * @param {Omit<Extract<Request, { type: 'window' }>, 'type' | 'id'>} request
+   * @returns {Promise<ImageBitmap>} rejects with a `LungError` or a `Crash`
+   */
+  windowed(request) {
+    const id = ++number;
+    return new Promise((resolve, reject) => {
+      const end = () => this.#end(new Crash('timeout', `no answer for ${REQUEST_LIMIT / 1000} seconds`));
+      const timer = setTimeout(end, REQUEST_LIMIT);
+      this.#windows.set(id, {
+        resolve: (picture) => (clearTimeout(timer), resolve(picture)),
+        reject: (error) => (clearTimeout(timer), reject(error)),
+      });
+      this.#send({ type: 'window', id, ...request });
     });
   }
 
@@ -346,7 +402,16 @@ class WorkerLife {
     if (this.#over) return;
     if (reply.type === 'bundle') this.#start.stock.putBundle(reply);
     else if (reply.type === 'crashed') this.#end(new Crash(reply.reason, firstLine(reply.detail)));
+    else if ('id' in reply && this.#windows.has(reply.id)) this.#hearWindow(reply);
     else this.#waiting?.hear(reply);
+  }
+
+  /** @param {Extract<Reply, { id: number }>} reply */
+  #hearWindow(reply) {
+    const window = this.#windows.get(reply.id);
+    this.#windows.delete(reply.id);
+    if (reply.type === 'windowed') window?.resolve(reply.picture);
+    else if (reply.type === 'error') window?.reject(new LungError(reply.fault));
   }
 
   /** @param {Crash} crash */
@@ -355,6 +420,8 @@ class WorkerLife {
     this.terminate();
     if (this.#waiting) this.#waiting.fail(crash);
     else this.onend(crash);
+    // After those who replace this worker.
+    for (const { reject } of this.#windows.values()) reject(crash);
   }
 }
 

@@ -3,6 +3,7 @@
 
 // Named here only to be fetched at once: each would otherwise wait for the one that imports it.
 import './client.js';
+import './dicom-facts.js';
 import './dom.js';
 import './download.js';
 import './evidence.js';
@@ -11,6 +12,7 @@ import './result-card.js';
 import './result-list.js';
 import './start.js';
 import './styles.js';
+import './viewer.js';
 import './words.js';
 import './words/en.js';
 

@@ -2,11 +2,12 @@
 /**
  * What a file says of itself, before what a network says of it: cautions, and the facts of DICOM.
  *
- * @import { Report } from './protocol.js'
+ * @import { DicomFacts, Report } from './protocol.js'
  * @import { Words } from './words.js'
  */
 
 import { icon, make } from './dom.js';
+import { level } from './format.js';
 
 const CAUTION = 'M12 8v5m0 3h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z';
 
@@ -28,19 +29,26 @@ export function dicomFacts(words, { cautions = [], dicom }) {
       ),
     );
   if (!dicom) return nodes;
-  const { modality, body_part, view, laterality } = dicom;
+  const { modality, body_part, view, laterality, window } = dicom;
   /** @type {Array<[string, string | null | undefined]>} */
   const facts = [
     [words.text('dicom.modality'), modality && (words.known('modality', modality) ?? modality)],
     [words.text('dicom.bodyPart'), body_part && (words.known('bodyPart', body_part) ?? inWords(body_part))],
     [words.text('dicom.view'), view && (words.known('view', view) ?? view)],
     [words.text('dicom.side'), laterality && words.known('side', laterality)],
+    [words.text('dicom.window'), window && windowWords(words, window)],
   ];
   const known = facts.flatMap(([term, value]) =>
     value ? [make('div', {}, make('dt', {}, term), make('dd', {}, make('bdi', {}, value)))] : [],
   );
   if (known.length > 0) nodes.push(make('dl', { class: 'dicom', part: 'dicom' }, ...known));
   return nodes;
+}
+
+/** @param {Words} words @param {NonNullable<DicomFacts['window']>} window */
+function windowWords(words, { centre, width, origin }) {
+  const numbers = { centre: level(words, centre), width: level(words, width) };
+  return words.text(origin === 'pixels' ? 'dicom.windowOfAll' : 'dicom.windowIs', numbers);
 }
 
 /** `PORT CHEST` -> `Port chest`. @param {string} code */

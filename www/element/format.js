@@ -88,3 +88,8 @@ export function duration(words, ms) {
   if (ms >= 1000) return words.text('number.seconds', { number: words.number(ms / 1000, 2) });
   return words.text('number.milliseconds', { number: words.number(ms, ms >= 10 ? 0 : 1) });
 }
+
+/** A value of a DICOM file, or a difference of two. @param {Words} words @param {number} value */
+export function level(words, value) {
+  return words.number(value, Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1);
+}

@@ -2,9 +2,11 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { ErrorDetail, Progress, Ready, Report, ResultDetail } from './protocol.js'
+ * @import { DoneDetail, ErrorDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
- * @import { Entry } from './result-list.js'
+ * @import { Entry, Image } from './result-list.js'
+ * @import { Found } from './folder.js'
+ * @import { Kept, Task } from './kept.js'
  * @import { Words } from './words.js'
  */
 
@@ -13,13 +15,16 @@ import { icon, make } from './dom.js';
 import { assets } from './download.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
 import { faultDetails } from './result-card.js';
-import { ResultList } from './result-list.js';
+import { hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder } from './start.js';
 import { sheet } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
 const ACCEPT =
   'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+
+/** How often progress is said aloud while many images are read, in milliseconds. */
+const SAY_PROGRESS = 15_000;
 
 const LUNGS =
   'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
@@ -60,19 +65,35 @@ export class LungXrayClassifier extends HTMLElement {
   #dropzone = make('div', { class: 'dropzone', part: 'dropzone' });
   #picker = make('input', { type: 'file', accept: ACCEPT, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
   #button = make('button', { type: 'button', class: 'choose', part: 'button' });
+  #folderButton = make('button', { type: 'button', class: 'again', part: 'folder', 'data-words': 'choose.folder' });
+  /** Made when it is needed, and never on the page. @type {HTMLInputElement | null} */
+  #folderPicker = null;
   #title = make('slot', { name: 'title' });
   #hint = make('slot', { name: 'hint' });
   #status = make('div', { class: 'status', part: 'status' });
-  #results = new ResultList();
+  #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
+  #results = new ResultList({
+    cancel: () => this.cancel(),
+    proceed: () => this.proceed(),
+    save: (format) => this.#save(format),
+    forget: () => this.forget(),
+  });
+  /** What is kept of the results for a reload, once there is something. @type {Promise<Kept | null> | null} */
+  #kept = null;
+  /** What came of the images since nothing waited, and how many still wait. */
+  #batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
+  /** When something was last said of many images. */
+  #said = 0;
   #spoken = make('p', { class: 'spoken', 'aria-live': 'polite' });
   #whole = make(
     'div',
-    { lang: 'en', dir: 'ltr' },
+    { class: 'whole', lang: 'en', dir: 'ltr' },
     make(
       'div',
       { class: 'top' },
       this.#dropzone,
       this.#status,
+      this.#aside,
       make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
       make('slot', { name: 'notice', class: 'notice' }),
     ),
@@ -92,7 +113,7 @@ export class LungXrayClassifier extends HTMLElement {
         make('p', { class: 'drop-title' }, this.#title),
         make('p', { class: 'drop-hint' }, this.#hint),
       ),
-      this.#button,
+      make('div', { class: 'drop-buttons' }, this.#button, this.#folderButton),
       this.#picker,
     );
     root.append(this.#whole);
@@ -100,8 +121,12 @@ export class LungXrayClassifier extends HTMLElement {
       // The button's own click arrives here too: one way to the picker.
       if (event.target !== this.#picker && !this.#disabled) this.#picker.click();
     });
+    this.#folderButton.addEventListener('click', (event) => {
+      event.stopPropagation();
+      this.#chooseFolder();
+    });
     this.#picker.addEventListener('change', () => {
-      this.#take([...(this.#picker.files ?? [])]);
+      this.take(this.#picker.files ?? []);
       // The same file again is a change again.
       this.#picker.value = '';
     });
@@ -119,6 +144,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
     void this.#speak();
     this.#connect();
+    if (this.hasAttribute('resume') && hasKept(this.id)) void this.#keep();
     this.#load();
   }
 
@@ -139,7 +165,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** @param {boolean} disabled whether the attribute `disabled` or a field set around it says so */
   formDisabledCallback(disabled) {
-    this.#disabled = this.#button.disabled = disabled;
+    this.#disabled = this.#button.disabled = this.#folderButton.disabled = disabled;
     this.#dropzone.classList.toggle('disabled', disabled);
   }
 
@@ -198,21 +224,154 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   /**
-   * Takes files as if they had been dropped here: all of them with `multiple`, else the first.
-   * @param {Iterable<File>} files
+   * Takes files as if they had been dropped here: all of them with `multiple`, else the first. What was dropped elsewhere on the
+   * page may have folders in it.
+   * @param {Iterable<File> | DataTransfer} files
    */
   take(files) {
-    this.#take([...files]);
+    if (files instanceof DataTransfer) return this.#takeDropped(files);
+    this.#take([...files].map((blob) => ({ blob, name: blob.name || this.#newName() })));
   }
 
-  /** @param {File[]} files */
-  #take(files) {
-    const taken = this.hasAttribute('multiple') ? files : files.slice(0, 1);
-    const entries = this.#insert(
-      taken.map((blob) => ({ blob, name: blob.name || this.#newName() })),
+  /** Every image there is, the newest first, and what came of it. @returns {Result[]} */
+  get results() {
+    return this.#results.entries.map(({ name, outcome }) => {
+      if (outcome.state === 'done') return { name, state: outcome.state, report: outcome.report };
+      if (outcome.state !== 'error') return { name, state: outcome.state };
+      const { code, message, advice } = outcome.error;
+      return { name, state: outcome.state, error: { code, message, advice } };
+    });
+  }
+
+  /**
+   * The results as a file.
+   * @param {'csv' | 'json'} format
+   * @returns {Promise<Blob>}
+   */
+  async exportResults(format) {
+    const { resultsFile } = await import('./export.js');
+    return resultsFile(this.results, format);
+  }
+
+  /** Stops what still waits. What is being read is finished. */
+  cancel() {
+    this.#connect().cancel(this);
+  }
+
+  /** Goes on with what was stopped. */
+  proceed() {
+    this.#begin(
+      this.#results.entries.flatMap((entry) =>
+        entry.outcome.state === 'cancelled' && entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : [],
+      ),
     );
+  }
+
+  /** Stops what waits, and forgets all results, here and where they are kept. */
+  forget() {
+    this.cancel();
+    this.formResetCallback();
+    this.#results.clear();
+    this.#aside.hidden = true;
+    this.#dropzone.classList.remove('compact');
+    this.#button.focus();
+  }
+
+  /** @param {'csv' | 'json'} format */
+  async #save(format) {
+    const file = await this.exportResults(format);
+    const { save } = await import('./export.js');
+    save(file, `lung-results-${new Date().toISOString().slice(0, 10)}.${format}`);
+  }
+
+  /** @param {Image[]} images */
+  #take(images) {
+    this.#aside.hidden = true;
+    this.#takeFound({ images, left: 0 });
+  }
+
+  /** Takes what was found in a folder, and says what was left out of it. @param {Found} found */
+  #takeFound({ images, left }) {
+    const taken = this.hasAttribute('multiple') ? images : images.slice(0, 1);
+    /** @type {string[]} */
+    const aside = [];
+    if (left > 0 && images.length === 0) aside.push(this.#words.text('folder.none'));
+    if (left > 0) aside.push(this.#words.text('folder.left', { count: left }));
+    this.#tellAside(aside.join(' '));
+    if (!this.#kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+    void this.#kept.then((kept) => {
+      if (!kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+      const { tasks, again } = kept.sort(taken);
+      if (again.length > 0)
+        this.#tellAside([...aside, this.#words.text('kept.again', { count: again.length })].join(' '));
+      this.#begin(tasks);
+      if (tasks.length === 0 && again.length > 0) this.#results.choose(again[0]);
+    });
+  }
+
+  /** Has images read, new ones and ones that have a row. @param {Task[]} tasks */
+  #begin(tasks) {
+    const fresh = tasks.filter(({ entry }) => !entry);
+    const entries = this.#insert(fresh);
+    const again = tasks.flatMap(({ entry, blob }) => {
+      entry?.waiting(blob);
+      return entry ? [{ entry, blob }] : [];
+    });
     // What goes wrong is on the card and in an event.
-    for (const [at, entry] of entries.entries()) this.#run(entry, taken[at]).catch(() => {});
+    for (const { entry, blob } of [...again, ...entries.map((entry, at) => ({ entry, blob: fresh[at].blob }))])
+      this.#run(entry, blob).catch(() => {});
+  }
+
+  /** @param {DataTransfer} dropped */
+  #takeDropped(dropped) {
+    // Only as long as the event lasts can this be asked.
+    const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+    if (entries.some(({ isDirectory }) => isDirectory))
+      void this.#takeFolder(async ({ ofEntries }) =>
+        ofEntries(entries, (count) => this.#tellAside(this.#words.text('folder.reading', { count }))),
+      );
+    else this.take(dropped.files);
+  }
+
+  #chooseFolder() {
+    if (!this.#folderPicker) {
+      const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true }));
+      picker.addEventListener('change', () => {
+        const files = [...(picker.files ?? [])];
+        picker.value = '';
+        if (files.length > 0) void this.#takeFolder(({ ofFolder }) => ofFolder(files));
+      });
+    }
+    this.#folderPicker.click();
+  }
+
+  /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
+  async #takeFolder(find) {
+    try {
+      this.#takeFound(await find(await import('./folder.js')));
+    } catch {
+      this.#tellAside(this.#words.text('folder.failed'));
+    }
+  }
+
+  /** @param {string} text */
+  #tellAside(text) {
+    this.#aside.hidden = text === '';
+    this.#aside.textContent = text;
+    if (text) this.#say(text);
+  }
+
+  /** Has the results kept for a reload, and takes up those that are. */
+  #keep() {
+    return (this.#kept ??= import('./kept.js').then(
+      ({ Kept }) => {
+        const kept = new Kept(this.#results, this.id);
+        if (this.#results.entries.length > 0) this.#dropzone.classList.add('compact');
+        return kept;
+      },
+      // Without it nothing is kept; the next image tries again.
+      () => (this.#kept = null),
+    ));
   }
 
   #newName() {
@@ -224,12 +383,19 @@ export class LungXrayClassifier extends HTMLElement {
     const { name } = entry;
     const client = this.#connect();
     if (!this.hasAttribute('multiple')) this.formResetCallback();
+    const batch = this.#batch;
+    batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working());
+      const answer = await client.classify(blob, () => entry.working(), this);
       const { report } = answer;
-      entry.answered(answer, client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} });
-      this.#say(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
+      entry.answered(
+        answer,
+        client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} },
+        (centre, width) => client.windowed({ id: answer.id, blob }, centre, width),
+      );
+      batch.answered++;
       this.#submit(report);
+      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
@@ -241,13 +407,23 @@ export class LungXrayClassifier extends HTMLElement {
               message: `The result could not be shown (${String(thrown)}).`,
               advice: 'Reload the page and try again.',
             });
+      if (error.code === 'cancelled') {
+        batch.cancelled++;
+        entry.cancelled();
+        throw error;
+      }
+      batch.failed++;
       entry.failed(error);
-      this.#say(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
+      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
       this.#fire(
         'lung-error',
         /** @type {ErrorDetail} */ ({ code: error.code, message: error.message, advice: error.advice, name }),
       );
       throw error;
+    } finally {
+      if (--batch.open === 0) this.#done();
+      // Not before the first result: it would take from what that waits for.
+      if (this.hasAttribute('resume')) void this.#keep();
     }
   }
 
@@ -265,27 +441,44 @@ export class LungXrayClassifier extends HTMLElement {
     this.#internals.setFormValue(value);
   }
 
-  /** @param {Array<{ blob: Blob, name: string }>} images */
+  /** Says what came of an image; of many, only how far they have come. @param {string} outcome */
+  #sayOutcome(outcome) {
+    const { open, answered, failed } = this.#batch;
+    if (answered + failed === 1 && open === 1) return this.#say(outcome);
+    const now = performance.now();
+    if (open > 1 && now - this.#said < SAY_PROGRESS) return;
+    this.#said = now;
+    this.#say(this.#words.text('tally.running', { read: answered + failed, count: answered + failed + open - 1 }));
+  }
+
+  /** Nothing waits any more. */
+  #done() {
+    const { answered, failed, cancelled } = this.#batch;
+    this.#batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
+    this.#fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
+  }
+
+  /** @param {Image[]} images */
   #insert(images) {
     const entries = this.#results.add(images);
     if (entries.length > 0) this.#dropzone.classList.add('compact');
     return entries;
   }
 
-  #begin = () => void this.start().catch(() => {});
+  #startQuietly = () => void this.start().catch(() => {});
 
   /** Begins when the attribute `loading` says so; by itself it waits for the first hint that it will be used. */
   #load() {
     const loading = this.getAttribute('loading');
     const signal = this.#connection?.signal;
-    if (loading === 'eager') return whenIdle(() => this.isConnected && this.#begin());
+    if (loading === 'eager') return whenIdle(() => this.isConnected && this.#startQuietly());
     for (const hint of ['pointerenter', 'focusin', 'dragenter'])
-      this.addEventListener(hint, this.#begin, { once: true, signal });
+      this.addEventListener(hint, this.#startQuietly, { once: true, signal });
     if (loading !== 'visible') return;
     const seen = new IntersectionObserver((changes) => {
       if (!changes.some(({ isIntersecting }) => isIntersecting)) return;
       seen.disconnect();
-      this.#begin();
+      this.#startQuietly();
     });
     seen.observe(this);
     signal?.addEventListener('abort', () => seen.disconnect());
@@ -348,6 +541,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#title.textContent = this.#words.text(`drop.${number}`);
     this.#hint.textContent = this.#words.text(`hint.${number}`, { megabytes: FILE_LIMIT / 1048576 });
     this.#button.textContent = this.#words.text(`choose.${number}`);
+    this.#folderButton.hidden = !several || !('webkitdirectory' in HTMLInputElement.prototype);
   }
 
   #renderStatus() {
@@ -437,7 +631,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#dropzone.classList.remove('over');
     if (!carriesFiles(event) || this.#disabled) return;
     event.preventDefault();
-    this.#take([...(event.dataTransfer?.files ?? [])]);
+    if (event.dataTransfer) this.#takeDropped(event.dataTransfer);
   };
 
   #onPaste = (/** @type {ClipboardEvent} */ event) => {
@@ -445,7 +639,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (event.defaultPrevented || files.length === 0 || this.#disabled) return;
     // Of several elements the first one that hears it takes it.
     event.preventDefault();
-    this.#take(files);
+    this.take(files);
   };
 }
 

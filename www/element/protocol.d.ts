@@ -110,6 +110,8 @@ export interface Ready extends Partial<Fallback> {
 
 /** One image, answered. */
 export interface Answer {
+  /** The number it was asked for under; the page gives no number twice. */
+  id: number;
   report: Report;
   /** The radiograph to look at, at most `PICTURE_SIDE` pixels on its longer side. */
   picture: ImageBitmap | null;
@@ -123,7 +125,9 @@ export type Request =
   | { type: 'bundle'; bytes: ArrayBuffer; file: string }
   /** An image that will be asked for under this number: it can be read already. */
   | { type: 'ahead'; id: number; blob: Blob }
-  | { type: 'classify'; id: number; blob: Blob };
+  | { type: 'classify'; id: number; blob: Blob }
+  /** The picture in a window: of the image that was classified as number `of`, which is read again if another one came since. */
+  | { type: 'window'; id: number; of: number; blob: Blob; centre: number; width: number };
 
 /** Worker to page. */
 export type Reply =
@@ -133,6 +137,7 @@ export type Reply =
   /** Start-up refused: this worker is of no further use. */
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }
+  | { type: 'windowed'; id: number; picture: ImageBitmap }
   /** This image was refused; the next one is welcome. */
   | { type: 'error'; id: number; fault: Fault }
   /** The WebAssembly trapped or the GPU is gone: this worker must be replaced. */
@@ -153,9 +158,20 @@ export interface LungWeb {
 export interface LungClassifierHandle {
   readonly device: Device;
   readonly model: ModelInfo;
-  /** The radiograph last classified, RGBA, perhaps scaled down. */
-  readonly picture?: { width: number; height: number; data: Uint8ClampedArray };
+  /** The radiograph last decoded. */
+  readonly picture?: Pixels;
+  /** The same in another window; undefined where there is none. */
+  windowed(centre: number, width: number): Pixels | undefined;
   classify(bytes: Uint8Array): Promise<Report>;
+  /** Decodes without classifying. */
+  look(bytes: Uint8Array): void;
+}
+
+/** A radiograph in RGBA, perhaps scaled down. */
+export interface Pixels {
+  width: number;
+  height: number;
+  data: Uint8ClampedArray;
 }
 
 /** Detail of `lung-progress`. */
@@ -173,4 +189,21 @@ export interface ResultDetail {
 /** Detail of `lung-error`; `name` is missing when start-up failed, not one image. */
 export interface ErrorDetail extends Fault {
   name?: string;
+}
+
+/** Detail of `lung-done`: how many images were answered, failed, and were cancelled since the last one. */
+export interface DoneDetail {
+  answered: number;
+  failed: number;
+  cancelled: number;
+}
+
+/**
+ * An image and what came of it. `absent` is one whose file has to be chosen again after a reload.
+ */
+export interface Result {
+  name: string;
+  state: 'waiting' | 'working' | 'cancelled' | 'absent' | 'error' | 'done';
+  report?: Omit<Report, 'evidence'>;
+  error?: Fault;
 }

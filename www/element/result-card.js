@@ -13,7 +13,6 @@
 
 import { dicomFacts } from './dicom-facts.js';
 import { icon, make } from './dom.js';
-import { contrast, contrastScale, paint } from './evidence.js';
 import {
   deviceWords,
   duration,
@@ -24,7 +23,7 @@ import {
   setWords,
   unlike,
 } from './format.js';
-import { translate } from './words.js';
+import { Viewer } from './viewer.js';
 
 const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 
@@ -46,125 +45,30 @@ export class ResultCard {
   show({ name, bytes, outcome }, words) {
     this.#name.textContent = this.#title.title = name;
     this.element.dataset.state = outcome.state;
-    this.#state.textContent =
-      outcome.state === 'waiting' ? words.text('list.waiting') : outcome.state === 'working' ? words.text('list.reading') : '';
-    this.#viewer.clear();
-    if (outcome.state === 'waiting') this.#body.replaceChildren();
+    this.#state.textContent = outcome.state === 'done' || outcome.state === 'error' ? '' : words.text(`state.${outcome.state}`);
+    if (outcome.state !== 'done' || !outcome.picture) this.#viewer.clear();
+    if (outcome.state === 'waiting' || outcome.state === 'cancelled') this.#body.replaceChildren();
+    else if (outcome.state === 'absent') this.#body.replaceChildren(make('p', {}, words.text('kept.absent')));
     else if (outcome.state === 'working') this.#body.replaceChildren(...skeleton());
     else if (outcome.state === 'error') this.#body.replaceChildren(fault(words, outcome.error));
     else {
-      const { report, evidence, picture, ready } = outcome;
+      const { report, evidence, picture, windowed, ready } = outcome;
       const doubted = unlike(report);
       this.#body.replaceChildren(
         doubted ? doubt(words, report) : verdict(words, report),
-        ...(picture && evidence ? this.#viewer.show(name, picture, doubted ? null : { report, evidence }, words) : []),
+        ...(picture
+          ? this.#viewer.show({ name, report, picture, windowed, evidence: doubted ? null : evidence }, words)
+          : []),
         facts(words, report, ready, bytes, picture === null),
       );
     }
   }
-}
 
-/** The radiograph under its evidence, and what to show of it. */
-class Viewer {
-  #base = make('canvas', { class: 'radiograph', role: 'img' });
-  #overlay = make('canvas', { class: 'overlay', part: 'overlay', 'aria-hidden': 'true' });
-  #frame = make('div', { class: 'frame', part: 'picture' }, this.#base, this.#overlay);
-  #shown = make('input', { type: 'checkbox', role: 'switch', checked: true });
-  #strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: '55' });
-  /** @type {Map<Finding, HTMLInputElement>} */
-  #options = new Map(
-    FINDINGS.map((finding) => [finding, make('input', { type: 'radio', name: 'evidence', value: finding })]),
-  );
-  #choice = make(
-    'fieldset',
-    { class: 'evidence-choice' },
-    make('legend', { 'data-words': 'evidence.for' }),
-    make(
-      'div',
-      { class: 'options' },
-      ...FINDINGS.map((finding) =>
-        make('label', { class: 'option' }, this.#options.get(finding) ?? '', make('span', { 'data-words': `finding.${finding}` })),
-      ),
-    ),
-    make(
-      'div',
-      { class: 'strength' },
-      make('label', {}, make('span', { 'data-words': 'evidence.strength' }), this.#strength),
-      make(
-        'div',
-        { class: 'legend' },
-        make('span', { 'data-words': 'evidence.against' }),
-        make('i', { class: 'legend-scale', 'aria-hidden': 'true' }),
-        make('span', { 'data-words': 'evidence.inFavour' }),
-      ),
-    ),
-  );
-  #controls = make(
-    'div',
-    { class: 'controls', part: 'controls' },
-    make(
-      'label',
-      { class: 'switch' },
-      this.#shown,
-      make('span', { class: 'switch-track', 'aria-hidden': 'true' }),
-      make('span', { 'data-words': 'evidence.show' }),
-    ),
-    this.#choice,
-  );
-  /** @type {Report['evidence'] | null} */
-  #evidence = null;
-
-  constructor() {
-    for (const [finding, input] of this.#options) input.addEventListener('change', () => this.#paint(finding));
-    this.#shown.addEventListener('change', () => this.#apply());
-    this.#strength.addEventListener('input', () => this.#apply());
-    this.#apply();
-  }
-
-  /**
-   * What to put on the card: the picture, and with evidence the controls.
-   * @param {string} name
-   * @param {ImageBitmap} picture
-   * @param {{ report: Pick<Report, 'finding'>, evidence: Report['evidence'] } | null} shown
-   * @param {Words} words
-   */
-  show(name, picture, shown, words) {
-    const { width, height } = picture;
-    this.#base.width = width;
-    this.#base.height = height;
-    this.#base.setAttribute('aria-label', words.text('picture.label', { name }));
-    translate(this.#controls, words);
-    // Not a `bitmaprenderer`: in Chromium 156 what is transferred to one is never freed.
-    this.#base.getContext('2d')?.drawImage(picture, 0, 0);
-    // The frame takes the radiograph's own shape; the map covers all of it, as the network saw it squashed to a square.
-    this.#frame.style.setProperty('aspect-ratio', `${width} / ${height}`);
-    // A tall radiograph is narrowed rather than scrolled past.
-    this.#frame.style.setProperty('max-width', `min(100%, calc(28rem * ${(width / height).toFixed(4)}))`);
-    this.#evidence = shown?.evidence ?? null;
-    this.#apply();
-    if (!shown) return [this.#frame];
-    const chosen = this.#options.get(shown.report.finding);
-    if (chosen) chosen.checked = true;
-    this.#paint(shown.report.finding);
-    return [this.#frame, this.#controls];
-  }
-
-  /** Forgets the image. */
+  /** Shows nothing. */
   clear() {
-    this.#evidence = null;
-    this.#base.width = this.#base.height = 0;
-  }
-
-  /** @param {Finding} finding */
-  #paint(finding) {
-    if (this.#evidence)
-      paint(this.#overlay, contrast(this.#evidence, finding), contrastScale(this.#evidence));
-  }
-
-  #apply() {
-    this.#overlay.hidden = !this.#shown.checked || !this.#evidence;
-    this.#choice.disabled = !this.#shown.checked;
-    this.#overlay.style.setProperty('opacity', String(this.#strength.valueAsNumber / 100));
+    this.#name.textContent = this.#title.title = '';
+    this.#viewer.clear();
+    this.#body.replaceChildren();
   }
 }
 

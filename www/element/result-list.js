@@ -1,56 +1,72 @@
 // @ts-check
 /**
- * What was found, a row for each image and one card for the row that is chosen: a thousand images are a thousand lines of
- * text, not a thousand pictures.
+ * What was found of every image, and one card for the image that is chosen. Several images get a table besides, which is
+ * fetched when there are several: a thousand images are a thousand lines of text, not a thousand pictures.
  *
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Windowed } from './window-control.js'
  * @import { Words } from './words.js'
  */
 
 import { make } from './dom.js';
-import { outcomeWords } from './format.js';
 import { ResultCard } from './result-card.js';
 import { ENGLISH, translate } from './words.js';
 
 /** Images that keep their pictures; older ones keep only what was found, so that a long session stays small. */
 const PICTURED = 24;
 
-/** Rows that are shown until more are asked for: a browser takes 50 kB to lay out each of a long list. */
-const SHOWN = 100;
-
 /**
- * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones.
+ * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones, and `windowed`, which holds
+ * the file, with them; `absent` is one that was waiting when the page was reloaded, so that its file has to be chosen again.
  * @typedef {{ state: 'waiting' }
  *   | { state: 'working' }
+ *   | { state: 'cancelled' }
+ *   | { state: 'absent' }
  *   | { state: 'error', error: LungError }
  *   | { state: 'done', ready: Ready, report: Omit<Report, 'evidence'>, evidence: Report['evidence'] | null,
- *       picture: ImageBitmap | null }} Outcome
+ *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
  */
 
-let made = 0;
+/** An image and what to call it. @typedef {{ blob: Blob, name: string }} Image */
 
-/** One image, and its row in the list. */
+/** What an entry tells of its file. @typedef {{ name: string, bytes: number, modified: number }} FileFacts */
+
+/**
+ * Who is told of what happens to the entries.
+ * @typedef {{ added(entries: Entry[]): void, changed(entry: Entry): void, chosen?(entry: Entry): void, cleared(): void,
+ *   write?(words: Words): void }} Watcher
+ */
+
+/**
+ * What can be asked for from the list, and who does it.
+ * @typedef {{ cancel(): void, proceed(): void, save(format: 'csv' | 'json'): Promise<void>, forget(): void }} Actions
+ */
+
+/** One image. */
 export class Entry {
   /** @type {Outcome} */
   outcome = { state: 'waiting' };
-  #said = make('span', { class: 'row-said', part: 'row-said' });
+  /** Whether it has left the list; what is still found of it is shown to nobody. */
+  gone = false;
   #changed;
 
-  /** @param {Blob} blob @param {string} name @param {(entry: Entry) => void} changed */
-  constructor(blob, name, changed) {
+  /** @param {FileFacts} file @param {Blob | null} blob @param {(entry: Entry) => void} changed */
+  constructor({ name, bytes, modified }, blob, changed) {
     this.name = name;
-    this.bytes = blob.size;
+    this.bytes = bytes;
+    /** When its file was last changed, in milliseconds; 0 for what is no file. */
+    this.modified = modified;
+    /** Its bytes, until it has been answered. @type {Blob | null} */
+    this.blob = blob;
     this.#changed = changed;
-    const title = make('span', { class: 'row-name' }, make('bdi', {}, name));
-    title.title = name;
-    this.row = make(
-      'li',
-      { class: 'row', part: 'row', role: 'option', id: `row-${++made}`, 'aria-selected': 'false', tabindex: '-1' },
-      title,
-      this.#said,
-    );
-    this.row.dataset.state = this.outcome.state;
+  }
+
+  /** It is in the queue. @param {Blob} blob */
+  waiting(blob) {
+    if (this.outcome.state === 'done') this.outcome.picture?.close();
+    this.blob = blob;
+    this.#set({ state: 'waiting' });
   }
 
   /** Its turn has come. */
@@ -58,172 +74,202 @@ export class Entry {
     this.#set({ state: 'working' });
   }
 
+  /** It was taken out of the queue. */
+  cancelled() {
+    this.#set({ state: 'cancelled' });
+  }
+
   /** @param {LungError} error */
   failed(error) {
+    this.blob = null;
     this.#set({ state: 'error', error });
   }
 
-  /** @param {Answer} answer @param {Ready} ready */
-  answered({ report: { evidence, ...report }, picture }, ready) {
-    this.#set({ state: 'done', report, evidence, picture, ready });
+  /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
+  answered({ report: { evidence, ...report }, picture }, ready, windowed) {
+    this.blob = null;
+    this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
   }
 
   /** Lets go of the picture and what is shown over it. */
   forget() {
-    if (this.outcome.state !== 'done') return;
+    if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
     this.outcome.picture?.close();
-    this.#set({ ...this.outcome, evidence: null, picture: null });
-  }
-
-  /** Writes what is said of it. @param {Words} words */
-  write(words) {
-    this.#said.textContent = wordsOf(words, this.outcome);
+    this.#set({ ...this.outcome, evidence: null, picture: null, windowed: null });
   }
 
   /** @param {Outcome} outcome */
   #set(outcome) {
     this.outcome = outcome;
-    this.row.dataset.state = outcome.state;
     this.#changed(this);
   }
 }
 
-/** The rows and the card. */
+/** The entries, their table where there are several, and the card. */
 export class ResultList {
   #card = new ResultCard();
-  #rows = make('ol', { class: 'rows', part: 'rows', role: 'listbox', 'data-words-label': 'list.label', hidden: true });
-  #more = make('button', { type: 'button', class: 'again more', part: 'more', hidden: true });
-  #shown = SHOWN;
+  #printed = make('p', { class: 'print-head' });
+  #print = make('button', { type: 'button', class: 'again small', part: 'print', 'data-words': 'print' });
+  #foot = make('div', { class: 'card-actions', hidden: true }, this.#print);
   element = make(
     'div',
     { class: 'results', part: 'results', hidden: true },
-    make('div', { class: 'list' }, this.#rows, this.#more),
+    this.#printed,
     this.#card.element,
+    this.#foot,
   );
-  #words = ENGLISH;
-  /** By row. @type {WeakMap<Element, Entry>} */
-  #entries = new WeakMap();
-  /** @type {Entry | null} */
-  #chosen = null;
+  /** The words on show. */
+  words = ENGLISH;
+  /** The newest on top, those that came together in their own order. @type {Entry[]} */
+  entries = [];
+  /** Whose card is shown. @type {Entry | null} */
+  chosen = null;
   /** The frame that will draw the card, or 0. */
   #frame = 0;
   /** Those with a picture, oldest answer first. @type {Entry[]} */
   #pictured = [];
+  /** @type {Set<Watcher>} */
+  #watchers = new Set();
+  /** @type {Promise<void> | null} */
+  #table = null;
 
-  constructor() {
-    this.write(this.#words);
-    this.#more.addEventListener('click', () => {
-      this.#shown += SHOWN;
-      this.#limit(SHOWN);
-    });
-    this.#rows.addEventListener('click', (event) => {
-      const row = event.target instanceof Element ? event.target.closest('.row') : null;
-      if (row) this.#choose(row);
-    });
-    this.#rows.addEventListener('keydown', (event) => {
-      const to = this.#target(event);
-      if (!to) return;
-      event.preventDefault();
-      this.#choose(to);
-      to.focus();
-    });
+  /** @param {Actions} actions */
+  constructor(actions) {
+    this.actions = actions;
+    this.#print.addEventListener('click', () => print());
+    this.write(this.words);
   }
 
   /** Writes everything in these words. @param {Words} words */
   write(words) {
-    this.#words = words;
+    this.words = words;
     translate(this.element, words);
-    this.#writeMore();
-    for (const row of this.#rows.children) this.#entries.get(row)?.write(words);
-    if (this.#chosen) this.#draw();
+    for (const watcher of this.#watchers) watcher.write?.(words);
+    if (this.chosen) this.#draw();
+  }
+
+  /** @param {Watcher} watcher */
+  watch(watcher) {
+    this.#watchers.add(watcher);
   }
 
   /**
    * Adds images above those that are there, in their own order, and chooses the first of them.
-   * @param {Array<{ blob: Blob, name: string }>} images
+   * @param {Image[]} images
    * @returns {Entry[]}
    */
   add(images) {
-    const entries = images.map(({ blob, name }) => new Entry(blob, name, this.#onChange));
-    if (entries.length === 0) return entries;
-    for (const entry of entries) {
-      this.#entries.set(entry.row, entry);
-      entry.write(this.#words);
-    }
-    this.#rows.prepend(...entries.map(({ row }) => row));
-    // One image needs no list.
-    this.#rows.hidden = this.#rows.childElementCount < 2;
-    this.#limit(entries.length);
-    this.element.hidden = false;
-    this.#choose(entries[0].row);
-    this.#rows.scrollTop = 0;
+    const entries = images.map(({ blob, name }) => {
+      const modified = blob instanceof File ? blob.lastModified : 0;
+      return new Entry({ name, bytes: blob.size, modified }, blob, this.#onChange);
+    });
+    this.#put(entries);
     return entries;
   }
 
-  /** Hides the rows beyond those that are shown, and offers them; the limit has moved past `count` of them. @param {number} count */
-  #limit(count) {
-    const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#rows.children);
-    const [from, to] = [Math.max(0, this.#shown - count), Math.min(rows.length, this.#shown + count)];
-    for (let at = from; at < to; at++) rows[at].hidden = at >= this.#shown;
-    this.#writeMore();
+  /**
+   * Adds what another visit left, below what is there.
+   * @param {Array<{ file: FileFacts, outcome: Outcome }>} kept
+   */
+  restore(kept) {
+    const entries = kept.map(({ file, outcome }) => {
+      const entry = new Entry(file, null, this.#onChange);
+      entry.outcome = outcome;
+      return entry;
+    });
+    this.#put(entries, this.entries.length);
   }
 
-  #writeMore() {
-    const count = this.#rows.childElementCount - this.#shown;
-    this.#more.hidden = count <= 0;
-    if (count > 0) this.#more.textContent = this.#words.text('list.older', { some: Math.min(count, SHOWN), count });
+  /** Forgets them all. */
+  clear() {
+    for (const entry of this.entries) entry.gone = true;
+    for (const entry of this.#pictured.splice(0)) if (entry.outcome.state === 'done') entry.outcome.picture?.close();
+    this.entries = [];
+    this.chosen = null;
+    this.element.hidden = true;
+    this.#card.clear();
+    for (const watcher of this.#watchers) watcher.cleared();
+  }
+
+  /** How many are in each state. */
+  counts() {
+    const counts = { waiting: 0, working: 0, cancelled: 0, absent: 0, error: 0, done: 0 };
+    for (const { outcome } of this.entries) counts[outcome.state]++;
+    return counts;
+  }
+
+  /** Shows an entry's card. @param {Entry} entry */
+  choose(entry) {
+    if (entry === this.chosen) return;
+    this.chosen = entry;
+    for (const watcher of this.#watchers) watcher.chosen?.(entry);
+    this.#draw();
+  }
+
+  /** @param {Entry[]} entries @param {number} [at] */
+  #put(entries, at = 0) {
+    if (entries.length === 0) return;
+    this.entries = [...this.entries.slice(0, at), ...entries, ...this.entries.slice(at)];
+    this.element.hidden = false;
+    // One image needs no table.
+    if (this.entries.length > 1) this.#fetchTable();
+    for (const watcher of this.#watchers) watcher.added(entries);
+    if (at === 0 || !this.chosen) this.choose(entries[0]);
+  }
+
+  #fetchTable() {
+    this.#table ??= import('./result-table.js').then(
+      ({ ResultTable }) => {
+        const table = new ResultTable(this);
+        this.watch(table);
+        this.element.prepend(table.element);
+        this.element.querySelector('.table-failed')?.remove();
+      },
+      () => {
+        this.#table = null;
+        if (this.element.querySelector('.table-failed')) return;
+        this.element.prepend(
+          make('p', { class: 'table-failed', role: 'alert' }, this.words.text('table.failed')),
+        );
+      },
+    );
   }
 
   #onChange = (/** @type {Entry} */ entry) => {
-    entry.write(this.#words);
-    if (entry === this.#chosen) this.#draw();
+    if (entry.gone) return entry.forget();
+    if (entry === this.chosen) this.#draw();
+    for (const watcher of this.#watchers) watcher.changed(entry);
     if (entry.outcome.state !== 'done' || !entry.outcome.picture) return;
-    this.#pictured.push(entry);
+    // One that was read again is no longer where it was.
+    this.#pictured = [...this.#pictured.filter((other) => other !== entry), entry];
     if (this.#pictured.length > PICTURED) this.#pictured.shift()?.forget();
   };
-
-  /** @param {Element} row */
-  #choose(row) {
-    const entry = this.#entries.get(row);
-    if (!entry || entry === this.#chosen) return;
-    if (this.#chosen) mark(this.#chosen.row, false);
-    this.#chosen = entry;
-    mark(entry.row, true);
-    this.#draw();
-  }
 
   /** Draws the card with the next frame, once, however much changes until then: nobody who waits for a report waits for it. */
   #draw() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      if (this.#chosen) this.#card.show(this.#chosen, this.#words);
+      if (!this.chosen) return;
+      this.#card.show(this.chosen, this.words);
+      const { outcome } = this.chosen;
+      this.#foot.hidden = outcome.state !== 'done';
+      this.#printed.textContent =
+        outcome.state === 'done' ? this.words.text('print.head', { date: this.words.date(outcome.at) }) : '';
     });
   }
+}
 
-  /** The row that a key leads to, of those that are shown. @param {KeyboardEvent} event */
-  #target({ key }) {
-    const rows = /** @type {HTMLCollectionOf<HTMLElement>} */ (this.#rows.children);
-    const here = this.#chosen?.row;
-    const to = {
-      ArrowDown: here?.nextElementSibling,
-      ArrowUp: here?.previousElementSibling,
-      Home: rows[0],
-      End: rows[Math.min(rows.length, this.#shown) - 1],
-    }[key];
-    return to instanceof HTMLElement && !to.hidden ? to : null;
+/** What the names of kept results begin with: other pages of the same site have their own. @param {string} id of the element */
+export function keptPrefix(id) {
+  return `lung-results ${location.pathname} ${id} `;
+}
+
+/** Whether the tab has kept results for an element. @param {string} id of the element */
+export function hasKept(id) {
+  try {
+    return Object.keys(sessionStorage).some((key) => key.startsWith(keptPrefix(id)));
+  } catch {
+    // There is no storage here, as in a sandboxed frame.
+    return false;
   }
-}
-
-/** @param {HTMLElement} row @param {boolean} chosen */
-function mark(row, chosen) {
-  row.setAttribute('aria-selected', String(chosen));
-  // One stop for the tabulator, however many rows.
-  row.tabIndex = chosen ? 0 : -1;
-}
-
-/** An outcome in a line. @param {Words} words @param {Outcome} outcome */
-function wordsOf(words, outcome) {
-  if (outcome.state === 'waiting') return words.text('list.waiting');
-  if (outcome.state === 'working') return words.text('list.reading');
-  return outcome.state === 'error' ? words.fault(outcome.error).message : outcomeWords(words, outcome.report);
 }

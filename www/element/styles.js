@@ -28,6 +28,11 @@ sheet.replaceSync(/* css */ `
 :host([theme="light"]) { color-scheme: light; }
 :host([theme="dark"]) { color-scheme: dark; }
 :host(:is([theme="light"], [theme="dark"])) { padding: 1rem; border-radius: var(--radius); background: var(--lung-ground, light-dark(#f6f8f9, #0c1216)); }
+/* Which way the language is written, for what has no logical property. */
+[dir="ltr"] { --onward: 1; --start: 0%; }
+[dir="rtl"] { --onward: -1; --start: 100%; }
+/* Letters that are joined, or hang from a line, are not moved closer. */
+:is(:lang(ar), :lang(hi), :lang(zh)) :is(.drop-title, .verdict strong) { letter-spacing: normal; }
 *, ::before, ::after { box-sizing: border-box; }
 p, dl, dd, ol, fieldset, summary { margin: 0; padding: 0; border: 0; min-width: 0; }
 ol { list-style: none; }
@@ -56,7 +61,8 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .drop-icon { width: 3.5rem; height: 3.5rem; color: var(--accent); }
 .drop-title { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }
 .drop-hint { color: var(--muted); font-size: .925rem; }
-.dropzone.compact { grid-template-columns: auto 1fr auto; justify-items: start; align-items: center; padding: .9rem 1.1rem; text-align: left; gap: 1rem; }
+.drop-buttons { display: flex; flex-wrap: wrap; gap: .6rem; justify-content: center; }
+.dropzone.compact { grid-template-columns: auto 1fr auto; justify-items: start; align-items: center; padding: .9rem 1.1rem; text-align: start; gap: 1rem; }
 .compact .drop-icon { width: 2.25rem; height: 2.25rem; }
 .compact .drop-title { font-size: 1.05rem; }
 .compact .drop-hint { font-size: .85rem; }
@@ -66,34 +72,72 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .status-line { display: flex; flex-wrap: wrap; align-items: center; column-gap: .5rem; font-variant-numeric: tabular-nums; }
 .status-line strong { color: var(--ink); font-weight: 650; }
 .fact { overflow-wrap: anywhere; }
-.status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-left: .5rem; font-weight: 400; color: var(--muted); }
+.status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-inline-start: .5rem; font-weight: 400; color: var(--muted); }
 .lamp { width: .6rem; height: .6rem; border-radius: 50%; background: light-dark(#2c8a63, #5fd0a0); }
 .status-reason { margin-top: .15rem; }
 .progress { position: relative; height: 6px; margin-top: .45rem; border-radius: 3px; background: color-mix(in srgb, var(--muted) 22%, transparent); overflow: hidden; }
-.progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: 0 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
+.progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: var(--start) 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
 .progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
-@keyframes to-and-fro { to { transform: translateX(212.5%); } }
+@keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
 .notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
 ::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
 .results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
-.rows { max-height: 16.5rem; overflow-y: auto; overscroll-behavior: contain; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); }
-.list { display: grid; gap: .5rem; }
-.more { justify-self: center; font-size: .85rem; padding: .4rem .9rem; }
-.row {
-  display: grid; grid-template-columns: minmax(9rem, 1fr) minmax(0, max-content); gap: .1rem 1rem; align-items: baseline; padding: .55rem 1rem; font-size: .9rem;
-  cursor: pointer; border-left: 4px solid transparent;
+.list { display: grid; grid-template-columns: minmax(0, 1fr); gap: .6rem; }
+.small { font-size: .85rem; padding: .4rem .9rem; }
+.toolbar { display: grid; gap: .6rem; }
+.batch { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem .75rem; }
+.tally { display: flex; flex-wrap: wrap; column-gap: .5rem; font-size: .9rem; font-variant-numeric: tabular-nums; color: var(--muted); }
+.tally .fact:first-child { color: var(--ink); font-weight: 600; }
+.tally .fact:not(:last-child)::after { content: "·"; margin-inline-start: .5rem; font-weight: 400; color: var(--muted); }
+.savers { display: flex; gap: .5rem; margin-inline-start: auto; }
+button:disabled { opacity: .5; cursor: default; }
+.toolbar .progress { margin: 0; }
+.export-failed, .table-failed { color: var(--danger); font-size: .9rem; }
+.finders { display: flex; flex-wrap: wrap; gap: .6rem 1rem; align-items: end; }
+.field { display: grid; gap: .2rem; font-size: .8rem; color: var(--muted); }
+.finders > * { flex: 1 1 11rem; min-width: 0; }
+.sorting { display: flex; gap: .4rem; align-items: end; }
+.sorting .field { flex: 1; min-width: 0; }
+.pick { width: 100%; min-width: 0; font: inherit; font-size: .9rem; height: 2.35rem; padding: .3rem .6rem; color: var(--ink); background: var(--surface); border: 1px solid color-mix(in srgb, var(--muted) 75%, var(--line)); border-radius: 9px; }
+.reverse { flex: none; display: grid; place-items: center; width: 2.35rem; height: 2.35rem; padding: 0; }
+.reverse-icon { width: 1.15rem; height: 1.15rem; }
+.reverse[aria-pressed="true"] { background: color-mix(in srgb, var(--accent) 16%, var(--surface)); border-color: var(--accent); }
+.rows { max-height: 21rem; overflow-y: auto; overscroll-behavior: contain; background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); }
+.nothing { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+.more { justify-self: center; }
+.row, .row-head {
+  display: grid; grid-template-columns: minmax(8rem, 1.5fr) minmax(7.5rem, 1fr) 6.5rem minmax(7.5rem, 1.35fr) 5.5rem; gap: .1rem 1rem; align-items: baseline;
+  padding: .5rem 1rem; font-size: .9rem; border-inline-start: 4px solid transparent;
 }
+.row-head { position: sticky; top: 0; z-index: 1; padding-block: .35rem; background: var(--sunken); border-bottom: 1px solid var(--line); font-size: .8rem; color: var(--muted); }
+.head { display: contents; }
+.heading { display: inline-flex; gap: .25rem; align-items: center; padding: 0; border: 0; border-radius: 4px; background: none; color: inherit; font-weight: inherit; }
+.heading:hover { color: var(--ink); }
+.sorted { width: .9rem; height: .9rem; visibility: hidden; }
+[aria-sort="ascending"], [aria-sort="descending"] { color: var(--ink); font-weight: 650; }
+:is([aria-sort="ascending"], [aria-sort="descending"]) .sorted { visibility: visible; }
+[aria-sort="descending"] .sorted { rotate: 180deg; }
+.row { cursor: pointer; contain: layout style; }
 .row + .row { border-top: 1px solid var(--line); }
 .row:hover { background: var(--sunken); }
-.row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-left-color: var(--accent); }
+.row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-inline-start-color: var(--accent); }
 .row:focus-visible { outline-offset: -3px; border-radius: var(--radius); }
-.row-name, .row-said { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.row-said { color: var(--muted); font-variant-numeric: tabular-nums; }
-.row[aria-selected="true"] .row-name, .row[data-state="done"] .row-said { color: var(--ink); font-weight: 600; }
-.row[data-state="error"] .row-said { color: var(--danger); }
+.row > *, .row-head > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.row-probability { text-align: end; font-variant-numeric: tabular-nums; }
+.row-note, .row-state { color: var(--muted); }
+.row[aria-selected="true"] .row-name, .row[data-state="done"] :is(.row-finding, .row-probability) { font-weight: 600; }
+.row[data-sentence] .row-finding { grid-column: span 3; font-weight: 400; }
+.row[data-state="error"] :is(.row-finding, .row-state) { color: var(--danger); }
+.row[data-warned] .row-note, .row[data-warned][data-sentence] .row-finding { color: var(--warning); }
+.note-icon { width: 1rem; height: 1rem; margin-inline-end: .35rem; vertical-align: -.15rem; }
+.card-actions { display: flex; justify-content: end; }
+.kept { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; color: var(--muted); }
+.kept > p { flex: 1 1 16rem; }
+.aside { padding-inline: .25rem; font-size: .9rem; }
+.print-head { display: none; }
 .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1rem; }
 .card-head { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between; }
 .card-name { font-size: .95rem; font-weight: 600; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -105,14 +149,39 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .card[data-state="error"] { border-color: color-mix(in srgb, var(--danger) 45%, var(--line)); }
 
 .frame { position: relative; width: 100%; margin-inline: auto; border-radius: 10px; overflow: hidden; background: #000; }
-.frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.plane, .frame canvas { position: absolute; inset: 0; width: 100%; height: 100%; display: block; }
+.viewer { display: grid; grid-template-columns: minmax(0, 1fr); gap: .75rem; align-content: start; }
+/* One finger scrolls the page until there is something to move. */
+.frame { touch-action: pan-x pan-y; user-select: none; -webkit-user-select: none; }
+.frame.zoomed { touch-action: none; cursor: grab; }
+.frame.zoomed.held { cursor: grabbing; }
+.plane { transform-origin: 0 0; }
+.frame.gliding .plane { transition: transform .15s ease-out; }
+.zoom { display: flex; gap: .35rem; align-items: center; justify-content: center; }
+.zoom-button { display: grid; place-items: center; width: 2.75rem; height: 2.25rem; padding: 0; background: none; color: var(--ink); border-color: var(--line); }
+.zoom-button:hover { background: var(--sunken); }
+.zoom-button[aria-disabled="true"] { color: var(--muted); opacity: .55; cursor: default; }
+.zoom-button .icon { width: 1.15rem; height: 1.15rem; }
+.zoom-value { min-width: 4rem; text-align: center; font-size: .85rem; color: var(--muted); font-variant-numeric: tabular-nums; }
+.evidence-words { min-height: 4.5em; font-size: .9rem; text-wrap: pretty; }
+.window { display: grid; gap: .5rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; }
+.window legend { float: left; padding: 0; color: var(--muted); }
+.window-row { clear: both; display: grid; grid-template-columns: 4rem 1fr 4.5rem; gap: .75rem; align-items: center; }
+.window-row input { width: 100%; min-width: 0; height: 1.75rem; margin: 0; accent-color: var(--accent); }
+.window-value { text-align: end; font-variant-numeric: tabular-nums; }
+.window-buttons { display: flex; flex-wrap: wrap; gap: .5rem; }
+.window-button { padding: .35rem .85rem; background: none; color: var(--ink); border-color: var(--line); font-size: .85rem; }
+.window-button:hover { background: var(--sunken); }
+.window-note { color: var(--muted); }
+.window-error { color: var(--danger); font-weight: 600; }
+.window-error:empty { margin-top: -.5rem; }
 .controls { display: grid; gap: .75rem; }
 .switch { position: relative; display: inline-flex; align-items: center; gap: .6rem; font-size: .925rem; cursor: pointer; width: fit-content; min-height: 1.75rem; }
 .switch input { position: absolute; width: 2.5rem; height: 1.5rem; margin: 0; opacity: 0; cursor: pointer; }
 .switch-track { flex: none; width: 2.5rem; height: 1.5rem; padding: 3px; border-radius: .75rem; background: color-mix(in srgb, var(--muted) 70%, transparent); transition: background-color .15s; }
 .switch-track::after { content: ""; display: block; width: calc(1.5rem - 6px); height: calc(1.5rem - 6px); border-radius: 50%; background: #fff; transition: translate .15s; }
 .switch input:checked + .switch-track { background: var(--accent); }
-.switch input:checked + .switch-track::after { translate: 1rem 0; background: var(--on-accent); }
+.switch input:checked + .switch-track::after { translate: calc(var(--onward) * 1rem) 0; background: var(--on-accent); }
 .switch input:focus-visible + .switch-track { outline: 3px solid var(--accent); outline-offset: 2px; }
 .evidence-choice { display: grid; gap: .75rem; transition: opacity .15s; }
 .evidence-choice:disabled { opacity: .45; }
@@ -127,7 +196,7 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .strength label { flex: 1 1 12rem; display: grid; grid-template-columns: auto 1fr; gap: .75rem; align-items: center; font-size: .85rem; color: var(--muted); }
 .strength input { width: 100%; min-width: 0; margin: 0; accent-color: var(--accent); height: 1.5rem; }
 .legend { flex: 1 0 auto; display: flex; gap: .45rem; align-items: center; font-size: .8rem; color: var(--muted); }
-.legend-scale { flex: 1; min-width: 4.5rem; height: .65rem; border-radius: 3px; background: linear-gradient(90deg, rgb(70 160 235), #000 50%, rgb(240 150 20)); }
+.legend-scale { flex: 1; min-width: 4.5rem; height: .65rem; border-radius: 3px; background: linear-gradient(calc(var(--onward) * 90deg), rgb(70 160 235), #000 50%, rgb(240 150 20)); }
 
 .verdict { display: grid; grid-template-columns: 1fr auto; align-items: baseline; column-gap: 1rem; }
 .verdict-label { grid-column: 1 / -1; font-size: .85rem; color: var(--muted); }
@@ -174,18 +243,31 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 
 @container (min-width: 44rem) {
   .card { padding: 1.35rem; }
-  .card-body:has(.frame, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
-  .frame, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
+  .card-body:has(.viewer, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
+  .viewer, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
   .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
 }
+@container (max-width: 42rem) {
+  .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; }
+  .row-head { display: none; }
+  .row-name { grid-column: 1 / 4; }
+  .row-state { grid-area: 1 / 4; }
+  .row-note { grid-column: 3 / -1; text-align: end; }
+  .row[data-sentence] .row-finding { grid-column: 1 / -1; white-space: normal; }
+}
 @container (max-width: 30rem) {
+  .tally .fact { flex-basis: auto; }
+  .drop-buttons > * { padding-inline: .5rem; font-size: .925rem; }
+  .savers { margin-inline-start: 0; width: 100%; }
+  .savers > * { flex: 1; }
+  .finders > :last-child { flex-basis: 100%; }
+  .finders > * { flex-basis: 8rem; }
   .dropzone { padding: 2rem 1rem; }
   .dropzone.compact { grid-template-columns: auto 1fr; }
-  .compact .choose { grid-column: 1 / -1; width: 100%; }
+  .compact .drop-buttons { grid-column: 1 / -1; width: 100%; }
+  .compact .drop-buttons > * { flex: 1; }
   .status .fault { flex-direction: column; }
   .fact { flex-basis: 100%; }
-  .row { grid-template-columns: minmax(0, 1fr); }
-  .row-said { white-space: normal; }
   .status-line > :is(strong, .fact)::after { display: none; }
   .controls { padding-top: 0; border-top: 0; }
 }
@@ -194,6 +276,33 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
   .card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: none; }
 }
 @media (forced-colors: active) {
+  .row[aria-selected="true"], .reverse[aria-pressed="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .row[aria-selected="true"] * { color: inherit !important; }
+  .row:not([aria-selected="true"]) { border-inline-start-color: Canvas; }
   .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp { forced-color-adjust: none; }
+}
+/* A report of one page: the card that is chosen, black on white. */
+@media print {
+  :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
+  .top > :not(.notice), .spoken, .list, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .whole { display: flex; flex-direction: column; }
+  .top { order: 1; margin-top: .5rem; }
+  .notice { font-size: .8rem; padding: 0; }
+  .results { margin: 0; gap: .5rem; }
+  .print-head { display: block; font-size: .9rem; font-weight: 650; }
+  .card { padding: 0; border: 0; border-radius: 0; break-inside: avoid; }
+  .card-name { white-space: normal; overflow-wrap: anywhere; }
+  .card-body, .card-body:has(.frame) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
+  .verdict-side { grid-area: 1 / 2; }
+  .frame { grid-area: 1 / 1; max-height: 9.5cm; border-radius: 0; }
+  .card-body:not(:has(.frame)) .verdict-side { grid-column: 1 / -1; }
+  .controls { grid-column: 1; padding: 0; border: 0; }
+  .evidence-choice { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }
+  .evidence-choice legend { float: inline-start; margin: 0; }
+  .options, .option input:checked + span { padding: 0; border: 0; background: none; box-shadow: none; }
+  .legend-scale { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .facts { grid-column: 1 / -1; grid-row: auto; border-top: 1px solid #999; }
+  .bar-fill { background: #555; }
+  .frame, .bar-track, .bar-fill { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `);

@@ -22,6 +22,12 @@ import english from './words/en.js';
  */
 export const LANGUAGES = {
   en: { name: 'English', load: async () => ({ default: english }) },
+  es: { name: 'Español', load: () => import('./words/es.js') },
+  fr: { name: 'Français', load: () => import('./words/fr.js') },
+  zh: { name: '中文', load: () => import('./words/zh.js') },
+  hi: { name: 'हिन्दी', load: () => import('./words/hi.js') },
+  // Digits as in the file names, ids and codes beside them.
+  ar: { name: 'العربية', dir: 'rtl', locale: 'ar-u-nu-latn', load: () => import('./words/ar.js') },
 };
 
 /** The texts of one language, and how it writes numbers and lists. */
@@ -30,6 +36,8 @@ export class Words {
   #locale;
   #plurals;
   #either;
+  /** By digits after the point: each takes a while to make. @type {Map<number, Intl.NumberFormat>} */
+  #numbers = new Map();
 
   /** @param {string} lang one of `LANGUAGES` @param {Texts} texts */
   constructor(lang, texts) {
@@ -70,8 +78,17 @@ export class Words {
 
   /** A number with so many digits after the point. @param {number} value @param {number} [digits] */
   number(value, digits = 0) {
-    const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(this.#locale, options).format(value);
+    let format = this.#numbers.get(digits);
+    if (!format) {
+      format = new Intl.NumberFormat(this.#locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+      this.#numbers.set(digits, format);
+    }
+    return format.format(value);
+  }
+
+  /** A day and a time of day. @param {Date} date */
+  date(date) {
+    return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'long', timeStyle: 'short' }).format(date);
   }
 
   /** `this or that`. @param {string[]} names */
@@ -94,14 +111,17 @@ export class Words {
 
   /** A caution, to be shown. @param {Caution} caution @param {DicomFacts} [dicom] */
   caution({ code, message }, dicom) {
-    if (this.lang === 'en' || !dicom) return message;
-    const { modality, body_part, view, frames } = dicom;
-    return this.known('caution', code, { modality: modality ?? '', part: body_part ?? '', view: view ?? '', frames }) ?? message;
+    if (!dicom) return message;
+    const told = (/** @type {string} */ group, /** @type {string | null} */ word) => word && (this.known(group, word) ?? word);
+    const modality = told('modality', dicom.modality) ?? '';
+    const part = told('bodyPart', dicom.body_part) ?? '';
+    const view = told('view', dicom.view) ?? '';
+    return this.known('caution', code, { modality, part, view, count: dicom.frames }) ?? message;
   }
 
   /** Why it is not WebGPU, to be shown. @param {{ fallback?: string, fallbackCode?: string }} ready */
   fallback({ fallback = '', fallbackCode = '' }) {
-    return (this.lang !== 'en' && this.known('fallback', fallbackCode)) || fallback;
+    return this.known('fallback', fallbackCode) ?? fallback;
   }
 }
 

@@ -1,11 +1,12 @@
 /** The element as TypeScript sees it; docs/element.md says what each of it does. */
 
-import type { ErrorDetail, Fault, ProgressDetail, Ready, ReadyDetail, Report, ResultDetail } from '../element/protocol.js';
+import type { DoneDetail, ErrorDetail, Fault, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
 
 export type {
   Caution,
   Device,
   DicomFacts,
+  DoneDetail,
   ErrorDetail,
   Fault,
   Finding,
@@ -14,6 +15,7 @@ export type {
   Ready,
   ReadyDetail,
   Report,
+  Result,
   ResultDetail,
 } from '../element/protocol.js';
 
@@ -23,6 +25,7 @@ export interface LungEventMap {
   'lung-ready': CustomEvent<ReadyDetail>;
   'lung-result': CustomEvent<ResultDetail>;
   'lung-error': CustomEvent<ErrorDetail>;
+  'lung-done': CustomEvent<DoneDetail>;
 }
 
 /** What `classify` and `start` reject with. */
@@ -43,7 +46,13 @@ export class LungXrayClassifier extends HTMLElement {
   readonly form: HTMLFormElement | null;
   start(): Promise<Ready>;
   classify(image: Blob | ImageBitmap | ImageData, name?: string): Promise<Report>;
-  take(files: Iterable<File>): void;
+  take(files: Iterable<File> | DataTransfer): void;
+  /** The newest first. */
+  readonly results: Result[];
+  exportResults(format: 'csv' | 'json'): Promise<Blob>;
+  cancel(): void;
+  proceed(): void;
+  forget(): void;
   addEventListener<K extends keyof LungEventMap>(
     type: K,
     listener: (this: LungXrayClassifier, event: LungEventMap[K]) => unknown,
@@ -67,6 +76,7 @@ export interface LungAttributes {
   device?: 'auto' | 'webgpu' | 'cpu';
   loading?: 'lazy' | 'visible' | 'eager';
   multiple?: boolean;
+  resume?: boolean;
   lang?: string;
   theme?: 'auto' | 'light' | 'dark';
   name?: string;

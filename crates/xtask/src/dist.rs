@@ -2,6 +2,7 @@
 
 use crate::Speed;
 use crate::process::{run, step};
+use crate::release;
 use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result};
 use std::fs;
@@ -82,6 +83,8 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
             size as f64 / 1e6
         ));
     }
+    let id = release::write(&dist)?;
+    step(format!("release {}", &id[..12]));
     Ok(dist)
 }
 

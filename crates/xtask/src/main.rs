@@ -12,6 +12,7 @@ mod dist;
 mod fuzz;
 mod package;
 mod process;
+mod release;
 mod server;
 mod suite;
 mod tools;
@@ -39,6 +40,9 @@ enum Task {
         /// Build in a quarter of the time; the page is larger and a little slower.
         #[arg(long)]
         fast: bool,
+        /// Serve what has been built before, in dist/ or in the folder given.
+        #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "dist", conflicts_with = "fast")]
+        built: Option<PathBuf>,
     },
     /// Get the tools and build the page into dist/, ready to be copied to any static web server.
     Build {
@@ -139,8 +143,11 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     let project = tools::Project::find()?;
     match task {
-        Task::Serve { port, fast } => {
-            let dist = dist::build(&project, Speed::of(fast))?;
+        Task::Serve { port, fast, built } => {
+            let dist = match built {
+                Some(folder) => project.root().join(folder),
+                None => dist::build(&project, Speed::of(fast))?,
+            };
             server::serve(&dist, port)
         }
         Task::Build { fast } => {

@@ -16,6 +16,24 @@ const MAX_REQUEST: u64 = 16 * 1024;
 /// A connection that stays silent for longer than this is closed.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What the page may do: the policy that it has in itself, for the worker's script too, and who may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; \
+                      connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'";
+
+/// Sent with every file, as `docs/hosting.md` asks of any server.
+const HEADERS: [(&str, &str); 6] = [
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    (
+        "Permissions-Policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    // Pages of other origins may embed the element.
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Access-Control-Allow-Origin", "*"),
+];
+
 /// Serves the folder `root` until the process is stopped, after printing the address. Fails if the port is taken.
 pub fn serve(root: &Path, port: Option<u16>) -> Result<()> {
     let root = root
@@ -103,11 +121,16 @@ fn answer(root: &Path, mut stream: TcpStream) -> io::Result<()> {
     };
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-cache\r\n\
-         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: {}\r\n\
+         Content-Security-Policy: {POLICY}; frame-ancestors 'self'\r\nConnection: close\r\n",
         media_type(&path),
         file.metadata()?.len(),
+        cache_control(&path),
     )?;
+    for (name, value) in HEADERS {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "\r\n")?;
     if method == "GET" {
         io::copy(&mut file, &mut stream)?;
     }
@@ -153,6 +176,23 @@ fn percent_decode(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// How long a browser may use a file without asking. A bundle has its hash in its name and never changes under it; everything
+/// else is asked for again, and not sent again if it is the same.
+fn cache_control(path: &Path) -> &'static str {
+    let stem = path
+        .extension()
+        .filter(|extension| *extension == "safetensors")
+        .and_then(|_| path.file_stem()?.to_str());
+    let hashed = stem
+        .and_then(|stem| stem.rsplit_once('-'))
+        .is_some_and(|(_, hash)| hash.len() == 12 && hash.bytes().all(|b| b.is_ascii_hexdigit()));
+    if hashed {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    }
 }
 
 /// The media type that browsers insist on for modules and wasm, and expect for the rest.
@@ -227,6 +267,46 @@ mod tests {
     }
 
     #[test]
+    fn only_what_has_its_hash_in_its_name_may_be_kept_unasked() {
+        for (path, expected) in [
+            ("models/mobilenet-lung-aed43497933a.safetensors", true),
+            ("models/mobilenet-lung.safetensors", false),
+            ("models/mobilenet-lung-aed43497933.safetensors", false),
+            ("models/mobilenet-lung-aed43497933a.json", false),
+            ("models/index.json", false),
+            ("service-worker.js", false),
+        ] {
+            let immutable = cache_control(Path::new(path)).contains("immutable");
+            assert_eq!(immutable, expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_page_and_the_documents_say_the_same_of_headers() {
+        let page = include_str!("../../../www/index.html");
+        assert!(
+            page.contains(&format!("content=\"{POLICY}\"")),
+            "the policy of www/index.html is not {POLICY}"
+        );
+        let documents = include_str!("../../../docs/hosting.md");
+        let policy = format!("{POLICY}; frame-ancestors 'self'");
+        for (name, value) in HEADERS
+            .into_iter()
+            .chain([("Content-Security-Policy", policy.as_str())])
+        {
+            for line in [
+                format!("add_header {name} \"{value}\" always;"),
+                format!("\n  {name}: {value}\n"),
+            ] {
+                assert!(
+                    documents.contains(&line),
+                    "docs/hosting.md has not the line {line}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn files_are_served_and_links_out_of_the_folder_are_not() -> Result<()> {
         let root = std::env::temp_dir().join(format!("xtask-server-{}", std::process::id()));
         std::fs::create_dir_all(&root)?;
@@ -260,6 +340,14 @@ mod tests {
             page.starts_with("HTTP/1.1 200 ") && page.ends_with("<p>hello"),
             "{page}"
         );
+        for (name, value) in HEADERS {
+            assert!(page.contains(&format!("\r\n{name}: {value}\r\n")), "{page}");
+        }
+        assert!(
+            page.contains(&format!("\r\nContent-Security-Policy: {POLICY}; ")),
+            "{page}"
+        );
+        assert!(page.contains("\r\nCache-Control: no-cache\r\n"), "{page}");
         assert!(ask("HEAD /index.html")?.ends_with("\r\n\r\n"));
         assert!(ask("GET /missing")?.starts_with("HTTP/1.1 404 "));
         assert!(ask("GET /out")?.starts_with("HTTP/1.1 404 "));

@@ -140,6 +140,10 @@ impl Suite<'_> {
             .env("CHROME", chromium)
             .env("FIREFOX", firefox)
             .env("LUNG_BIN", project.root().join("target/debug/lung"));
+        // Which is this very program.
+        if let Ok(xtask) = std::env::current_exe() {
+            command.env("LUNG_XTASK", xtask);
+        }
         // The real images are no part of the project; the tests that need them say so and are skipped without.
         let data = std::env::var_os("LUNG_DATA")
             .map_or_else(|| project.root().join("../shared/data"), Into::into);

@@ -55,7 +55,10 @@ export function parts(page) {
     card: (/** @type {string} */ name) => element.locator('.card', { hasText: name }),
     /** Waits until an image has been answered. @param {string} name @param {'done' | 'error' | 'working'} [state] */
     answered: (name, state = 'done') =>
-      element.locator(`.row[data-state=${state}]`, { hasText: name }).waitFor({ state: 'attached' }),
+      element
+        .locator(`.row[data-state=${state}], .card[data-state=${state}]`, { hasText: name })
+        .first()
+        .waitFor({ state: 'attached' }),
     /** Chooses an image's row, and returns the card. @param {string} name */
     async choose(name) {
       const row = element.locator('.row', { hasText: name });

@@ -1,7 +1,9 @@
 // @ts-check
 /** The real page, element, client and worker of `www`, with the stand-in of `mock/` in the place of the WebAssembly. */
 
-import { readFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { bytes, serve, slowly } from './server.mjs';
@@ -19,18 +21,19 @@ function module() {
 }
 
 /**
- * @param {{ pieces?: number, wait?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
- *   in how many pieces the bundle comes and how long between them
+ * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
+ *   in how many pieces the bundle comes and how long between them; how long an image takes
  */
 export async function serveMock({
   pieces = 1,
   wait = 0,
+  took = 150,
   file = 'mobilenet-lung-0123456789ab.safetensors',
   routes = {},
   headers = {},
 } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
-  const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
+  const script = (await readFile(new URL('../mock/lung_web.js', import.meta.url), 'utf8')).replace('TOOK = 150', `TOOK = ${took}`);
   const builds = ['webgpu', 'cpu', 'cpu-relaxed'].flatMap((build) => [
     [`/runtime/${build}/lung_web.js`, bytes(script, 'text/javascript')],
     [`/runtime/${build}/lung_web_bg.wasm`, bytes(module(), 'application/wasm')],
@@ -43,5 +46,24 @@ export async function serveMock({
     ),
     [`/models/${file}`]: slowly(bundle, pieces, wait),
     ...routes,
-  }, headers);
+  }, { headers });
+}
+
+/** The same page as a folder, with a small bundle: something to make releases of. */
+export async function mockFolder() {
+  const folder = await mkdtemp(join(tmpdir(), 'lung-mock-'));
+  await cp(WWW, folder, { recursive: true, filter: (path) => !path.endsWith('.safetensors') });
+  const script = await readFile(new URL('../mock/lung_web.js', import.meta.url));
+  for (const build of ['webgpu', 'cpu', 'cpu-relaxed']) {
+    await mkdir(join(folder, 'runtime', build), { recursive: true });
+    await writeFile(join(folder, 'runtime', build, 'lung_web.js'), script);
+    await writeFile(join(folder, 'runtime', build, 'lung_web_bg.wasm'), module());
+  }
+  const file = 'mobilenet-lung-0123456789ab.safetensors';
+  await writeFile(join(folder, 'models', file), Buffer.alloc(100_000, 1));
+  await writeFile(
+    join(folder, 'models/index.json'),
+    JSON.stringify({ current: file, models: [{ file, bytes: 100_000, sha256: '00' }] }),
+  );
+  return { folder, remove: () => rm(folder, { recursive: true }) };
 }

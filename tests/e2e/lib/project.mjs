@@ -16,6 +16,9 @@ const path = (variable, usual) => resolve(HERE, process.env[variable] ?? usual);
 /** The page as built. */
 export const DIST = path('LUNG_DIST', '../../dist');
 const BIN = path('LUNG_BIN', '../../target/debug/lung');
+
+/** The command that builds and serves the page. */
+export const XTASK = path('LUNG_XTASK', '../../target/debug/xtask');
 const DATA = path('LUNG_DATA', '../../../shared/data');
 
 /** The classes as the data set names its folders. */
@@ -31,6 +34,9 @@ export const noPage =
 export const noCommand = existsSync(BIN)
   ? false
   : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
+
+/** Why the tests of the page as it is served cannot run, or false. */
+export const noXtask = existsSync(XTASK) ? false : `no xtask at ${XTASK} (LUNG_XTASK): run \`cargo build -p xtask\``;
 
 /** Why the tests with real radiographs cannot run, or false. */
 export const noImages = existsSync(join(DATA, 'lung-xray-image/groups.csv'))

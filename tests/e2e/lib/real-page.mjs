@@ -18,7 +18,19 @@ export async function openReady(browser, url, options = {}) {
   await recordEvents(opened.page);
   await opened.page.goto(url);
   await ready(opened.page, 180_000);
+  await settled(opened.page);
   return { ...opened, ...parts(opened.page), requests };
+}
+
+/**
+ * Waits until the page has said whether it is kept for use without a network: after that it asks for nothing by itself.
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<{ state: string | null, said: string }>}
+ */
+export async function settled(page) {
+  const line = page.locator('.offline:is([data-state=kept], [data-state=not-kept])');
+  await line.getByText(/./).first().waitFor({ timeout: 60_000 });
+  return { state: await line.getAttribute('data-state'), said: await line.innerText() };
 }
 
 /** @typedef {import('../../../www/element/protocol.js').Report} Report */

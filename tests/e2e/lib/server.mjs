@@ -27,9 +27,10 @@ const TYPES = {
 /**
  * @param {string} root folder to serve
  * @param {Record<string, Route>} [routes] by path, each before the folder
- * @param {Record<string, string>} [headers] of every answer
+ * @param {{ headers?: Record<string, string>, port?: number }} [options] headers of every answer; the port, where it must be that of
+ *   a server that has been closed
  */
-export async function serve(root, routes = {}, headers = {}) {
+export async function serve(root, routes = {}, { headers = {}, port: wanted = 0 } = {}) {
   /** Every path asked for, in order. @type {string[]} */
   const asked = [];
   const server = createServer(async (request, response) => {
@@ -45,18 +46,24 @@ export async function serve(root, routes = {}, headers = {}) {
       response.writeHead(200, {
         'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
         'content-length': found.size,
+        'cache-control': 'no-cache',
       });
       createReadStream(file).pipe(response);
     } catch (error) {
       response.destroy(/** @type {Error} */ (error));
     }
   });
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(undefined)));
+  await new Promise((resolve) => server.listen(wanted, '127.0.0.1', () => resolve(undefined)));
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   return {
     url: `http://127.0.0.1:${port}/`,
+    port,
     asked,
     routes,
+    /** Serves another folder from now on. @param {string} folder */
+    deploy(folder) {
+      root = folder;
+    },
     close() {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(resolve));

@@ -4,8 +4,11 @@
  * own decoder and the report from a few lines of arithmetic, so that the page and the worker can be tried without the
  * WebAssembly. What happens is steered by the file's first bytes: see `classify`.
  *
- * @import { Finding, LungClassifierHandle, Report } from '../../../www/element/protocol.js'
+ * @import { Finding, LungClassifierHandle, Pixels, Report } from '../../../www/element/protocol.js'
  */
+
+/** How long it takes over an image, in milliseconds. */
+const TOOK = 150;
 
 export default async function init() {}
 
@@ -14,8 +17,10 @@ const fault = (code) => ({ code, message: `The stand-in refuses this with ${code
 
 /** @implements {LungClassifierHandle} */
 export class LungClassifier {
-  /** @type {LungClassifierHandle['picture']} */
+  /** @type {Pixels | undefined} */
   picture = undefined;
+  /** The values of the picture, where it has any. @type {number[] | undefined} */
+  #values;
   model = {
     id: 'mobilenet-lung-0123456789ab',
     test: {
@@ -54,11 +59,12 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain|lateral)/.test(words);
-    const picture = made ? new ImageData(8, 8) : await pixels(bytes);
+    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain)/.test(words);
+    const picture = words.startsWith('lateral') ? this.#keep(words) : made ? new ImageData(8, 8) : await pixels(bytes);
+    if (!words.startsWith('lateral')) this.#values = undefined;
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
     const decoded = performance.now();
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await new Promise((resolve) => setTimeout(resolve, TOOK));
     const report = reportOf(bytes);
     if (words.startsWith('torn')) {
       report.finding = 'Lung_Opacity';
@@ -85,6 +91,37 @@ export class LungClassifier {
       ...(words.startsWith('lateral') ? LATERAL : {}),
     };
   }
+
+  /** @param {number} centre @param {number} width */
+  windowed(centre, width) {
+    if (!this.#values) return undefined;
+    if (centre > 4000) throw new WebAssembly.RuntimeError('unreachable');
+    const data = this.#values.flatMap((value) => {
+      const grey = 255 * ((value - centre) / width + 0.5);
+      return [grey, grey, grey, 255];
+    });
+    return new ImageData(new Uint8ClampedArray(data), 64, 64);
+  }
+
+  /** @param {Uint8Array} bytes */
+  look(bytes) {
+    this.#keep(new TextDecoder().decode(bytes.subarray(0, 32)));
+  }
+
+  /** Keeps values of an image that begins with these words. @param {string} words */
+  #keep(words) {
+    this.#values = ramp(words);
+    const { window } = LATERAL.dicom ?? {};
+    const picture = this.windowed(window?.centre ?? 0, window?.width ?? 1);
+    if (!picture) throw fault('corrupt');
+    return (this.picture = picture);
+  }
+}
+
+/** Values from 0 to 4095 on 64 x 64 pixels, from left to right or down. @param {string} words */
+function ramp(words) {
+  const down = words.includes('down');
+  return Array.from({ length: 64 * 64 }, (_, at) => ((down ? at >> 6 : at & 63) / 63) * 4095);
 }
 
 /** What a DICOM file may say of itself. @type {Pick<Report, 'cautions' | 'dicom'>} */

@@ -1,0 +1,430 @@
+// @ts-check
+/**
+ * Every language: its file is complete and translated, whatever can go wrong has words in it, and the page speaks it, all of
+ * it, in the direction it is written in.
+ */
+
+import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { after, before, describe, test } from 'node:test';
+
+import axe from 'axe-core';
+
+import english from '../../www/element/words/en.js';
+import elsewhere from '../../www/element/words/en-elsewhere.js';
+import { languageFor, LANGUAGES, Words } from '../../www/element/words.js';
+import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { serveMock } from './lib/mock-site.mjs';
+import { picture } from './lib/pictures.mjs';
+import { bytes, status } from './lib/server.mjs';
+
+/** @import { Texts } from '../../www/element/words.js' */
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What a translator translates. @type {Texts} */
+const SOURCE = { ...english, ...elsewhere };
+
+const TRANSLATED = Object.keys(LANGUAGES).filter((lang) => lang !== 'en');
+
+/**
+ * What may be the same as in English: names, numbers with their units, texts of nothing but placeholders, and words that two
+ * languages share.
+ * @type {Record<string, RegExp>}
+ */
+const SAME = {
+  es: /^(finding|within)\.Normal$|^(bodyPart\.(PELVIS|ABDOMEN)|view\.FRONTAL)$/,
+  fr: /^(finding|within)\.Normal$|^facts\.image$|^facts\.pixels$|^bodyPart\.ABDOMEN$/,
+  zh: /^$/,
+  hi: /^$/,
+  ar: /^$/,
+};
+
+/** Names, and texts that are all placeholders, signs and units. @param {string} text */
+const nothingToTranslate = (text) => !/\p{L}/u.test(text.replace(/\{\w+\}|WebGPU|\b(k?B|MB|ms|s|bits?)\b/gu, ''));
+
+/** @param {string | import('../../www/element/words.js').Forms} text */
+const forms = (text) => (typeof text === 'string' ? { other: text } : text);
+
+/** @param {string} text */
+const placeholders = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))].sort();
+
+for (const lang of TRANSLATED) {
+  describe(LANGUAGES[lang].name, () => {
+    /** @type {Texts} */
+    let texts;
+    before(async () => {
+      texts = (await LANGUAGES[lang].load()).default;
+    });
+
+    test('has exactly the keys of English', () =>
+      assert.deepEqual(Object.keys(texts).sort(), Object.keys(SOURCE).sort()));
+
+    test('has the same placeholders in each text', () => {
+      for (const [key, text] of Object.entries(texts)) {
+        const { other, ...rest } = forms(text);
+        const wanted = placeholders(forms(SOURCE[key]).other ?? '');
+        assert.deepEqual(placeholders(other ?? ''), wanted, key);
+        // "One image" needs no number, but nothing that English does not know.
+        for (const form of Object.values(rest))
+          for (const name of placeholders(form)) assert.ok(wanted.includes(name), `${key}: ${name}`);
+      }
+    });
+
+    test('has a form for every number, where numbers decide', () => {
+      const rules = new Intl.PluralRules(LANGUAGES[lang].locale ?? lang);
+      for (const [key, text] of Object.entries(SOURCE)) {
+        if (typeof text === 'string') {
+          assert.equal(typeof texts[key], 'string', key);
+          continue;
+        }
+        const own = forms(texts[key]);
+        const needed = new Set(Array.from({ length: 1000 }, (_, count) => rules.select(count)));
+        assert.deepEqual(Object.keys(own).sort(), [...needed].sort(), key);
+      }
+    });
+
+    test('leaves nothing empty or in English', () => {
+      for (const [key, text] of Object.entries(texts))
+        for (const [form, words] of Object.entries(forms(text))) {
+          assert.ok(words.trim() !== '' || key === 'facts.comma', `${key} is empty`);
+          const source = /** @type {Record<string, string>} */ (forms(SOURCE[key]))[form];
+          assert.ok(words !== source || SAME[lang].test(key) || nothingToTranslate(words), `${key} is English: ${words}`);
+        }
+    });
+
+    test('says whether a medical translator has reviewed it', async () => {
+      const file = await readFile(`${ROOT}/www/element/words/${lang}.js`, 'utf8');
+      assert.match(file.slice(0, 300), /reviewed by/);
+    });
+  });
+}
+
+test('every code of a fault, a caution or a fallback that the sources can tell has words', async () => {
+  /** @param {string} path */
+  const source = (path) => readFile(`${ROOT}/${path}`, 'utf8');
+  /** The arms of `fn code(&self)`. @param {string} rust */
+  const arms = (rust) =>
+    [...rust.matchAll(/fn code\(&self\)[^{]*\{([^]*?)\n {4}\}/g)].flatMap(([, body]) =>
+      [...body.matchAll(/=> "([a-z-]+)"/g)].map(([, code]) => code),
+    );
+  const rust = async (/** @type {string} */ folder) => {
+    const files = (await readdir(`${ROOT}/${folder}`, { recursive: true })).filter((file) => file.endsWith('.rs'));
+    return (await Promise.all(files.map((file) => source(`${folder}/${file}`)))).join('\n');
+  };
+  const cautions = arms(await source('crates/radiograph/src/caution.rs'));
+  assert.equal(cautions.length, 5);
+  const told = [...arms(await rust('crates/radiograph/src')), ...arms(await rust('crates/mobilenet-lung/src'))];
+  const web = [...(await rust('web/src')).matchAll(/lung_error\(\s*"([a-z-]+)"/g)].map(([, code]) => code);
+  const scripts = (await readdir(`${ROOT}/www/element`)).filter((file) => file.endsWith('.js'));
+  const script = (await Promise.all([...scripts.map((file) => `www/element/${file}`), 'www/worker.js'].map(source))).join('\n');
+  const made = [...script.matchAll(/\bcode: ['"`]([^'"`]+)['"`]/g)].flatMap(([, code]) =>
+    // What is missing or unreachable is one of two.
+    code.startsWith('${what}') ? ['runtime', 'model'].map((what) => code.replace('${what}', what)) : [code],
+  );
+  const faults = new Set([...told.filter((code) => !cautions.includes(code)), ...web, ...made]);
+  assert.ok(faults.size > 35, `${faults.size} codes found`);
+  for (const code of faults)
+    for (const key of [`fault.${code}`, `advice.${code}`]) assert.ok(Object.hasOwn(SOURCE, key), key);
+  for (const code of cautions) assert.ok(Object.hasOwn(SOURCE, `caution.${code}`), code);
+  const fallbacks = [...script.matchAll(/fallbackCode: '([a-z-]+)'/g)].map(([, code]) => code);
+  assert.ok(fallbacks.length >= 4, fallbacks.join());
+  for (const code of fallbacks) assert.ok(Object.hasOwn(SOURCE, `fallback.${code}`), code);
+  // And no words of codes that are no more.
+  const known = Object.keys(SOURCE).flatMap((key) => /^fault\.(.+)$/.exec(key)?.[1] ?? []);
+  assert.deepEqual(known.filter((code) => !faults.has(code)), []);
+});
+
+test('every key that is used has words, and all words are used', async () => {
+  const files = (await readdir(`${ROOT}/www`, { recursive: true })).filter(
+    (file) => /\.(js|html)$/.test(file) && !/^element\/words\/|^(runtime|models)\//.test(file),
+  );
+  const used = (await Promise.all(files.map((file) => readFile(`${ROOT}/www/${file}`, 'utf8')))).join('\n');
+  for (const [, key] of used.matchAll(/data-words(?:-\w+)?="([^"]+)"/g)) assert.ok(Object.hasOwn(english, key), key);
+  for (const key of Object.keys(english)) {
+    // Where a finding or a device decides, the key is put together.
+    const group = key.split('.')[0];
+    assert.ok(used.includes(key) || used.includes(`${group}.\${`) || used.includes(`known('${group}'`), `${key} is not used`);
+  }
+});
+
+test('the page says in English, before any script, what the English words say', async () => {
+  const html = await readFile(`${ROOT}/www/index.html`, 'utf8');
+  const text = (/** @type {string} */ html) => html.replaceAll('&#8209;', '\u2011').replaceAll('&amp;', '&');
+  const found = [
+    ...html.matchAll(/<(\w+)[^>]* data-words="([^"]+)"[^>]*>([^<]*)<\/\1>/g),
+    ...html.matchAll(/<(meta)[^>]* data-words-content="([^"]+)"[^>]* content="([^"]+)"/g),
+  ];
+  assert.equal(found.length, html.match(/data-words/g)?.length);
+  for (const [, , key, said] of found) assert.equal(text(said), SOURCE[key], key);
+});
+
+test('of what a reader wishes for, the first language that is there is taken', () => {
+  assert.equal(languageFor(['de-AT', 'fr-CA', 'es']), 'fr');
+  assert.equal(languageFor(['zh-Hant-TW']), 'zh');
+  assert.equal(languageFor(['tlh', 'constructor']), 'en');
+});
+
+test('numbers, lists and plural forms are those of the language', async () => {
+  const words = async (/** @type {string} */ lang) => new Words(lang, (await LANGUAGES[lang].load()).default);
+  assert.equal((await words('fr')).number(1234.5, 1), new Intl.NumberFormat('fr', { minimumFractionDigits: 1 }).format(1234.5));
+  assert.equal((await words('es')).either(['Normal', 'opacidad pulmonar']), 'Normal u opacidad pulmonar');
+  const arabic = await words('ar');
+  assert.match(arabic.text('status.tested', { percent: '', count: 3 }), /3 صور/);
+  assert.match(arabic.text('status.tested', { percent: '', count: 590 }), /590 صورة/);
+});
+
+describe('in a browser', () => {
+  /** @type {import('playwright-core').Browser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof serveMock>>} */
+  let site;
+  before(async () => {
+    browser = await launch('cpu');
+    site = await serveMock();
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  /**
+   * @param {import('playwright-core').BrowserContextOptions & { path?: string }} options
+   * @param {(page: import('playwright-core').Page, found: ReturnType<typeof parts>) => Promise<unknown>} body
+   */
+  async function onPage({ path = '', ...options }, body) {
+    const { page, context, complaints } = await open(browser, options);
+    try {
+      await recordEvents(page);
+      await page.goto(site.url + path);
+      await ready(page);
+      await body(page, parts(page));
+      assert.deepEqual(complaints, []);
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** Waits until page and element speak it. @param {import('playwright-core').Page} page @param {string} lang */
+  const speaks = (page, lang) =>
+    page.waitForFunction(
+      (lang) =>
+        document.documentElement.lang === lang &&
+        document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[dir][lang="${lang}"]`),
+      lang,
+      { timeout: 15_000 },
+    );
+
+  /** Everything a reader can read or hear, page and element; what is marked as English is. @param {import('playwright-core').Page} page */
+  const said = (page) =>
+    page.evaluate(() => {
+      /** @type {string[]} */
+      const texts = [document.title];
+      const read = (/** @type {Document | ShadowRoot} */ root) => {
+        for (const element of root.querySelectorAll('*')) {
+          if (element.closest('script, style, option, [lang="en"]')?.matches(':not(html)')) continue;
+          for (const node of element.childNodes) if (node instanceof Text) texts.push(node.data.trim());
+          for (const name of ['aria-label', 'aria-valuetext', 'title', 'placeholder', 'content'])
+            texts.push(element.getAttribute(name) ?? '');
+          if (element.shadowRoot) read(element.shadowRoot);
+        }
+      };
+      read(document);
+      return texts.filter(Boolean);
+    });
+
+  /**
+   * The texts that are still English: equal to an English text, or such a text filled in, that is another one in this language.
+   * @param {string[]} texts
+   * @param {string} lang
+   */
+  async function stillEnglish(texts, lang) {
+    const { default: own } = await LANGUAGES[lang].load();
+    const patterns = Object.entries(SOURCE).flatMap(([key, source]) =>
+      Object.values(forms(source))
+        .filter((text) => !Object.values(forms(own[key])).includes(text) && !nothingToTranslate(text) && !/^\{\w+\}[,.: ]*\{\w+\}/.test(text))
+        .map((text) => {
+          const literal = text.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '.+');
+          return new RegExp(`^${literal}$`, 'u');
+        }),
+    );
+    return texts.filter((text) => patterns.some((pattern) => pattern.test(text)));
+  }
+
+  for (const lang of Object.keys(LANGUAGES)) {
+    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>
+        onPage(
+          { path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } },
+          async (page, { picker, answered, choose, element }) => {
+            await speaks(page, lang);
+            const dir = LANGUAGES[lang].dir ?? 'ltr';
+            assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
+            assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
+            const check = async (/** @type {string} */ when) => {
+              await page.evaluate(axe.source);
+              const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
+              assert.deepEqual(
+                violations.map((/** @type {any} */ v) => `${when}: ${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.html).join(' ')}`),
+                [],
+              );
+              const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+              assert.ok(wide <= 360, `${when}: ${wide} px wide`);
+              if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
+            };
+            await page.locator('.reading-help summary').click();
+            await check('empty');
+            await picker.setInputFiles([
+              { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') },
+              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+              { ...picture('torn.png'), buffer: Buffer.from('torn') },
+              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+              picture('chest.png'),
+            ]);
+            await answered('chest.png');
+            await check('a DICOM file');
+            for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
+              await choose(name);
+              await page.waitForFunction(
+                (name) =>
+                  document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
+                name,
+              );
+              await check(name);
+            }
+          },
+        ));
+    }
+  }
+
+  test('another language is chosen in the menu: the result stays, everything else changes, and the choice is kept', () =>
+    onPage({ path: '?lang=ar' }, async (page, { picker, card, element }) => {
+      await speaks(page, 'ar');
+      await picker.setInputFiles(picture('chest.png'));
+      const done = card('chest.png').and(page.locator('[data-state=done]'));
+      await done.waitFor();
+      const [{ detail }] = (await events(page)).filter(({ type }) => type === 'lung-result');
+      const finding = (/** @type {Texts} */ texts) => texts[`finding.${detail.report.finding}`];
+      for (const lang of ['zh', 'en', 'hi', 'ar', 'fr']) {
+        await page.locator('.language select').selectOption(lang);
+        await speaks(page, lang);
+        const words = lang === 'en' ? SOURCE : (await LANGUAGES[lang].load()).default;
+        await done.locator('.verdict strong').getByText(String(finding(words)), { exact: true }).waitFor();
+        assert.equal(await page.locator('h1').textContent(), words['page.title']);
+        assert.equal(await page.title(), words['page.name']);
+        assert.equal(await page.locator('meta[name=description]').getAttribute('content'), words['page.description']);
+      }
+      assert.equal(await element.locator('.row').count(), 1);
+      assert.equal(await done.locator('canvas.radiograph').count(), 1);
+      assert.equal((await events(page)).filter(({ type }) => type === 'lung-result').length, 1, 'nothing was classified again');
+      assert.equal(new URL(page.url()).search, '', 'the address no longer says otherwise');
+      await page.reload();
+      await speaks(page, 'fr');
+      assert.equal(await page.locator('.language select').inputValue(), 'fr');
+    }));
+
+  test("without a choice the browser's language is taken, and English loads no other", async () => {
+    await onPage({ locale: 'hi-IN' }, (page) => speaks(page, 'hi'));
+    const asked = site.asked.length;
+    await onPage({ locale: 'en-GB' }, async (page) => {
+      await page.locator('.language select').waitFor();
+    });
+    assert.deepEqual(
+      site.asked.slice(asked).filter((path) => path.startsWith('/element/words/')),
+      ['/element/words/en.js'],
+    );
+  });
+
+  test('where nothing can be kept, a language can be chosen all the same', async () => {
+    const { page, context, complaints } = await open(browser);
+    try {
+      await page.addInitScript(() =>
+        Object.defineProperty(globalThis, 'localStorage', {
+          get() {
+            throw new DOMException('denied', 'SecurityError');
+          },
+        }),
+      );
+      await page.goto(site.url);
+      await page.locator('.language select').selectOption('es');
+      await speaks(page, 'es');
+      assert.deepEqual(complaints, []);
+    } finally {
+      await context.close();
+    }
+  });
+
+  test('a language that cannot be loaded is said so, and the page goes on in the one it has', async () => {
+    const broken = await serveMock({ routes: { '/element/words/es.js': status(404) } });
+    const { page, context } = await open(browser);
+    try {
+      await page.goto(broken.url);
+      await ready(page);
+      await page.locator('.language select').selectOption('es');
+      await page.getByRole('status').getByText(String(SOURCE['page.languageFailed'])).waitFor();
+      assert.equal(await page.locator('.language select').inputValue(), 'en');
+      assert.equal(await page.evaluate(() => document.documentElement.lang), 'en');
+    } finally {
+      await context.close();
+      await broken.close();
+    }
+  });
+
+  test('the element speaks its own language, else that of what it stands in, through shadow roots, and follows both', async () => {
+    site.routes['/foreign.html'] = bytes(
+      '<!doctype html><html lang="fr"><title>hôte</title><link rel="icon" href="data:,"><lung-xray-classifier></lung-xray-classifier><div lang="es"></div><script type="module" src="/element/define.js"></script>',
+      'text/html',
+    );
+    const { page, context, complaints } = await open(browser, { locale: 'hi-IN' });
+    try {
+      await page.goto(`${site.url}foreign.html`);
+      await page.evaluate(() => {
+        const inner = document.querySelector('div')?.attachShadow({ mode: 'open' });
+        inner?.append(document.createElement('lung-xray-classifier'));
+      });
+      const [outer, inner] = [page.locator('lung-xray-classifier').first(), page.locator('div lung-xray-classifier')];
+      const speaks = (/** @type {import('playwright-core').Locator} */ element, /** @type {string} */ lang) =>
+        element.locator(`[dir][lang="${lang}"]`).waitFor();
+      await speaks(outer, 'fr');
+      await speaks(inner, 'es');
+      await page.evaluate(() => (document.documentElement.lang = 'ar'));
+      await speaks(outer, 'ar');
+      await outer.evaluate((node) => node.setAttribute('lang', 'zh'));
+      await speaks(outer, 'zh');
+      await page.evaluate(() => {
+        document.querySelector('lung-xray-classifier')?.removeAttribute('lang');
+        document.documentElement.removeAttribute('lang');
+      });
+      await speaks(outer, 'hi');
+      await speaks(inner, 'es');
+      assert.deepEqual(complaints, []);
+    } finally {
+      await context.close();
+    }
+  });
+
+  test('in Arabic the picture and its evidence are not mirrored, and bars grow from the right', () =>
+    onPage({ path: '?lang=ar' }, async (page, { picker, card }) => {
+      await speaks(page, 'ar');
+      await picker.setInputFiles(picture('chest.png'));
+      const done = card('chest.png').and(page.locator('[data-state=done]'));
+      await done.waitFor();
+      for (const canvas of await done.locator('canvas').all())
+        assert.equal(await canvas.evaluate((node) => getComputedStyle(node).transform), 'none');
+      const pixels = () =>
+        done.locator('canvas').evaluateAll((all) => all.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
+      const arabic = await pixels();
+      const [bar] = await done.locator('.bar[data-found]').all();
+      const box = async (/** @type {string} */ part) => {
+        const found = await bar.locator(part).boundingBox();
+        assert.ok(found);
+        return found;
+      };
+      const [track, fill] = [await box('.bar-track'), await box('.bar-fill')];
+      assert.ok(Math.abs(track.x + track.width - (fill.x + fill.width)) < 1, 'the bar starts at the right');
+      await page.locator('.language select').selectOption('en');
+      await speaks(page, 'en');
+      assert.deepEqual(await pixels(), arabic);
+    }));
+});

@@ -1,0 +1,111 @@
+// @ts-check
+/**
+ * The images of a folder and of the folders within it, by name, without what cannot be an image.
+ *
+ * @import { Image } from './result-list.js'
+ */
+
+/**
+ * What is no image, by the end of its name. Whatever else there is, is looked into: many a DICOM file ends in a number or in
+ * nothing.
+ */
+const OTHER_KINDS = new Set(
+  (
+    '7z avi bat bz2 c cfg cpp css csv db dll doc docx exe gz h htm html ini ipynb iso jar js json log m4a md mkv mov mp3 mp4 mpg ' +
+    'npy npz odp ods odt parquet pdf pkl ppt pptx ps1 pt pth py rar rs rtf safetensors sh sqlite svg tar tex toml ts tsv txt wav ' +
+    'webm xls xlsx xml yaml yml zip'
+  ).split(' '),
+);
+
+/** Names of files that systems leave in folders, and the table of contents of DICOM media. */
+const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', 'dicomdir', '__macosx']);
+
+/** What was found in folders, and how many files were left out. @typedef {{ images: Image[], left: number }} Found */
+
+/**
+ * Of files chosen with their folder.
+ * @param {Iterable<File>} files
+ * @returns {Found}
+ */
+export function ofFolder(files) {
+  const all = [...files].map((blob) => ({ blob, name: below(blob.webkitRelativePath) || blob.name }));
+  return found(all);
+}
+
+/**
+ * Of folders and files that were dropped.
+ * @param {FileSystemEntry[]} entries
+ * @param {(count: number) => void} tell called now and then with the number of files found
+ * @returns {Promise<Found>} rejects if a folder cannot be read
+ */
+export async function ofEntries(entries, tell) {
+  /** @type {Image[]} */
+  const all = [];
+  let left = 0;
+  /** @param {FileSystemEntry} entry */
+  const walk = async (entry) => {
+    if (hidden(entry.name)) return void left++;
+    if (isFolder(entry)) {
+      for (const child of await childrenOf(entry)) await walk(child);
+    } else if (isFile(entry)) {
+      const blob = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      const path = entry.fullPath.slice(1);
+      all.push({ blob, name: entries.length === 1 ? below(path) || path : path });
+      if (all.length % 100 === 0) tell(all.length);
+    }
+  };
+  for (const entry of entries) await walk(entry);
+  const { images, left: others } = found(all);
+  return { images, left: left + others };
+}
+
+/** @param {Image[]} all @returns {Found} */
+function found(all) {
+  const images = all.filter(({ name }) => mayBeImage(name));
+  const { compare } = new Intl.Collator(undefined, { numeric: true });
+  images.sort((a, b) => compare(a.name, b.name));
+  return { images, left: all.length - images.length };
+}
+
+/** A path without its first folder. @param {string} path */
+function below(path) {
+  return path.slice(path.indexOf('/') + 1);
+}
+
+/** @param {string} path */
+function mayBeImage(path) {
+  const parts = path.split('/');
+  const ending = /\.([^.]+)$/.exec(parts[parts.length - 1])?.[1].toLowerCase() ?? '';
+  return !parts.some(hidden) && !OTHER_KINDS.has(ending);
+}
+
+/** @param {string} name */
+function hidden(name) {
+  return name.startsWith('.') || HOUSEKEEPING.has(name.toLowerCase());
+}
+
+/**
+ * All that is in a folder: a browser gives it out a hundred at a time, and nothing when that was all.
+ * @param {FileSystemDirectoryEntry} folder
+ * @returns {Promise<FileSystemEntry[]>}
+ */
+async function childrenOf(folder) {
+  const reader = folder.createReader();
+  const children = [];
+  for (;;) {
+    /** @type {FileSystemEntry[]} */
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (some.length === 0) return children;
+    children.push(...some);
+  }
+}
+
+/** @param {FileSystemEntry} entry @returns {entry is FileSystemDirectoryEntry} */
+function isFolder(entry) {
+  return entry.isDirectory;
+}
+
+/** @param {FileSystemEntry} entry @returns {entry is FileSystemFileEntry} */
+function isFile(entry) {
+  return entry.isFile;
+}

@@ -1,0 +1,500 @@
+// @ts-check
+/**
+ * The images as a table, where there are several: a row for each, how far reading has come, and what to show in which order.
+ *
+ * It is a grid whose rows are what is chosen: one stop for the tabulator, arrows within, and each row is read out as a whole
+ * under the headings of its columns.
+ *
+ * @import { Report, Finding } from './protocol.js'
+ * @import { Entry, ResultList, Watcher } from './result-list.js'
+ * @import { Key, Words } from './words.js'
+ */
+
+import { icon, make } from './dom.js';
+import { FINDINGS, findingWords, percent, unlike } from './format.js';
+import { translate } from './words.js';
+
+/** Rows that are shown until more are asked for: a browser takes 50 kB to lay out each of a long table. */
+const SHOWN = 100;
+
+/** How long changes are gathered before they are shown, in milliseconds. */
+const GATHER = 100;
+
+/** How often rows change their places while results come in, in milliseconds: a row should stay under the pointer. */
+const SETTLE = 1000;
+
+/** Rows that PageUp and PageDown pass over. */
+const PAGE = 10;
+
+/** Answers that the time left is reckoned from. */
+const PACE = 30;
+
+/** Fewer images than this are found without sorting and filtering. */
+const FEW = 5;
+
+const CAUTION = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
+const REVERSE = 'M8 4v16m0 0-4-4m4 4 4-4M16 20V4m0 0-4 4m4-4 4 4';
+const SORTED = 'm7 14 5-5 5 5';
+
+/** @typedef {'added' | 'name' | 'finding' | 'probability' | 'likeness'} SortKey */
+
+/** What each order begins with when it is chosen: the surest finding, the least like a chest X-ray. @type {Record<SortKey, 1 | -1>} */
+const DIRECTIONS = { added: 1, name: 1, finding: 1, probability: -1, likeness: 1 };
+
+const SORTS = /** @type {SortKey[]} */ (Object.keys(DIRECTIONS));
+
+/** The columns, and the order that each heading asks for. @type {Array<['name' | 'finding' | 'probability' | 'note' | 'state', SortKey | null]>} */
+const COLUMNS = [
+  ['name', 'name'],
+  ['finding', 'finding'],
+  ['probability', 'probability'],
+  ['note', null],
+  ['state', null],
+];
+
+/** The images of a kind, by the value of the choice. @type {Record<string, (entry: Entry) => boolean>} */
+const KINDS = {
+  all: () => true,
+  ...Object.fromEntries(FINDINGS.map((finding) => [finding, (/** @type {Entry} */ entry) => reportOf(entry)?.finding === finding])),
+  warnings: (entry) => warned(entry),
+  errors: ({ outcome }) => outcome.state === 'error',
+  waiting: ({ outcome }) => outcome.state !== 'error' && outcome.state !== 'done',
+};
+
+/** @implements {Watcher} */
+export class ResultTable {
+  #list;
+  /** The rows on show. @type {Map<Entry, Row>} */
+  #rows = new Map();
+  /** @type {WeakMap<Element, Entry>} */
+  #entries = new WeakMap();
+  /** What is on show, in its order; more of it than there are rows. @type {Entry[]} */
+  #view = [];
+  #shown = SHOWN;
+  /** Those whose rows have to be written. @type {Set<Entry>} */
+  #stale = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #settled = 0;
+  /** @type {{ key: SortKey, direction: 1 | -1 }} */
+  #order = { key: 'added', direction: 1 };
+  /** When the last answers came. @type {number[]} */
+  #answers = [];
+
+  #tally = make('p', { class: 'tally' });
+  #bar = make('div', { class: 'progress', role: 'progressbar', 'data-words-label': 'tally.label', 'aria-valuemin': '0' });
+  #cancel = button('cancel', 'cancel');
+  #proceed = button('proceed', 'proceed');
+  #kind = make(
+    'select',
+    { class: 'pick' },
+    ...Object.keys(KINDS).map((kind) =>
+      make('option', { value: kind, 'data-words': FINDINGS.some((finding) => finding === kind) ? `finding.${kind}` : `filter.${kind}` }),
+    ),
+  );
+  #name = make('input', { type: 'search', class: 'pick', autocomplete: 'off', spellcheck: 'false' });
+  #sort = make('select', { class: 'pick' }, ...SORTS.map((key) => make('option', { value: key, 'data-words': `sort.${key}` })));
+  #reverse = make(
+    'button',
+    { type: 'button', class: 'again small reverse', 'data-words-label': 'sort.reverse', 'aria-pressed': 'false' },
+    icon(REVERSE, 'reverse-icon'),
+  );
+  #finders = make(
+    'div',
+    { class: 'finders', part: 'finders' },
+    field('filter.label', this.#kind),
+    make('div', { class: 'sorting' }, field('sort.label', this.#sort), this.#reverse),
+    field('filter.name', this.#name),
+  );
+  #csv = button('export.csv', 'export');
+  #json = button('export.json', 'export');
+  #failed = make('p', { class: 'export-failed', role: 'alert', 'data-words': 'export.failed', hidden: true });
+  #heads = COLUMNS.map(([column, key]) => {
+    const words = make('span', { 'data-words': `column.${column}` });
+    return make(
+      'span',
+      { class: `row-${column}`, role: 'columnheader', 'aria-sort': key !== null && 'none' },
+      key === null ? words : make('button', { type: 'button', class: 'heading', 'data-sort': key, tabindex: '-1' }, words, icon(SORTED, 'sorted')),
+    );
+  });
+  #body = make('div', { class: 'row-group', role: 'rowgroup' });
+  #empty = make('p', { class: 'nothing', 'data-words': 'filter.empty', hidden: true });
+  #grid = make(
+    'div',
+    { class: 'rows', part: 'rows', role: 'grid', 'data-words-label': 'list.label' },
+    make('div', { class: 'head', role: 'rowgroup' }, make('div', { class: 'row-head', role: 'row', 'aria-rowindex': '1' }, ...this.#heads)),
+    this.#body,
+  );
+  #more = make('button', { type: 'button', class: 'again small more', part: 'more', hidden: true });
+  element = make(
+    'div',
+    { class: 'list', part: 'list' },
+    make(
+      'div',
+      { class: 'toolbar', part: 'toolbar' },
+      make('div', { class: 'batch' }, this.#tally, this.#cancel, this.#proceed, make('div', { class: 'savers' }, this.#csv, this.#json)),
+      this.#bar,
+      this.#failed,
+      this.#finders,
+    ),
+    this.#grid,
+    this.#empty,
+    this.#more,
+  );
+
+  /** @param {ResultList} list */
+  constructor(list) {
+    this.#list = list;
+    const { actions } = list;
+    this.#bar.append(make('span', { class: 'progress-fill' }));
+    this.#cancel.addEventListener('click', () => {
+      actions.cancel();
+      this.#refresh();
+      this.#proceed.focus();
+    });
+    this.#proceed.addEventListener('click', () => {
+      actions.proceed();
+      this.#refresh();
+      this.#cancel.focus();
+    });
+    for (const [saver, format] of /** @type {const} */ ([
+      [this.#csv, 'csv'],
+      [this.#json, 'json'],
+    ]))
+      saver.addEventListener('click', () =>
+        actions.save(format).then(
+          () => (this.#failed.hidden = true),
+          () => (this.#failed.hidden = false),
+        ),
+      );
+    this.#kind.addEventListener('change', () => this.#find());
+    this.#name.addEventListener('input', () => this.#find());
+    this.#sort.addEventListener('change', () => this.#sortBy(/** @type {SortKey} */ (this.#sort.value)));
+    this.#reverse.addEventListener('click', () => this.#sortBy(this.#order.key));
+    this.#grid.addEventListener('click', ({ target }) => {
+      if (!(target instanceof Element)) return;
+      const heading = /** @type {HTMLElement | null} */ (target.closest('.heading'));
+      if (heading) return this.#sortBy(/** @type {SortKey} */ (heading.dataset.sort));
+      const entry = this.#entryOf(target.closest('.row'));
+      if (entry) this.#list.choose(entry);
+    });
+    this.#body.addEventListener('keydown', (event) => {
+      const to = this.#target(event);
+      if (!to) return;
+      event.preventDefault();
+      this.#list.choose(to);
+      this.#rows.get(to)?.element.focus();
+    });
+    this.#more.addEventListener('click', () => {
+      this.#shown += SHOWN;
+      this.#render();
+    });
+    this.write(list.words);
+  }
+
+  /** @param {Words} words */
+  write(words) {
+    translate(this.element, words);
+    for (const [entry, row] of this.#rows) row.write(entry, words);
+    this.#refresh();
+  }
+
+  added() {
+    this.#refresh();
+    this.#grid.scrollTop = 0;
+  }
+
+  /** @param {Entry} entry */
+  changed(entry) {
+    this.#stale.add(entry);
+    if (entry.outcome.state === 'done' || entry.outcome.state === 'error') {
+      this.#answers.push(performance.now());
+      if (this.#answers.length > PACE) this.#answers.shift();
+    }
+    this.#timer ||= setTimeout(() => this.#gathered(), GATHER);
+  }
+
+  chosen() {
+    this.#mark();
+  }
+
+  cleared() {
+    this.#stale.clear();
+    this.#answers = [];
+    this.#shown = SHOWN;
+    this.#refresh();
+  }
+
+  /** Shows what has changed. */
+  #gathered() {
+    this.#timer = undefined;
+    for (const entry of this.#stale) this.#rows.get(entry)?.write(entry, this.#list.words);
+    this.#stale.clear();
+    this.#writeTally();
+    const { waiting, working } = this.#list.counts();
+    const moves = this.#kind.value !== 'all' || !['added', 'name'].includes(this.#order.key);
+    if (!moves) return;
+    const now = performance.now();
+    if (waiting + working > 0 && now - this.#settled < SETTLE) this.#timer = setTimeout(() => this.#gathered(), SETTLE);
+    else this.#render();
+  }
+
+  /** Shows everything anew. */
+  #refresh() {
+    this.#stale.clear();
+    this.#writeTally();
+    this.#render();
+  }
+
+  /** Another choice of what to show begins at its beginning. */
+  #find() {
+    this.#shown = SHOWN;
+    this.#render();
+    this.#grid.scrollTop = 0;
+  }
+
+  /** Sorts; by what it is sorted by already, the other way round. @param {SortKey} key */
+  #sortBy(key) {
+    const { key: before, direction } = this.#order;
+    this.#order = { key, direction: key === before ? (direction === 1 ? -1 : 1) : DIRECTIONS[key] };
+    this.#sort.value = key;
+    this.#reverse.setAttribute('aria-pressed', String(this.#order.direction !== DIRECTIONS[key]));
+    for (const [at, [, own]] of COLUMNS.entries())
+      if (own) this.#heads[at].setAttribute('aria-sort', own !== key ? 'none' : this.#order.direction === 1 ? 'ascending' : 'descending');
+    this.#find();
+  }
+
+  #render() {
+    this.#settled = performance.now();
+    const { entries, words } = this.#list;
+    const named = this.#name.value.trim().toLocaleLowerCase(words.lang);
+    const kind = KINDS[this.#kind.value];
+    this.#view = sorted(
+      entries.filter((entry) => kind(entry) && (!named || entry.name.toLocaleLowerCase(words.lang).includes(named))),
+      this.#order,
+      words.lang,
+    );
+    const shown = this.#view.slice(0, this.#shown);
+    const before = this.#rows;
+    this.#rows = new Map(shown.map((entry) => [entry, before.get(entry) ?? this.#newRow(entry)]));
+    this.#place([...this.#rows.values()].map(({ element }) => element));
+    this.#grid.setAttribute('aria-rowcount', String(this.#view.length + 1));
+    this.#empty.hidden = this.#view.length > 0;
+    this.#finders.hidden = entries.length < FEW;
+    const count = this.#view.length - shown.length;
+    this.#more.hidden = count <= 0;
+    if (count > 0) this.#more.textContent = words.text('list.more', { some: Math.min(count, SHOWN), count });
+    this.#mark();
+  }
+
+  /** Puts the rows into the grid, if they are not there in this order. @param {HTMLElement[]} rows */
+  #place(rows) {
+    const { children } = this.#body;
+    if (children.length === rows.length && rows.every((row, at) => row === children[at])) return;
+    // What is moved loses the focus.
+    const focused = rows.find((row) => row.matches(':focus'));
+    this.#body.replaceChildren(...rows);
+    for (const [at, row] of rows.entries()) row.setAttribute('aria-rowindex', String(at + 2));
+    focused?.focus({ preventScroll: true });
+  }
+
+  /** @param {Entry} entry */
+  #newRow(entry) {
+    const row = new Row(entry.name);
+    row.write(entry, this.#list.words);
+    this.#entries.set(row.element, entry);
+    return row;
+  }
+
+  /** Marks the row that is chosen. One row is the stop for the tabulator, however many there are. */
+  #mark() {
+    const { chosen } = this.#list;
+    const [first] = this.#view;
+    const stop = chosen && this.#rows.has(chosen) ? chosen : first;
+    for (const [entry, { element }] of this.#rows) {
+      const [selected, index] = [String(entry === chosen), entry === stop ? 0 : -1];
+      // Writing what is there already costs as much as a change.
+      if (element.ariaSelected !== selected) element.ariaSelected = selected;
+      if (element.tabIndex !== index) element.tabIndex = index;
+    }
+  }
+
+  #writeTally() {
+    const { words, entries } = this.#list;
+    const { waiting, working, cancelled, absent, error, done } = this.#list.counts();
+    const open = waiting + working;
+    const said = [];
+    if (open > 0) {
+      said.push(words.text('tally.running', { read: done + error, count: entries.length }));
+      said.push(...this.#left(waiting, words));
+    } else {
+      const warnings = entries.filter(warned).length;
+      said.push(words.text('tally.read', { count: done }));
+      for (const [key, count] of /** @type {const} */ ([
+        ['tally.errors', error],
+        ['tally.warnings', warnings],
+        ['tally.cancelled', cancelled],
+        ['tally.absent', absent],
+      ]))
+        if (count > 0) said.push(words.text(key, { count }));
+      this.#answers = [];
+    }
+    this.#tally.replaceChildren(...said.map((text) => make('span', { class: 'fact' }, text)));
+    this.#bar.hidden = open === 0;
+    this.#bar.setAttribute('aria-valuemax', String(entries.length));
+    this.#bar.setAttribute('aria-valuenow', String(done + error));
+    this.#bar.setAttribute('aria-valuetext', said[0]);
+    this.#bar.style.setProperty('--portion', String((done + error) / Math.max(1, entries.length)));
+    this.#cancel.hidden = waiting === 0;
+    this.#proceed.hidden = cancelled === 0 || waiting > 0;
+    this.#csv.disabled = this.#json.disabled = done + error === 0;
+  }
+
+  /** How long it will take, once there is something to reckon it from. @param {number} waiting @param {Words} words */
+  #left(waiting, words) {
+    const count = this.#answers.length;
+    if (waiting === 0 || count < 5) return [];
+    const each = (performance.now() - this.#answers[0]) / (count - 1);
+    const seconds = (waiting * each) / 1000;
+    return [
+      seconds > 55
+        ? words.text('tally.minutes', { count: Math.ceil(seconds / 60) })
+        : words.text('tally.seconds', { count: Math.max(5, Math.ceil(seconds / 5) * 5) }),
+    ];
+  }
+
+  /** @param {Element | null} row */
+  #entryOf(row) {
+    return row ? this.#entries.get(row) : undefined;
+  }
+
+  /** The entry that a key leads to, of those that have rows. @param {KeyboardEvent} event @returns {Entry | undefined} */
+  #target({ key, target }) {
+    const shown = [...this.#rows.keys()];
+    const entry = target instanceof Element ? this.#entryOf(target.closest('.row')) : undefined;
+    const here = entry ? shown.indexOf(entry) : -1;
+    const last = shown.length - 1;
+    const to = {
+      ArrowDown: Math.min(here + 1, last),
+      ArrowUp: Math.max(here - 1, 0),
+      PageDown: Math.min(here + PAGE, last),
+      PageUp: Math.max(here - PAGE, 0),
+      Home: 0,
+      End: last,
+      Enter: here,
+      ' ': here,
+    }[key];
+    return to === undefined ? undefined : shown[to];
+  }
+}
+
+/** An image's row. */
+class Row {
+  #finding = make('span', { class: 'row-finding', part: 'row-finding', role: 'gridcell' });
+  #probability = make('span', { class: 'row-probability', role: 'gridcell' });
+  #note = make('span', { class: 'row-note', role: 'gridcell' });
+  #state = make('span', { class: 'row-state', part: 'row-state', role: 'gridcell' });
+
+  /** @param {string} name */
+  constructor(name) {
+    const title = make('span', { class: 'row-name', role: 'rowheader' }, make('bdi', {}, name));
+    title.title = name;
+    this.element = make(
+      'div',
+      { class: 'row', part: 'row', role: 'row', 'aria-selected': 'false', tabindex: '-1' },
+      title,
+      this.#finding,
+      this.#probability,
+      this.#note,
+      this.#state,
+    );
+  }
+
+  /** @param {Entry} entry @param {Words} words */
+  write({ outcome }, words) {
+    const { state } = outcome;
+    this.element.dataset.state = state;
+    this.#state.textContent = words.text(`state.${state}`);
+    const message = state === 'error' ? words.fault(outcome.error).message : state === 'done' && unlike(outcome.report) ? words.text('result.unlike') : null;
+    const report = state === 'done' ? outcome.report : null;
+    this.element.toggleAttribute('data-warned', report !== null && (unlike(report) || (report.cautions ?? []).length > 0));
+    // A sentence goes across the columns.
+    this.element.toggleAttribute('data-sentence', message !== null);
+    this.#finding.toggleAttribute('aria-colspan', false);
+    if (message !== null) this.#finding.setAttribute('aria-colspan', '3');
+    this.#probability.hidden = this.#note.hidden = message !== null;
+    this.#finding.textContent = message ?? (report ? findingWords(words, report.finding) : '');
+    this.#finding.title = message ?? '';
+    this.#probability.textContent = report && message === null ? percent(words, report.probabilities[report.finding]) : '';
+    this.#writeNote(report && message === null ? report : null, words);
+  }
+
+  /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'prediction_set'> | null} report @param {Words} words */
+  #writeNote(report, words) {
+    const [caution] = report?.cautions ?? [];
+    if (report && caution) {
+      const text = words.caution(caution, report.dicom);
+      this.#note.title = text;
+      return this.#note.replaceChildren(icon(CAUTION, 'note-icon'), text);
+    }
+    this.#note.title = '';
+    this.#note.textContent = report?.prediction_set ? setNote(words, report.finding, report.prediction_set) : '';
+  }
+}
+
+/** What else cannot be ruled out. @param {Words} words @param {string} finding @param {Finding[]} set */
+function setNote(words, finding, set) {
+  const others = FINDINGS.filter((name) => name !== finding && set.includes(name));
+  if (others.length > 0) return words.either(others.map((name) => findingWords(words, name)));
+  return words.text(set.length > 0 ? 'note.nothing' : 'note.none');
+}
+
+/** What was found, unless it means nothing. @param {Entry} entry */
+function reportOf({ outcome }) {
+  return outcome.state === 'done' && !unlike(outcome.report) ? outcome.report : null;
+}
+
+/** Whether there is a reason not to believe it. @param {Entry} entry */
+function warned({ outcome }) {
+  return outcome.state === 'done' && (unlike(outcome.report) || (outcome.report.cautions ?? []).length > 0);
+}
+
+/**
+ * What has no value to sort by comes last, in either direction; what is alike stays in its order.
+ * @param {Entry[]} entries
+ * @param {{ key: SortKey, direction: 1 | -1 }} order
+ * @param {string} lang
+ */
+function sorted(entries, { key, direction }, lang) {
+  if (key === 'added') return direction === 1 ? entries : entries.toReversed();
+  if (key === 'name') {
+    const { compare } = new Intl.Collator(lang, { numeric: true });
+    return entries.toSorted((a, b) => direction * compare(a.name, b.name));
+  }
+  const keyed = entries.map((entry) => ({ entry, value: valueOf(entry, key) }));
+  keyed.sort((a, b) => {
+    if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
+    return direction * (a.value - b.value);
+  });
+  return keyed.map(({ entry }) => entry);
+}
+
+/** @param {Entry} entry @param {'finding' | 'probability' | 'likeness'} key @returns {number | null} */
+function valueOf(entry, key) {
+  if (key === 'likeness') return entry.outcome.state === 'done' ? (entry.outcome.report.in_distribution?.score ?? null) : null;
+  const report = reportOf(entry);
+  if (!report) return null;
+  const probability = report.probabilities[report.finding];
+  // Of one finding the surest first.
+  return key === 'probability' ? probability : FINDINGS.indexOf(report.finding) + (1 - probability);
+}
+
+/** @param {Key} words @param {string} part */
+function button(words, part) {
+  return make('button', { type: 'button', class: 'again small', part, 'data-words': words });
+}
+
+/** @param {Key} words @param {HTMLElement} input */
+function field(words, input) {
+  return make('label', { class: 'field' }, make('span', { 'data-words': words }), input);
+}
