@@ -150,6 +150,8 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           opened.requests.some((url) => url.endsWith('.safetensors')),
           'the requests of the worker are seen',
         );
+        // What only some images need is fetched as soon as the classifier is ready.
+        await opened.page.waitForLoadState('networkidle');
         const [requested, asked] = [opened.requests.length, site.asked.length];
         const some = generated.images.slice(0, 2);
         for (const offline of [false, true]) {

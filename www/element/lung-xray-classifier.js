@@ -456,6 +456,7 @@ export class LungXrayClassifier extends HTMLElement {
     const { answered, failed, cancelled } = this.#batch;
     this.#batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
     this.#fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
+    fetchTheRest();
   }
 
   /** @param {Image[]} images */
@@ -507,6 +508,8 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'ready') {
       this.#say(this.#words.text('status.readyOn', { device: deviceWords(this.#words, state.ready.device) }));
       this.#fire('lung-ready', state.ready);
+      // An image that is there already comes first.
+      if (this.#batch.open === 0) fetchTheRest();
     } else if (state.phase === 'failed') {
       const { code, message, advice } = state.error;
       this.#say(this.#words.fault(state.error).message);
@@ -676,6 +679,26 @@ function nameOf(image) {
 /** Whether it is pixels; also those of another frame. @param {Blob | ImageBitmap | ImageData} image @returns {image is ImageBitmap | ImageData} */
 function isPixels(image) {
   return ['[object ImageBitmap]', '[object ImageData]'].includes(Object.prototype.toString.call(image));
+}
+
+/** @type {Promise<unknown> | undefined} */
+let rest;
+
+/**
+ * Fetches what is imported when it is needed, ahead of that: a page that has become ready needs no network any more. What does not
+ * come is asked for again by whoever needs it.
+ */
+function fetchTheRest() {
+  rest ??= Promise.allSettled([
+    import('./evidence-words.js'),
+    import('./export.js'),
+    import('./folder.js'),
+    import('./kept.js'),
+    import('./pixels.js'),
+    import('./result-table.js'),
+    import('./window-control.js'),
+    import('./zoom.js'),
+  ]);
 }
 
 /** @param {() => void} act */
