@@ -213,17 +213,19 @@ export class LungClient extends EventTarget {
       // What the page has begun is for the first worker only.
       const early = this.#stock ? undefined : takeEarly(this.#base, device);
       const stock = (this.#stock ??= early?.stock ?? new Stock(this.#base));
-      const life = (this.#starting = new WorkerLife(early ?? new Start(stock, device)));
+      /** @type {WorkerLife | undefined} */
+      let life;
       try {
-        const ready = await life.start((progress) => this.#set({ phase: 'loading', progress }));
+        const begun = (this.#starting = life = new WorkerLife(early ?? new Start(stock, device)));
+        const ready = await begun.start((progress) => this.#set({ phase: 'loading', progress }));
         Object.assign(ready, this.#demoted);
-        life.onend = (crash) => this.#ended(life, crash, ready);
+        begun.onend = (crash) => this.#ended(begun, crash, ready);
         this.#set({ phase: 'ready', ready });
         // A GPU may be lost when there is no network any more.
         if (ready.device === 'webgpu') stock.module(CPU).catch(() => {});
-        return { life, ready };
+        return { life: begun, ready };
       } catch (error) {
-        life.terminate();
+        life?.terminate();
         if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script') {
           this.#demoted = {
             fallback: `WebGPU did not start on this page (${error.message}).`,
@@ -236,7 +238,7 @@ export class LungClient extends EventTarget {
           continue;
         }
         this.#running = null;
-        const failure = error instanceof Crash ? startError(error) : asLungError(error);
+        const failure = error instanceof Crash ? startError(error) : faultError(error);
         this.#set({ phase: 'failed', error: failure });
         throw failure;
       } finally {
@@ -475,13 +477,16 @@ function startError(crash) {
   return new LungError({
     code: 'start-failed',
     message: `The classifier did not start (${crash.message}).`,
-    advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+    advice:
+      crash.reason === 'script'
+        ? "Reload the page. If it stays so, tell whoever runs it that a file is missing, or that its policy lacks worker-src 'self' blob: or the classifier's address in script-src."
+        : 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
   });
 }
 
-/** What went wrong with a download. @param {any} fault */
+/** What was thrown as a `Fault`, or anything else. @param {any} fault */
 function faultError(fault) {
-  return typeof fault?.advice === 'string' ? new LungError(fault) : asLungError(fault);
+  return typeof fault?.advice === 'string' && !(fault instanceof LungError) ? new LungError(fault) : asLungError(fault);
 }
 
 /** @param {unknown} error */

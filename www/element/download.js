@@ -12,6 +12,12 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024;
 /** WebAssembly of fewer bytes than this is compiled straight from the network. */
 const UNCOUNTED = 2 * 1024 * 1024;
 
+/**
+ * The folder with `worker.js`, `runtime/` and `models/`: the one above this module, unless a bundler has taken the module
+ * elsewhere.
+ */
+export const assets = { folder: new URL('../', import.meta.url).href };
+
 /** How much of a file has come; the total is null while the server has not said. @typedef {{ loaded: number, total: number | null }} Part */
 
 /** The bytes of a bundle and its file's name, which carries their hash. @typedef {{ bytes: ArrayBuffer, file: string }} Bundle */
@@ -95,7 +101,7 @@ export class Stock {
 
   /** @param {Build} build @param {Part} part @returns {Promise<WebAssembly.Module>} */
   async #downloadModule(build, part) {
-    const response = await get(new URL(`../runtime/${build}/lung_web_bg.wasm`, import.meta.url).href, 'runtime');
+    const response = await get(new URL(`runtime/${build}/lung_web_bg.wasm`, assets.folder).href, 'runtime');
     // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
     const length = Number(response.headers.get('content-length'));
     if (length > 0 && !response.headers.get('content-encoding')) part.total = length;

@@ -12,6 +12,7 @@
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { icon, make } from './dom.js';
+import { assets } from './download.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
 import { faultDetails } from './result-card.js';
 import { hasKept, ResultList } from './result-list.js';
@@ -29,83 +30,21 @@ const LUNGS =
   'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
 
 /**
- * Classifies chest X-rays in the browser.
- *
- * Attributes:
- *
- * | attribute | values | default | |
- * | --- | --- | --- | --- |
- * | `src` | address | `../models/` beside this module | folder with `index.json` and the bundle |
- * | `device` | `auto`, `webgpu`, `cpu` | `auto` | where to run; without WebGPU it is the CPU in any case |
- * | `loading` | `lazy`, `eager` | `lazy` | download on first use, or as soon as the page is idle |
- * | `multiple` | present or not | not | take several files, one after the other |
- * | `resume` | present or not | not | keep what was found, and what files are called, in the tab until it is closed, for a reload; of several elements on a page each needs an `id` |
- * | `lang` | `en`, `es`, `fr`, `zh`, `hi`, `ar` | that of what it stands in, else the browser's | the language it speaks |
- *
- * Every event bubbles and crosses shadow roots.
- *
- * @event lung-progress - download and start-up: `{stage: 'download' | 'start', loaded, total}`, bytes; `total` may be null
- * @event lung-ready - `{device, fallback?, model}`
- * @event lung-result - `{name, report}`. Where `report.in_distribution?.accepted` is false, the image does not look like a frontal
- *   chest X-ray, and `finding` and `probabilities` mean nothing. `report.prediction_set` has the findings that cannot be ruled
- *   out at 90%. Both are null where the bundle has no statistics for them.
- * @event lung-error - `{code, message, advice, name?}`; without `name` it was start-up that failed
- * @event lung-done - `{answered, failed, cancelled}`: nothing waits any more; how many images ended how since the last one
- *
- * @csspart dropzone - where files are dropped
- * @csspart button - the button that opens the file picker
- * @csspart folder - the button that opens it for a folder
- * @csspart aside - what was left out of a folder
- * @csspart status - progress, device and model
- * @csspart progress - the progress bar
- * @csspart results - the rows and the card
- * @csspart list - the table of images and what is around it, where there are several
- * @csspart toolbar - how far reading has come, and what can be done
- * @csspart cancel - the button that stops what waits
- * @csspart proceed - the button that goes on with what was stopped
- * @csspart export - the buttons that save CSV and JSON
- * @csspart finders - what to show in which order
- * @csspart rows - the table
- * @csspart row - an image
- * @csspart row-finding - what was found, or what went wrong
- * @csspart row-state - how far it has come
- * @csspart more - the button that shows more rows
- * @csspart print - the button that prints the card
- * @csspart kept - says that results are kept
- * @csspart forget - the button that forgets them
- * @csspart card - the chosen image's card
- * @csspart picture - frame of the radiograph
- * @csspart overlay - the evidence over it
- * @csspart zoom - the buttons that enlarge the radiograph
- * @csspart evidence-words - where the evidence is strongest, in words
- * @csspart window - which values of a DICOM file are shown from black to white
- * @csspart window-error - why the picture cannot be shown in that window
- * @csspart controls - what to show of the evidence
- * @csspart warning - said first, of an image that does not look like a frontal chest X-ray
- * @csspart doubted - the folded probabilities of such an image
- * @csspart cautions - why the file may not be a frontal chest radiograph
- * @csspart dicom - what a DICOM file says of its image
- * @csspart finding - the finding named
- * @csspart set - the findings that cannot be told apart
- * @csspart probabilities - the three bars
- * @csspart bar - one of them
- * @csspart bar-fill - its filled part
- * @csspart facts - device, times, image, model
- * @csspart error - an error within a card or in place of the status
- * @csspart notice - research software, not a medical device
- *
- * @cssproperty --lung-accent - buttons, focus, bars
- * @cssproperty --lung-surface - cards
- * @cssproperty --lung-sunken - the drop zone and tracks
- * @cssproperty --lung-ink - text
- * @cssproperty --lung-muted - secondary text
- * @cssproperty --lung-line - borders
- * @cssproperty --lung-danger - errors
- * @cssproperty --lung-warning - the warning that an image is no chest X-ray
- * @cssproperty --lung-radius - corners
+ * Classifies chest X-rays in the browser. Its attributes, properties, methods, events, slots, parts and custom properties are
+ * listed in docs/element.md, which a test holds to what is here.
  */
 export class LungXrayClassifier extends HTMLElement {
   static observedAttributes = ['src', 'device', 'multiple', 'lang'];
+  static formAssociated = true;
+
+  /** Where `worker.js`, `runtime/` and `models/` lie, when they no longer lie beside this module: after bundling. */
+  static get assets() {
+    return assets.folder;
+  }
+  static set assets(folder) {
+    const url = new URL(folder, document.baseURI).href;
+    assets.folder = url.endsWith('/') ? url : `${url}/`;
+  }
 
   /** @type {LungClient | null} */
   #client = null;
@@ -114,6 +53,10 @@ export class LungXrayClassifier extends HTMLElement {
   /** The phase last told to listeners. */
   #told = '';
   #unnamed = 0;
+  #internals = this.attachInternals();
+  /** The reports that a form sends, as JSON. @type {string[]} */
+  #submitted = [];
+  #disabled = false;
   /** The words on show. */
   #words = ENGLISH;
   /** Hears of another language of the document. */
@@ -125,8 +68,8 @@ export class LungXrayClassifier extends HTMLElement {
   #folderButton = make('button', { type: 'button', class: 'again', part: 'folder', 'data-words': 'choose.folder' });
   /** Made when it is needed, and never on the page. @type {HTMLInputElement | null} */
   #folderPicker = null;
-  #title = make('p', { class: 'drop-title' });
-  #hint = make('p', { class: 'drop-hint' });
+  #title = make('slot', { name: 'title' });
+  #hint = make('slot', { name: 'hint' });
   #status = make('div', { class: 'status', part: 'status' });
   #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
   #results = new ResultList({
@@ -152,6 +95,7 @@ export class LungXrayClassifier extends HTMLElement {
       this.#status,
       this.#aside,
       make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
+      make('slot', { name: 'notice', class: 'notice' }),
     ),
     this.#spoken,
     this.#results.element,
@@ -163,14 +107,19 @@ export class LungXrayClassifier extends HTMLElement {
     root.adoptedStyleSheets = [sheet];
     this.#dropzone.append(
       icon(LUNGS, 'drop-icon'),
-      make('div', { class: 'drop-words' }, this.#title, this.#hint),
+      make(
+        'div',
+        { class: 'drop-words' },
+        make('p', { class: 'drop-title' }, this.#title),
+        make('p', { class: 'drop-hint' }, this.#hint),
+      ),
       make('div', { class: 'drop-buttons' }, this.#button, this.#folderButton),
       this.#picker,
     );
     root.append(this.#whole);
     this.#dropzone.addEventListener('click', (event) => {
       // The button's own click arrives here too: one way to the picker.
-      if (event.target !== this.#picker) this.#picker.click();
+      if (event.target !== this.#picker && !this.#disabled) this.#picker.click();
     });
     this.#folderButton.addEventListener('click', (event) => {
       event.stopPropagation();
@@ -196,10 +145,7 @@ export class LungXrayClassifier extends HTMLElement {
     void this.#speak();
     this.#connect();
     if (this.hasAttribute('resume') && hasKept(this.id)) void this.#keep();
-    if (this.getAttribute('loading') === 'eager') whenIdle(() => this.isConnected && this.start().catch(() => {}));
-    else
-      for (const hint of ['pointerenter', 'focusin', 'dragenter'])
-        this.addEventListener(hint, () => void this.start().catch(() => {}), { once: true, signal });
+    this.#load();
   }
 
   disconnectedCallback() {
@@ -215,6 +161,23 @@ export class LungXrayClassifier extends HTMLElement {
     if (name === 'multiple') this.#writeDropzone();
     else if (name === 'lang') void (this.isConnected && this.#speak());
     else if (this.isConnected) this.#connect();
+  }
+
+  /** @param {boolean} disabled whether the attribute `disabled` or a field set around it says so */
+  formDisabledCallback(disabled) {
+    this.#disabled = this.#button.disabled = this.#folderButton.disabled = disabled;
+    this.#dropzone.classList.toggle('disabled', disabled);
+  }
+
+  /** A form that is reset sends no report, nor does one whose image has just been replaced; the cards stay. */
+  formResetCallback() {
+    this.#submitted = [];
+    this.#internals.setFormValue(null);
+  }
+
+  /** The form that it belongs to. */
+  get form() {
+    return this.#internals.form;
   }
 
   /** Where the classifier runs, once it has started. */
@@ -233,13 +196,31 @@ export class LungXrayClassifier extends HTMLElement {
 
   /**
    * Classifies one image: shows its card, fires `lung-result` or `lung-error`.
-   * @param {Blob} blob an image file
+   * @param {Blob | ImageBitmap | ImageData} image an image file, or pixels
    * @param {string} [name] what to call it; a `File` brings its own
    * @returns {Promise<Report>} rejects with an `Error` that has `code` and `advice`
    */
-  async classify(blob, name = nameOf(blob) || this.#newName()) {
+  async classify(image, name = nameOf(image) || this.#newName()) {
+    const blob = isPixels(image) ? await this.#encode(image, name) : image;
     const [entry] = this.#insert([{ blob, name }]);
     return this.#run(entry, blob);
+  }
+
+  /** The PNG of pixels. @param {ImageBitmap | ImageData} pixels @param {string} name */
+  async #encode(pixels, name) {
+    try {
+      const { encode } = await import('./pixels.js');
+      return await encode(pixels);
+    } catch (thrown) {
+      const fault = {
+        code: 'no-pixels',
+        message: `These pixels could not be read (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+        advice: 'Pass an ImageData, or an ImageBitmap that is neither closed nor transferred.',
+      };
+      this.#say(`${name}: ${fault.message}`);
+      this.#fire('lung-error', /** @type {ErrorDetail} */ ({ ...fault, name }));
+      throw new LungError(fault);
+    }
   }
 
   /**
@@ -289,6 +270,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** Stops what waits, and forgets all results, here and where they are kept. */
   forget() {
     this.cancel();
+    this.formResetCallback();
     this.#results.clear();
     this.#aside.hidden = true;
     this.#dropzone.classList.remove('compact');
@@ -400,6 +382,7 @@ export class LungXrayClassifier extends HTMLElement {
   async #run(entry, blob) {
     const { name } = entry;
     const client = this.#connect();
+    if (!this.hasAttribute('multiple')) this.formResetCallback();
     const batch = this.#batch;
     batch.open++;
     try {
@@ -411,6 +394,7 @@ export class LungXrayClassifier extends HTMLElement {
         (centre, width) => client.windowed({ id: answer.id, blob }, centre, width),
       );
       batch.answered++;
+      this.#submit(report);
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
@@ -443,6 +427,20 @@ export class LungXrayClassifier extends HTMLElement {
     }
   }
 
+  /**
+   * Has the form send a report: the last one, or with `multiple` each. What the image's file is called stays here, because it
+   * is often a patient's name.
+   * @param {Report} report
+   */
+  #submit(report) {
+    const name = this.getAttribute('name');
+    if (!name) return;
+    this.#submitted = [...(this.hasAttribute('multiple') ? this.#submitted : []), JSON.stringify(report)];
+    const value = new FormData();
+    for (const report of this.#submitted) value.append(name, report);
+    this.#internals.setFormValue(value);
+  }
+
   /** Says what came of an image; of many, only how far they have come. @param {string} outcome */
   #sayOutcome(outcome) {
     const { open, answered, failed } = this.#batch;
@@ -458,6 +456,7 @@ export class LungXrayClassifier extends HTMLElement {
     const { answered, failed, cancelled } = this.#batch;
     this.#batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
     this.#fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
+    fetchTheRest();
   }
 
   /** @param {Image[]} images */
@@ -465,6 +464,25 @@ export class LungXrayClassifier extends HTMLElement {
     const entries = this.#results.add(images);
     if (entries.length > 0) this.#dropzone.classList.add('compact');
     return entries;
+  }
+
+  #startQuietly = () => void this.start().catch(() => {});
+
+  /** Begins when the attribute `loading` says so; by itself it waits for the first hint that it will be used. */
+  #load() {
+    const loading = this.getAttribute('loading');
+    const signal = this.#connection?.signal;
+    if (loading === 'eager') return whenIdle(() => this.isConnected && this.#startQuietly());
+    for (const hint of ['pointerenter', 'focusin', 'dragenter'])
+      this.addEventListener(hint, this.#startQuietly, { once: true, signal });
+    if (loading !== 'visible') return;
+    const seen = new IntersectionObserver((changes) => {
+      if (!changes.some(({ isIntersecting }) => isIntersecting)) return;
+      seen.disconnect();
+      this.#startQuietly();
+    });
+    seen.observe(this);
+    signal?.addEventListener('abort', () => seen.disconnect());
   }
 
   /** The client for the attributes as they are now. */
@@ -490,6 +508,8 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'ready') {
       this.#say(this.#words.text('status.readyOn', { device: deviceWords(this.#words, state.ready.device) }));
       this.#fire('lung-ready', state.ready);
+      // An image that is there already comes first.
+      if (this.#batch.open === 0) fetchTheRest();
     } else if (state.phase === 'failed') {
       const { code, message, advice } = state.error;
       this.#say(this.#words.fault(state.error).message);
@@ -598,7 +618,7 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   #onDragOver = (/** @type {DragEvent} */ event) => {
-    if (!carriesFiles(event)) return;
+    if (!carriesFiles(event) || this.#disabled) return;
     event.preventDefault();
     if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
     this.#dropzone.classList.add('over');
@@ -612,14 +632,14 @@ export class LungXrayClassifier extends HTMLElement {
 
   #onDrop = (/** @type {DragEvent} */ event) => {
     this.#dropzone.classList.remove('over');
-    if (!carriesFiles(event)) return;
+    if (!carriesFiles(event) || this.#disabled) return;
     event.preventDefault();
     if (event.dataTransfer) this.#takeDropped(event.dataTransfer);
   };
 
   #onPaste = (/** @type {ClipboardEvent} */ event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (event.defaultPrevented || files.length === 0) return;
+    if (event.defaultPrevented || files.length === 0 || this.#disabled) return;
     // Of several elements the first one that hears it takes it.
     event.preventDefault();
     this.take(files);
@@ -651,9 +671,34 @@ function carriesFiles(event) {
   return event.dataTransfer?.types.includes('Files') ?? false;
 }
 
-/** @param {Blob} blob */
-function nameOf(blob) {
-  return blob instanceof File ? blob.name : '';
+/** @param {Blob | ImageBitmap | ImageData} image */
+function nameOf(image) {
+  return image instanceof File ? image.name : '';
+}
+
+/** Whether it is pixels; also those of another frame. @param {Blob | ImageBitmap | ImageData} image @returns {image is ImageBitmap | ImageData} */
+function isPixels(image) {
+  return ['[object ImageBitmap]', '[object ImageData]'].includes(Object.prototype.toString.call(image));
+}
+
+/** @type {Promise<unknown> | undefined} */
+let rest;
+
+/**
+ * Fetches what is imported when it is needed, ahead of that: a page that has become ready needs no network any more. What does not
+ * come is asked for again by whoever needs it.
+ */
+function fetchTheRest() {
+  rest ??= Promise.allSettled([
+    import('./evidence-words.js'),
+    import('./export.js'),
+    import('./folder.js'),
+    import('./kept.js'),
+    import('./pixels.js'),
+    import('./result-table.js'),
+    import('./window-control.js'),
+    import('./zoom.js'),
+  ]);
 }
 
 /** @param {() => void} act */

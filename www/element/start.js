@@ -8,29 +8,32 @@
  * Its attributes `data-src` and `data-device` are `src` and `device` of the element that will use it; `data-device-parameter`
  * names a parameter of the page's address that has the device. Without that script the element begins by itself.
  *
- * @import { Build, DeviceWish, Fallback, Reply, Request } from './protocol.js'
+ * @import { Build, DeviceWish, Fallback, Fault, Reply, Request } from './protocol.js'
  */
 
-import { Stock } from './download.js';
+import { assets, Stock } from './download.js';
+
+/** `i32.const 0, i32x4.splat`: a vector. */
+const VECTOR = [0x41, 0x00, 0xfd, 0x11];
 
 /**
- * The build for this browser's CPU. Relaxed SIMD has a fused multiply-add; a browser that knows it accepts this module, which
- * has one function, `() -> v128`, that does nothing else.
+ * The build for this browser's CPU. Relaxed SIMD has a fused multiply-add, `f32x4.relaxed_madd` of three vectors (any lanes
+ * would do), which other browsers refuse.
  * @type {Build}
  */
-export const CPU = WebAssembly.validate(
-  Uint8Array.of(
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
-    ...[0x03, 0x02, 0x01, 0x00],
-    ...[0x0a, 0x13, 0x01, 0x11, 0x00],
-    // Three times i32.const 0, i32x4.splat (any lanes would do), then f32x4.relaxed_madd.
-    ...[0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11, 0x41, 0x00, 0xfd, 0x11],
-    ...[0xfd, 0x85, 0x02, 0x0b],
-  ),
-)
-  ? 'cpu-relaxed'
-  : 'cpu';
+export const CPU = accepts([...VECTOR, ...VECTOR, ...VECTOR, 0xfd, 0x85, 0x02]) ? 'cpu-relaxed' : 'cpu';
+
+/** Whether the browser accepts a module with one function, `() -> v128`, of these instructions. @param {number[]} code */
+function accepts(code) {
+  return globalThis.WebAssembly?.validate(
+    Uint8Array.of(
+      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b],
+      ...[0x03, 0x02, 0x01, 0x00],
+      ...[0x0a, code.length + 4, 0x01, code.length + 2, 0x00, ...code, 0x0b],
+    ),
+  );
+}
 
 /** A worker that is being started. */
 export class Start {
@@ -61,6 +64,8 @@ export class Start {
 
   /** @param {DeviceWish} device */
   async #supply(device) {
+    // Every build has SIMD in it: what cannot run is not downloaded.
+    if (!accepts(VECTOR)) throw noSimd();
     // The longest download begins before anything is asked of the GPU.
     const bundle = this.stock.takeBundle();
     bundle.catch(() => {});
@@ -93,7 +98,7 @@ export function takeEarly(base, device) {
 
 /** The address of the model folder, ending in a slash. @param {string | null} [src] the element's attribute */
 export function modelFolder(src = null) {
-  const url = new URL(src ?? '../models/', src === null ? import.meta.url : document.baseURI);
+  const url = new URL(src ?? 'models/', src === null ? assets.folder : document.baseURI);
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url.href;
 }
@@ -103,8 +108,9 @@ export function deviceWish(value) {
   return value === 'webgpu' || value === 'cpu' ? value : 'auto';
 }
 
-/** Begins if a script element of the page asks for it. */
+/** Begins if a script element of the page asks for it: one for this module, not for a bundle that has swallowed it. */
 function begin() {
+  if (!/\/start[^/]*\.js$/.test(new URL(import.meta.url).pathname)) return undefined;
   const script = [...document.scripts].find(({ src }) => src === import.meta.url);
   if (!script) return undefined;
   const { src, device, deviceParameter } = script.dataset;
@@ -114,13 +120,57 @@ function begin() {
   return { start: new Start(new Stock(base), wish), base, device: wish };
 }
 
-/** A module worker. A script of another origin may not be one, but may be imported by one. */
+/**
+ * The worker. A script of another origin may not be one, but may be imported by one; and in a sandboxed frame every script is of
+ * another origin.
+ */
 function spawn() {
-  const url = new URL('../worker.js', import.meta.url);
-  const options = /** @type {const} */ ({ type: 'module', name: 'lung-xray-classifier' });
-  if (url.origin === location.origin) return new Worker(url, options);
-  const shim = URL.createObjectURL(new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' }));
-  return new Worker(shim, options);
+  const url = new URL('worker.js', assets.folder);
+  const name = 'lung-xray-classifier';
+  try {
+    if (url.origin === globalThis.origin) return new Worker(url, { type: 'module', name });
+    const text = `(${shim})(${JSON.stringify(url.href)})`;
+    // Not a module: in a sandboxed frame Chromium 156 starts none from such an address.
+    return new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), { name });
+  } catch (error) {
+    throw noWorker(error);
+  }
+}
+
+/**
+ * What a worker does that imports the worker; it runs there, not here. Nothing is lost of what it is told in the meantime.
+ * @param {string} url
+ */
+async function shim(url) {
+  /** @type {MessageEvent[]} */
+  const heard = [];
+  const hear = (/** @type {MessageEvent} */ event) => heard.push(event);
+  addEventListener('message', hear);
+  try {
+    await import(url);
+    removeEventListener('message', hear);
+    for (const { data } of heard) dispatchEvent(new MessageEvent('message', { data }));
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+/** @param {unknown} error @returns {Fault} */
+function noWorker(error) {
+  return {
+    code: 'worker-refused',
+    message: `The browser does not let this page start the classifier's worker (${error instanceof Error ? error.message : String(error)}).`,
+    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob:.",
+  };
+}
+
+/** @returns {Fault} */
+function noSimd() {
+  return {
+    code: 'no-simd',
+    message: 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
+    advice: 'Use a current version of Chrome, Edge, Firefox or Safari; a browser may also have it switched off.',
+  };
 }
 
 /**

@@ -24,6 +24,10 @@ sheet.replaceSync(/* css */ `
   font: 400 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
 :host([hidden]) { display: none; }
+/* Light or dark against the page around it: then with a ground of its own. */
+:host([theme="light"]) { color-scheme: light; }
+:host([theme="dark"]) { color-scheme: dark; }
+:host(:is([theme="light"], [theme="dark"])) { padding: 1rem; border-radius: var(--radius); background: var(--lung-ground, light-dark(#f6f8f9, #0c1216)); }
 /* Which way the language is written, for what has no logical property. */
 [dir="ltr"] { --onward: 1; --start: 0%; }
 [dir="rtl"] { --onward: -1; --start: 100%; }
@@ -52,6 +56,8 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .dropzone:hover { border-color: var(--accent); }
 .dropzone.over { border-style: solid; border-color: var(--accent); background: color-mix(in srgb, var(--accent) 12%, var(--surface)); }
 .dropzone.over > * { pointer-events: none; }
+.dropzone.disabled { opacity: .55; cursor: not-allowed; border-color: var(--line); }
+.dropzone.disabled > * { pointer-events: none; }
 .drop-icon { width: 3.5rem; height: 3.5rem; color: var(--accent); }
 .drop-title { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }
 .drop-hint { color: var(--muted); font-size: .925rem; }
@@ -75,6 +81,7 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
 @keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
 .notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
 .results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
+#[allow(clippy::unwrap_used, clippy::panic, reason = "it fails as a test does")]
 #[path = "../tests/common/mod.rs"]
 mod common;
 

@@ -1,5 +1,5 @@
-//! `cargo xtask serve | build | test | fuzz | bench`: gets the tools, builds the page, serves it, runs every test, and times
-//! it all beside others.
+//! `cargo xtask serve | build | package | test | fuzz | bench`: gets the tools, builds the page, serves it, packs the element,
+//! runs every test, and times it all beside others.
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
 //! what to do about it. Nothing is installed outside the project's `target/tools`, except the wasm target (through
@@ -10,6 +10,7 @@
 mod bench;
 mod dist;
 mod fuzz;
+mod package;
 mod process;
 mod release;
 mod server;
@@ -46,6 +47,12 @@ enum Task {
     /// Get the tools and build the page into dist/, ready to be copied to any static web server.
     Build {
         /// Build in a quarter of the time; the page is larger and a little slower.
+        #[arg(long)]
+        fast: bool,
+    },
+    /// Build the page and make the npm package of the element from it, in target/package.
+    Package {
+        /// Build in a quarter of the time; the package is larger and a little slower.
         #[arg(long)]
         fast: bool,
     },
@@ -148,6 +155,7 @@ fn run(task: Task) -> Result<()> {
             println!("==> the page is in {}", dist.display());
             Ok(())
         }
+        Task::Package { fast } => package::make(&project, Speed::of(fast)),
         Task::Test { only } => suite::run(&project, only),
         Task::Fuzz { target, seconds } => {
             fuzz::build(&project)?;

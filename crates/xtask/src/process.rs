@@ -102,6 +102,7 @@ fn heading_line(line: &str) -> Option<&str> {
 fn summary_line(line: &str) -> bool {
     if line.starts_with("test result: ")
         || (line.starts_with("Done ") && line.contains(" runs in "))
+        || (line.starts_with("Ran ") && line.contains(" test"))
     {
         return true;
     }

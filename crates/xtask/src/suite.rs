@@ -99,11 +99,12 @@ impl Suite<'_> {
         self.tests("wasm tests", &mut command);
     }
 
-    /// The page in Chromium, held to what the native command says.
+    /// The page in Chromium and Firefox, held to what the native command says.
     fn e2e(&mut self, rust: Option<WasmRust>) {
         let project = self.project;
         let folder = project.root().join("tests/e2e");
-        let chromium = self.step("browser", || tools::chromium(project));
+        let chromium = self.step("Chromium", || tools::chromium(project));
+        let firefox = self.step("Firefox", || tools::firefox(project));
         let packages = self
             .step("test packages", || tools::npm_ci(project, &folder))
             .is_some();
@@ -123,7 +124,9 @@ impl Suite<'_> {
             Some(rust) => self.step("page", || dist::page(project, rust, Speed::Fast)),
             None => None,
         };
-        let (Some(chromium), Some(page), true, true) = (chromium, page, packages, native) else {
+        let (Some(chromium), Some(firefox), Some(page), true, true) =
+            (chromium, firefox, page, packages, native)
+        else {
             return self.missed(
                 "browser tests",
                 "something that they need has failed, see above",
@@ -135,6 +138,7 @@ impl Suite<'_> {
             .current_dir(&folder)
             .env("LUNG_DIST", page)
             .env("CHROME", chromium)
+            .env("FIREFOX", firefox)
             .env("LUNG_BIN", project.root().join("target/debug/lung"));
         // Which is this very program.
         if let Ok(xtask) = std::env::current_exe() {

@@ -465,54 +465,93 @@ pub fn vulkan(project: &Project) -> Result<()> {
     apt_install(project, &["mesa-vulkan-drivers"])
 }
 
-/// The path of a Chromium (or Chrome): that of the variable CHROME if it is set, else the first one found; installed on Debian
-/// when there is none.
-pub fn chromium(project: &Project) -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("CHROME").filter(|path| !path.is_empty()) {
-        let path = PathBuf::from(path);
-        ensure!(
-            path.is_file(),
-            "CHROME is {}, which is no file; set it to the path of Chromium or Chrome",
-            path.display()
-        );
-        return Ok(path);
-    }
-    if let Some(path) = find_chromium() {
-        return Ok(path);
-    }
-    if has_apt() {
-        step("installing Chromium, to test the page in");
-        apt_install(project, &["chromium"])?;
-        if let Some(path) = find_chromium() {
-            return Ok(path);
-        }
-    }
-    bail!("no Chromium was found. Install Chromium or Chrome, or set CHROME to its path.")
+/// A browser to test the page in.
+struct Browser {
+    name: &'static str,
+    /// The environment variable that has its path.
+    variable: &'static str,
+    /// What it may be called on the PATH.
+    programs: &'static [&'static str],
+    /// Where else it may be.
+    applications: &'static [&'static str],
+    /// Debian's package.
+    package: &'static str,
 }
 
-fn find_chromium() -> Option<PathBuf> {
-    let names = [
+const CHROMIUM: Browser = Browser {
+    name: "Chromium or Chrome",
+    variable: "CHROME",
+    programs: &[
         "chromium",
         "chromium-browser",
         "google-chrome",
         "google-chrome-stable",
-    ];
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = names.iter().find_map(|name| {
-        std::env::split_paths(&path)
-            .map(|folder| folder.join(name))
-            .find(|file| file.is_file())
-    });
-    on_path.or_else(|| {
-        let applications = [
-            "/Applications/Chromium.app/Contents/MacOS/Chromium",
-            "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        ];
-        applications
-            .iter()
-            .map(PathBuf::from)
-            .find(|file| file.is_file())
-    })
+    ],
+    applications: &[
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ],
+    package: "chromium",
+};
+
+const FIREFOX: Browser = Browser {
+    name: "Firefox",
+    variable: "FIREFOX",
+    programs: &["firefox-esr", "firefox"],
+    applications: &["/Applications/Firefox.app/Contents/MacOS/firefox"],
+    package: "firefox-esr",
+};
+
+/// The path of a Chromium (or Chrome): that of the variable CHROME if it is set, else the first one found; installed on Debian
+/// when there is none.
+pub fn chromium(project: &Project) -> Result<PathBuf> {
+    CHROMIUM.path(project)
+}
+
+/// The path of a Firefox, in the same way; the variable is FIREFOX.
+pub fn firefox(project: &Project) -> Result<PathBuf> {
+    FIREFOX.path(project)
+}
+
+impl Browser {
+    fn path(&self, project: &Project) -> Result<PathBuf> {
+        let Self { name, variable, .. } = self;
+        if let Some(path) = std::env::var_os(variable).filter(|path| !path.is_empty()) {
+            let path = PathBuf::from(path);
+            ensure!(
+                path.is_file(),
+                "{variable} is {}, which is no file; set it to the path of {name}",
+                path.display()
+            );
+            return Ok(path);
+        }
+        if let Some(path) = self.find() {
+            return Ok(path);
+        }
+        if has_apt() {
+            step(format!("installing {}, to test the page in", self.package));
+            apt_install(project, &[self.package])?;
+            if let Some(path) = self.find() {
+                return Ok(path);
+            }
+        }
+        bail!("{name} was not found. Install it, or set {variable} to its path.")
+    }
+
+    fn find(&self) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let on_path = self.programs.iter().find_map(|program| {
+            std::env::split_paths(&path)
+                .map(|folder| folder.join(program))
+                .find(|file| file.is_file())
+        });
+        on_path.or_else(|| {
+            self.applications
+                .iter()
+                .map(PathBuf::from)
+                .find(|file| file.is_file())
+        })
+    }
 }
 
 fn has_apt() -> bool {

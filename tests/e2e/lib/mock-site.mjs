@@ -21,7 +21,7 @@ function module() {
 }
 
 /**
- * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route> }} [options]
+ * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
  *   in how many pieces the bundle comes and how long between them; how long an image takes
  */
 export async function serveMock({
@@ -30,6 +30,7 @@ export async function serveMock({
   took = 150,
   file = 'mobilenet-lung-0123456789ab.safetensors',
   routes = {},
+  headers = {},
 } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
   const script = (await readFile(new URL('../mock/lung_web.js', import.meta.url), 'utf8')).replace('TOOK = 150', `TOOK = ${took}`);
@@ -45,7 +46,7 @@ export async function serveMock({
     ),
     [`/models/${file}`]: slowly(bundle, pieces, wait),
     ...routes,
-  });
+  }, { headers });
 }
 
 /** The same page as a folder, with a small bundle: something to make releases of. */

@@ -27,14 +27,16 @@ const TYPES = {
 /**
  * @param {string} root folder to serve
  * @param {Record<string, Route>} [routes] by path, each before the folder
- * @param {number} [wanted] the port, where it must be that of a server that has been closed
+ * @param {{ headers?: Record<string, string>, port?: number }} [options] headers of every answer; the port, where it must be that of
+ *   a server that has been closed
  */
-export async function serve(root, routes = {}, wanted = 0) {
+export async function serve(root, routes = {}, { headers = {}, port: wanted = 0 } = {}) {
   /** Every path asked for, in order. @type {string[]} */
   const asked = [];
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     asked.push(path);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     try {
       if (routes[path]) return await routes[path](request, response);
       const file = normalize(join(root, path.endsWith('/') ? `${path}index.html` : path));
@@ -76,6 +78,16 @@ export function bytes(body, type = 'application/octet-stream') {
     response.writeHead(200, { 'content-type': type, 'content-length': buffer.length }).end(buffer);
   };
 }
+
+/** A route that answers with a document under a content security policy. @param {string} policy @param {string} html @returns {Route} */
+export function underPolicy(policy, html) {
+  return (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy }).end(html);
+  };
+}
+
+/** Any other site: what every other server may be asked for by a page of it. */
+export const ANY_ORIGIN = { 'access-control-allow-origin': '*' };
 
 /** A route that answers with nothing but a status. @param {number} code @returns {Route} */
 export function status(code) {

@@ -1,0 +1,16 @@
+// @ts-check
+/** Pixels that a page has already, as the file that the classifier reads. */
+
+/**
+ * A PNG of the pixels: 8 bits a channel, in sRGB; opaque ones are kept exactly.
+ * @param {ImageBitmap | ImageData} pixels left as they are
+ */
+export async function encode(pixels) {
+  const { width, height } = pixels;
+  if (!width || !height) throw new Error('there are none');
+  const canvas = new OffscreenCanvas(width, height);
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext('2d'));
+  if ('data' in pixels) context.putImageData(pixels, 0, 0);
+  else context.drawImage(pixels, 0, 0);
+  return canvas.convertToBlob({ type: 'image/png' });
+}

@@ -1,0 +1,2 @@
+/** Registers `<lung-xray-classifier>`. */
+export { LungXrayClassifier } from './index.js';

@@ -1,0 +1,90 @@
+/** The element as TypeScript sees it; docs/element.md says what each of it does. */
+
+import type { DoneDetail, ErrorDetail, Fault, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
+
+export type {
+  Caution,
+  Device,
+  DicomFacts,
+  DoneDetail,
+  ErrorDetail,
+  Fault,
+  Finding,
+  ModelInfo,
+  ProgressDetail,
+  Ready,
+  ReadyDetail,
+  Report,
+  Result,
+  ResultDetail,
+} from '../element/protocol.js';
+
+/** What the element fires, beside what every element does. */
+export interface LungEventMap {
+  'lung-progress': CustomEvent<ProgressDetail>;
+  'lung-ready': CustomEvent<ReadyDetail>;
+  'lung-result': CustomEvent<ResultDetail>;
+  'lung-error': CustomEvent<ErrorDetail>;
+  'lung-done': CustomEvent<DoneDetail>;
+}
+
+/** What `classify` and `start` reject with. */
+export class LungError extends Error {
+  constructor(fault: Fault);
+  code: string;
+  advice: string;
+}
+
+/** `<lung-xray-classifier>`. */
+export class LungXrayClassifier extends HTMLElement {
+  static readonly observedAttributes: string[];
+  static readonly formAssociated: boolean;
+  /** The folder with `worker.js`, `runtime/` and `models/`. */
+  static assets: string;
+  /** Where it runs, once it has started. */
+  readonly ready: Ready | null;
+  readonly form: HTMLFormElement | null;
+  start(): Promise<Ready>;
+  classify(image: Blob | ImageBitmap | ImageData, name?: string): Promise<Report>;
+  take(files: Iterable<File> | DataTransfer): void;
+  /** The newest first. */
+  readonly results: Result[];
+  exportResults(format: 'csv' | 'json'): Promise<Blob>;
+  cancel(): void;
+  proceed(): void;
+  forget(): void;
+  addEventListener<K extends keyof LungEventMap>(
+    type: K,
+    listener: (this: LungXrayClassifier, event: LungEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
+  removeEventListener<K extends keyof LungEventMap>(
+    type: K,
+    listener: (this: LungXrayClassifier, event: LungEventMap[K]) => unknown,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | EventListenerOptions): void;
+}
+
+/**
+ * Its own attributes, for the JSX of a framework: with React, for example,
+ * `declare module 'react' { namespace JSX { interface IntrinsicElements { 'lung-xray-classifier': React.HTMLAttributes<LungXrayClassifier> & LungAttributes } } }`.
+ */
+export interface LungAttributes {
+  src?: string;
+  device?: 'auto' | 'webgpu' | 'cpu';
+  loading?: 'lazy' | 'visible' | 'eager';
+  multiple?: boolean;
+  resume?: boolean;
+  lang?: string;
+  theme?: 'auto' | 'light' | 'dark';
+  name?: string;
+  disabled?: boolean;
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lung-xray-classifier': LungXrayClassifier;
+  }
+}

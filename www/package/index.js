@@ -1,0 +1,5 @@
+// @ts-check
+/** The class alone; nothing is registered. */
+
+export { LungError } from '../element/client.js';
+export { LungXrayClassifier } from '../element/lung-xray-classifier.js';

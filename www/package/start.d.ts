@@ -1,0 +1,2 @@
+/** Begins the downloads, where a script element names this file; see README.md. */
+export {};
