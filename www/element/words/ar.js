@@ -2,7 +2,7 @@
 /**
  * Arabic. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`.
  *
- * `\u2066` to `\u2069` is written left to right whatever is beside it, `\u2067` to `\u2069` right to left.
+ * `\u2066` to `\u2069` is written left to right whatever is beside it; after `\u200f` a number goes on from right to left.
  */
 export default {
   // Dropping and choosing files
@@ -112,10 +112,10 @@ export default {
   'facts.ranOnBecause': '{device}. {reason}',
   'facts.image': 'الصورة',
   'facts.pixels': '\u2066{width} × {height}\u2069 بكسل',
-  'facts.bits': '\u2067{bits} بت\u2069',
+  'facts.bits': '{bits} بت',
   'facts.falseColour': 'أُزيلت الألوان الزائفة',
   'facts.gone': '{image}. لم تعد الصورة محفوظة: اختر الملف مرة أخرى لرؤيتها',
-  'facts.comma': '، ',
+  'facts.comma': '،\u200f ',
   'facts.likeness': 'التشابه',
   'facts.likenessIs': '{score} من 1 مع صور الأشعة التي تعرفها الشبكة',
   'facts.model': 'النموذج',
