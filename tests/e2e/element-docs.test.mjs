@@ -26,9 +26,12 @@ let browser;
 before(async () => (browser = await launch('cpu')));
 after(() => browser?.close());
 
-/** @param {(page: import('playwright-core').Page, found: ReturnType<typeof parts>) => Promise<unknown>} body @param {Record<string, import('./lib/server.mjs').Route>} [routes] */
-async function onPage(body, routes = {}) {
-  const site = await serveMock({ routes, pieces: 8, wait: 60 });
+/** A download that is still under way when the element comes, on a busy machine too. */
+const SLOWLY = { pieces: 30, wait: 150 };
+
+/** @param {(page: import('playwright-core').Page, found: ReturnType<typeof parts>) => Promise<unknown>} body @param {Parameters<typeof serveMock>[0]} [options] */
+async function onPage(body, options = {}) {
+  const site = await serveMock(options);
   const { page, context } = await open(browser);
   try {
     await recordEvents(page);
@@ -90,7 +93,7 @@ test('every part is in some state of the element, and no other', async () => {
       await page.waitForTimeout(100);
       await look(page);
     }
-  });
+  }, SLOWLY);
   assert.deepEqual([...seen].sort(), names('Parts'));
 });
 
@@ -177,14 +180,14 @@ test('every event is fired with the details that are listed, and no other', asyn
     await answered('chest.png');
     await answered('bad', 'error');
     note(await events(page));
-  });
+  }, SLOWLY);
   await onPage(
     async (page, { status: said }) => {
       await said.and(page.locator('[data-phase=failed]')).waitFor();
       const [error] = (await events(page)).filter(({ type }) => type === 'lung-error');
       assert.equal('name' in error.detail, false);
     },
-    { '/models/index.json': status(404) },
+    { routes: { '/models/index.json': status(404) } },
   );
   for (const [event, detail] of tables.Events) {
     const listed = detail.replace(/[`{}]/g, '').split(', ');

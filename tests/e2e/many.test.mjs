@@ -194,13 +194,13 @@ test('a single image loads nothing that only many need, and nothing is kept befo
 test('what waits is cancelled, what is being read is finished, and all of it can be gone on with', () =>
   onPage(async (_page, { picker, tally, button, results, reach, done, rows, element }) => {
     const ended = done();
-    await picker.setInputFiles(Array.from({ length: 30 }, (_, k) => picture(`${k}.png`, k)));
+    await picker.setInputFiles(Array.from({ length: 80 }, (_, k) => picture(`${k}.png`, k)));
     await reach('done', 3);
-    await tally.getByText(/^\d+ of 30 images read$/).waitFor();
-    assert.match((await element.getByRole('progressbar', { name: 'Images read' }).getAttribute('aria-valuetext')) ?? '', /^\d+ of 30 images read$/);
+    await tally.getByText(/^\d+ of 80 images read$/).waitFor();
+    assert.match((await element.getByRole('progressbar', { name: 'Images read' }).getAttribute('aria-valuetext')) ?? '', /^\d+ of 80 images read$/);
     await button('Cancel').click();
     const first = await ended;
-    assert.equal(first.answered + first.cancelled, 30);
+    assert.equal(first.answered + first.cancelled, 80);
     assert.ok(first.cancelled > 0 && first.failed === 0);
     const states = (await results()).map(({ state }) => state);
     assert.deepEqual(states, [...Array(first.answered).fill('done'), ...Array(first.cancelled).fill('cancelled')]);
@@ -209,7 +209,7 @@ test('what waits is cancelled, what is being read is finished, and all of it can
     assert.equal(await tally.getByText(`${first.cancelled} cancelled`).count(), 1);
     const [rest] = await Promise.all([done(), button('Continue').click()]);
     assert.deepEqual(rest, { answered: first.cancelled, failed: 0, cancelled: 0 });
-    await tally.getByText('30 images read', { exact: true }).waitFor();
+    await tally.getByText('80 images read', { exact: true }).waitFor();
     assert.equal(await button('Continue').isVisible(), false);
   }));
 
@@ -231,11 +231,11 @@ test('the time left is said once it can be reckoned, and a screen reader is not 
         /** @type {any} */ (globalThis).spoken.push(node.shadowRoot?.querySelector('.spoken')?.textContent),
       ).observe(/** @type {Node} */ (node.shadowRoot?.querySelector('.spoken')), { childList: true });
     });
-    await picker.setInputFiles(Array.from({ length: 25 }, (_, k) => picture(`${k}.png`, k)));
+    await picker.setInputFiles(Array.from({ length: 60 }, (_, k) => picture(`${k}.png`, k)));
     await tally.getByText(/^about \d+ seconds left$/).waitFor();
-    await reach('done', 25);
+    await reach('done', 60);
     const spoken = await page.evaluate(() => /** @type {any} */ (globalThis).spoken);
-    assert.equal(spoken.at(-1), '25 of 25 images read');
+    assert.equal(spoken.at(-1), '60 of 60 images read');
     assert.ok(spoken.length <= 3, String(spoken));
   }));
 
@@ -405,7 +405,7 @@ test('the results are saved as CSV that a spreadsheet reads and no formula of a 
   }));
 
 test('after a reload the results are there, the rest goes on with the same folder, and nothing is read twice', async () => {
-  const { folder, remove } = await folderOf(pictures(12));
+  const { folder, remove } = await folderOf(pictures(50));
   try {
     await onPage(async (page, { chooseFolder, reach, results, tally, element, rows, card, button, done, picker }) => {
       await chooseFolder(folder);
@@ -414,7 +414,7 @@ test('after a reload the results are there, the rest goes on with the same folde
       await tally.getByText(/cancelled$/).waitFor();
       const before = await results();
       const read = before.filter(({ state }) => state === 'done');
-      assert.ok(read.length >= 4 && read.length < 12);
+      assert.ok(read.length >= 4 && read.length < 50);
       const kept = await page.evaluate(() => JSON.stringify({ ...sessionStorage }));
       assert.doesNotMatch(kept, /evidence|data:image/);
       await page.reload();
@@ -422,21 +422,21 @@ test('after a reload the results are there, the rest goes on with the same folde
       const again = await results();
       assert.deepEqual(again.map(({ name }) => name), before.map(({ name }) => name));
       assert.deepEqual(again.filter(({ state }) => state === 'done'), read, 'every report as it was');
-      assert.equal(again.filter(({ state }) => state === 'absent').length, 12 - read.length);
+      assert.equal(again.filter(({ state }) => state === 'absent').length, 50 - read.length);
       await card('0.png').getByText('Its picture is no longer kept').waitFor();
       await rows.last().click();
-      await card('11.png').getByText('Choose its file or folder again to continue.').waitFor();
+      await card('49.png').getByText('Choose its file or folder again to continue.').waitFor();
       await ready(page);
       await chooseFolder(folder);
       const told = await done();
-      assert.deepEqual(told, { answered: 12 - read.length, failed: 0, cancelled: 0 });
+      assert.deepEqual(told, { answered: 50 - read.length, failed: 0, cancelled: 0 });
       assert.match(await element.locator('.aside').innerText(), new RegExp(`^${read.length} images were read before`));
-      assert.equal((await results()).length, 12);
-      assert.deepEqual((await results()).map(({ state }) => state), Array(12).fill('done'));
-      assert.equal((await events(page)).filter(({ type }) => type === 'lung-result').length, 12 - read.length);
+      assert.equal((await results()).length, 50);
+      assert.deepEqual((await results()).map(({ state }) => state), Array(50).fill('done'));
+      assert.equal((await events(page)).filter(({ type }) => type === 'lung-result').length, 50 - read.length);
       // One that comes alone is wanted to be seen.
       await Promise.all([done(), picker.setInputFiles(join(folder, '0.png'))]);
-      assert.equal((await results()).length, 12);
+      assert.equal((await results()).length, 50);
       await rows.first().click();
       assert.equal(await card('0.png').locator('canvas.radiograph').count(), 1);
       await button('Forget these results').click();

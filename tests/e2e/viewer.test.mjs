@@ -369,6 +369,7 @@ describe('the zoom', () => {
       await buttons['Show all of it'].click();
       near((await laid(page)).scale, 1);
       await buttons.Enlarge.click();
+      near((await laid(page)).scale, 1.5);
       // The evidence goes with the picture.
       const [base, overlay] = await Promise.all(['.radiograph', '.overlay'].map((name) => done.locator(name).boundingBox()));
       assert.deepEqual(overlay, base);
@@ -703,6 +704,26 @@ describe('the window on the built page', { skip: noPage || noOddFiles }, () => {
     }
   });
 });
+
+test('in print there is all of the picture and the window that it is in, and nothing to press', () =>
+  onPage(async (page) => {
+    const done = await look(page, [dicom('side.dcm')]);
+    await done.locator('.window').waitFor();
+    await slide(page, 'Width', [500]);
+    await page.locator('.window[data-changed]').waitFor();
+    await done.getByRole('button', { name: 'Enlarge' }).click();
+    near((await laid(page)).scale, 1.5);
+    await page.emulateMedia({ media: 'print' });
+    near((await laid(page)).scale, 1);
+    assert.match((await done.locator('.window').innerText()).replace(/\s+/g, ' '), /^Window Centre 2,000 Width 500/);
+    for (const part of ['.zoom', '.window-buttons', '.window input']) assert.equal(await done.locator(part).first().isVisible(), false, part);
+    assert.equal(await done.locator('.evidence-words').isVisible(), true);
+    // The file's own window is among the facts.
+    await page.emulateMedia({ media: 'screen' });
+    await done.getByRole('button', { name: 'As the file asks' }).click();
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await done.locator('.window').isVisible(), false);
+  }));
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
   for (const width of [360, 1200]) {

@@ -284,7 +284,7 @@ button:disabled { opacity: .5; cursor: default; }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .zoom, .window, .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
   .whole { display: flex; flex-direction: column; }
   .top { order: 1; margin-top: .5rem; }
   .notice { font-size: .8rem; padding: 0; }
@@ -294,10 +294,14 @@ button:disabled { opacity: .5; cursor: default; }
   .card-name { white-space: normal; overflow-wrap: anywhere; }
   .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
   .verdict-side { grid-area: 1 / 2; }
-  .viewer { grid-area: 1 / 1; }
+  .viewer { grid-area: 1 / 1; gap: .5rem; }
   .frame { max-height: 9.5cm; border-radius: 0; }
+  /* All of the picture, in the window that it is in. */
   .plane { transform: none !important; }
-  .evidence-words { min-height: 0; font-size: .85rem; }
+  .window-row input, .window-buttons { display: none; }
+  .evidence-words { min-height: 0; font-size: .8rem; }
+  .window { display: flex; flex-wrap: wrap; gap: .1rem .75rem; padding: 0; border: 0; font-size: .8rem; }
+  .window-row { display: flex; gap: .35rem; }
   .card-body:not(:has(.viewer)) .verdict-side { grid-column: 1 / -1; }
   .controls { grid-column: 1; padding: 0; border: 0; }
   .evidence-choice { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }

@@ -121,6 +121,7 @@ export class WindowControl {
     this.#turn++;
     this.#wanted = null;
     this.#error.textContent = '';
+    this.element.removeAttribute('data-changed');
   }
 
   /** Puts a window on the sliders. @param {Window} window */
@@ -159,6 +160,8 @@ export class WindowControl {
         const picture = await windowed(centre, width);
         if (turn === this.#turn) {
           draw(picture);
+          // Then it is printed too.
+          this.element.toggleAttribute('data-changed', true);
           this.#error.textContent = '';
         }
         picture.close();
