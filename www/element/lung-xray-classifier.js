@@ -217,7 +217,7 @@ export class LungXrayClassifier extends HTMLElement {
         message: `These pixels could not be read (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
         advice: 'Pass an ImageData, or an ImageBitmap that is neither closed nor transferred.',
       };
-      this.#say(`${name}: ${fault.message}`);
+      this.#say(this.#words.text('result.spoken', { name, outcome: this.#words.fault(fault).message }));
       this.#fire('lung-error', /** @type {ErrorDetail} */ ({ ...fault, name }));
       throw new LungError(fault);
     }

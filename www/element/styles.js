@@ -165,7 +165,7 @@ button:disabled { opacity: .5; cursor: default; }
 .zoom-value { min-width: 4rem; text-align: center; font-size: .85rem; color: var(--muted); font-variant-numeric: tabular-nums; }
 .evidence-words { min-height: 4.5em; font-size: .9rem; text-wrap: pretty; }
 .window { display: grid; gap: .5rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; }
-.window legend { float: left; padding: 0; color: var(--muted); }
+.window legend { float: inline-start; padding: 0; color: var(--muted); }
 .window-row { clear: both; display: grid; grid-template-columns: 4rem 1fr 4.5rem; gap: .75rem; align-items: center; }
 .window-row input { width: 100%; min-width: 0; height: 1.75rem; margin: 0; accent-color: var(--accent); }
 .window-value { text-align: end; font-variant-numeric: tabular-nums; }

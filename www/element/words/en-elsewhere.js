@@ -34,6 +34,8 @@ export default {
   'advice.blank-image': 'Check that the right image was exported, and that it shows something in an image viewer.',
   'fault.bad-luma': 'The pixel values do not make an image.',
   'advice.bad-luma': 'Give width x height finite values between 0 (black) and 1 (white).',
+  'fault.no-pixels': 'These pixels could not be read.',
+  'advice.no-pixels': 'Pass an ImageData, or an ImageBitmap that is neither closed nor transferred.',
 
   // While an image is worked on
   'fault.timeout': 'This image took longer than two minutes and was given up.',
@@ -42,6 +44,8 @@ export default {
   'advice.worker-crashed': 'It has been started afresh: try the next image. If this one fails again, export it as a PNG.',
   'fault.device-lost': 'The device stopped answering.',
   'advice.device-lost': 'Try again, or run on the CPU.',
+  'fault.cancelled': 'This image was not read: reading was cancelled.',
+  'advice.cancelled': 'Continue to have it read.',
   'fault.internal': 'Something unforeseen happened.',
   'advice.internal': 'Reload the page and try again.',
 
@@ -50,6 +54,10 @@ export default {
   'advice.start-failed': 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
   'fault.start-timeout': 'The classifier did not start: nothing was heard of it for two minutes.',
   'advice.start-timeout': 'Check the connection and try again.',
+  'fault.no-simd': 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
+  'advice.no-simd': 'Use a current version of Chrome, Edge, Firefox or Safari; a browser may also have it switched off.',
+  'fault.worker-refused': 'The browser does not let the page start the classifier.',
+  'advice.worker-refused': 'Tell whoever runs this page that its policy must allow `worker-src blob:`.',
   'fault.webgpu-unavailable': 'WebGPU cannot be used here.',
   'advice.webgpu-unavailable': 'Use the CPU, or a browser with WebGPU.',
   'fault.runtime-broken': 'The program part of the classifier arrived damaged, or this browser cannot run it.',
