@@ -195,7 +195,15 @@ test('what only some images need comes after the first result, so that nobody wh
         .getEntriesByType('resource')
         .map(({ name, startTime }) => ({ file: name.replace(/^.*\//, ''), early: startTime < answeredAt }));
     });
-    for (const file of ['result-table.js', 'export.js', 'folder.js', 'kept.js', 'window-control.js', 'zoom.js'])
+    for (const file of [
+      'evidence-words.js',
+      'export.js',
+      'folder.js',
+      'kept.js',
+      'result-table.js',
+      'window-control.js',
+      'zoom.js',
+    ])
       assert.deepEqual(
         fetched.filter((entry) => entry.file === file),
         [{ file, early: false }],

@@ -223,16 +223,6 @@ describe('the evidence in words', () => {
 });
 
 describe('the zoom', () => {
-  test('is not fetched before there is a picture', () =>
-    onPage(async (page) => {
-      const asked = () => site.asked.filter((path) => /zoom|evidence-words|window-control/.test(path));
-      const before = asked().length;
-      await page.waitForTimeout(300);
-      assert.equal(asked().length, before);
-      await look(page, [picture('chest.png')]);
-      assert.deepEqual(asked().slice(before).sort(), ['/element/evidence-words.js', '/element/zoom.js']);
-    }));
-
   test('that cannot be fetched leaves picture, evidence and report as they are', async () => {
     const bare = await serveMock({ routes: { '/element/zoom.js': status(503) } });
     const { page, context, complaints } = await open(browser);

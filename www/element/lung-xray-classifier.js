@@ -686,7 +686,7 @@ let rest;
 
 /**
  * Fetches what is imported when it is needed, ahead of that: a page that has become ready needs no network any more. What does not
- * come is asked for again by whoever needs it.
+ * come is missed by whoever needs it, and said there; not every browser asks for a module again.
  */
 function fetchTheRest() {
   rest ??= Promise.allSettled([
