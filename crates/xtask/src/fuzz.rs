@@ -41,6 +41,7 @@ impl Target {
 /// Compiles the targets and what they start from.
 pub fn build(project: &Project) -> Result<()> {
     tools::cargo_fuzz(project)?;
+    tools::cpp_compiler(project)?;
     let mut build = project.command("cargo");
     build.args([
         "fuzz",

@@ -284,6 +284,16 @@ pub fn trunk(project: &Project) -> Result<()> {
     finish_install(project, &mut install)
 }
 
+/// Makes sure that there is a C++ compiler, for libFuzzer; where none can be installed, the build says that it is missing.
+pub fn cpp_compiler(project: &Project) -> Result<()> {
+    let found = output(Command::new("c++").arg("--version")).is_some();
+    if !found && has_apt() {
+        step("installing a C++ compiler, for the fuzzer");
+        apt_install(project, &["g++"])?;
+    }
+    Ok(())
+}
+
 /// Makes sure that cargo-fuzz is there.
 pub fn cargo_fuzz(project: &Project) -> Result<()> {
     let version = output(project.command("cargo").args(["fuzz", "--version"]));
