@@ -59,9 +59,15 @@ describe('the built page in Firefox', { skip: noFirefox || noPage || noCommand }
     const native = stdout.trim().split('\n').map((line) => JSON.parse(line));
     const page = await browser.open(site.url, { before: note });
     await page.until(() => /** @type {any} */ (globalThis).told.some((/** @type {any} */ { type }) => type === 'lung-ready'), undefined, 90_000);
-    // What only some images need, and what keeps the page for a visit without a network, is fetched once the classifier is ready.
-    for (let before = -1; before !== site.asked.length; await new Promise((resolve) => setTimeout(resolve, 2000)))
-      before = site.asked.length;
+    // Until the page has said whether it is kept for use without a network it fetches that: after it, nothing by itself.
+    await page.until(
+      () => {
+        const line = document.querySelector('.offline:is([data-state=kept], [data-state=not-kept])');
+        return Boolean(line?.textContent?.trim());
+      },
+      undefined,
+      60_000,
+    );
     const asked = site.asked.length;
     let worst = 0;
     for (const [at, { path, name }] of images.entries()) {

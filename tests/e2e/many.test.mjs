@@ -471,7 +471,7 @@ test('after a reload the results are there, the rest goes on with the same folde
       await Promise.all([done(), picker.setInputFiles(join(folder, '0.png'))]);
       assert.equal((await results()).length, 50);
       await rows.first().click();
-      assert.equal(await card('0.png').locator('canvas.radiograph').count(), 1);
+      await card('0.png').locator('canvas.radiograph').waitFor();
       await button('Forget these results').click();
       assert.deepEqual(await results(), []);
       assert.equal(await page.evaluate(() => sessionStorage.length), 0);
