@@ -141,6 +141,7 @@ fn jpeg_markers(bytes: &[u8]) -> Result<Markers, &'static str> {
                 markers.dimensions = Some((u32::from(width), u32::from(height)));
                 markers.components = u64::from(*bytes.get(at + 7).ok_or(CUT_SHORT)?);
                 markers.buffered = matches!(marker, 0xc2 | 0xc6 | 0xca | 0xce);
+                check_sampling(bytes, at + 8, markers.components)?;
             }
             // Start of scan: number of components in it.
             0xda => {
@@ -159,6 +160,26 @@ fn jpeg_markers(bytes: &[u8]) -> Result<Markers, &'static str> {
         return Err("it has no image");
     }
     Ok(markers)
+}
+
+/// Refuses components that are sampled more finely than the first, or not a whole number of times as coarsely: the decoder takes
+/// the first for the finest, and runs out of its rows otherwise. No device writes such files.
+fn check_sampling(bytes: &[u8], at: usize, components: u64) -> Result<(), &'static str> {
+    let factors = |component: u64| {
+        let factors = *bytes
+            .get(at + 3 * component as usize + 1)
+            .ok_or(CUT_SHORT)?;
+        Ok::<_, &'static str>((factors >> 4, factors & 15))
+    };
+    let finest = factors(0)?;
+    for component in 0..components {
+        let (across, down) = factors(component)?;
+        let divides = |whole: u8, part: u8| part != 0 && whole % part == 0;
+        if !(divides(finest.0, across) && divides(finest.1, down)) {
+            return Err("its channels are sampled unevenly");
+        }
+    }
+    Ok(())
 }
 
 /// Returns the bytes that decoding a JPEG stream of at most `max_pixels` within another file takes, or `None` if it has

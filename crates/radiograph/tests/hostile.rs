@@ -219,6 +219,33 @@ fn a_jpeg_of_endless_scans_is_refused() {
 }
 
 #[test]
+fn a_jpeg_of_unevenly_sampled_channels_is_refused() {
+    // Found by fuzzing: the decoder took the first channel for the finest, and ran out of its rows.
+    let file = common::viridis_jpeg_420(&chest(36), 85);
+    let frame = file
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
+    // Length, precision, two sides and the number of components; then three bytes for each, the second the sampling.
+    let sampling_of = |component: usize| frame + 2 + 8 + 3 * component + 1;
+    assert_eq!(file[sampling_of(0)], 0x22);
+    for (component, factors) in [
+        (2, 0x43),
+        (1, 0x42),
+        (1, 0x24),
+        (0, 0x11),
+        (0, 0x32),
+        (2, 0x00),
+    ] {
+        let mut uneven = file.clone();
+        uneven[sampling_of(1)] = 0x21;
+        uneven[sampling_of(component)] = factors;
+        assert_eq!(code(&uneven), "corrupt-file", "{component} {factors:x}");
+    }
+    assert_eq!(code(&file), "decoded");
+}
+
+#[test]
 fn what_no_chest_looks_like_is_refused_for_that() {
     let sized = |width: u32, height: u32| {
         let luma = (0..width * height)
