@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 
 import { open } from './lib/browser.mjs';
 import { ENGINES, folders, kind, pages, path } from './lib/engines.mjs';
-import { png, tensor } from './lib/input.mjs';
+import { detailOf, png, tensor } from './lib/input.mjs';
 import { serve } from './lib/server.mjs';
 import { brotliSizes } from './lib/sizes.mjs';
 import { median, quantile } from './lib/statistics.mjs';
@@ -111,12 +111,15 @@ for (const id of wanted) if (!ENGINES.some((engine) => engine.id === id)) fail(`
 const engines = ENGINES.filter(({ id }) => wanted.includes(id));
 const rounds = { cpu: count('rounds'), webgpu: count('webgpu-rounds') };
 
+const bundle = await readFile(needed('model'));
+const detail = detailOf(bundle);
+
 const site = await serve(folders(resolve(options.dist ?? 'nowhere')), {
   ...pages(),
-  '/input.png': png(),
-  '/input.nchw': tensor('nchw'),
-  '/input.nhwc': tensor('nhwc'),
-  ...(engines.some(({ script }) => script === 'tfjs.js') ? { '/model.safetensors': await readFile(needed('model')) } : {}),
+  '/input.png': png(detail),
+  '/input.nchw': tensor('nchw', detail),
+  '/input.nhwc': tensor('nhwc', detail),
+  ...(engines.some(({ script }) => script === 'tfjs.js') ? { '/model.safetensors': bundle } : {}),
   ...(engines.some(({ script }) => script === 'onnxruntime.js') ? { '/model.onnx': await readFile(needed('onnx')) } : {}),
 });
 if (engines.some(({ ours }) => ours)) await sameBundle(needed('dist'), needed('model'));
