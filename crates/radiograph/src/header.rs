@@ -174,7 +174,7 @@ fn check_sampling(bytes: &[u8], at: usize, components: u64) -> Result<(), &'stat
     let finest = factors(0)?;
     for component in 0..components {
         let (across, down) = factors(component)?;
-        let divides = |whole: u8, part: u8| part != 0 && whole % part == 0;
+        let divides = |whole: u8, part: u8| part != 0 && whole.is_multiple_of(part);
         if !(divides(finest.0, across) && divides(finest.1, down)) {
             return Err("its channels are sampled unevenly");
         }
