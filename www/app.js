@@ -3,6 +3,7 @@
 
 import { LungXrayClassifier } from './element/define.js';
 import { make } from './element/dom.js';
+import { whenIdle } from './element/start.js';
 
 const element = /** @type {LungXrayClassifier} */ (document.querySelector('lung-xray-classifier'));
 
@@ -48,12 +49,6 @@ const PEACE = 2000;
 // Nothing takes the network or the processor from the first result.
 element.addEventListener(
   'lung-ready',
-  () => setTimeout(() => whenIdle(async () => (await import('./offline.js')).keepForOffline()), PEACE),
+  () => setTimeout(() => whenIdle(async () => (await import('./offline.js')).keepForOffline(), 10_000), PEACE),
   { once: true },
 );
-
-/** @param {() => void} act */
-function whenIdle(act) {
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(act, { timeout: 10_000 });
-  else act();
-}

@@ -8,47 +8,19 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import axe from 'axe-core';
 
-import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { events, open, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
+import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { bytes } from './lib/server.mjs';
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof serveMock>>} */
-let site;
-
-before(async () => {
-  browser = await launch('cpu');
-  site = await serveMock();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-/**
- * Runs `body` on a fresh page of the mock site and expects it to end without an uncaught error or a console error.
- * @param {(page: import('playwright-core').Page, found: ReturnType<typeof parts>) => Promise<unknown>} body
- * @param {import('playwright-core').BrowserContextOptions & { path?: string, started?: boolean }} [options]
- */
-async function onPage(body, { path = '', started = true, ...options } = {}) {
-  const { page, context, complaints } = await open(browser, options);
-  try {
-    await recordEvents(page);
-    await page.goto(site.url + path);
-    if (started) await ready(page);
-    await body(page, parts(page));
-    assert.deepEqual(complaints, []);
-  } finally {
-    await context.close();
-  }
-}
+const mock = mockPages();
+const { onPage } = mock;
 
 test('a chosen file becomes a card with the finding, three meters, device, times and model', () =>
   onPage(async (page, { picker, card }) => {
@@ -148,7 +120,7 @@ test('files dragged onto the element are classified, and those that miss it too'
           /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result')
             .length === 3,
       );
-      assert.equal(page.url(), site.url, 'the page was not replaced by the file');
+      assert.equal(page.url(), mock.site.url, 'the page was not replaced by the file');
     });
   } finally {
     await rm(folder, { recursive: true });
@@ -371,7 +343,7 @@ test('a file of more than 64 MB is refused without being read', () =>
 
 test('the download is shown with the bytes that arrived and the bytes in all', async () => {
   const slow = await serveMock({ pieces: 12, wait: 300 });
-  const { page, context } = await open(browser);
+  const { page, context } = await open(mock.browser);
   try {
     await recordEvents(page);
     await page.goto(slow.url);
@@ -412,17 +384,17 @@ test('?device=cpu is the attribute of the element', () =>
 test('on a foreign page, lazily: nothing is fetched before it is needed; classify() answers or rejects; events cross shadow roots', async () => {
   const policy =
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:";
-  site.routes['/clinic/host.html'] = (_request, response) => {
+  mock.site.routes['/clinic/host.html'] = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': policy });
     response.end(
       '<!doctype html><title>host</title><link rel="icon" href="data:,"><body><script type="module" src="/element/define.js"></script>',
     );
   };
-  const { page, context, complaints } = await open(browser);
+  const { page, context, complaints } = await open(mock.browser);
   try {
     await recordEvents(page);
-    await page.goto(`${site.url}clinic/host.html`);
-    const asked = site.asked.length;
+    await page.goto(`${mock.site.url}clinic/host.html`);
+    const asked = mock.site.asked.length;
     await page.evaluate(async () => {
       await customElements.whenDefined('lung-xray-classifier');
       const outer = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' });
@@ -430,7 +402,7 @@ test('on a foreign page, lazily: nothing is fetched before it is needed; classif
     });
     await page.waitForTimeout(400);
     assert.deepEqual(
-      site.asked.slice(asked).filter((path) => /wasm|models|worker/.test(path)),
+      mock.site.asked.slice(asked).filter((path) => /wasm|models|worker/.test(path)),
       [],
     );
     const outcome = await page.evaluate(async (base64) => {
@@ -456,7 +428,7 @@ test('on a foreign page, lazily: nothing is fetched before it is needed; classif
       ['lung-progress', 'lung-ready', 'lung-result', 'lung-error'],
     );
     assert.ok(
-      site.asked.includes('/models/index.json'),
+      mock.site.asked.includes('/models/index.json'),
       'models are found beside the element, not beside the host page',
     );
     assert.deepEqual(complaints, []);
@@ -466,13 +438,13 @@ test('on a foreign page, lazily: nothing is fetched before it is needed; classif
 });
 
 test('two elements share one worker, and without `multiple` only the first file is taken', async () => {
-  site.routes['/two.html'] = bytes(
+  mock.site.routes['/two.html'] = bytes(
     '<!doctype html><link rel="icon" href="data:,"><lung-xray-classifier></lung-xray-classifier><lung-xray-classifier></lung-xray-classifier><script type="module" src="/element/define.js"></script>',
     'text/html',
   );
-  const { page, context } = await open(browser);
+  const { page, context } = await open(mock.browser);
   try {
-    await page.goto(`${site.url}two.html`);
+    await page.goto(`${mock.site.url}two.html`);
     for (const k of [0, 1]) {
       const element = page.locator('lung-xray-classifier').nth(k);
       // A picker without `multiple` offers one; a drop may bring more.

@@ -8,47 +8,25 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 
 import axe from 'axe-core';
 
-import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { events, launch, open, parts, ready } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
+import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof serveMock>>} */
-let site;
-
-before(async () => {
-  browser = await launch('cpu');
-  site = await serveMock();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const mock = mockPages();
 
 /**
  * @param {(page: Page, found: ReturnType<typeof manyParts>) => Promise<unknown>} body
- * @param {import('playwright-core').BrowserContextOptions} [options]
+ * @param {import('./lib/mock-page.mjs').PageOptions} [options]
  */
-async function onPage(body, options = {}) {
-  const { page, context, complaints } = await open(browser, options);
-  try {
-    await recordEvents(page);
-    await page.goto(site.url);
-    await ready(page);
-    await body(page, manyParts(page));
-    assert.deepEqual(complaints, []);
-  } finally {
-    await context.close();
-  }
-}
+const onPage = (body, options) => mock.onPage((page) => body(page, manyParts(page)), options);
 
 /** @param {Page} page */
 function manyParts(page) {
@@ -178,12 +156,12 @@ test('a folder of other things says that there is no image in it', async () => {
 });
 
 test('what only some images need comes after the first result, so that nobody who waits for that waits for it', async () => {
-  const { page, context } = await open(browser);
+  const { page, context } = await open(mock.browser);
   try {
     await page.addInitScript(() =>
       document.addEventListener('lung-result', () => (/** @type {any} */ (globalThis).answeredAt ??= performance.now())),
     );
-    await page.goto(site.url);
+    await page.goto(mock.site.url);
     // Before the classifier is ready, as somebody in a hurry does.
     const { picker, answered } = parts(page);
     await picker.setInputFiles(picture('one.png'));

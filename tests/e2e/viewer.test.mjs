@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import axe from 'axe-core';
 
@@ -15,7 +15,8 @@ import { evidenceWords, strongest } from '../../www/element/evidence-words.js';
 import { sliders } from '../../www/element/window-control.js';
 import { ENGLISH } from '../../www/element/words.js';
 import { dragged, enlarged, within } from '../../www/element/zoom.js';
-import { launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { open, parts, ready } from './lib/browser.mjs';
+import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { DIST, noOddFiles, noPage, oddFiles, payloads } from './lib/project.mjs';
@@ -24,38 +25,10 @@ import { serve, status } from './lib/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 
-/** @type {import('playwright-core').Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof serveMock>>} */
-let site;
+const mock = mockPages();
 
-before(async () => {
-  browser = await launch('cpu');
-  site = await serveMock();
-});
-after(async () => {
-  await browser?.close();
-  await site?.close();
-});
-
-/**
- * Runs `body` on a fresh page of the mock site and expects it to end without an uncaught error or a console error.
- * @param {(page: Page, found: ReturnType<typeof parts>) => Promise<unknown>} body
- * @param {import('playwright-core').BrowserContextOptions} [options]
- */
-async function onPage(body, options = {}) {
-  const { page, context, complaints } = await open(browser, options);
-  try {
-    await recordEvents(page);
-    await recordMessages(page);
-    await page.goto(site.url);
-    await ready(page);
-    await body(page, parts(page));
-    assert.deepEqual(complaints, []);
-  } finally {
-    await context.close();
-  }
-}
+/** @param {Parameters<typeof mock.onPage>[0]} body @param {import('./lib/mock-page.mjs').PageOptions} [options] */
+const onPage = (body, options) => mock.onPage(body, { prepare: recordMessages, ...options });
 
 /** Keeps what page and worker say to each other about images; read it with `messages(page)`. @param {Page} page */
 function recordMessages(page) {
@@ -225,7 +198,7 @@ describe('the evidence in words', () => {
 describe('the zoom', () => {
   test('that cannot be fetched leaves picture, evidence and report as they are', async () => {
     const bare = await serveMock({ routes: { '/element/zoom.js': status(503) } });
-    const { page, context, complaints } = await open(browser);
+    const { page, context, complaints } = await open(mock.browser);
     try {
       await page.goto(bare.url);
       await ready(page);
@@ -639,7 +612,7 @@ describe('the window', () => {
 describe('the window on the built page', { skip: noPage || noOddFiles }, () => {
   test('a radiograph in MONOCHROME1 gets more contrast in a narrow window, and comes back as it was', async () => {
     const built = await serve(DIST);
-    const { page, context, complaints, picker } = await openReady(browser, `${built.url}?device=cpu`);
+    const { page, context, complaints, picker } = await openReady(mock.browser, `${built.url}?device=cpu`);
     try {
       const chest = (await oddFiles()).filter(({ name }) => name === 'dicom/CR-MONO1-10-chest.dcm');
       await picker.setInputFiles(await payloads(chest.map((image) => ({ ...image, name: 'chest.dcm' }))));

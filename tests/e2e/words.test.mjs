@@ -7,14 +7,15 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { after, before, describe, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 
 import axe from 'axe-core';
 
 import english from '../../www/element/words/en.js';
 import elsewhere from '../../www/element/words/en-elsewhere.js';
 import { languageFor, LANGUAGES, Words } from '../../www/element/words.js';
-import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { events, open, ready } from './lib/browser.mjs';
+import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { bytes, status } from './lib/server.mjs';
@@ -179,35 +180,10 @@ test('numbers, lists and plural forms are those of the language', async () => {
 });
 
 describe('in a browser', () => {
-  /** @type {import('playwright-core').Browser} */
-  let browser;
-  /** @type {Awaited<ReturnType<typeof serveMock>>} */
-  let site;
-  before(async () => {
-    browser = await launch('cpu');
-    site = await serveMock();
-  });
-  after(async () => {
-    await browser?.close();
-    await site?.close();
-  });
+  const mock = mockPages();
 
-  /**
-   * @param {import('playwright-core').BrowserContextOptions & { path?: string }} options
-   * @param {(page: import('playwright-core').Page, found: ReturnType<typeof parts>) => Promise<unknown>} body
-   */
-  async function onPage({ path = '', ...options }, body) {
-    const { page, context, complaints } = await open(browser, options);
-    try {
-      await recordEvents(page);
-      await page.goto(site.url + path);
-      await ready(page);
-      await body(page, parts(page));
-      assert.deepEqual(complaints, []);
-    } finally {
-      await context.close();
-    }
-  }
+  /** @param {import('./lib/mock-page.mjs').PageOptions} options @param {Parameters<typeof mock.onPage>[0]} body */
+  const onPage = (options, body) => mock.onPage(body, options);
 
   /** Waits until page and element speak it. @param {import('playwright-core').Page} page @param {string} lang */
   const speaks = (page, lang) =>
@@ -331,18 +307,18 @@ describe('in a browser', () => {
 
   test("without a choice the browser's language is taken, and English loads no other", async () => {
     await onPage({ locale: 'hi-IN' }, (page) => speaks(page, 'hi'));
-    const asked = site.asked.length;
+    const asked = mock.site.asked.length;
     await onPage({ locale: 'en-GB' }, async (page) => {
       await page.locator('.language select').waitFor();
     });
     assert.deepEqual(
-      site.asked.slice(asked).filter((path) => path.startsWith('/element/words/')),
+      mock.site.asked.slice(asked).filter((path) => path.startsWith('/element/words/')),
       ['/element/words/en.js'],
     );
   });
 
   test('where nothing can be kept, a language can be chosen all the same', async () => {
-    const { page, context, complaints } = await open(browser);
+    const { page, context, complaints } = await open(mock.browser);
     try {
       await page.addInitScript(() =>
         Object.defineProperty(globalThis, 'localStorage', {
@@ -351,7 +327,7 @@ describe('in a browser', () => {
           },
         }),
       );
-      await page.goto(site.url);
+      await page.goto(mock.site.url);
       await page.locator('.language select').selectOption('es');
       await speaks(page, 'es');
       assert.deepEqual(complaints, []);
@@ -362,7 +338,7 @@ describe('in a browser', () => {
 
   test('a language that cannot be loaded is said so, and the page goes on in the one it has', async () => {
     const broken = await serveMock({ routes: { '/element/words/es.js': status(404) } });
-    const { page, context } = await open(browser);
+    const { page, context } = await open(mock.browser);
     try {
       await page.goto(broken.url);
       await ready(page);
@@ -377,13 +353,13 @@ describe('in a browser', () => {
   });
 
   test('the element speaks its own language, else that of what it stands in, through shadow roots, and follows both', async () => {
-    site.routes['/foreign.html'] = bytes(
+    mock.site.routes['/foreign.html'] = bytes(
       '<!doctype html><html lang="fr"><title>hôte</title><link rel="icon" href="data:,"><lung-xray-classifier></lung-xray-classifier><div lang="es"></div><script type="module" src="/element/define.js"></script>',
       'text/html',
     );
-    const { page, context, complaints } = await open(browser, { locale: 'hi-IN' });
+    const { page, context, complaints } = await open(mock.browser, { locale: 'hi-IN' });
     try {
-      await page.goto(`${site.url}foreign.html`);
+      await page.goto(`${mock.site.url}foreign.html`);
       await page.evaluate(() => {
         const inner = document.querySelector('div')?.attachShadow({ mode: 'open' });
         inner?.append(document.createElement('lung-xray-classifier'));

@@ -15,6 +15,9 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The path of a warning sign. */
+export const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
+
 /**
  * A drawing of one path, in the colour of the text around it, hidden from screen readers.
  * @param {string} path

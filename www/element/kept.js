@@ -172,7 +172,8 @@ function restored(kept) {
     report,
     ready: { device: report.device, fallback, fallbackCode, model: {} },
     evidence: null,
-    picture: null, windowed: null,
+    picture: null,
+    windowed: null,
     at: new Date(at),
   };
 }

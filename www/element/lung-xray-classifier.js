@@ -16,7 +16,7 @@ import { assets } from './download.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
 import { faultDetails } from './result-card.js';
 import { hasKept, ResultList } from './result-list.js';
-import { deviceWish, modelFolder } from './start.js';
+import { deviceWish, modelFolder, whenIdle } from './start.js';
 import { sheet } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
@@ -230,7 +230,7 @@ export class LungXrayClassifier extends HTMLElement {
    */
   take(files) {
     if (files instanceof DataTransfer) return this.#takeDropped(files);
-    this.#take([...files].map((blob) => ({ blob, name: blob.name || this.#newName() })));
+    this.#takeFound({ images: [...files].map((blob) => ({ blob, name: blob.name || this.#newName() })), left: 0 });
   }
 
   /** Every image there is, the newest first, and what came of it. @returns {Result[]} */
@@ -284,12 +284,6 @@ export class LungXrayClassifier extends HTMLElement {
     save(file, `lung-results-${new Date().toISOString().slice(0, 10)}.${format}`);
   }
 
-  /** @param {Image[]} images */
-  #take(images) {
-    this.#aside.hidden = true;
-    this.#takeFound({ images, left: 0 });
-  }
-
   /** Takes what was found in a folder, and says what was left out of it. @param {Found} found */
   #takeFound({ images, left }) {
     const taken = this.hasAttribute('multiple') ? images : images.slice(0, 1);
@@ -298,9 +292,10 @@ export class LungXrayClassifier extends HTMLElement {
     if (left > 0 && images.length === 0) aside.push(this.#words.text('folder.none'));
     if (left > 0) aside.push(this.#words.text('folder.left', { count: left }));
     this.#tellAside(aside.join(' '));
-    if (!this.#kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+    const begin = () => this.#begin(taken.map((image) => ({ ...image, entry: null })));
+    if (!this.#kept) return begin();
     void this.#kept.then((kept) => {
-      if (!kept) return this.#begin(taken.map((image) => ({ ...image, entry: null })));
+      if (!kept) return begin();
       const { tasks, again } = kept.sort(taken);
       if (again.length > 0)
         this.#tellAside([...aside, this.#words.text('kept.again', { count: again.length })].join(' '));
@@ -699,10 +694,4 @@ function fetchTheRest() {
     import('./window-control.js'),
     import('./zoom.js'),
   ]);
-}
-
-/** @param {() => void} act */
-function whenIdle(act) {
-  if ('requestIdleCallback' in globalThis) requestIdleCallback(act, { timeout: 1000 });
-  else setTimeout(act, 1);
 }

@@ -12,7 +12,7 @@
  */
 
 import { dicomFacts } from './dicom-facts.js';
-import { icon, make } from './dom.js';
+import { icon, make, WARNING } from './dom.js';
 import {
   deviceWords,
   duration,
@@ -24,8 +24,6 @@ import {
   unlike,
 } from './format.js';
 import { Viewer } from './viewer.js';
-
-const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 
 /** Shows one image at a time. */
 export class ResultCard {

@@ -10,7 +10,7 @@
  * @import { Key, Words } from './words.js'
  */
 
-import { icon, make } from './dom.js';
+import { icon, make, WARNING } from './dom.js';
 import { FINDINGS, findingWords, percent, unlike } from './format.js';
 import { translate } from './words.js';
 
@@ -32,7 +32,6 @@ const PACE = 30;
 /** Fewer images than this are found without sorting and filtering. */
 const FEW = 5;
 
-const CAUTION = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 const REVERSE = 'M8 4v16m0 0-4-4m4 4 4-4M16 20V4m0 0-4 4m4-4 4 4';
 const SORTED = 'm7 14 5-5 5 5';
 
@@ -438,7 +437,7 @@ class Row {
     if (report && caution) {
       const text = words.caution(caution, report.dicom);
       this.#note.title = text;
-      return this.#note.replaceChildren(icon(CAUTION, 'note-icon'), text);
+      return this.#note.replaceChildren(icon(WARNING, 'note-icon'), text);
     }
     this.#note.title = '';
     this.#note.textContent = report?.prediction_set ? setNote(words, report.finding, report.prediction_set) : '';

@@ -103,6 +103,16 @@ export function modelFolder(src = null) {
   return url.href;
 }
 
+/**
+ * Does what can wait when the page has nothing else to do.
+ * @param {() => void} act
+ * @param {number} [timeout] how long it waits at most, in milliseconds
+ */
+export function whenIdle(act, timeout = 1000) {
+  if ('requestIdleCallback' in globalThis) requestIdleCallback(act, { timeout });
+  else setTimeout(act, 1);
+}
+
 /** @param {string | null} [value] @returns {DeviceWish} */
 export function deviceWish(value) {
   return value === 'webgpu' || value === 'cpu' ? value : 'auto';

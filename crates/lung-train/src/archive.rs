@@ -20,7 +20,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use rayon::prelude::*;
 
-use crate::predict::{Prediction, predict_file};
+use crate::predict::{Prediction, Refusal, predict_file};
 
 /// Rows of a row group.
 const GROUP: usize = 4096;
@@ -185,13 +185,17 @@ fn write_rows<W: std::io::Write + Send>(
         }
         Prediction::Refused { .. } => None,
     }))?;
-    let error = |row: &'_ Prediction| match row {
-        Prediction::Refused { error, .. } => Some(error.clone()),
-        Prediction::Read { .. } => None,
-    };
-    columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&error(row)?.code))))?;
-    columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&error(row)?.message))))?;
+    columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&refusal(row)?.code))))?;
+    columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&refusal(row)?.message))))?;
     columns.required::<ByteArrayType>(rows.iter().map(|_| text(model)))
+}
+
+/// Why a file was not read, if it was not.
+fn refusal(row: &Prediction) -> Option<&Refusal> {
+    match row {
+        Prediction::Refused { error, .. } => Some(error),
+        Prediction::Read { .. } => None,
+    }
 }
 
 fn text(value: &str) -> ByteArray {
