@@ -230,6 +230,7 @@ test('of several images the rows say what was found, and are chosen with a click
     assert.match(await rows.nth(1).innerText(), /refuses this/);
     await rows.nth(2).click();
     assert.deepEqual(await names(), ['c.png']);
+    await card('c.png').and(page.locator('[data-state=done]')).waitFor();
     const overlay = () =>
       element.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
     const third = await overlay();

@@ -23,7 +23,8 @@ pub fn run(command: &mut Command, advice: &str) -> Result<()> {
 }
 
 /// Runs `command`, showing all it prints on either stream, and returns whether it succeeded together with the lines
-/// that a test runner sums itself up in (see [`summary_line`]).
+/// that a test runner sums itself up in (see [`summary_line`]) and those that name a test which failed (see
+/// [`failure_line`]).
 pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
     let name = describe(command);
     // One pipe for both streams keeps cargo's "Running tests/x.rs" (stderr) before that test's result (stdout).
@@ -58,6 +59,8 @@ pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
                 Some(what) => format!("{text} ({what})"),
                 None => text.to_owned(),
             });
+        } else if failure_line(text) {
+            summary.push(text.chars().take(FAILURE_CHARS).collect());
         }
         line.clear();
     }
@@ -115,6 +118,21 @@ fn summary_line(line: &str) -> bool {
         })
 }
 
+/// How much of a line that names a failure is repeated: an assertion's message can hold a whole image.
+const FAILURE_CHARS: usize = 300;
+
+/// Whether a test runner names a test that failed in this line, or says why: cargo's and wasm-bindgen's `test NAME ...
+/// FAILED` (or `FAIL`), Python's `FAIL: NAME` and `ERROR: NAME`, Node's `not ok 3 - NAME` and its `error: 'REASON'`
+/// (TAP), or `✖ NAME` (spec).
+fn failure_line(line: &str) -> bool {
+    (line.starts_with("test ") && (line.ends_with("... FAILED") || line.ends_with("... FAIL")))
+        || line.starts_with("FAIL: ")
+        || line.starts_with("ERROR: ")
+        || (line.starts_with("not ok ") && !line.contains(" # "))
+        || (line.starts_with("error: '") && line.ends_with('\''))
+        || (line.starts_with("✖ ") && line != "✖ failing tests:")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +155,30 @@ mod tests {
             "ℹ duration_ms 12.5",
         ] {
             assert!(!summary_line(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn failures_of_every_runner_are_recognised() {
+        for line in [
+            "test decode ... FAILED",
+            "test decode ... FAIL",
+            "FAIL: test_same (archive.Same)",
+            "not ok 21 - of several images the rows say what was found",
+            "error: 'the card shows the evidence of the image chosen'",
+            "✖ a pasted image is classified (812.5ms)",
+        ] {
+            assert!(failure_line(line), "{line}");
+        }
+        for line in [
+            "test decode ... ok",
+            "ok 21 - of several images",
+            "not ok 3 - the real images # TODO",
+            "error: could not compile `radiograph`",
+            "error: |-",
+            "✖ failing tests:",
+        ] {
+            assert!(!failure_line(line), "{line}");
         }
     }
 

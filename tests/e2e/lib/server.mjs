@@ -39,6 +39,8 @@ export async function serve(root, routes = {}, { headers = {}, port: wanted = 0 
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     try {
       if (routes[path]) return await routes[path](request, response);
+      // Browsers ask for it of their own accord, and complain to the page's console where it is missing.
+      if (path === '/favicon.ico') return void response.writeHead(204).end();
       const file = normalize(join(root, path.endsWith('/') ? `${path}index.html` : path));
       if (!file.startsWith(normalize(root) + sep)) return void response.writeHead(403).end();
       const found = await stat(file).catch(() => null);
