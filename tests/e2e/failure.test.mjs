@@ -44,6 +44,10 @@ async function onPage(device, options, body) {
   }
 }
 
+const FILE = 'mobilenet-lung-0123456789ab.safetensors';
+/** What the Chromium of the tests takes on the CPU: it has relaxed SIMD. */
+const RUNTIME = '/runtime/cpu-relaxed/lung_web_bg.wasm';
+
 /** @param {string} name @param {string} what */
 const steer = (name, what) => ({ name, mimeType: 'image/png', buffer: Buffer.from(what) });
 
@@ -65,15 +69,20 @@ for (const [what, kind, reason] of /** @type {const} */ ([
   ['loses the GPU', 'lose-gpu', 'stopped answering: lost'],
 ])) {
   test(`an image that ${what} is answered by the CPU, and the page says why`, () =>
-    onPage('webgpu', {}, async (page, { picker, card, status }) => {
+    onPage('webgpu', {}, async (page, { picker, card, answered, status }, site) => {
       await ready(page);
       assert.match(await status.innerText(), /WebGPU/);
+      await picker.setInputFiles(picture('easy.png'));
+      await answered('easy.png');
+      const builds = () => site.asked.filter((path) => path.endsWith('.wasm')).map((path) => path.split('/').at(-2));
+      assert.deepEqual(builds(), ['webgpu'], 'nobody downloads both builds');
       await picker.setInputFiles(steer('hard.png', kind));
       await card('hard.png').and(page.locator('[data-state=done]')).waitFor();
       const said = await card('hard.png').innerText();
       assert.match(said, /CPU \(WebAssembly SIMD\)\. WebGPU stopped working on this page/);
       assert.ok(said.includes(reason), said);
       assert.match(await status.innerText(), /CPU \(WebAssembly SIMD\)[^]*WebGPU stopped working/);
+      assert.deepEqual(builds(), ['webgpu', 'cpu-relaxed']);
     }));
 }
 
@@ -103,6 +112,22 @@ test('a lost GPU device, nobody waiting: the page moves to the CPU by itself and
     );
   }));
 
+test('a GPU that is lost without a network: the image is refused with the reason, and read once the network is back', () =>
+  onPage('webgpu', {}, async (page, { picker, answered, card, choose, status }, site) => {
+    await ready(page);
+    const runtime = site.routes[RUNTIME];
+    site.routes[RUNTIME] = (_request, response) => void response.destroy();
+    await picker.setInputFiles(steer('hard.png', 'lose-gpu'));
+    await answered('hard.png', 'error');
+    assert.match(await (await choose('hard.png')).innerText(), /runtime-unreachable/);
+    site.routes[RUNTIME] = runtime;
+    await status.getByRole('button', { name: 'Try again' }).click();
+    await ready(page);
+    await picker.setInputFiles(picture('next.png'));
+    await card('next.png').and(page.locator('[data-state=done]')).waitFor();
+    assert.match(await card('next.png').innerText(), /WebGPU stopped working on this page/);
+  }));
+
 test('an image without an answer for two minutes is given up, and the next one works', async () => {
   const site = await serveMock();
   const { page, context } = await open(browsers.cpu);
@@ -126,9 +151,6 @@ test('an image without an answer for two minutes is given up, and the next one w
   }
 });
 
-const FILE = 'mobilenet-lung-0123456789ab.safetensors';
-/** What the Chromium of the tests takes on the CPU: it has relaxed SIMD. */
-const RUNTIME = '/runtime/cpu-relaxed/lung_web_bg.wasm';
 /** @param {unknown} value */
 const index = (value) => ({ '/models/index.json': bytes(JSON.stringify(value), 'application/json') });
 

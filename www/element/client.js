@@ -7,7 +7,7 @@
  */
 
 import { Stock } from './download.js';
-import { CPU, Start, takeEarly } from './start.js';
+import { Start, takeEarly } from './start.js';
 
 /** Larger files are refused before they are read, in bytes. Bound and codes are those of the decoder. */
 export const FILE_LIMIT = 64 * 1024 * 1024;
@@ -221,8 +221,6 @@ export class LungClient extends EventTarget {
         Object.assign(ready, this.#demoted);
         begun.onend = (crash) => this.#ended(begun, crash, ready);
         this.#set({ phase: 'ready', ready });
-        // A GPU may be lost when there is no network any more.
-        if (ready.device === 'webgpu') stock.module(CPU).catch(() => {});
         return { life: begun, ready };
       } catch (error) {
         life?.terminate();

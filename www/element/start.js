@@ -21,7 +21,7 @@ const VECTOR = [0x41, 0x00, 0xfd, 0x11];
  * would do), which other browsers refuse.
  * @type {Build}
  */
-export const CPU = accepts([...VECTOR, ...VECTOR, ...VECTOR, 0xfd, 0x85, 0x02]) ? 'cpu-relaxed' : 'cpu';
+const CPU = accepts([...VECTOR, ...VECTOR, ...VECTOR, 0xfd, 0x85, 0x02]) ? 'cpu-relaxed' : 'cpu';
 
 /** Whether the browser accepts a module with one function, `() -> v128`, of these instructions. @param {number[]} code */
 function accepts(code) {
