@@ -12,9 +12,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import axe from 'axe-core';
-
 import { LANGUAGES } from '../../www/element/words.js';
+import { isAccessible } from './lib/accessible.mjs';
 import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { mockFolder } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
@@ -511,16 +510,7 @@ describe('releases', () => {
             await ready(page);
             await settled(page);
             await page.getByText('A new version is ready').waitFor();
-            const { scrollWidth, clientWidth } = await page.evaluate(() => {
-              const { scrollWidth, clientWidth } = document.documentElement;
-              return { scrollWidth, clientWidth };
-            });
-            assert.ok(scrollWidth <= clientWidth, `${scrollWidth} > ${clientWidth}`);
-            await page.evaluate(axe.source);
-            const violations = await page.evaluate(async () =>
-              (await /** @type {any} */ (globalThis).axe.run()).violations.map((/** @type {any} */ { id, nodes }) => `${id}: ${nodes[0].html}`),
-            );
-            assert.deepEqual(violations, []);
+            await isAccessible(page, 'update', width);
             if (process.env.LUNG_SHOTS)
               await page.screenshot({ path: join(process.env.LUNG_SHOTS, `update-${colorScheme}-${width}.png`) });
           },

@@ -10,8 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import axe from 'axe-core';
-
+import { isAccessible } from './lib/accessible.mjs';
 import { events, open, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { mockPages } from './lib/mock-page.mjs';
@@ -468,22 +467,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report, with an error and with a warning`, () =>
       onPage(
         async (page, { picker, answered, choose }) => {
-          /** @param {string} when */
-          const check = async (when) => {
-            await page.evaluate(axe.source);
-            const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
-            assert.deepEqual(
-              violations.map(
-                (/** @type {any} */ v) =>
-                  `${when}: ${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.html).join(' ')}`,
-              ),
-              [],
-            );
-            assert.ok(
-              (await page.evaluate(() => document.documentElement.scrollWidth)) <= width,
-              `${when}: wider than the window`,
-            );
-          };
+          const check = (/** @type {string} */ when) => isAccessible(page, when, width);
           await check('empty');
           await picker.setInputFiles([
             picture(`${'very-long-name'.repeat(12)}.png`),
@@ -505,3 +489,33 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
       ));
   }
 }
+
+for (const forcedColors of /** @type {const} */ (['none', 'active']))
+  for (const theme of ['light', 'dark'])
+    test(`${theme} by attribute, forced colours ${forcedColors}: axe finds nothing, with its slots filled, disabled, and with results`, () =>
+      onPage(
+        async (page, { element, picker, answered, choose }) => {
+          await element.evaluate((node, theme) => {
+            node.setAttribute('theme', theme);
+            for (const slot of ['title', 'hint', 'notice']) node.append(Object.assign(document.createElement('span'), { slot, textContent: `our ${slot}` }));
+          }, theme);
+          await isAccessible(page, 'slots', 1280);
+          await element.evaluate((node) => node.setAttribute('disabled', ''));
+          await isAccessible(page, 'disabled', 1280);
+          await element.evaluate((node) => node.removeAttribute('disabled'));
+          await picker.setInputFiles([
+            picture('chest.png'),
+            { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+            { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+          ]);
+          await answered('cat.png');
+          for (const name of ['chest.png', 'bad.png', 'cat.png']) {
+            await choose(name);
+            await isAccessible(page, name, 1280);
+          }
+          if (process.env.LUNG_SHOTS)
+            await page.screenshot({ path: join(process.env.LUNG_SHOTS, `theme-${theme}-${forcedColors}.png`), fullPage: true });
+        },
+        // The theme is not that of the page.
+        { forcedColors, colorScheme: theme === 'dark' ? 'light' : 'dark', viewport: { width: 1280, height: 800 } },
+      ));

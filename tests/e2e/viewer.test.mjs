@@ -9,12 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import axe from 'axe-core';
-
 import { evidenceWords, strongest } from '../../www/element/evidence-words.js';
 import { sliders } from '../../www/element/window-control.js';
 import { ENGLISH } from '../../www/element/words.js';
 import { dragged, enlarged, within } from '../../www/element/zoom.js';
+import { isAccessible } from './lib/accessible.mjs';
 import { open, parts, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
@@ -693,19 +692,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, with a window, with its error, and enlarged`, () =>
       onPage(
         async (page) => {
-          /** @param {string} when */
-          const check = async (when) => {
-            await page.evaluate(axe.source);
-            const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
-            assert.deepEqual(
-              violations.map(
-                (/** @type {any} */ v) => `${when}: ${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.html).join(' ')}`,
-              ),
-              [],
-            );
-            const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-            assert.ok(wide <= width, `${when}: ${wide} px wide`);
-          };
+          const check = (/** @type {string} */ when) => isAccessible(page, when, width);
           const done = await look(page, [dicom('side.dcm')]);
           await page.locator('.window').waitFor();
           await check('window');

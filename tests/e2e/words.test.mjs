@@ -9,11 +9,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { before, describe, test } from 'node:test';
 
-import axe from 'axe-core';
-
 import english from '../../www/element/words/en.js';
 import elsewhere from '../../www/element/words/en-elsewhere.js';
 import { languageFor, LANGUAGES, Words } from '../../www/element/words.js';
+import { isAccessible } from './lib/accessible.mjs';
 import { events, open, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
@@ -242,14 +241,7 @@ describe('in a browser', () => {
             assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
             assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
             const check = async (/** @type {string} */ when) => {
-              await page.evaluate(axe.source);
-              const { violations } = await page.evaluate(() => /** @type {any} */ (globalThis).axe.run());
-              assert.deepEqual(
-                violations.map((/** @type {any} */ v) => `${when}: ${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.html).join(' ')}`),
-                [],
-              );
-              const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-              assert.ok(wide <= 360, `${when}: ${wide} px wide`);
+              await isAccessible(page, when, 360);
               if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
             };
             await page.locator('.reading-help summary').click();

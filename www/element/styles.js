@@ -56,7 +56,8 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .dropzone:hover { border-color: var(--accent); }
 .dropzone.over { border-style: solid; border-color: var(--accent); background: color-mix(in srgb, var(--accent) 12%, var(--surface)); }
 .dropzone.over > * { pointer-events: none; }
-.dropzone.disabled { opacity: .55; cursor: not-allowed; border-color: var(--line); }
+.dropzone.disabled { color: var(--muted); cursor: not-allowed; border-color: var(--line); }
+.dropzone.disabled .drop-icon { color: inherit; opacity: .55; }
 .dropzone.disabled > * { pointer-events: none; }
 .drop-icon { width: 3.5rem; height: 3.5rem; color: var(--accent); }
 .drop-title { font-size: 1.3rem; font-weight: 650; letter-spacing: -.01em; line-height: 1.3; }

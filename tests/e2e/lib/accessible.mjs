@@ -1,0 +1,27 @@
+// @ts-check
+/** What a page must be for everybody, as far as a program can tell. */
+
+import assert from 'node:assert/strict';
+
+import axe from 'axe-core';
+
+/**
+ * Expects that axe finds nothing on the page as it is, and that nothing of it lies outside of a window of this width.
+ * @param {import('playwright-core').Page} page
+ * @param {string} when what the page shows, for the message
+ * @param {number} width of the window, in CSS pixels
+ */
+export async function isAccessible(page, when, width) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => {
+    // Where the reader has forced colours axe takes the text's from before that, and the ground's from after it.
+    const enabled = !matchMedia('(forced-colors: active)').matches;
+    return /** @type {any} */ (globalThis).axe.run({ rules: { 'color-contrast': { enabled } } });
+  });
+  assert.deepEqual(
+    violations.map((/** @type {any} */ { id, nodes }) => `${when}: ${id}: ${nodes.map((/** @type {any} */ { html }) => html).join(' ')}`),
+    [],
+  );
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert.ok(wide <= width, `${when}: ${wide} px wide in a window of ${width}`);
+}
