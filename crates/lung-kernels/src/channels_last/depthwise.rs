@@ -7,6 +7,9 @@ use super::{clamp, padded, vectors, vectors_mut};
 const SIDE: usize = 3;
 const TAPS: usize = SIDE * SIDE;
 
+/// Positions of a row that are computed together: neighbours share their input and each tap.
+const TILE: usize = 4;
+
 /// A 3 x 3 depthwise convolution with padding 1 and ReLU6, its weight packed.
 #[derive(Clone, Debug)]
 pub struct Depthwise {
@@ -68,31 +71,82 @@ impl Depthwise {
         width: usize,
         out: &mut [f32],
     ) {
+        match self.stride {
+            1 => self.tiles::<S, 1, { TILE + 2 }>(simd, rows, width, out),
+            _ => self.tiles::<S, 2, { 2 * TILE + 1 }>(simd, rows, width, out),
+        }
+    }
+
+    /// [`TILE`] positions at a time, from `COLUMNS` columns of the input.
+    #[inline(always)]
+    fn tiles<S: Simd, const STRIDE: usize, const COLUMNS: usize>(
+        &self,
+        simd: S,
+        rows: [Option<&[f32]>; SIDE],
+        width: usize,
+        out: &mut [f32],
+    ) {
+        let across = self.zeros.len() / S::F32_LANES;
+        let rows = rows.map_each(|row| row.map(vectors::<S>));
+        let out = vectors_mut::<S>(out);
+        let positions = out.len() / across;
+        let mut done = 0;
+        while done < positions {
+            if positions >= TILE {
+                // The last tile may overlap the one before: the same numbers are computed again.
+                let at = done.min(positions - TILE);
+                let out = &mut out[at * across..];
+                self.tile::<S, STRIDE, TILE, COLUMNS>(simd, rows, width, at, out);
+                done = at + TILE;
+            } else {
+                let out = &mut out[done * across..];
+                self.tile::<S, STRIDE, 1, SIDE>(simd, rows, width, done, out);
+                done += 1;
+            }
+        }
+    }
+
+    /// `WIDE` positions from `at` on.
+    #[inline(always)]
+    fn tile<S: Simd, const STRIDE: usize, const WIDE: usize, const COLUMNS: usize>(
+        &self,
+        simd: S,
+        rows: [Option<&[S::f32s]>; SIDE],
+        width: usize,
+        at: usize,
+        out: &mut [S::f32s],
+    ) {
         let zeros = vectors::<S>(&self.zeros);
         let across = zeros.len();
-        let rows = rows.map_each(|row| row.map(vectors::<S>));
-        let (taps, _) = vectors::<S>(&self.taps).as_chunks::<TAPS>();
-        let bias = vectors::<S>(&self.bias);
-        for (x, out) in vectors_mut::<S>(out).chunks_exact_mut(across).enumerate() {
-            let centre = x * self.stride;
-            let mut around = [zeros; TAPS];
-            for (dy, row) in rows.iter().enumerate() {
-                let Some(row) = row else { continue };
+        let taps = &vectors::<S>(&self.taps).as_chunks::<TAPS>().0[..across];
+        let bias = &vectors::<S>(&self.bias)[..across];
+        let mut around = [[zeros; COLUMNS]; SIDE];
+        for (row, around) in rows.iter().zip(&mut around) {
+            let Some(row) = row else { continue };
+            for (number, place) in around.iter_mut().enumerate() {
+                // Left of the map wraps round to a column that is not there either.
+                let column = (at * STRIDE + number).wrapping_sub(1);
+                if column < width {
+                    *place = &row[column * across..][..across];
+                }
+            }
+        }
+        let mut positions = out.chunks_exact_mut(across);
+        let out: [&mut [S::f32s]; WIDE] =
+            std::array::from_fn(|_| &mut positions.next().unwrap_or_default()[..across]);
+        for vector in 0..across {
+            let taps = &taps[vector];
+            let mut sums = [bias[vector]; WIDE];
+            for dy in 0..SIDE {
                 for dx in 0..SIDE {
-                    // Left of the map wraps round to a column that is not there either.
-                    let column = (centre + dx).wrapping_sub(1);
-                    if column < width {
-                        around[dy * SIDE + dx] = &row[column * across..][..across];
+                    for wide in 0..WIDE {
+                        let value = around[dy][wide * STRIDE + dx][vector];
+                        sums[wide] = simd.mul_add_e_f32s(value, taps[dy * SIDE + dx], sums[wide]);
                     }
                 }
             }
-            for vector in 0..across {
-                let taps = &taps[vector];
-                let mut sum = bias[vector];
-                for tap in 0..TAPS {
-                    sum = simd.mul_add_e_f32s(around[tap][vector], taps[tap], sum);
-                }
-                out[vector] = clamp(simd, sum, true);
+            for wide in 0..WIDE {
+                out[wide][vector] = clamp(simd, sums[wide], true);
             }
         }
     }

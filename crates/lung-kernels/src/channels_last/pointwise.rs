@@ -6,21 +6,18 @@ use super::{Map, clamp, lanes, pad, padded, vectors, vectors_mut};
 
 /// Vectors of channels that one pass over the input makes at most.
 ///
-/// Together with [`rows`] it decides how many sums are held in registers. Sixteen registers (AVX2) hold 4 x 3 with their
-/// operands, thirty-two (AVX-512, NEON) 7 x 3; every map of the network has a multiple of seven positions. A browser's
-/// compiler keeps fewer for us: in Chromium 156, 4 x 3 took 1.6 times as long as 3 x 3.
-pub(super) const PANEL: usize = 3;
-
-/// Positions that are multiplied with a panel together.
-const fn rows(registers: usize) -> usize {
-    if registers >= 32 {
-        7
-    } else if cfg!(target_family = "wasm") {
-        3
-    } else {
-        4
-    }
-}
+/// Together with the positions that are multiplied with a panel at once it decides how many sums are held in registers.
+/// Sixteen registers (AVX2) hold 4 x 3 with their operands, thirty-two (AVX-512, NEON) 7 x 3; every map of the network has a
+/// multiple of seven positions. A browser's compiler has fewer for us, and does better with wide panels: in Chromium 156 on a
+/// Zen 5, 2 x 6 took 0.86 of the time of 3 x 3, and 4 x 3 took 1.6 times as long. Without a fused multiply-add the products
+/// need registers too: there 2 x 4 is best (0.96), and 2 x 6 took 1.4 times as long.
+pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") {
+    6
+} else if cfg!(target_family = "wasm") {
+    4
+} else {
+    3
+};
 
 /// A 1 x 1 convolution with its weight packed.
 #[derive(Clone, Debug)]
@@ -109,22 +106,6 @@ impl Pointwise {
         residual: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        if S::F32_LANES >= 16 || cfg!(target_arch = "aarch64") {
-            self.panels::<S, { rows(32) }>(simd, input, pitch, residual, out);
-        } else {
-            self.panels::<S, { rows(16) }>(simd, input, pitch, residual, out);
-        }
-    }
-
-    #[inline(always)]
-    fn panels<S: Simd, const ROWS: usize>(
-        &self,
-        simd: S,
-        input: &[f32],
-        pitch: usize,
-        residual: Option<&[f32]>,
-        out: &mut [f32],
-    ) {
         let bias = vectors::<S>(&self.bias);
         let residual = residual.map(vectors::<S>);
         let out = vectors_mut::<S>(out);
@@ -141,10 +122,24 @@ impl Pointwise {
                 relu6: self.relu6,
             };
             let panel = vectors::<S>(panel);
+            // Positions times vectors: as many sums as there are registers for, never so few that each waits for the last.
             match panel.len() / self.input {
-                1 => place.panel::<S, ROWS, 1>(simd, input, panel, bias, residual, out),
-                2 => place.panel::<S, ROWS, 2>(simd, input, panel, bias, residual, out),
-                _ => place.panel::<S, ROWS, PANEL>(simd, input, panel, bias, residual, out),
+                wide if cfg!(target_family = "wasm") => match wide {
+                    1 => place.panel::<S, 6, 1>(simd, input, panel, bias, residual, out),
+                    2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
+                    3 => place.panel::<S, 3, 3>(simd, input, panel, bias, residual, out),
+                    4 => place.panel::<S, 2, 4>(simd, input, panel, bias, residual, out),
+                    5 => place.panel::<S, 2, 5>(simd, input, panel, bias, residual, out),
+                    _ => place.panel::<S, 2, 6>(simd, input, panel, bias, residual, out),
+                },
+                wide if S::F32_LANES >= 16 || cfg!(target_arch = "aarch64") => match wide {
+                    1 => place.panel::<S, 7, 1>(simd, input, panel, bias, residual, out),
+                    2 => place.panel::<S, 7, 2>(simd, input, panel, bias, residual, out),
+                    _ => place.panel::<S, 7, 3>(simd, input, panel, bias, residual, out),
+                },
+                1 => place.panel::<S, 4, 1>(simd, input, panel, bias, residual, out),
+                2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
+                _ => place.panel::<S, 4, 3>(simd, input, panel, bias, residual, out),
             }
         }
     }
@@ -239,11 +234,26 @@ impl Place {
         }
         let mut sums = [*bias; ROWS];
         for k in 0..depth {
-            let weights = panel[k];
-            for row in 0..ROWS {
-                let value = simd.splat_f32s(from[row][k]);
+            // Whichever are fewer are held, the others pass by.
+            if ROWS <= WIDE {
+                let mut values = [simd.splat_f32s(0.0); ROWS];
+                for row in 0..ROWS {
+                    values[row] = simd.splat_f32s(from[row][k]);
+                }
                 for wide in 0..WIDE {
-                    sums[row][wide] = simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
+                    let weight = panel[k][wide];
+                    for row in 0..ROWS {
+                        sums[row][wide] = simd.mul_add_e_f32s(values[row], weight, sums[row][wide]);
+                    }
+                }
+            } else {
+                let weights = panel[k];
+                for row in 0..ROWS {
+                    let value = simd.splat_f32s(from[row][k]);
+                    for wide in 0..WIDE {
+                        sums[row][wide] =
+                            simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
+                    }
                 }
             }
         }
