@@ -113,6 +113,8 @@ enum Part {
     Archive,
     /// Hostile bytes at every door, for a short while.
     Fuzz,
+    /// Licences and sources of all that is depended on.
+    Deny,
 }
 
 /// How the wasm crate is compiled.

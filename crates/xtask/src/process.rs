@@ -101,11 +101,12 @@ fn heading_line(line: &str) -> Option<&str> {
 }
 
 /// Whether a test runner sums itself up in this line: cargo's and wasm-bindgen's `test result: ...`, libFuzzer's `Done 9 runs
-/// in 3 second(s)`, Python's `Ran 2 tests in 1.0s`, or Node's `# pass 3` (TAP) and `ℹ pass 3` (spec).
+/// in 3 second(s)`, Python's `Ran 2 tests in 1.0s`, cargo-deny's `bans ok, licenses ok, sources ok`, or Node's `# pass 3` (TAP) and `ℹ pass 3` (spec).
 fn summary_line(line: &str) -> bool {
     if line.starts_with("test result: ")
         || (line.starts_with("Done ") && line.contains(" runs in "))
         || (line.starts_with("Ran ") && line.contains(" test"))
+        || line.starts_with("bans ")
     {
         return true;
     }
@@ -145,6 +146,7 @@ mod tests {
             "ℹ fail 0",
             "Done 20000 runs in 2 second(s)",
             "Ran 1 test in 12.345s",
+            "bans ok, licenses FAILED, sources ok",
         ] {
             assert!(summary_line(line), "{line}");
         }

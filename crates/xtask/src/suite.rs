@@ -52,6 +52,9 @@ pub fn run(project: &Project, only: Option<Part>) -> Result<()> {
     if wants(Part::Fuzz) {
         suite.fuzz();
     }
+    if wants(Part::Deny) {
+        suite.deny();
+    }
     suite.finish()
 }
 
@@ -207,6 +210,21 @@ impl Suite<'_> {
         if let Some(entry) = self.entries.last_mut() {
             entry.lines = said.unwrap_or_default();
         }
+    }
+
+    /// Licences and sources, as `deny.toml` has them.
+    fn deny(&mut self) {
+        let project = self.project;
+        if self
+            .step("cargo-deny", || tools::cargo_deny(project))
+            .is_none()
+        {
+            return self.missed("licences and sources", "cargo-deny could not be installed");
+        }
+        let mut command = project.command("cargo");
+        command.args(["deny", "check", "--hide-inclusion-graph"]);
+        command.args(["bans", "licenses", "sources"]);
+        self.tests("licences and sources", &mut command);
     }
 
     /// Does `work` and notes how it ended.

@@ -8,6 +8,8 @@ use std::process::Command;
 
 /// What the wasm crate is compiled for.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
+/// The version of cargo-deny that is installed where there is none.
+const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 /// The last trunk that builds with the Rust version of this workspace.
@@ -304,6 +306,22 @@ pub fn cargo_fuzz(project: &Project) -> Result<()> {
         "installing cargo-fuzz {CARGO_FUZZ_VERSION} into target/tools (about a minute, once)"
     ));
     let mut install = cargo_install(project, &format!("cargo-fuzz@{CARGO_FUZZ_VERSION}"));
+    install
+        .args(["--locked", "--debug"])
+        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    finish_install(project, &mut install)
+}
+
+/// Makes sure that cargo-deny is there.
+pub fn cargo_deny(project: &Project) -> Result<()> {
+    let version = output(project.command("cargo").args(["deny", "--version"]));
+    if version.is_some_and(|text| text.starts_with("cargo-deny 0.20.")) {
+        return Ok(());
+    }
+    step(format!(
+        "installing cargo-deny {CARGO_DENY_VERSION} into target/tools (about 2 minutes, once)"
+    ));
+    let mut install = cargo_install(project, &format!("cargo-deny@{CARGO_DENY_VERSION}"));
     install
         .args(["--locked", "--debug"])
         .env("CARGO_PROFILE_DEV_DEBUG", "false");
