@@ -26,6 +26,7 @@ pub(crate) struct Header {
 ///
 /// # Errors
 /// [`DecodeError::Corrupt`] if the file contradicts itself, or is cut short in a way that its decoder would not tell.
+#[inline(never)]
 pub(crate) fn examine(format: Format, bytes: &[u8]) -> Result<Header, DecodeError> {
     let header = match format {
         Format::Png => png(bytes),

@@ -14,6 +14,7 @@ use crate::header::Header;
 use crate::{DecodeError, Format, Limits};
 
 /// Returns the pixels of a JPEG file whose markers have been walked over by [`crate::header::examine`].
+#[inline(never)]
 pub(crate) fn read(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
     // Headers are read leniently: some devices leave bytes between their segments, which does no harm.
     let options = DecoderOptions::default()
@@ -67,6 +68,7 @@ pub(crate) struct Planes {
 
 /// Returns the channels of a JPEG stream within another file, which knows what they are. Its markers have been walked over by
 /// [`crate::header::examine`].
+#[inline(never)]
 pub(crate) fn read_planes(
     bytes: &[u8],
     header: &Header,

@@ -19,6 +19,7 @@ const WORKING_BYTES: u64 = 16 * 1024 * 1024;
 const COMPRESSION_JPEG: u16 = 7;
 
 /// Returns the brightness in a TIFF file: that of its first image.
+#[inline(never)]
 pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Upright, DecodeError> {
     let fail = |error| explain(error, limits);
     // Reads the directory of the first image only, with limits of its own on that.

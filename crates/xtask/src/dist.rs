@@ -9,9 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What wasm-opt is told: the features that the compiler has used, and to make it small.
-const WASM_OPT: [&str; 11] = [
+/// What wasm-opt is told: the features that the compiler has used, and to make it small. It would otherwise merge into its caller
+/// whatever is called from one place only, all decoders into one function; a browser compiles a function when it is called for the
+/// first time, and that one kept the first image waiting.
+const WASM_OPT: [&str; 12] = [
     "-Os",
+    "--one-caller-inline-max-function-size=1000",
     "--strip-debug",
     "--strip-producers",
     "--enable-simd",

@@ -23,6 +23,7 @@ pub(super) fn is(frame: &[u8]) -> bool {
 ///
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
+#[inline(never)]
 pub(super) fn decode(
     frame: &[u8],
     width: usize,

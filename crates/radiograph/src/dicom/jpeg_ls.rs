@@ -11,6 +11,7 @@ use crate::header::CUT_SHORT;
 ///
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
+#[inline(never)]
 pub(super) fn decode(
     stream: &[u8],
     width: usize,

@@ -21,6 +21,7 @@ struct Frame {
 ///
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
+#[inline(never)]
 pub(super) fn decode(
     stream: &[u8],
     width: usize,

@@ -69,6 +69,7 @@ impl Flaw {
 }
 
 /// Returns the radiograph in a DICOM file.
+#[inline(never)]
 pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeError> {
     read_file(bytes, limits).map_err(|flaw| flaw.into_error(limits))
 }

@@ -10,6 +10,7 @@ const HEADER_BYTES: usize = 64;
 ///
 /// # Errors
 /// If the segments are not those of such an image, or end before it does.
+#[inline(never)]
 pub(super) fn decode(
     frame: &[u8],
     samples: usize,
