@@ -67,13 +67,14 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
     trunk
         .args(["build", "--skip-version-check", "--cargo-profile", profile])
         // Trunk reads this variable as one of its own and accepts nothing but `true` and `false`.
-        .env_remove("NO_COLOR");
+        .env_remove("NO_COLOR")
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(speed, None));
     run(&mut trunk, "The compiler's messages above say why.")?;
 
     let dist = project.root().join("dist");
     move_to_runtime(&dist)?;
     for (build, feature) in CPU {
-        cpu_runtime(project, rust, profile, build, feature, &dist)?;
+        cpu_runtime(project, rust, speed, profile, build, feature, &dist)?;
     }
     for build in std::iter::once(WEBGPU).chain(CPU.map(|(build, _)| build)) {
         let wasm = runtime(&dist, build).join("lung_web_bg.wasm");
@@ -115,23 +116,42 @@ fn move_to_runtime(dist: &Path) -> Result<()> {
     .context("trunk has left no lung-web_bg.wasm")
 }
 
-/// Tells cargo the folder and the processor's features of a build on the CPU; returns the folder.
-pub fn set_up_cpu(
-    cargo: &mut Command,
-    project: &Project,
-    build: &str,
-    feature: Option<&str>,
-) -> PathBuf {
-    let target = project.root().join("target/wasm").join(build);
+/// What the compiler is told, as `CARGO_ENCODED_RUSTFLAGS` has it: the processor's features, one more of them where it is named, and
+/// for a release to leave out of what a panic says where this machine keeps its sources. Nobody else wants to know, and it would make
+/// the same release another one on every machine.
+fn rustflags(speed: Speed, feature: Option<&str>) -> String {
     let mut flags = "-Ctarget-feature=+simd128".to_owned();
     if let Some(feature) = feature {
         flags.push_str(",+");
         flags.push_str(feature);
+    }
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    if let (Speed::Release, Some(cargo_home)) = (speed, cargo_home) {
+        let sources = cargo_home.join("registry/src");
+        flags.push_str("\x1f--remap-path-prefix=");
+        flags.push_str(&sources.to_string_lossy());
+        flags.push_str("=registry");
+    }
+    flags
+}
+
+/// Tells cargo the folder and the processor's features of a build on the CPU; returns the folder.
+pub fn set_up_cpu(
+    cargo: &mut Command,
+    project: &Project,
+    speed: Speed,
+    build: &str,
+    feature: Option<&str>,
+) -> PathBuf {
+    let target = project.root().join("target/wasm").join(build);
+    if let Some(feature) = feature {
         cargo.args(["--features", feature]);
     }
     cargo
         .env("CARGO_TARGET_DIR", &target)
-        .env("RUSTFLAGS", flags);
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(speed, feature));
     target
 }
 
@@ -139,6 +159,7 @@ pub fn set_up_cpu(
 fn cpu_runtime(
     project: &Project,
     rust: WasmRust,
+    speed: Speed,
     profile: &str,
     build: &str,
     feature: Option<&str>,
@@ -151,7 +172,7 @@ fn cpu_runtime(
     cargo
         .args(["build", "--package", "lung-web", "--profile", profile])
         .args(["--target", tools::WASM_TARGET]);
-    let target = set_up_cpu(&mut cargo, project, build, feature);
+    let target = set_up_cpu(&mut cargo, project, speed, build, feature);
     run(&mut cargo, "The compiler's messages above say why.")?;
     let wasm = target
         .join(tools::WASM_TARGET)

@@ -98,7 +98,7 @@ impl Suite<'_> {
         command.args(["test", "--package", "lung-web", "--profile", "wasm-dev"]);
         command.args(["--target", tools::WASM_TARGET, "--tests", "--no-fail-fast"]);
         // As the page's build on the CPU is made, so that nothing is compiled twice.
-        dist::set_up_cpu(&mut command, self.project, "cpu", None);
+        dist::set_up_cpu(&mut command, self.project, Speed::Fast, "cpu", None);
         self.tests("wasm tests", &mut command);
     }
 
