@@ -219,6 +219,15 @@ fn a_jpeg_of_endless_scans_is_refused() {
 }
 
 #[test]
+fn a_webp_of_too_many_codes_is_refused() {
+    // Found by fuzzing: the decoder adds up more codes than 16 bits count. Under overflow checks, as here, that is a panic, which is
+    // caught; what is published wraps, and refuses the sum.
+    let file = include_bytes!("found/overfull-codes.webp");
+    let error = Radiograph::decode(file).unwrap_err();
+    assert_eq!(error.code(), "corrupt-file");
+}
+
+#[test]
 fn a_jpeg_of_unevenly_sampled_channels_is_refused() {
     // Found by fuzzing: the decoder took the first channel for the finest, and ran out of its rows.
     let file = common::viridis_jpeg_420(&chest(36), 85);
