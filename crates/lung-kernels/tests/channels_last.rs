@@ -3,6 +3,10 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::panic)]
 
+// In a browser's instructions panels have other widths: lung-web runs these tests there too.
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 use lung_kernels::channels_last::{Depthwise, InvertedResidual, Map, Pointwise, Stem};
 
 /// Numbers in -1..1, the same on every run (xorshift, Marsaglia 2003).

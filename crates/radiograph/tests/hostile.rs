@@ -221,7 +221,7 @@ fn a_jpeg_of_endless_scans_is_refused() {
 #[test]
 fn a_webp_of_too_many_codes_is_refused() {
     // Found by fuzzing: the decoder adds up more codes than 16 bits count. Under overflow checks, as here, that is a panic, which is
-    // caught; what is published wraps, and refuses the sum.
+    // caught; without them the sum wraps, and is refused.
     let file = include_bytes!("found/overfull-codes.webp");
     let error = Radiograph::decode(file).unwrap_err();
     assert_eq!(error.code(), "corrupt-file");

@@ -55,17 +55,15 @@ pub fn tools(project: &Project, speed: Speed) -> Result<WasmRust> {
 
 /// Builds the page with tools that are there, and returns the folder it is in.
 pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> {
-    let (profile, how_long) = match speed {
-        Speed::Release => (
-            "wasm-release",
-            "10 to 15 minutes the first time; --fast is quicker",
-        ),
-        Speed::Fast => ("wasm-dev", "about 5 minutes the first time"),
+    let how_long = match speed {
+        Speed::Release => "10 to 15 minutes the first time; --fast is quicker",
+        Speed::Fast => "about 5 minutes the first time",
     };
     step(format!("building the page ({how_long})"));
     let mut trunk = rust.command(project, "trunk");
     trunk
-        .args(["build", "--skip-version-check", "--cargo-profile", profile])
+        .args(["build", "--skip-version-check"])
+        .args(["--cargo-profile", profile(speed)])
         // Trunk reads this variable as one of its own and accepts nothing but `true` and `false`.
         .env_remove("NO_COLOR")
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(speed, None));
@@ -74,7 +72,7 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
     let dist = project.root().join("dist");
     move_to_runtime(&dist)?;
     for (build, feature) in CPU {
-        cpu_runtime(project, rust, speed, profile, build, feature, &dist)?;
+        cpu_runtime(project, rust, speed, build, feature, &dist)?;
     }
     for build in std::iter::once(WEBGPU).chain(CPU.map(|(build, _)| build)) {
         let wasm = runtime(&dist, build).join("lung_web_bg.wasm");
@@ -90,6 +88,14 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
     let id = release::write(&dist)?;
     step(format!("release {}", &id[..12]));
     Ok(dist)
+}
+
+/// The name in `Cargo.toml` of how the wasm crate is compiled.
+fn profile(speed: Speed) -> &'static str {
+    match speed {
+        Speed::Release => "wasm-release",
+        Speed::Fast => "wasm-dev",
+    }
 }
 
 /// Where a build of the wasm crate lies.
@@ -160,7 +166,6 @@ fn cpu_runtime(
     project: &Project,
     rust: WasmRust,
     speed: Speed,
-    profile: &str,
     build: &str,
     feature: Option<&str>,
     dist: &Path,
@@ -170,13 +175,14 @@ fn cpu_runtime(
     ));
     let mut cargo = rust.command(project, "cargo");
     cargo
-        .args(["build", "--package", "lung-web", "--profile", profile])
+        .args(["build", "--package", "lung-web"])
+        .args(["--profile", profile(speed)])
         .args(["--target", tools::WASM_TARGET]);
     let target = set_up_cpu(&mut cargo, project, speed, build, feature);
     run(&mut cargo, "The compiler's messages above say why.")?;
     let wasm = target
         .join(tools::WASM_TARGET)
-        .join(profile)
+        .join(profile(speed))
         .join("lung_web.wasm");
     let mut bindgen = project.command("wasm-bindgen");
     bindgen

@@ -280,9 +280,8 @@ pub fn trunk(project: &Project) -> Result<()> {
     ));
     // We use it to build local files: what it downloads and serves with is left out, and it need not be fast.
     let mut install = cargo_install(project, &format!("trunk@{TRUNK_VERSION}"));
-    install
-        .args(["--locked", "--debug", "--no-default-features"])
-        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+    install.arg("--no-default-features");
+    not_optimised(&mut install);
     finish_install(project, &mut install)
 }
 
@@ -298,34 +297,36 @@ pub fn cpp_compiler(project: &Project) -> Result<()> {
 
 /// Makes sure that cargo-fuzz is there.
 pub fn cargo_fuzz(project: &Project) -> Result<()> {
-    let version = output(project.command("cargo").args(["fuzz", "--version"]));
-    if version.is_some_and(|text| text.starts_with("cargo-fuzz 0.13.")) {
-        return Ok(());
-    }
-    step(format!(
-        "installing cargo-fuzz {CARGO_FUZZ_VERSION} into target/tools (about a minute, once)"
-    ));
-    let mut install = cargo_install(project, &format!("cargo-fuzz@{CARGO_FUZZ_VERSION}"));
-    install
-        .args(["--locked", "--debug"])
-        .env("CARGO_PROFILE_DEV_DEBUG", "false");
-    finish_install(project, &mut install)
+    subcommand(project, "fuzz", CARGO_FUZZ_VERSION)
 }
 
 /// Makes sure that cargo-deny is there.
 pub fn cargo_deny(project: &Project) -> Result<()> {
-    let version = output(project.command("cargo").args(["deny", "--version"]));
-    if version.is_some_and(|text| text.starts_with("cargo-deny 0.20.")) {
+    subcommand(project, "deny", CARGO_DENY_VERSION)
+}
+
+/// Makes sure that `cargo NAME` is there, in this version but for its last number.
+fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
+    let found = output(project.command("cargo").args([name, "--version"]));
+    let series = version
+        .rsplit_once('.')
+        .map_or(version, |(series, _)| series);
+    if found.is_some_and(|text| text.starts_with(&format!("cargo-{name} {series}."))) {
         return Ok(());
     }
     step(format!(
-        "installing cargo-deny {CARGO_DENY_VERSION} into target/tools (about 2 minutes, once)"
+        "installing cargo-{name} {version} into target/tools (1 to 2 minutes, once)"
     ));
-    let mut install = cargo_install(project, &format!("cargo-deny@{CARGO_DENY_VERSION}"));
+    let mut install = cargo_install(project, &format!("cargo-{name}@{version}"));
+    not_optimised(&mut install);
+    finish_install(project, &mut install)
+}
+
+/// For what need not be fast: compiled as published, in half the time.
+fn not_optimised(install: &mut Command) {
     install
         .args(["--locked", "--debug"])
         .env("CARGO_PROFILE_DEV_DEBUG", "false");
-    finish_install(project, &mut install)
 }
 
 fn cargo_install(project: &Project, package: &str) -> Command {
