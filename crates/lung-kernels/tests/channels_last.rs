@@ -224,6 +224,8 @@ fn a_rehearsal_ends() {
     lung_kernels::channels_last::rehearse();
 }
 
+// There are none in wasm.
+#[cfg(not(target_family = "wasm"))]
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let mut numbers = Numbers(4);
