@@ -131,6 +131,7 @@ fn pointwise_is_the_sum_over_channels() {
         (32, 96, 3, 19),
         (24, 144, 1, 8),
         (7, 50, 4, 1),
+        (5, 11, 3, 3),
     ] {
         for relu6 in [false, true] {
             let x = numbers.next(input * height * width);
