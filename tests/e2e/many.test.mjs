@@ -174,6 +174,7 @@ test('what only some images need comes after the first result, so that nobody wh
     });
     for (const file of [
       'evidence-words.js',
+      'examples.js',
       'export.js',
       'folder.js',
       'kept.js',

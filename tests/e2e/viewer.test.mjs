@@ -194,6 +194,45 @@ describe('the evidence in words', () => {
     }));
 });
 
+describe('the drawings to compare with', () => {
+  test('are folded away, one for each finding, with the one that was found set off; not beside an image unlike a chest X-ray', () => {
+    /** @param {Page} page */
+    const compared = async (page) => {
+      const done = await look(page, [picture('chest.png'), { ...picture('cat.png'), buffer: Buffer.from('unlike') }]);
+      const examples = done.locator('.examples');
+      await page.waitForLoadState('networkidle');
+      /** @type {string[]} */
+      const asked = [];
+      page.on('request', (request) => asked.push(request.url()));
+      assert.equal(await examples.locator('figure').first().isVisible(), false);
+      await examples.locator('summary').focus();
+      await page.keyboard.press('Enter');
+      assert.deepEqual(await examples.locator('figcaption strong').allInnerTexts(), ['Normal', 'Lung opacity', 'Viral pneumonia']);
+      assert.match(await examples.locator('p').innerText(), /^Drawings, not X-rays/);
+      const found = await done.locator('.verdict').getAttribute('data-finding');
+      assert.deepEqual(
+        await examples.locator('figure[aria-current=true]').evaluateAll((all) => all.map((one) => /** @type {HTMLElement} */ (one).dataset.finding)),
+        [found],
+      );
+      for (const width of [360, 1280])
+        for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+          await page.setViewportSize({ width, height: 900 });
+          await page.emulateMedia({ colorScheme });
+          await isAccessible(page, `drawings, ${colorScheme}`, width);
+          const widths = await examples.locator('svg').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().width));
+          assert.ok(Math.min(...widths) > 100, `drawings of ${widths} px in a window of ${width}`);
+        }
+      assert.deepEqual(asked, [], 'what was drawn needed no request');
+      await parts(page).answered('cat.png');
+      const cat = await parts(page).choose('cat.png');
+      await cat.locator('.zoom').waitFor();
+      assert.equal(await cat.locator('.examples').isVisible(), false);
+    };
+    // Colours change at once then, not over a moment in which they would be looked at.
+    return onPage(compared, { reducedMotion: 'reduce' });
+  });
+});
+
 describe('the zoom', () => {
   test('that cannot be fetched leaves picture, evidence and report as they are', async () => {
     const bare = await serveMock({ routes: { '/element/zoom.js': status(503) } });

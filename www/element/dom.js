@@ -24,19 +24,31 @@ export const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.
  * @param {string} [part]
  */
 export function icon(path, part = 'icon') {
-  const namespace = 'http://www.w3.org/2000/svg';
-  const svg = document.createElementNS(namespace, 'svg');
-  setAttributes(svg, { viewBox: '0 0 24 24', 'aria-hidden': 'true', class: part });
-  const drawn = document.createElementNS(namespace, 'path');
-  setAttributes(drawn, {
-    d: path,
+  return draw('0 0 24 24', part, [['', path]], {
     fill: 'none',
     stroke: 'currentColor',
     'stroke-width': '1.75',
     'stroke-linecap': 'round',
     'stroke-linejoin': 'round',
   });
-  svg.append(drawn);
+}
+
+/**
+ * A drawing of paths, hidden from screen readers.
+ * @param {string} box its `viewBox`
+ * @param {string} name its class
+ * @param {string[][]} paths the class of each and where it goes
+ * @param {Record<string, string>} [look] attributes of every path
+ */
+export function draw(box, name, paths, look = {}) {
+  const namespace = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(namespace, 'svg');
+  setAttributes(svg, { viewBox: box, 'aria-hidden': 'true', class: name });
+  for (const [part, d] of paths) {
+    const path = document.createElementNS(namespace, 'path');
+    setAttributes(path, { d, class: part !== '' && part, ...look });
+    svg.append(path);
+  }
   return svg;
 }
 

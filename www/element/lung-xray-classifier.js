@@ -686,6 +686,7 @@ let rest;
 function fetchTheRest() {
   rest ??= Promise.allSettled([
     import('./evidence-words.js'),
+    import('./examples.js'),
     import('./export.js'),
     import('./folder.js'),
     import('./kept.js'),

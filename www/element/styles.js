@@ -165,6 +165,27 @@ button:disabled { opacity: .5; cursor: default; }
 .zoom-button .icon { width: 1.15rem; height: 1.15rem; }
 .zoom-value { min-width: 4rem; text-align: center; font-size: .85rem; color: var(--muted); font-variant-numeric: tabular-nums; }
 .evidence-words { min-height: 4.5em; font-size: .9rem; text-wrap: pretty; }
+.examples { font-size: .85rem; }
+.examples summary { width: fit-content; cursor: pointer; }
+.examples > p { margin-top: .5rem; color: var(--muted); text-wrap: pretty; }
+.example-row { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: .75rem; margin-top: .75rem; }
+.example { margin: 0; }
+.example-drawing { display: block; width: 100%; border-radius: 8px; background: #000; fill: none; stroke-linecap: round; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.example[data-found] .example-drawing { outline: 3px solid var(--accent); outline-offset: 2px; }
+.example figcaption { display: grid; margin-top: .5rem; line-height: 1.4; }
+.example figcaption span { color: var(--muted); }
+.example .body { fill: #7b7b7b; filter: blur(.6px); }
+.example .lung { fill: #1b1b1b; filter: blur(.8px); }
+.example :is(.rib, .bone, .spine, .heart, .patch, .core, .haze, .streak) { stroke: #fff; filter: blur(.4px); }
+.example .rib { stroke-width: 2.2; stroke-opacity: .14; }
+.example .bone { stroke-width: 2.6; stroke-opacity: .3; }
+.example .spine { stroke-width: 8; stroke-opacity: .32; stroke-linecap: butt; }
+.example .heart { stroke: none; fill: #c4c4c4; fill-opacity: .85; filter: blur(.8px); }
+.example :is(.patch, .core, .haze) { stroke: none; fill: #fff; filter: blur(2px); }
+.example .patch { fill-opacity: .5; }
+.example .core { fill-opacity: .35; }
+.example .haze { fill-opacity: .2; filter: blur(3px); }
+.example .streak { stroke-width: 1.7; stroke-opacity: .34; filter: blur(.7px); }
 .window { display: grid; gap: .5rem; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; }
 .window legend { float: inline-start; padding: 0; color: var(--muted); }
 .window-row { clear: both; display: grid; grid-template-columns: 4rem 1fr 4.5rem; gap: .75rem; align-items: center; }
@@ -280,7 +301,7 @@ button:disabled { opacity: .5; cursor: default; }
   .row[aria-selected="true"], .reverse[aria-pressed="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
   .row[aria-selected="true"] * { color: inherit !important; }
   .row:not([aria-selected="true"]) { border-inline-start-color: Canvas; }
-  .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp { forced-color-adjust: none; }
+  .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp, .example-drawing { forced-color-adjust: none; }
 }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {

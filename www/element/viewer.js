@@ -2,6 +2,7 @@
 /**
  * The radiograph under its evidence, and everything it is looked at with.
  *
+ * @import { Examples } from './examples.js'
  * @import { Finding, Report } from './protocol.js'
  * @import { WindowControl, Windowed } from './window-control.js'
  * @import { Words } from './words.js'
@@ -78,6 +79,8 @@ export class Viewer {
   #zoom = null;
   /** @type {WindowControl | null} */
   #window = null;
+  /** @type {Examples | null} */
+  #examples = null;
   /** @type {typeof import('./evidence-words.js').evidenceWords | null} */
   #describe = null;
   /** The picture that zoom and window are for. @type {ImageBitmap | null} */
@@ -140,12 +143,15 @@ export class Viewer {
     const fetched = await Promise.all([
       import('./zoom.js'),
       import('./evidence-words.js'),
+      import('./examples.js'),
       image?.windowed ? import('./window-control.js') : null,
     ]).catch(() => null);
     if (!fetched || !image || image !== this.#image) return;
-    const [{ Zoom }, { evidenceWords }, control] = fetched;
+    const [{ Zoom }, { evidenceWords }, { Examples }, control] = fetched;
     this.#describe = evidenceWords;
     if (!this.#zoom) this.#frame.after((this.#zoom = new Zoom(this.#frame, this.#plane)).element);
+    if (!this.#examples) this.#said.after((this.#examples = new Examples()).element);
+    this.#examples.show(image.evidence ? image.report.finding : null);
     if (control && !this.#window) this.#side.append((this.#window = new control.WindowControl()).element);
     if (image.picture !== this.#furnished) {
       this.#furnished = image.picture;
@@ -153,6 +159,7 @@ export class Viewer {
       this.#showWindow(image);
     }
     translate(this.#side, this.#words);
+    this.#examples.write(this.#words);
     this.#zoom.write(this.#words);
     this.#window?.write(this.#words);
     this.#say();

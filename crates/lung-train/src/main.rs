@@ -1,6 +1,7 @@
 //! The command `lung`: train, evaluate, export and run MobileNet-Lung.
 
 mod compare_args;
+mod memory;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -222,6 +223,7 @@ struct BenchArgs {
 }
 
 fn main() -> ExitCode {
+    memory::keep();
     let result = match Cli::parse().command {
         Command::Train(args) => run_train(args),
         Command::Evaluate(args) => run_evaluate(&args),

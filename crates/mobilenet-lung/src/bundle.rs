@@ -278,7 +278,7 @@ impl Contents {
                 detail: format!("its header has no `{METADATA_KEY}` entry"),
             })?;
         let metadata = parse_metadata(text)?;
-        let tensors = SafeTensors::deserialize(bytes).map_err(header)?;
+        let infos = raw.tensors();
 
         let mut shapes = parameter_shapes(&metadata.attention);
         if let Some(spread) = &metadata.in_distribution {
@@ -289,18 +289,15 @@ impl Contents {
             );
         }
         // Names and shapes first: a foreign tensor is not worth converting.
-        for (name, view) in tensors.iter() {
+        for (name, info) in &infos {
             match shapes.get(name) {
                 None => {
-                    return Err(StateError::Unknown {
-                        name: name.to_owned(),
-                    }
-                    .into());
+                    return Err(StateError::Unknown { name: name.clone() }.into());
                 }
-                Some(expected) if expected != view.shape() => {
+                Some(expected) if *expected != info.shape => {
                     return Err(StateError::Shape {
-                        name: name.to_owned(),
-                        found: view.shape().to_vec(),
+                        name: name.clone(),
+                        found: info.shape.clone(),
                         expected: expected.clone(),
                     }
                     .into());
@@ -312,18 +309,16 @@ impl Contents {
         let data = 8 + header_bytes;
         let mut stored = BTreeMap::new();
         for (name, shape) in shapes {
-            let view = tensors
-                .tensor(&name)
-                .map_err(|_| StateError::Missing { name: name.clone() })?;
-            let width = Width::of(&name, &view)?;
-            if !width.finite(view.data()) {
+            let info = infos
+                .get(&name)
+                .ok_or_else(|| StateError::Missing { name: name.clone() })?;
+            let width = Width::of(&name, info.dtype)?;
+            let (from, to) = info.data_offsets;
+            let place = data + from..data + to;
+            // Within the file: the reader of the header has added them up.
+            if !width.finite(bytes.get(place.clone()).unwrap_or_default()) {
                 return Err(BundleError::NotFinite { name });
             }
-            let (from, to) = raw
-                .info(&name)
-                .map(|info| info.data_offsets)
-                .unwrap_or_default();
-            let place = data + from..data + to;
             stored.insert(
                 name,
                 Stored {
@@ -628,16 +623,20 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
         format_version: u32,
     }
     let foreign = |detail: String| BundleError::Foreign { detail };
-    // The version first: a later format may have any other field changed.
-    let version: Version =
-        serde_json::from_str(text).map_err(|error| foreign(format!("its metadata: {error}")))?;
-    if version.format_version != FORMAT_VERSION {
-        return Err(BundleError::Version {
-            found: version.format_version,
-        });
-    }
-    let metadata: Metadata =
-        serde_json::from_str(text).map_err(|error| foreign(format!("its metadata: {error}")))?;
+    let unreadable = |error: serde_json::Error| foreign(format!("its metadata: {error}"));
+    let metadata = match serde_json::from_str::<Metadata>(text) {
+        Ok(metadata) if metadata.format_version == FORMAT_VERSION => metadata,
+        // A later format may have any other field changed.
+        read => {
+            let Version { format_version } = serde_json::from_str(text).map_err(unreadable)?;
+            if format_version != FORMAT_VERSION {
+                return Err(BundleError::Version {
+                    found: format_version,
+                });
+            }
+            read.map_err(unreadable)?
+        }
+    };
     if metadata.architecture != ARCHITECTURE {
         return Err(foreign(format!(
             "its architecture is `{}`",
@@ -713,8 +712,8 @@ fn widen(bits: u16) -> f32 {
 const PIECE: usize = 1 << 12;
 
 impl Width {
-    fn of(name: &str, view: &TensorView<'_>) -> Result<Self, BundleError> {
-        match view.dtype() {
+    fn of(name: &str, dtype: Dtype) -> Result<Self, BundleError> {
+        match dtype {
             Dtype::F16 => Ok(Self::F16),
             Dtype::F32 => Ok(Self::F32),
             other => Err(BundleError::Dtype {
@@ -775,7 +774,7 @@ fn finite_halves(halves: &[[u8; 2]]) -> bool {
 fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {
     Ok(Array {
         shape: view.shape().to_vec(),
-        values: Width::of(name, view)?.numbers(view.data()),
+        values: Width::of(name, view.dtype())?.numbers(view.data()),
     })
 }
 

@@ -77,6 +77,13 @@ export default {
   'region.lower-centre': 'lower centre',
   'region.lower-right': 'lower right',
 
+  // Drawings to hold the picture against
+  'example.show': 'Compare with an example',
+  'example.caution': 'Drawings, not X-rays: what textbooks call typical. Real ones vary and overlap, and the network has never seen these.',
+  'example.Normal': 'Both lungs dark and much alike, the edges of heart and diaphragm sharp.',
+  'example.Lung_Opacity': 'Part of a lung is whiter than the rest and hides what lies behind it.',
+  'example.Viral Pneumonia': 'Haze and streaks from the middle into both lungs, which are often overfilled with air.',
+
   // Enlarging the picture
   'zoom.frame': 'Picture. Plus and minus enlarge it, arrow keys move it, 0 shows all of it.',
   'zoom.label': 'Zoom',

@@ -77,6 +77,13 @@ export default {
   'region.lower-centre': 'inferior central',
   'region.lower-right': 'inferior derecha',
 
+  // Drawings to hold the picture against
+  'example.show': 'Comparar con un ejemplo',
+  'example.caution': 'Dibujos, no radiografías: lo que los manuales describen como típico. Las reales varían y se parecen entre sí, y la red nunca ha visto estos dibujos.',
+  'example.Normal': 'Ambos pulmones oscuros y muy parecidos, con los bordes del corazón y del diafragma nítidos.',
+  'example.Lung_Opacity': 'Una parte de un pulmón es más blanca que el resto y oculta lo que hay detrás.',
+  'example.Viral Pneumonia': 'Velo y estrías desde el centro hacia ambos pulmones, que a menudo tienen demasiado aire.',
+
   // Enlarging the picture
   'zoom.frame': 'Imagen. Más y menos la amplían y la reducen, las flechas la mueven, 0 la muestra entera.',
   'zoom.label': 'Ampliación',

@@ -77,6 +77,13 @@ export default {
   'region.lower-centre': 'en bas au milieu',
   'region.lower-right': 'en bas à droite',
 
+  // Drawings to hold the picture against
+  'example.show': 'Comparer à un exemple',
+  'example.caution': 'Des dessins, pas des radiographies : ce que les manuels disent typique. Les vraies varient et se ressemblent, et le réseau n’a jamais vu ces dessins.',
+  'example.Normal': 'Les deux poumons sombres et très semblables, les bords du cœur et du diaphragme nets.',
+  'example.Lung_Opacity': 'Une partie d’un poumon est plus blanche que le reste et cache ce qui se trouve derrière.',
+  'example.Viral Pneumonia': 'Un voile et des stries du centre vers les deux poumons, souvent trop remplis d’air.',
+
   // Enlarging the picture
   'zoom.frame': 'Image. Plus et moins l’agrandissent et la réduisent, les flèches la déplacent, 0 la montre en entier.',
   'zoom.label': 'Agrandissement',

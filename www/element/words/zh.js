@@ -74,6 +74,13 @@ export default {
   'region.lower-centre': '下部中间',
   'region.lower-right': '右下部',
 
+  // Drawings to hold the picture against
+  'example.show': '与示例比较',
+  'example.caution': '这些是示意图，不是 X 光片：画的是教科书所说的典型表现。真实的片子各不相同，彼此也有重叠；网络从未见过这些图。',
+  'example.Normal': '两肺透亮、左右相近，心脏和膈肌的边缘清晰。',
+  'example.Lung_Opacity': '一侧肺的一部分比其余部分更白，遮住了后面的结构。',
+  'example.Viral Pneumonia': '模糊影和条纹影从中央伸向两肺，两肺常常过度充气。',
+
   // Enlarging the picture
   'zoom.frame': '图片。加号和减号用于缩放，方向键用于移动，0 显示全图。',
   'zoom.label': '缩放',
