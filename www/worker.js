@@ -6,7 +6,7 @@
  * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. Their scripts are found
  * next to this one, so it runs wherever the folder lies.
  *
- * @import { Answer, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Request } from './element/protocol.js'
+ * @import { Answer, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
@@ -27,7 +27,10 @@ let classifier;
 /** The number of the image whose picture the classifier has. @type {number | undefined} */
 let last;
 
-/** What was sent ahead of its turn: read at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer> } | undefined} */
+/** The build's code, ready to be called. @type {Later<LungWeb>} */
+const code = later();
+
+/** What was sent ahead of its turn: read and decoded at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer> } | undefined} */
 let ahead;
 
 /** What this worker is there for. @type {Later<LungClassifierHandle>} */
@@ -67,6 +70,7 @@ async function start({ build }) {
     /** @type {LungWeb} */
     const runtime = await import(new URL(`./runtime/${build}/lung_web.js`, import.meta.url).href);
     await runtime.default({ module_or_path: await module.promise });
+    code.resolve(runtime);
     // What needs no weights is made ready while they arrive.
     await runtime.LungClassifier.prepare();
     const { bytes, file, hash } = await bundle.promise;
@@ -99,18 +103,27 @@ function putBack({ bytes, file }) {
 
 /** @param {Extract<Request, { type: 'ahead' }>} request */
 function readAhead({ id, blob }) {
-  const bytes = read(blob);
-  const answer = started.promise.then(async (classifier) => answerOf(classifier, id, await bytes));
+  const decoded = decodeAhead(blob);
+  const answer = started.promise.then(async (classifier) => {
+    const image = await decoded;
+    return answerOf(classifier, id, () => classifier.classifyDecoded(image));
+  });
   // What is wrong with it is told when it is asked for.
-  for (const promise of [bytes, answer]) promise.catch(() => {});
+  for (const promise of [decoded, answer]) promise.catch(() => {});
   ahead = { id, answer };
+}
+
+/** Decoding needs no weights: it is done while they arrive. @param {Blob} blob */
+async function decodeAhead(blob) {
+  const [bytes, { DecodedImage }] = await Promise.all([read(blob), code.promise]);
+  return new DecodedImage(bytes);
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
 async function classify({ id, blob }) {
   try {
     if (!classifier) throw new Error('asked to classify before it was started');
-    const answer = await (ahead?.id === id ? ahead.answer : answerOf(classifier, id, await read(blob)));
+    const answer = await (ahead?.id === id ? ahead.answer : classifyNow(classifier, id, await read(blob)));
     scope.postMessage({ type: 'result', id, answer }, answer.picture ? [answer.picture] : []);
   } catch (error) {
     refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
@@ -119,10 +132,15 @@ async function classify({ id, blob }) {
   }
 }
 
-/** @param {LungClassifierHandle} classifier @param {number} id @param {Uint8Array<ArrayBuffer>} bytes @returns {Promise<Answer>} */
-async function answerOf(classifier, id, bytes) {
+/** @param {LungClassifierHandle} classifier @param {number} id @param {Uint8Array<ArrayBuffer>} bytes */
+function classifyNow(classifier, id, bytes) {
+  return answerOf(classifier, id, () => classifier.classify(bytes));
+}
+
+/** @param {LungClassifierHandle} classifier @param {number} id @param {() => Promise<Report>} classify @returns {Promise<Answer>} */
+async function answerOf(classifier, id, classify) {
   last = undefined;
-  const report = await classifier.classify(bytes);
+  const report = await classify();
   last = id;
   const { picture } = classifier;
   return { id, report, picture: picture ? await bitmapOf(picture) : null };

@@ -86,6 +86,19 @@ for (const [what, kind, reason] of /** @type {const} */ ([
     }));
 }
 
+for (const [kind, what, code] of [
+  ['refuse', 'is refused', 'unknown-format'],
+  ['trap-decoding', 'traps', 'worker-crashed'],
+]) {
+  test(`an image that is decoded while the classifier starts, and ${what} there, gets its error, and the next one its report`, () =>
+    onPage('cpu', {}, async (page, { picker, card, answered }) => {
+      await picker.setInputFiles([steer('bad.png', kind), picture('good.png')]);
+      await answered('good.png');
+      assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
+      assert.match(await card('bad.png').innerText(), new RegExp(code));
+    }));
+}
+
 test('an image that traps everywhere does not cost the page its GPU', () =>
   onPage('webgpu', {}, async (page, { picker, row, answered, choose, status }) => {
     await ready(page);

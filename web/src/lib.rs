@@ -96,11 +96,20 @@ impl LungClassifier {
     pub async fn classify(&self, bytes: Vec<u8>) -> Result<JsValue, JsValue> {
         // Its memory is wanted for this one.
         self.last.replace(None);
-        let start = Instant::now();
-        let radiograph = Radiograph::decode(&bytes).map_err(error::of_decoding)?;
-        drop(bytes);
-        let decode_ms = start.elapsed().as_secs_f64() * 1e3;
+        self.classify_decoded(DecodedImage::new(bytes)?).await
+    }
 
+    /// As [`classify`](Self::classify), of an image that is decoded.
+    ///
+    /// # Errors
+    /// The codes of [`mobilenet_lung::ClassifyError`].
+    #[wasm_bindgen(js_name = classifyDecoded)]
+    pub async fn classify_decoded(&self, image: DecodedImage) -> Result<JsValue, JsValue> {
+        self.last.replace(None);
+        let DecodedImage {
+            radiograph,
+            decode_ms,
+        } = image;
         let report = self
             .classifier
             .classify(&radiograph)
@@ -172,6 +181,31 @@ impl LungClassifier {
             .as_ref()
             .and_then(|last| last.with_window(centre, width));
         windowed.as_ref().map_or(Ok(JsValue::UNDEFINED), rgba)
+    }
+}
+
+/// An image file that has been decoded, which takes no weights: it can be done while they download.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct DecodedImage {
+    radiograph: Radiograph,
+    decode_ms: f64,
+}
+
+#[wasm_bindgen]
+impl DecodedImage {
+    /// Decodes the bytes of an image file.
+    ///
+    /// # Errors
+    /// The codes of [`radiograph::DecodeError`].
+    #[wasm_bindgen(constructor)]
+    pub fn new(bytes: Vec<u8>) -> Result<DecodedImage, JsValue> {
+        let start = Instant::now();
+        let radiograph = Radiograph::decode(&bytes).map_err(error::of_decoding)?;
+        Ok(Self {
+            radiograph,
+            decode_ms: start.elapsed().as_secs_f64() * 1e3,
+        })
     }
 }
 

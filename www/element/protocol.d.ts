@@ -152,6 +152,12 @@ export interface LungWeb {
     /** `sha256` is the hash of the bytes, where somebody works it out beside it. */
     load(bytes: Uint8Array, file: string, sha256?: Promise<ArrayBuffer>): Promise<LungClassifierHandle>;
   };
+  DecodedImage: new (bytes: Uint8Array) => DecodedImage;
+}
+
+/** An image that is decoded, on the WebAssembly side; gone once it is classified. */
+export interface DecodedImage {
+  free(): void;
 }
 
 /** A loaded classifier on the WebAssembly side. */
@@ -163,6 +169,7 @@ export interface LungClassifierHandle {
   /** The same in another window; undefined where there is none. */
   windowed(centre: number, width: number): Pixels | undefined;
   classify(bytes: Uint8Array): Promise<Report>;
+  classifyDecoded(image: DecodedImage): Promise<Report>;
   /** Decodes without classifying. */
   look(bytes: Uint8Array): void;
 }

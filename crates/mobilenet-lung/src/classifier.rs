@@ -47,6 +47,9 @@ impl ClassifyError {
     }
 }
 
+/// About what a bundle in f16, its weights in f32, and the largest maps take.
+const NEEDED_BYTES: usize = 20 << 20;
+
 /// A network on a device, ready for radiographs.
 #[derive(Debug)]
 pub struct Classifier {
@@ -79,10 +82,12 @@ impl Classifier {
         Ok(Self::new(bundle, Engine::Cpu(Box::new(network))))
     }
 
-    /// Makes the arithmetic of [`on_cpu`](Self::on_cpu) known to a browser's compiler, which needs no weights: it can be done
-    /// while they download. Of no use elsewhere.
+    /// Makes the arithmetic of [`on_cpu`](Self::on_cpu) known to a browser's compiler and takes hold of the memory that it will
+    /// need, neither of which needs weights: it can be done while they download. Of no use elsewhere.
     pub fn prepare_cpu() {
         lung_kernels::channels_last::rehearse();
+        // A page of memory costs most when it is touched for the first time.
+        std::hint::black_box(vec![1u8; NEEDED_BYTES]);
     }
 
     /// The network of `bundle` on a GPU, in kernels of our own; reports call it `webgpu`.

@@ -15,6 +15,19 @@ export default async function init() {}
 /** @param {string} code */
 const fault = (code) => ({ code, message: `The stand-in refuses this with ${code}.`, advice: 'Choose another file.' });
 
+/** An image that is not decoded at all; what decoding would refuse is refused. */
+export class DecodedImage {
+  /** @param {Uint8Array} bytes */
+  constructor(bytes) {
+    this.bytes = bytes;
+    const words = wordsOf(bytes);
+    if (words.startsWith('refuse')) throw fault('unknown-format');
+    if (words.startsWith('trap-decoding')) trap();
+  }
+
+  free() {}
+}
+
 /** @implements {LungClassifierHandle} */
 export class LungClassifier {
   /** @type {Pixels | undefined} */
@@ -50,8 +63,8 @@ export class LungClassifier {
 
   /** @param {Uint8Array} bytes @returns {Promise<Report>} */
   async classify(bytes) {
-    const words = new TextDecoder().decode(bytes.subarray(0, 32));
-    if (words.startsWith('refuse')) throw fault('unknown-format');
+    new DecodedImage(bytes);
+    const words = wordsOf(bytes);
     if (words.startsWith('lose-gpu') && this.device === 'webgpu')
       throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
     if (words.startsWith('hang')) return new Promise(() => {});
@@ -92,6 +105,11 @@ export class LungClassifier {
     };
   }
 
+  /** @param {DecodedImage} image */
+  classifyDecoded({ bytes }) {
+    return this.classify(bytes);
+  }
+
   /** @param {number} centre @param {number} width */
   windowed(centre, width) {
     if (!this.#values) return undefined;
@@ -105,7 +123,7 @@ export class LungClassifier {
 
   /** @param {Uint8Array} bytes */
   look(bytes) {
-    this.#keep(new TextDecoder().decode(bytes.subarray(0, 32)));
+    this.#keep(wordsOf(bytes));
   }
 
   /** Keeps values of an image that begins with these words. @param {string} words */
@@ -116,6 +134,11 @@ export class LungClassifier {
     if (!picture) throw fault('corrupt');
     return (this.picture = picture);
   }
+}
+
+/** What a file begins with. @param {Uint8Array} bytes */
+function wordsOf(bytes) {
+  return new TextDecoder().decode(bytes.subarray(0, 32));
 }
 
 /** Values from 0 to 4095 on 64 x 64 pixels, from left to right or down. @param {string} words */
