@@ -18,6 +18,8 @@ import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { bytes } from './lib/server.mjs';
 
+/** @typedef {import('playwright-core').Page} Page */
+
 const mock = mockPages();
 const { onPage } = mock;
 
@@ -371,6 +373,29 @@ test('the download is shown with the bytes that arrived and the bytes in all', a
     await slow.close();
   }
 });
+
+for (const width of [360, 1280])
+  test(`at ${width} px what stands above the element stays where it is when the scripts of the page arrive late`, () => {
+    /** @param {Page} page */
+    const tops = (page) =>
+      page.locator('h1, .lede, lung-xray-classifier').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    /** @type {Promise<number[]>} */
+    let before;
+    /** @param {Page} page */
+    const prepare = (page) =>
+      page.route('**/app.js', async (route) => {
+        before = page.locator('.lede').waitFor().then(() => tops(page));
+        await before;
+        await route.continue();
+      });
+    return onPage(
+      async (page) => {
+        await page.locator('.language').waitFor();
+        assert.deepEqual(await tops(page), await before);
+      },
+      { viewport: { width, height: 740 }, prepare },
+    );
+  });
 
 test('?device=cpu is the attribute of the element', () =>
   onPage(

@@ -91,7 +91,7 @@ for (const [kind, what, code] of [
   ['trap-decoding', 'traps', 'worker-crashed'],
 ]) {
   test(`an image that is decoded while the classifier starts, and ${what} there, gets its error, and the next one its report`, () =>
-    onPage('cpu', {}, async (page, { picker, card, answered }) => {
+    onPage('cpu', {}, async (_page, { picker, card, answered }) => {
       await picker.setInputFiles([steer('bad.png', kind), picture('good.png')]);
       await answered('good.png');
       assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
