@@ -283,7 +283,7 @@ test('of an image that is no chest X-ray the warning comes first, no finding is 
     assert.match(said, /Likeness\s+0\.03 of 1/);
     const meters = card('cat.png').getByRole('meter');
     assert.equal(await meters.first().isVisible(), false);
-    await element.locator('summary').click();
+    await element.locator('.all-the-same summary').click();
     assert.equal(await meters.count(), 3);
     assert.equal(await meters.first().isVisible(), true);
     // The next image is shown as ever.

@@ -254,6 +254,7 @@ describe('in a browser', () => {
               picture('chest.png'),
             ]);
             await answered('chest.png');
+            await element.locator('.examples summary').click();
             await check('a DICOM file');
             for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
               await choose(name);
