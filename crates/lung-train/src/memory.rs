@@ -3,7 +3,8 @@
 /// Has the allocator keep what is freed for the next allocation instead of handing it back to the system.
 ///
 /// A training step frees and allocates a gigabyte in maps of megabytes. Handed back, every page of it is mapped and zeroed
-/// by the system anew each step, which took a third of the time. The peak is the same. Call it before there are threads.
+/// by the system anew: half of a step where memory was in demand, of no account where it was not. The peak is the same. Call it
+/// before there are threads.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 pub(crate) fn keep() {
