@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { events, launch, open, parts } from './lib/browser.mjs';
+import { events, launch, open, parts, recordEvents } from './lib/browser.mjs';
 import {
   CLASSES,
   currentBundle,
@@ -117,6 +117,40 @@ describe('the built page', { skip: noPage || noCommand }, () => {
         assert.equal(detail.device, device);
         if (device === 'cpu') assert.ok(detail.fallback && said.includes(detail.fallback.replace(/\s+/g, ' ')), said);
         assert.match(said, /mobilenet-lung-[0-9a-f]{12}/);
+      });
+
+      test('an image that comes before the weights is sent ahead, and called what the native command calls it', async () => {
+        const { page, context } = await open(browser);
+        try {
+          await recordEvents(page);
+          await page.addInitScript(() => {
+            /** @type {string[]} */
+            const sent = ((/** @type {any} */ (globalThis)).sent = []);
+            globalThis.Worker = class extends Worker {
+              /** @override @param {any} message @param {any} [transfer] */
+              postMessage(message, transfer) {
+                sent.push(message.type);
+                super.postMessage(message, transfer);
+              }
+            };
+          });
+          // The weights wait for the image.
+          await page.route('**/*.safetensors', async (route) => {
+            await page.waitForFunction(() => /** @type {any} */ (globalThis).sent.includes('ahead'));
+            await route.continue();
+          });
+          await page.goto(`${site.url}?device=${device}`);
+          const [image] = generated.images;
+          const [[, { report }]] = await classifyAll(page, [image]);
+          const sent = await page.evaluate(() => /** @type {any} */ (globalThis).sent);
+          assert.ok(sent.indexOf('ahead') < sent.indexOf('bundle'), sent.join(' '));
+          const expected = native.get(image.name);
+          assert.equal(report?.finding, expected?.finding);
+          for (const finding of CLASSES)
+            assert.ok(Math.abs((report?.probabilities[finding] ?? NaN) - (expected?.probabilities[finding] ?? NaN)) <= TOLERANCE);
+        } finally {
+          await context.close();
+        }
       });
 
       test('shows the report of a chosen file', async () => {

@@ -4,12 +4,10 @@
  * image is needed, and nobody can take one for what the network has seen.
  *
  * @import { Finding } from './protocol.js'
- * @import { Words } from './words.js'
  */
 
 import { draw, make } from './dom.js';
 import { FINDINGS } from './format.js';
-import { translate } from './words.js';
 
 /** Lines and patches of a chest of 100 by 100, from in front: the patient's right is on the left. By the class that styles them. */
 const CHEST = [
@@ -35,7 +33,7 @@ const SIGNS = {
   ],
 };
 
-/** A folded row of drawings with a sentence each. Makes its elements once. */
+/** A folded row of drawings with a sentence each. Makes its elements once; whoever shows them translates them. */
 export class Examples {
   /** @type {Map<Finding, HTMLElement>} */
   #figures = new Map(
@@ -56,11 +54,6 @@ export class Examples {
     make('p', { 'data-words': 'example.caution' }),
     make('div', { class: 'example-row' }, ...this.#figures.values()),
   );
-
-  /** @param {Words} words */
-  write(words) {
-    translate(this.element, words);
-  }
 
   /** Sets off the drawing of what was found; `null` hides them all. @param {Finding | null} found */
   show(found) {

@@ -176,12 +176,12 @@ button:disabled { opacity: .5; cursor: default; }
 .example figcaption span { color: var(--muted); }
 .example .body { fill: #7b7b7b; filter: blur(.6px); }
 .example .lung { fill: #1b1b1b; filter: blur(.8px); }
-.example :is(.rib, .bone, .spine, .heart, .patch, .core, .haze, .streak) { stroke: #fff; filter: blur(.4px); }
+.example :is(.rib, .bone, .spine, .streak) { stroke: #fff; filter: blur(.4px); }
 .example .rib { stroke-width: 2.2; stroke-opacity: .14; }
 .example .bone { stroke-width: 2.6; stroke-opacity: .3; }
 .example .spine { stroke-width: 8; stroke-opacity: .32; stroke-linecap: butt; }
-.example .heart { stroke: none; fill: #c4c4c4; fill-opacity: .85; filter: blur(.8px); }
-.example :is(.patch, .core, .haze) { stroke: none; fill: #fff; filter: blur(2px); }
+.example .heart { fill: #c4c4c4; fill-opacity: .85; filter: blur(.8px); }
+.example :is(.patch, .core, .haze) { fill: #fff; filter: blur(2px); }
 .example .patch { fill-opacity: .5; }
 .example .core { fill-opacity: .35; }
 .example .haze { fill-opacity: .2; filter: blur(3px); }

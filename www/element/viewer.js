@@ -159,7 +159,6 @@ export class Viewer {
       this.#showWindow(image);
     }
     translate(this.#side, this.#words);
-    this.#examples.write(this.#words);
     this.#zoom.write(this.#words);
     this.#window?.write(this.#words);
     this.#say();
