@@ -8,7 +8,7 @@ use mobilenet_lung::bundle::CalledAs;
 use mobilenet_lung::{Finding, Metadata};
 
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Split};
+use crate::data::{Dataset, Part, Split};
 use crate::export::Exported;
 use crate::metrics::{
     BINS, Evaluation, ForeignMetrics, NOT_IN_MODEL, Share, called_as, called_in_words, share_of,
@@ -31,13 +31,16 @@ pub struct Material {
     pub bacterial_as_viral: f32,
     /// How many images of the first data folder its probabilities were fitted on.
     pub calibrated_on: usize,
+    /// How many trainings its weights are the mean of, each without one more fold; 0 for a model of one training.
+    pub cross_fitted: usize,
 }
 
 impl Material {
-    /// Counts the images of a split that are not left for the test.
-    pub fn new(dataset: &Dataset, split: &Split, config: &TrainConfig) -> Self {
+    /// Counts the images of a split that are not left for the test; `parts` are those of a cross-fitted model.
+    pub fn new(dataset: &Dataset, split: &Split, parts: &[Part], config: &TrainConfig) -> Self {
         let mut material = Self {
             bacterial_as_viral: config.bacterial_as_viral,
+            cross_fitted: parts.len(),
             ..Self::default()
         };
         for index in split.train.iter().chain(&split.validation) {
@@ -47,9 +50,10 @@ impl Material {
             material.bacterial += usize::from(example.bacterial);
         }
         let sources = dataset.sources();
-        material.calibrated_on = split
-            .validation
+        material.calibrated_on = parts
             .iter()
+            .flat_map(|part| &part.held_out)
+            .chain(&split.validation)
             .filter(|index| Some(&dataset.examples[**index].source) == sources.first())
             .count();
         material
@@ -215,8 +219,14 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} validation images of the first data folder.",
-                    metadata.temperature
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images of the first data folder{}.",
+                    metadata.temperature,
+                    match self.material.cross_fitted {
+                        0 => " that it was not trained on".to_owned(),
+                        count => format!(
+                            ". Its weights are the mean of those of {count} trainings, each of which left out one more fold, and what each of them says of the images that it was not given is what was fitted"
+                        ),
+                    }
                 ),
             }
         )?;
@@ -247,7 +257,34 @@ impl Exported {
         if let Some(foreign) = &self.tests.foreign {
             write_foreign(out, foreign)?;
         }
+        self.write_held_out(out)?;
         self.write_caveats(out)
+    }
+
+    /// How the trainings that the model is the mean of did on what each was not given.
+    fn write_held_out(&self, out: &mut String) -> std::fmt::Result {
+        if self.held_out.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "\n### What its trainings said of the folds that they were not given\n\nEach image answered once, by a network that was not trained on it: one of the {} trainings, each on fewer images than the model is of, or for validation images the model. These are more images than the test has, but settings were chosen on some of them and the calibration was fitted on all, so they are no test.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
+            self.material.cross_fitted
+        )?;
+        for test in &self.held_out {
+            let split = name(&test.split);
+            writeln!(out, "| {split}: all | {} |", in_cells(&test.accuracy))?;
+            for (origin, share) in &test.by_origin {
+                writeln!(out, "| {split}: {} | {} |", name(origin), in_cells(share))?;
+            }
+            for (origin, within) in &test.origins {
+                for (words, share) in called_in_words(&within.calls.called) {
+                    let origin = name(origin);
+                    writeln!(out, "| {split}: {origin}, {words} | {} |", in_cells(&share))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn write_material(&self, out: &mut String) -> std::fmt::Result {
@@ -575,6 +612,7 @@ mod tests {
                     .collect(),
                 all: test("all", &all),
             },
+            held_out: Vec::new(),
             material,
         }
     }
@@ -604,7 +642,7 @@ mod tests {
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
-            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 validation",
+            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 images of the first data folder that it was not trained on",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }

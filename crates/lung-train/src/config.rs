@@ -20,6 +20,10 @@ pub struct TrainConfig {
     pub test_fold: usize,
     /// Share of the other folds' groups that validates, 0..1.
     pub validation: f64,
+    /// Train once without each of the other folds and average the weights, instead of training once on all of them: what
+    /// each training answers to the fold that it was not given is what probabilities, prediction sets and refusals are
+    /// calibrated on.
+    pub cross_fit: bool,
     /// Images a step.
     pub batch: usize,
     /// Side of the square that every radiograph is reduced to before anything else, 32..=224:
@@ -86,6 +90,7 @@ impl Default for TrainConfig {
             seed: 1,
             test_fold: 0,
             validation: 0.1,
+            cross_fit: true,
             batch: 32,
             detail: 160,
             class_weights: false,

@@ -295,6 +295,50 @@ pub struct Split {
     pub test: Vec<usize>,
 }
 
+/// One division of the images that are trained on, for cross-fitting: a fold of them is left out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The fold.
+    pub fold: usize,
+    /// The images of the other folds.
+    pub train: Vec<usize>,
+    /// The images of the fold.
+    pub held_out: Vec<usize>,
+}
+
+impl Split {
+    /// The images trained on with each of their folds left out in turn. Validation and test images are in no part.
+    ///
+    /// # Errors
+    /// [`DataError::Split`] when a part has no image of some class to train on.
+    pub fn parts(&self, dataset: &Dataset) -> Result<Vec<Part>, DataError> {
+        let folds: BTreeSet<usize> = (self.train.iter())
+            .map(|index| dataset.examples[*index].fold)
+            .collect();
+        folds
+            .into_iter()
+            .map(|fold| {
+                let (held_out, train): (Vec<usize>, Vec<usize>) =
+                    (self.train.iter()).partition(|index| dataset.examples[**index].fold == fold);
+                for finding in Finding::ALL {
+                    if !train.iter().any(|i| dataset.examples[*i].finding == finding) {
+                        return Err(DataError::Split(format!(
+                            "no {finding} image is left to train on without fold {fold}: {} is too small to leave each fold \
+                             out in turn; set cross_fit = false",
+                            dataset.name()
+                        )));
+                    }
+                }
+                Ok(Part {
+                    fold,
+                    train,
+                    held_out,
+                })
+            })
+            .collect()
+    }
+}
+
 /// The name of a data folder: the last part of its path.
 fn name_of(folder: &Path) -> String {
     folder

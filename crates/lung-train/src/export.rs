@@ -6,17 +6,17 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, read_tensors, sha256};
-use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata};
+use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
 
 use crate::card::Material;
 use crate::data::Dataset;
 use crate::evaluate::Tests;
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, Outcome};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
-use crate::train::{Run, RunResult, write_atomically};
-use crate::trust;
+use crate::train::{Run, RunResult, weights_without, write_atomically};
+use crate::trust::{self, Held};
 
 /// `index.json` beside the bundles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Exported {
     pub metadata: Metadata,
     /// The tests on the run's test fold, data folder by data folder, and on foreign images.
     pub tests: Tests,
+    /// What the trainings that it is the mean of answered to the images that each was not given, data folder by data folder;
+    /// empty for a model of one training.
+    pub held_out: Vec<Evaluation>,
     /// What it was trained on.
     pub material: Material,
 }
@@ -75,13 +78,16 @@ pub fn export(
     let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
-    let mut state = read_tensors(&read("model.safetensors")?)?;
-    let bias = state
-        .get_mut("classifier.1.bias")
-        .context("model.safetensors has no `classifier.1.bias`")?;
-    for (bias, offset) in bias.values.iter_mut().zip(result.calibration.offsets) {
-        *bias += offset;
-    }
+    let calibrated = |mut state: StateDict| {
+        let bias = state
+            .get_mut("classifier.1.bias")
+            .context("the weights of the run have no `classifier.1.bias`")?;
+        for (bias, offset) in bias.values.iter_mut().zip(result.calibration.offsets) {
+            *bias += offset;
+        }
+        anyhow::Ok(state)
+    };
+    let state = calibrated(read_tensors(&read("model.safetensors")?)?)?;
 
     ensure!(
         data.is_empty() || data.len() == run.data.len(),
@@ -92,7 +98,11 @@ pub fn export(
     let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
     let fold = run.config.test_fold;
     let split = dataset.split(fold, run.config.validation, run.config.seed)?;
-    let material = Material::new(&dataset, &split, &run.config);
+    let parts = match run.config.cross_fit {
+        true => split.parts(&dataset)?,
+        false => Vec::new(),
+    };
+    let material = Material::new(&dataset, &split, &parts, &run.config);
 
     let mut metadata = Metadata {
         format_version: FORMAT_VERSION,
@@ -113,14 +123,29 @@ pub fn export(
         notice: material.notice(),
     };
     // What is calibrated and tested are the numbers that ship: in f16, through the code that the browser runs.
-    let through_f16 = |distribution: Option<&Distribution>, metadata: &Metadata| {
-        let (_, bytes) = Bundle::write(&state, distribution, metadata)?;
-        Ok::<_, anyhow::Error>(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
-    };
-    let classifier = through_f16(None, &metadata)?;
-    metadata.prediction_sets = trust::prediction_sets(&classifier, &dataset, &split.validation)?;
-    let distribution = trust::distribution(&classifier, &dataset, &split, &run.config)?;
-    let classifier = through_f16(distribution.as_ref(), &metadata)?;
+    let through_f16 =
+        |state: &StateDict, distribution: Option<&Distribution>, metadata: &Metadata| {
+            let (_, bytes) = Bundle::write(state, distribution, metadata)?;
+            anyhow::Ok(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
+        };
+    let mut held = Vec::with_capacity(parts.len() + 1);
+    for part in parts {
+        let state = calibrated(weights_without(run_folder, &part)?)?;
+        held.push(Held {
+            classifier: through_f16(&state, None, &metadata)?,
+            train: part.train,
+            held_out: part.held_out,
+        });
+    }
+    held.push(Held {
+        classifier: through_f16(&state, None, &metadata)?,
+        train: split.train,
+        held_out: split.validation,
+    });
+    let answers = trust::answers_held_out(&held, &dataset);
+    metadata.prediction_sets = trust::prediction_sets(&answers, &dataset);
+    let distribution = trust::distribution(&held, &dataset, &run.config)?;
+    let classifier = through_f16(&state, distribution.as_ref(), &metadata)?;
     let sources = dataset.sources();
     ensure!(
         (sources.first()).is_some_and(|first| !dataset.fold_of(first, fold).is_empty()),
@@ -161,8 +186,32 @@ pub fn export(
         file: path,
         metadata,
         tests,
+        held_out: match run.config.cross_fit {
+            true => evaluate_held_out(&answers, &dataset),
+            false => Vec::new(),
+        },
         material,
     })
+}
+
+/// Answers to images that the answering network was not trained on, summed up for each data folder.
+fn evaluate_held_out(answers: &[Outcome], dataset: &Dataset) -> Vec<Evaluation> {
+    dataset
+        .sources()
+        .into_iter()
+        .map(|source| {
+            let of_source: Vec<Outcome> = (answers.iter())
+                .filter(|answer| answer.source == source)
+                .cloned()
+                .collect();
+            (source, of_source)
+        })
+        .filter(|(_, answers)| !answers.is_empty())
+        .map(|(source, answers)| {
+            let split = format!("{source}, folds left out");
+            Evaluation::new(String::new(), split, &answers, Vec::new())
+        })
+        .collect()
 }
 
 /// Writes the model in the weights file `model` as ONNX into `out`, and returns the file's path.
@@ -181,9 +230,13 @@ pub fn export_onnx(model: &Path, out: &Path) -> anyhow::Result<PathBuf> {
 fn trained_on(run: &Run) -> String {
     let [train, validation, _] = run.images;
     format!(
-        "{}: {train} images to train on and {validation} to validate, fold {} left out{}",
+        "{}: {train} images to train on and {validation} to validate, fold {} left out{}{}",
         run.data_name,
         run.config.test_fold,
+        match run.config.cross_fit {
+            true => "; the weights are the mean of trainings that each leave out one more fold",
+            false => "",
+        },
         match &run.pretrained {
             Some(name) => format!("; started from {name}"),
             None => "; started from random weights".to_owned(),

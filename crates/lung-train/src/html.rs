@@ -5,10 +5,8 @@ mod chart;
 mod tests;
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
-use anyhow::Context as _;
 use mobilenet_lung::architecture::GRID;
 use mobilenet_lung::{EvidenceMap, Finding, Metadata};
 
@@ -30,30 +28,6 @@ pub struct Page<'a> {
     pub epochs: &'a [EpochLog],
     /// The command that made the page.
     pub command: &'a str,
-}
-
-/// The epochs that a run has logged; a last line that a kill cut off is left out.
-///
-/// # Errors
-/// A log that is missing, or a line of it that is none.
-pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
-    let path = run.join("log.jsonl");
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!(
-            "{} cannot be read: is {} the folder of a run?",
-            path.display(),
-            run.display()
-        )
-    })?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole
-        .lines()
-        .enumerate()
-        .map(|(place, line)| {
-            serde_json::from_str(line)
-                .with_context(|| format!("line {} of {} is damaged", place + 1, path.display()))
-        })
-        .collect()
 }
 
 /// A command line as a shell takes it.

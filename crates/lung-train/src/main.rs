@@ -16,10 +16,10 @@ use lung_train::config::TrainConfig;
 use lung_train::data::{Dataset, FOLDS};
 use lung_train::evaluate::Tests;
 use lung_train::export::{export, export_onnx};
-use lung_train::html::{Page, command_in_words, read_epochs};
+use lung_train::html::{Page, command_in_words};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
-use lung_train::train::{TrainOptions, bar, train, write_atomically};
+use lung_train::train::{TrainOptions, bar, read_epochs, train, write_atomically};
 use mobilenet_lung::{Finding, InDistribution};
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
@@ -57,7 +57,8 @@ enum Command {
 /// divided by file into five folds. One fold is left for the test and not looked at.
 ///
 /// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
-/// feature layers down. RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
+/// feature layers down: once without each of the other folds, and the model is the mean of the four (cross_fit = false
+/// trains once, on all of them). RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
 /// --resume goes on and ends where an unbroken run would.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -276,6 +277,9 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         stop_after: None,
     })?;
     if let Some(result) = result {
+        if let Some(accuracy) = result.held_out_accuracy {
+            say(&format!("accuracy on folds left out {accuracy:.3}\n"))?;
+        }
         if let Some(accuracy) = result.validation_accuracy {
             say(&format!(
                 "validation accuracy {accuracy:.3}, temperature {:.2}\n",

@@ -10,7 +10,9 @@ use rayon::prelude::*;
 
 use crate::augment::Augmentation;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Split, read_radiograph};
+use crate::data::{Dataset, read_radiograph};
+use crate::metrics::Outcome;
+use crate::predict::outcomes;
 use crate::train::bar;
 
 /// Share of the images of each finding whose prediction set is to hold it.
@@ -41,64 +43,96 @@ const CHANGED: Augmentation = Augmentation {
     clutter: 0.3,
 };
 
-/// Thresholds of prediction sets from the validation images of the first data folder; `None` without any.
-///
-/// Those of other folders are not exchangeable with its images, for which the sets are to hold.
-///
-/// # Errors
-/// An image that the classifier cannot answer.
-pub fn prediction_sets(
-    classifier: &Classifier,
-    dataset: &Dataset,
-    validation: &[usize],
-) -> anyhow::Result<Option<PredictionSets>> {
-    let first = dataset.sources().into_iter().next();
-    let validation: Vec<usize> = validation
-        .iter()
-        .copied()
-        .filter(|index| Some(&dataset.examples[*index].source) == first.as_ref())
-        .collect();
-    if validation.is_empty() {
-        return Ok(None);
-    }
-    let answers: Vec<Option<(Finding, f32)>> = validation
-        .par_iter()
-        .map(|index| {
-            let example = &dataset.examples[*index];
-            // What cannot be read was left out of the training too.
-            let Ok(radiograph) = read_radiograph(&example.path) else {
-                return Ok(None);
-            };
-            let report = pollster::block_on(classifier.classify(&radiograph))?;
-            Ok(Some((
-                example.finding,
-                report.probabilities[example.finding],
-            )))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let mut of_truth = ByFinding(Finding::ALL.map(|_| Vec::new()));
-    for (finding, probability) in answers.into_iter().flatten() {
-        of_truth.0[finding.index()].push(probability);
-    }
-    Ok(Some(PredictionSets::calibrate(COVERAGE, &of_truth)))
+/// A classifier with the images that it was trained on, and others that it was not.
+#[derive(Debug)]
+pub struct Held {
+    /// The classifier.
+    pub classifier: Classifier,
+    /// The images that it was trained on, as indices into the data set.
+    pub train: Vec<usize>,
+    /// Images that neither it nor anything in it was trained on.
+    pub held_out: Vec<usize>,
 }
 
-/// Where the embeddings of training images lie, as they are and changed, with the limit from validation images; `None`
-/// without validation images, or with fewer than twice as many training images as directions.
+/// What each classifier answers to the images that it was not trained on; one that cannot be read was left out of the
+/// training too, and is here.
+pub fn answers_held_out(held: &[Held], dataset: &Dataset) -> Vec<Outcome> {
+    let images = held.iter().map(|part| part.held_out.len()).sum();
+    let progress = bar(images, "classifying what was left out");
+    let answers = held
+        .iter()
+        .flat_map(|part| outcomes(&part.classifier, dataset, &part.held_out, &progress).0)
+        .collect();
+    progress.finish_and_clear();
+    answers
+}
+
+/// Thresholds of prediction sets from answers to images of the first data folder that the answering classifier was not
+/// trained on; `None` without any.
+///
+/// Images of other folders are not exchangeable with those for which the sets are to hold. Several classifiers that each
+/// leave out other images are cross-conformal prediction (Vovk 2015, "Cross-conformal predictors"): more images to take the
+/// quantiles of than one classifier could spare.
+pub fn prediction_sets(answers: &[Outcome], dataset: &Dataset) -> Option<PredictionSets> {
+    let first = dataset.sources().into_iter().next()?;
+    let mut of_truth = ByFinding(Finding::ALL.map(|_| Vec::new()));
+    for answer in answers.iter().filter(|answer| answer.source == first) {
+        of_truth.0[answer.truth.index()].push(answer.probabilities[answer.truth]);
+    }
+    let any = of_truth
+        .0
+        .iter()
+        .any(|probabilities| !probabilities.is_empty());
+    any.then(|| PredictionSets::calibrate(COVERAGE, &of_truth))
+}
+
+/// Where the embeddings of training images lie, as they are and changed, for the last of `held`; its limit is from the
+/// images that each of them was not trained on. `None` without such images, or with fewer than twice as many training
+/// images as directions.
+///
+/// Distances are in deviations of the training images of the same classifier, and so those of several can be put in one row.
 ///
 /// # Errors
-/// An image that the classifier cannot answer, or embeddings that do not differ.
+/// An image that a classifier cannot answer, or embeddings that do not differ.
 pub fn distribution(
-    classifier: &Classifier,
+    held: &[Held],
     dataset: &Dataset,
-    split: &Split,
     config: &TrainConfig,
 ) -> anyhow::Result<Option<Distribution>> {
-    if split.validation.is_empty() || split.train.len() < 2 * DIRECTIONS {
+    let few = |part: &Held| part.train.len() < 2 * DIRECTIONS;
+    if held.iter().all(|part| part.held_out.is_empty()) || held.iter().any(few) {
         return Ok(None);
     }
+    let mut distances: Vec<f32> = Vec::new();
+    let mut last = None;
+    for (place, part) in held.iter().enumerate() {
+        // The last is fitted for itself; the others for the images that they can judge.
+        if part.held_out.is_empty() && place + 1 < held.len() {
+            continue;
+        }
+        let (training, held_out) = embeddings(part, dataset, config)?;
+        let distribution = fit(&training)?;
+        distances.extend((held_out.iter()).map(|embedding| distribution.distance(embedding)));
+        last = Some(distribution);
+    }
+    let Some(mut distribution) = last else {
+        return Ok(None);
+    };
+    distances.sort_by(f32::total_cmp);
+    let place = ((distances.len() as f64 * ACCEPTED).ceil() as usize).min(distances.len());
+    distribution.spread.limit = distances[place - 1] * MARGIN;
+    Ok(Some(distribution))
+}
+
+/// Embeddings of the images that a classifier was trained on, as they are and changed, and of those held out, as they are.
+fn embeddings(
+    part: &Held,
+    dataset: &Dataset,
+    config: &TrainConfig,
+) -> anyhow::Result<(Vec<Vec<f32>>, Vec<Vec<f32>>)> {
+    let classifier = &part.classifier;
     let progress = bar(
-        2 * split.train.len() + split.validation.len(),
+        2 * part.train.len() + part.held_out.len(),
         "embeddings of radiographs",
     );
     let side = config.preprocessing().side;
@@ -106,7 +140,7 @@ pub fn distribution(
         progress.inc(1);
         pollster::block_on(classifier.embedding(radiograph))
     };
-    let embeddings = |indices: &[usize], changed: bool| {
+    let of = |indices: &[usize], changed: bool| {
         let per_image: Vec<Vec<Vec<f32>>> = indices
             .par_iter()
             .map(|index| {
@@ -132,19 +166,9 @@ pub fn distribution(
             .collect::<anyhow::Result<_>>()?;
         Ok::<_, anyhow::Error>(per_image.concat())
     };
-    let training = embeddings(&split.train, true)?;
-    let validation = embeddings(&split.validation, false)?;
+    let both = (of(&part.train, true)?, of(&part.held_out, false)?);
     progress.finish_and_clear();
-
-    let mut distribution = fit(&training)?;
-    let mut distances: Vec<f32> = validation
-        .iter()
-        .map(|embedding| distribution.distance(embedding))
-        .collect();
-    distances.sort_by(f32::total_cmp);
-    let place = ((distances.len() as f64 * ACCEPTED).ceil() as usize).min(distances.len());
-    distribution.spread.limit = distances[place - 1] * MARGIN;
-    Ok(Some(distribution))
+    Ok(both)
 }
 
 /// Mean, principal directions and variances of embeddings, with a limit of 1.

@@ -3,6 +3,7 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,8 @@ use lung_train::data::Dataset;
 use lung_train::export::{Index, export};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{evaluate, load_classifier};
-use lung_train::train::{EpochLog, RunResult, TrainOptions};
+use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions};
+use mobilenet_lung::bundle::read_tensors;
 use tempfile::TempDir;
 
 /// Training draws dropout and first weights from the one generator that a process has for its device: two runs at once
@@ -48,6 +50,7 @@ fn quick() -> TrainConfig {
     TrainConfig {
         batch: 8,
         validation: 0.0,
+        cross_fit: false,
         dropout: 0.0,
         average: 0.5,
         augmentation: Augmentation::NONE,
@@ -181,6 +184,65 @@ fn epochs_logged(run: &Path) -> usize {
         .unwrap_or(0)
 }
 
+#[test]
+fn a_cross_fitted_run_averages_trainings_that_leave_a_fold_out_and_survives_being_killed() {
+    let folder = phantoms(10);
+    let config = TrainConfig {
+        cross_fit: true,
+        head: HeadStage {
+            epochs: 2,
+            learning_rate: 1e-3,
+        },
+        ..quick()
+    };
+    let unbroken = options(folder.path(), "unbroken", config.clone());
+    let result = train(&unbroken).unwrap().unwrap();
+    // There is no validation image; what each training was not given calibrates.
+    assert_eq!(result.validation_accuracy, None);
+    assert!(result.held_out_accuracy.is_some());
+    assert_ne!(result.calibration, Calibration::default());
+
+    let weights = |folder: &Path| {
+        let bytes = fs::read(folder.join("model.safetensors")).unwrap();
+        read_tensors(&bytes).unwrap()["classifier.1.weight"]
+            .values
+            .clone()
+    };
+    let parts: Vec<Vec<f32>> = (1..5)
+        .map(|fold| weights(&unbroken.out.join(format!("without-fold-{fold}"))))
+        .collect();
+    assert!(parts[0] != parts[1], "two trainings are the same");
+    for (place, mean) in weights(&unbroken.out).iter().enumerate() {
+        let want = parts.iter().map(|part| part[place]).sum::<f32>() / 4.0;
+        assert!((mean - want).abs() < 1e-6, "{mean} {want}");
+    }
+
+    // In the second training, and between it and the third.
+    let mut killed = options(folder.path(), "killed", config);
+    for stop in [3, 4] {
+        killed.stop_after = Some(stop);
+        assert_eq!(train(&killed).unwrap(), None);
+        killed.resume = true;
+    }
+    killed.stop_after = None;
+    assert_eq!(train(&killed).unwrap(), Some(result));
+    let (want, got) = (ending(&unbroken.out), ending(&killed.out));
+    assert_eq!(got.1, want.1);
+    assert_eq!(want.1.len(), 2);
+    assert!(got.0 == want.0, "the weights differ");
+
+    let exported = export(&unbroken.out, &folder.path().join("models"), &[], None).unwrap();
+    let sets = exported.metadata.prediction_sets.clone().unwrap();
+    assert_eq!(sets.calibrated_on.0, [8, 8, 8]);
+    let card = exported.model_card();
+    assert!(
+        card.contains("on 24 images of the first data folder. Its weights are the mean of those of 4 trainings"),
+        "{card}"
+    );
+    assert!(card.contains("| data, folds left out: all |"), "{card}");
+    assert_eq!(exported.held_out[0].accuracy.images, 24);
+}
+
 fn error_of(options: &TrainOptions) -> String {
     format!("{:#}", train(options).unwrap_err())
 }
@@ -297,6 +359,24 @@ fn no_group_is_ever_divided() {
             assert_eq!(part_of(&example.group), 1, "{}", example.group);
         }
         assert!(!split.test.is_empty() && !split.validation.is_empty());
+        // Nor by leaving a fold out: every image that is trained on is left out once, with its whole group.
+        let parts = split.parts(&dataset).unwrap();
+        let mut left_out: Vec<usize> = parts.iter().flat_map(|p| p.held_out.clone()).collect();
+        left_out.sort_unstable();
+        assert_eq!(left_out, split.train);
+        for part in &parts {
+            assert_eq!(
+                part.train.len() + part.held_out.len(),
+                split.train.len(),
+                "fold {}",
+                part.fold
+            );
+            let groups = |indices: &[usize]| -> BTreeSet<String> {
+                let group = |i: &usize| dataset.examples[*i].group.clone();
+                indices.iter().map(group).collect()
+            };
+            assert!(groups(&part.train).is_disjoint(&groups(&part.held_out)));
+        }
     }
     // The table is held against the folder.
     fs::write(

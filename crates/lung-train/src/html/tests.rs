@@ -218,20 +218,3 @@ fn words_for_a_shell_are_quoted_where_they_must_be() {
         r"lung --data 'my data' 'it'\''s' ''"
     );
 }
-
-#[test]
-fn a_log_is_read_up_to_where_a_kill_cut_it_off() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let line = r#"{"stage":"head","epoch":1,"train_loss":1,"train_accuracy":0.5,"validation_loss":null,"validation_accuracy":null,"from_layer":null,"seconds":1}"#;
-    let log = folder.path().join("log.jsonl");
-    fs::write(&log, format!("{line}\n{}", &line[..20])).unwrap();
-    assert_eq!(read_epochs(folder.path()).unwrap().len(), 1);
-    fs::write(&log, format!("nonsense\n{line}\n")).unwrap();
-    let error = format!("{:#}", read_epochs(folder.path()).unwrap_err());
-    assert!(error.contains("line 1 of"), "{error}");
-    let error = format!(
-        "{:#}",
-        read_epochs(&folder.path().join("gone")).unwrap_err()
-    );
-    assert!(error.contains("the folder of a run"), "{error}");
-}

@@ -1,0 +1,230 @@
+//! What a network answers to labelled images, and the calibration that fits it best.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::Tensor;
+use mobilenet_lung::{Finding, softmax};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+
+/// Logits with the truth beside them.
+#[derive(Clone, Debug, Default)]
+pub struct Outcomes {
+    /// The examples that were answered, as indices into the data set.
+    pub examples: Vec<usize>,
+    /// One row an image.
+    pub logits: Vec<[f32; Finding::COUNT]>,
+    /// The true finding of each.
+    pub labels: Vec<Finding>,
+}
+
+impl Outcomes {
+    /// Adds one answer.
+    pub fn push(&mut self, example: usize, label: Finding, logits: [f32; Finding::COUNT]) {
+        self.examples.push(example);
+        self.labels.push(label);
+        self.logits.push(logits);
+    }
+
+    /// Adds the answers of another network, or to other images.
+    pub fn extend(&mut self, other: Self) {
+        self.examples.extend(other.examples);
+        self.labels.extend(other.labels);
+        self.logits.extend(other.logits);
+    }
+
+    /// The answers to images of one data folder.
+    pub fn of_source(&self, dataset: &Dataset, source: &str) -> Self {
+        let mut part = Self::default();
+        for (place, example) in self.examples.iter().enumerate() {
+            if dataset.examples[*example].source == source {
+                part.push(*example, self.labels[place], self.logits[place]);
+            }
+        }
+        part
+    }
+
+    /// What the calibrated network calls the images of each finding, origin and data folder.
+    pub fn calls(
+        &self,
+        dataset: &Dataset,
+        calibration: &Calibration,
+    ) -> BTreeMap<String, [usize; Finding::COUNT]> {
+        let mut calls: BTreeMap<String, [usize; Finding::COUNT]> = BTreeMap::new();
+        for (index, logits) in self.examples.iter().zip(&self.logits) {
+            let example = &dataset.examples[*index];
+            let stratum = format!("{} {} {}", example.source, example.origin, example.finding);
+            let called = top(&calibration.probabilities(*logits));
+            calls.entry(stratum).or_default()[called.index()] += 1;
+        }
+        calls
+    }
+
+    /// Share classified correctly, 0..=1.
+    pub fn accuracy(&self) -> f64 {
+        let correct = self
+            .logits
+            .iter()
+            .zip(&self.labels)
+            .filter(|(logits, label)| top(logits) == **label)
+            .count();
+        correct as f64 / self.labels.len().max(1) as f64
+    }
+
+    /// Mean cross-entropy in nats.
+    pub fn loss(&self, calibration: &Calibration) -> f64 {
+        let sum: f64 = self
+            .logits
+            .iter()
+            .zip(&self.labels)
+            .map(|(logits, label)| {
+                -f64::from(calibration.probabilities(*logits)[label.index()].max(1e-30)).ln()
+            })
+            .sum();
+        sum / self.labels.len().max(1) as f64
+    }
+
+    /// The calibration with the smallest loss, the offsets held near 0 by a weak prior: one parameter after another by
+    /// golden-section search, which a convex loss lets end at the minimum.
+    pub fn best_calibration(&self) -> Calibration {
+        /// Rounds over all parameters; the last change nothing that f32 would show.
+        const ROUNDS: usize = 30;
+        /// Variance of the prior times the number of images is what a squared offset counts.
+        const PRIOR: f64 = 0.5;
+        let mut best = Calibration::default();
+        if self.labels.is_empty() {
+            return best;
+        }
+        let objective = |calibration: &Calibration| {
+            let offsets = calibration
+                .offsets
+                .iter()
+                .map(|b| f64::from(b * b))
+                .sum::<f64>();
+            self.loss(calibration) + PRIOR * offsets / self.labels.len() as f64
+        };
+        for _ in 0..ROUNDS {
+            let from = best;
+            let log = minimum(0.2f64.ln(), 5f64.ln(), |log| {
+                let mut calibration = from;
+                calibration.temperature = log.exp() as f32;
+                objective(&calibration)
+            });
+            best.temperature = log.exp() as f32;
+            for finding in Finding::ALL {
+                let from = best;
+                let with = |offset: f64| {
+                    let mut calibration = from;
+                    calibration.offsets[finding.index()] = offset as f32;
+                    calibration
+                };
+                best = with(minimum(-3.0, 3.0, |offset| objective(&with(offset))));
+            }
+        }
+        best
+    }
+}
+
+/// How logits become probabilities: `softmax((logits + offsets) / temperature)`.
+///
+/// Temperature scaling (Guo et al. 2017, arXiv 1706.04599) with its bias corrected (Alexandari, Kundaje and Shrikumar 2020,
+/// arXiv 1901.06852): how often each finding is drawn in training is not how often it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Above 0.
+    pub temperature: f32,
+    /// Added to the logits.
+    pub offsets: [f32; Finding::COUNT],
+}
+
+impl Default for Calibration {
+    /// Changes nothing.
+    fn default() -> Self {
+        Self {
+            temperature: 1.0,
+            offsets: [0.0; Finding::COUNT],
+        }
+    }
+}
+
+impl Calibration {
+    /// Calibrated probabilities.
+    pub fn probabilities(&self, mut logits: [f32; Finding::COUNT]) -> [f32; Finding::COUNT] {
+        for (logit, offset) in logits.iter_mut().zip(self.offsets) {
+            *logit += offset;
+        }
+        softmax(logits, self.temperature)
+    }
+}
+
+/// Where a function with one minimum between `low` and `high` has it, by golden-section search.
+fn minimum(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
+    let ratio = (5f64.sqrt() - 1.0) / 2.0;
+    for _ in 0..40 {
+        let (a, b) = (high - ratio * (high - low), low + ratio * (high - low));
+        if function(a) < function(b) {
+            high = b;
+        } else {
+            low = a;
+        }
+    }
+    (low + high) / 2.0
+}
+
+/// The finding with the largest logit.
+pub fn top(logits: &[f32; Finding::COUNT]) -> Finding {
+    Finding::ALL
+        .into_iter()
+        .max_by(|a, b| logits[a.index()].total_cmp(&logits[b.index()]))
+        .unwrap_or(Finding::Normal)
+}
+
+/// A tensor `[batch, 3]` as rows.
+///
+/// # Errors
+/// When the device does not give its numbers.
+pub fn rows(logits: Tensor<2>) -> anyhow::Result<Vec<[f32; Finding::COUNT]>> {
+    let values = logits
+        .into_data()
+        .try_into_vec::<f32>()
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    Ok(values.as_chunks::<{ Finding::COUNT }>().0.to_vec())
+}
+
+pub(super) fn predictions(logits: Tensor<2>) -> anyhow::Result<Vec<Finding>> {
+    Ok(rows(logits)?.iter().map(top).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calibration_undoes_what_was_done_to_the_logits() {
+        // Labels as often as the probabilities say, of logits that are then stretched and shifted.
+        let (stretch, shift) = (2.5f32, [0.8f32, -0.5, 0.0]);
+        let mut outcomes = Outcomes::default();
+        for i in 0..40 {
+            let logits = [0.0, (i % 8) as f32 / 2.0 - 2.0, (i / 8) as f32 / 2.0 - 1.0];
+            let shares = softmax(logits, 1.0).map(|p| (p * 200.0).round() as usize);
+            for finding in Finding::ALL {
+                for _ in 0..shares[finding.index()] {
+                    let mut seen = logits;
+                    for (value, shift) in seen.iter_mut().zip(shift) {
+                        *value = *value * stretch + shift;
+                    }
+                    outcomes.push(0, finding, seen);
+                }
+            }
+        }
+        let found = outcomes.best_calibration();
+        // Only differences of offsets matter; rounding of the shares, and the prior, move them a little.
+        assert!((found.temperature - stretch).abs() < 0.05, "{found:?}");
+        let [a, b, c] = found.offsets;
+        assert!(
+            (a - c + 0.8).abs() < 0.05 && (b - c - 0.5).abs() < 0.05,
+            "{found:?}"
+        );
+    }
+}
