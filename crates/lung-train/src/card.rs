@@ -29,7 +29,7 @@ pub struct Material {
     pub bacterial: usize,
     /// Share of the target of those that went to viral pneumonia in training.
     pub bacterial_as_viral: f32,
-    /// How many images of the first data folder its probabilities were fitted on.
+    /// How many images its probabilities were fitted on.
     pub calibrated_on: usize,
     /// How many trainings its weights are the mean of, each without one more fold; 0 for a model of one training.
     pub cross_fitted: usize,
@@ -49,12 +49,11 @@ impl Material {
             material.images.entry(key).or_default()[example.finding.index()] += 1;
             material.bacterial += usize::from(example.bacterial);
         }
-        let sources = dataset.sources();
         material.calibrated_on = parts
             .iter()
             .flat_map(|part| &part.held_out)
             .chain(&split.validation)
-            .filter(|index| Some(&dataset.examples[**index].source) == sources.first())
+            .filter(|index| !dataset.examples[**index].bacterial)
             .count();
         material
     }
@@ -219,7 +218,7 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images of the first data folder{}.",
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images{}.",
                     metadata.temperature,
                     match self.material.cross_fitted {
                         0 => " that it was not trained on".to_owned(),
@@ -642,7 +641,7 @@ mod tests {
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
-            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 images of the first data folder that it was not trained on",
+            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 images that it was not trained on",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }

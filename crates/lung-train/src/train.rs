@@ -58,9 +58,9 @@ pub struct Run {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// What fits best what was answered to images of the first data folder that the answering network was not trained on:
-    /// the validation images and, with [`TrainConfig::cross_fit`], every fold left out; changes nothing where there are
-    /// none.
+    /// What fits best what was answered to images that the answering network was not trained on: the validation images and,
+    /// with [`TrainConfig::cross_fit`], every fold left out; changes nothing where there are none. See
+    /// [`Outcomes::to_calibrate`].
     pub calibration: Calibration,
     /// Mean cross-entropy of the model on the validation images, before calibration.
     pub validation_loss: Option<f64>,
@@ -361,10 +361,9 @@ fn finish(
     let watched = !validation.labels.is_empty();
     let mut all = held_out.clone();
     all.extend(validation.clone());
-    let sources = images.dataset.sources();
-    let first = sources.first().map_or("", String::as_str);
+    let (answers, weights) = all.to_calibrate(images.dataset, options.config.balance);
     let result = RunResult {
-        calibration: all.of_source(images.dataset, first).best_calibration(),
+        calibration: answers.best_calibration(&weights),
         validation_loss: watched.then(|| validation.loss(&Calibration::default())),
         validation_accuracy: watched.then(|| validation.accuracy()),
         held_out_accuracy: (!held_out.labels.is_empty()).then(|| held_out.accuracy()),

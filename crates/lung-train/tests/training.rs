@@ -236,7 +236,7 @@ fn a_cross_fitted_run_averages_trainings_that_leave_a_fold_out_and_survives_bein
     assert_eq!(sets.calibrated_on.0, [8, 8, 8]);
     let card = exported.model_card();
     assert!(
-        card.contains("on 24 images of the first data folder. Its weights are the mean of those of 4 trainings"),
+        card.contains("on 24 images. Its weights are the mean of those of 4 trainings"),
         "{card}"
     );
     assert!(card.contains("| data, folds left out: all |"), "{card}");

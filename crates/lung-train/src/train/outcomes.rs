@@ -34,17 +34,6 @@ impl Outcomes {
         self.logits.extend(other.logits);
     }
 
-    /// The answers to images of one data folder.
-    pub fn of_source(&self, dataset: &Dataset, source: &str) -> Self {
-        let mut part = Self::default();
-        for (place, example) in self.examples.iter().enumerate() {
-            if dataset.examples[*example].source == source {
-                part.push(*example, self.labels[place], self.logits[place]);
-            }
-        }
-        part
-    }
-
     /// What the calibrated network calls the images of each finding, origin and data folder.
     pub fn calls(
         &self,
@@ -74,20 +63,49 @@ impl Outcomes {
 
     /// Mean cross-entropy in nats.
     pub fn loss(&self, calibration: &Calibration) -> f64 {
-        let sum: f64 = self
-            .logits
-            .iter()
-            .zip(&self.labels)
-            .map(|(logits, label)| {
-                -f64::from(calibration.probabilities(*logits)[label.index()].max(1e-30)).ln()
-            })
-            .sum();
+        let sum: f64 = self.losses(calibration).sum();
         sum / self.labels.len().max(1) as f64
+    }
+
+    /// The cross-entropy of each answer in nats.
+    fn losses(&self, calibration: &Calibration) -> impl Iterator<Item = f64> {
+        self.logits.iter().zip(&self.labels).map(|(logits, label)| {
+            -f64::from(calibration.probabilities(*logits)[label.index()].max(1e-30)).ln()
+        })
+    }
+
+    /// The answers by which to calibrate, with the weight of each, 1 in the mean: those of one stratum (finding, origin and
+    /// data folder) together weigh as often as training draws them, by a `balance` of
+    /// [`TrainConfig::balance`](crate::config::TrainConfig::balance). Bacterial pneumonias are left out: what training
+    /// aims at for them is not what they are counted as.
+    pub fn to_calibrate(&self, dataset: &Dataset, balance: f64) -> (Self, Vec<f64>) {
+        let stratum = |example: &usize| {
+            let example = &dataset.examples[*example];
+            (example.finding, &example.origin, &example.source)
+        };
+        let mut part = Self::default();
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for (place, example) in self.examples.iter().enumerate() {
+            if !dataset.examples[*example].bacterial {
+                part.push(*example, self.labels[place], self.logits[place]);
+                *counts.entry(stratum(example)).or_default() += 1;
+            }
+        }
+        let mut weights: Vec<f64> = (part.examples.iter())
+            .map(|example| (counts[&stratum(example)] as f64).powf(-balance))
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        for weight in &mut weights {
+            *weight *= part.examples.len() as f64 / sum;
+        }
+        (part, weights)
     }
 
     /// The calibration with the smallest loss, the offsets held near 0 by a weak prior: one parameter after another by
     /// golden-section search, which a convex loss lets end at the minimum.
-    pub fn best_calibration(&self) -> Calibration {
+    ///
+    /// `weights` has what each answer counts, 1 in the mean.
+    pub fn best_calibration(&self, weights: &[f64]) -> Calibration {
         /// Rounds over all parameters; the last change nothing that f32 would show.
         const ROUNDS: usize = 30;
         /// Variance of the prior times the number of images is what a squared offset counts.
@@ -102,7 +120,10 @@ impl Outcomes {
                 .iter()
                 .map(|b| f64::from(b * b))
                 .sum::<f64>();
-            self.loss(calibration) + PRIOR * offsets / self.labels.len() as f64
+            let loss: f64 = (self.losses(calibration).zip(weights))
+                .map(|(loss, weight)| loss * weight)
+                .sum();
+            (loss + PRIOR * offsets) / self.labels.len() as f64
         };
         for _ in 0..ROUNDS {
             let from = best;
@@ -218,7 +239,7 @@ mod tests {
                 }
             }
         }
-        let found = outcomes.best_calibration();
+        let found = outcomes.best_calibration(&vec![1.0; outcomes.labels.len()]);
         // Only differences of offsets matter; rounding of the shares, and the prior, move them a little.
         assert!((found.temperature - stretch).abs() < 0.05, "{found:?}");
         let [a, b, c] = found.offsets;
@@ -226,5 +247,28 @@ mod tests {
             (a - c + 0.8).abs() < 0.05 && (b - c - 0.5).abs() < 0.05,
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn a_weight_counts_as_often_as_the_same_answer_again() {
+        let mut once = Outcomes::default();
+        let mut again = Outcomes::default();
+        for i in 0..30usize {
+            let logits = [(i % 7) as f32 / 3.0, (i % 5) as f32 / 2.0, (i % 3) as f32];
+            let label = Finding::ALL[(i * i) % 3];
+            once.push(0, label, logits);
+            for _ in 0..=i % 3 {
+                again.push(0, label, logits);
+            }
+        }
+        let weights: Vec<f64> = (0..30).map(|i| (1 + i % 3) as f64).collect();
+        let (a, b) = (
+            once.best_calibration(&weights),
+            again.best_calibration(&[1.0; 60]),
+        );
+        assert!((a.temperature - b.temperature).abs() < 1e-3, "{a:?} {b:?}");
+        for (a, b) in a.offsets.iter().zip(b.offsets) {
+            assert!((a - b).abs() < 1e-3, "{a} {b}");
+        }
     }
 }
