@@ -31,7 +31,7 @@ pub struct Material {
     pub bacterial_as_viral: f32,
     /// How many images its probabilities were fitted on.
     pub calibrated_on: usize,
-    /// How many trainings its weights are the mean of, each without one more fold; 0 for a model of one training.
+    /// How many trainings without one more fold it was calibrated by.
     pub cross_fitted: usize,
 }
 
@@ -49,12 +49,15 @@ impl Material {
             material.images.entry(key).or_default()[example.finding.index()] += 1;
             material.bacterial += usize::from(example.bacterial);
         }
-        material.calibrated_on = parts
-            .iter()
-            .flat_map(|part| &part.held_out)
-            .chain(&split.validation)
-            .filter(|index| !dataset.examples[**index].bacterial)
-            .count();
+        // As `lung train` calibrates: by the validation images or, without any, by the folds left out.
+        let left_out = parts.iter().flat_map(|part| &part.held_out);
+        material.calibrated_on = match split.validation.is_empty() {
+            true => left_out.collect(),
+            false => split.validation.iter().collect::<Vec<_>>(),
+        }
+        .into_iter()
+        .filter(|index| !dataset.examples[**index].bacterial)
+        .count();
         material
     }
 
@@ -218,14 +221,8 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images{}.",
-                    metadata.temperature,
-                    match self.material.cross_fitted {
-                        0 => " that it was not trained on".to_owned(),
-                        count => format!(
-                            ". Its weights are the mean of those of {count} trainings, each of which left out one more fold, and what each of them says of the images that it was not given is what was fitted"
-                        ),
-                    }
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images that it was not trained on.",
+                    metadata.temperature
                 ),
             }
         )?;
@@ -260,14 +257,14 @@ impl Exported {
         self.write_caveats(out)
     }
 
-    /// How the trainings that the model is the mean of did on what each was not given.
+    /// How the trainings without a fold did on what each was not given.
     fn write_held_out(&self, out: &mut String) -> std::fmt::Result {
         if self.held_out.is_empty() {
             return Ok(());
         }
         writeln!(
             out,
-            "\n### What its trainings said of the folds that they were not given\n\nEach image answered once, by a network that was not trained on it: one of the {} trainings, each on fewer images than the model is of, or for validation images the model. These are more images than the test has, but settings were chosen on some of them and the calibration was fitted on all, so they are no test.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
+            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, settings were chosen on some of these images, and each network is calibrated on what it answers here, so this is no test.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
             self.material.cross_fitted
         )?;
         for test in &self.held_out {

@@ -20,9 +20,8 @@ pub struct TrainConfig {
     pub test_fold: usize,
     /// Share of the other folds' groups that validates, 0..1.
     pub validation: f64,
-    /// Train once without each of the other folds and average the weights, instead of training once on all of them: what
-    /// each training answers to the fold that it was not given is what probabilities, prediction sets and refusals are
-    /// calibrated on.
+    /// Also train without each of the other folds: what these trainings answer to the fold that they were not given, many
+    /// more images than any one training could spare, is what prediction sets and refusals are calibrated on.
     pub cross_fit: bool,
     /// Images a step.
     pub batch: usize,

@@ -15,7 +15,7 @@ use crate::evaluate::Tests;
 use crate::metrics::{Evaluation, Outcome};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
-use crate::train::{Run, RunResult, weights_without, write_atomically};
+use crate::train::{Calibration, Run, RunResult, weights_without, write_atomically};
 use crate::trust::{self, Held};
 
 /// `index.json` beside the bundles.
@@ -47,8 +47,8 @@ pub struct Exported {
     pub metadata: Metadata,
     /// The tests on the run's test fold, data folder by data folder, and on foreign images.
     pub tests: Tests,
-    /// What the trainings that it is the mean of answered to the images that each was not given, data folder by data folder;
-    /// empty for a model of one training.
+    /// What it and the trainings without a fold answered to the images that each was not given, data folder by data folder;
+    /// empty without [`TrainConfig::cross_fit`](crate::config::TrainConfig::cross_fit).
     pub held_out: Vec<Evaluation>,
     /// What it was trained on.
     pub material: Material,
@@ -78,16 +78,19 @@ pub fn export(
     let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
-    let calibrated = |mut state: StateDict| {
+    let with_offsets = |mut state: StateDict, calibration: &Calibration| {
         let bias = state
             .get_mut("classifier.1.bias")
             .context("the weights of the run have no `classifier.1.bias`")?;
-        for (bias, offset) in bias.values.iter_mut().zip(result.calibration.offsets) {
+        for (bias, offset) in bias.values.iter_mut().zip(calibration.offsets) {
             *bias += offset;
         }
         anyhow::Ok(state)
     };
-    let state = calibrated(read_tensors(&read("model.safetensors")?)?)?;
+    let state = with_offsets(
+        read_tensors(&read("model.safetensors")?)?,
+        &result.calibration,
+    )?;
 
     ensure!(
         data.is_empty() || data.len() == run.data.len(),
@@ -130,7 +133,14 @@ pub fn export(
         };
     let mut held = Vec::with_capacity(parts.len() + 1);
     for part in parts {
-        let state = calibrated(weights_without(run_folder, &part)?)?;
+        let calibration = (result.without_fold.get(&part.fold)).with_context(|| {
+            format!("result.json has no calibration without fold {}", part.fold)
+        })?;
+        let state = with_offsets(weights_without(run_folder, &part)?, calibration)?;
+        let metadata = Metadata {
+            temperature: calibration.temperature,
+            ..metadata.clone()
+        };
         held.push(Held {
             classifier: through_f16(&state, None, &metadata)?,
             train: part.train,
@@ -234,7 +244,7 @@ fn trained_on(run: &Run) -> String {
         run.data_name,
         run.config.test_fold,
         match run.config.cross_fit {
-            true => "; the weights are the mean of trainings that each leave out one more fold",
+            true => "; calibrated by trainings that each leave out one more fold",
             false => "",
         },
         match &run.pretrained {

@@ -57,8 +57,8 @@ enum Command {
 /// divided by file into five folds. One fold is left for the test and not looked at.
 ///
 /// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
-/// feature layers down: once without each of the other folds, and the model is the mean of the four (cross_fit = false
-/// trains once, on all of them). RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
+/// feature layers down; then all of that again without each of the other folds, to calibrate the model by (cross_fit =
+/// false leaves that out). RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
 /// --resume goes on and ends where an unbroken run would.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
@@ -277,9 +277,6 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         stop_after: None,
     })?;
     if let Some(result) = result {
-        if let Some(accuracy) = result.held_out_accuracy {
-            say(&format!("accuracy on folds left out {accuracy:.3}\n"))?;
-        }
         if let Some(accuracy) = result.validation_accuracy {
             say(&format!(
                 "validation accuracy {accuracy:.3}, temperature {:.2}\n",

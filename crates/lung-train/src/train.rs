@@ -1,18 +1,17 @@
-//! Training a model: one training, or one for each fold left out, whose weights are averaged.
+//! Training a model, and the trainings without a fold that it is calibrated by.
 //!
 //! A run is a folder: `run.json` (what was asked), `log.jsonl` (a line an epoch), `checkpoint.json` and the folder it
 //! names (everything needed to go on), and at the end `model.safetensors` and `result.json`. With
-//! [`TrainConfig::cross_fit`] each training has such a folder in that of the run (`without-fold-2`), and the run's log is
-//! the mean of theirs. Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and
-//! resumed ends where an unbroken one does.
+//! [`TrainConfig::cross_fit`] each training without a fold has such a folder in that of the run (`without-fold-2`).
+//! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
+//! unbroken one does.
 
-mod average;
 mod images;
 mod outcomes;
 mod parameters;
 mod trainer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
-use mobilenet_lung::bundle::{read_tensors, write_tensors};
+use mobilenet_lung::bundle::read_tensors;
 use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
 use mobilenet_lung::{Finding, StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
@@ -58,17 +57,16 @@ pub struct Run {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// What fits best what was answered to images that the answering network was not trained on: the validation images and,
-    /// with [`TrainConfig::cross_fit`], every fold left out; changes nothing where there are none. See
-    /// [`Outcomes::to_calibrate`].
+    /// What fits best what the model answers to the validation images or, where there are none, what the trainings without a
+    /// fold answer to it; changes nothing where there is neither. See [`Outcomes::to_calibrate`].
     pub calibration: Calibration,
+    /// What fits best what the training without a fold answers to it, by fold; empty without [`TrainConfig::cross_fit`].
+    #[serde(default)]
+    pub without_fold: BTreeMap<usize, Calibration>,
     /// Mean cross-entropy of the model on the validation images, before calibration.
     pub validation_loss: Option<f64>,
     /// Share of the validation images that the model classifies correctly.
     pub validation_accuracy: Option<f64>,
-    /// Share of the images of folds left out that the trainings without them classify correctly.
-    #[serde(default)]
-    pub held_out_accuracy: Option<f64>,
 }
 
 /// One line of `log.jsonl`.
@@ -93,38 +91,6 @@ pub struct EpochLog {
     pub from_layer: Option<usize>,
     /// Wall clock.
     pub seconds: f64,
-}
-
-impl EpochLog {
-    /// The mean of the same epoch of several trainings, and all their seconds.
-    fn mean(lines: &[&Self]) -> Self {
-        let count = lines.len() as f64;
-        let mean =
-            |of: &dyn Fn(&Self) -> f64| lines.iter().map(|line| of(line)).sum::<f64>() / count;
-        let of_some = |of: &dyn Fn(&Self) -> Option<f64>| {
-            let some: Option<Vec<f64>> = lines.iter().map(|line| of(line)).collect();
-            some.map(|values| values.iter().sum::<f64>() / count)
-        };
-        let first = lines[0];
-        Self {
-            stage: first.stage,
-            epoch: first.epoch,
-            train_loss: mean(&|line| line.train_loss),
-            train_accuracy: mean(&|line| line.train_accuracy),
-            validation_loss: of_some(&|line| line.validation_loss),
-            validation_accuracy: of_some(&|line| line.validation_accuracy),
-            validation_by_source: first
-                .validation_by_source
-                .keys()
-                .map(|source| {
-                    let of = |line: &Self| line.validation_by_source.get(source).copied();
-                    (source.clone(), mean(&|line| of(line).unwrap_or_default()))
-                })
-                .collect(),
-            from_layer: first.from_layer,
-            seconds: lines.iter().map(|line| line.seconds).sum(),
-        }
-    }
 }
 
 /// The two stages of training.
@@ -248,69 +214,70 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         dataset: &dataset,
         pixels: &pixels,
     };
-    let mut held_out = Outcomes::default();
-    let state = if options.config.cross_fit {
-        cross_fit(options, images, &split, &mut held_out)?
-    } else {
-        Trainer::new(options, &options.out, images, &split)?.run(options.stop_after)?
+    let Some(state) = trained(options, &options.out, images, &split, options.stop_after)? else {
+        return Ok(None);
     };
-    let Some(state) = state else {
+    let parts = match options.config.cross_fit {
+        true => split.parts(&dataset)?,
+        false => Vec::new(),
+    };
+    let Some(held_out) = cross_fit(options, images, &parts)? else {
         return Ok(None);
     };
     finish(options, images, &split, &state, held_out).map(Some)
 }
 
-/// Trains without each fold in turn and returns the mean of the weights; what each training answers to the fold that it
-/// was not given goes to `held_out`. `None` if it stopped at [`TrainOptions::stop_after`].
+/// Trains without each fold in turn and returns what each training answers to the fold that it was not given, by fold. `None`
+/// if it stopped at [`TrainOptions::stop_after`].
 fn cross_fit(
     options: &TrainOptions,
     images: Images<'_>,
-    split: &Split,
-    held_out: &mut Outcomes,
-) -> anyhow::Result<Option<StateDict>> {
+    parts: &[Part],
+) -> anyhow::Result<Option<BTreeMap<usize, Outcomes>>> {
     let config = &options.config;
-    let parts = split.parts(images.dataset)?;
-    let mut states = Vec::with_capacity(parts.len());
+    let mut held_out = BTreeMap::new();
     for (place, part) in parts.iter().enumerate() {
         let folder = folder_of(&options.out, part);
-        let state = match fs::read(folder.join(MODEL)) {
-            Ok(bytes) => read_tensors(&bytes)
-                .with_context(|| format!("{} is damaged", folder.join(MODEL).display()))?,
-            Err(_) => {
-                eprintln!(
-                    "training {} of {}: without fold {}, on {} images",
-                    place + 1,
-                    parts.len(),
-                    part.fold,
-                    part.train.len()
-                );
-                let split = Split {
-                    train: part.train.clone(),
-                    validation: split.validation.clone(),
-                    test: Vec::new(),
-                };
-                let before = place * (config.head.epochs + config.fine_tune.epochs);
-                let limit = options.stop_after.map(|limit| limit.saturating_sub(before));
-                match Trainer::new(options, &folder, images, &split)?.run(limit)? {
-                    Some(state) => state,
-                    None => return Ok(None),
-                }
-            }
+        eprintln!(
+            "without fold {}, to calibrate ({} of {}): {} images to train on",
+            part.fold,
+            place + 1,
+            parts.len(),
+            part.train.len()
+        );
+        // Nothing is chosen by an epoch of it, so that none is validated.
+        let split = Split {
+            train: part.train.clone(),
+            ..Split::default()
+        };
+        let before = (place + 1) * (config.head.epochs + config.fine_tune.epochs);
+        let limit = options.stop_after.map(|limit| limit.saturating_sub(before));
+        let Some(state) = trained(options, &folder, images, &split, limit)? else {
+            return Ok(None);
         };
         let (network, device) = without_gradients(config, &state)?;
-        held_out.extend(images.outcomes(&network, &part.held_out, &device)?);
-        states.push(state);
+        held_out.insert(
+            part.fold,
+            images.outcomes(&network, &part.held_out, &device)?,
+        );
     }
-    let folders: Vec<PathBuf> = (parts.iter())
-        .map(|part| folder_of(&options.out, part))
-        .collect();
-    write_mean_log(&options.out, &folders)?;
-    let state = average::mean(states);
-    write_atomically(
-        &options.out.join(MODEL),
-        &write_tensors(&state, HashMap::new())?,
-    )?;
-    Ok(Some(state))
+    Ok(Some(held_out))
+}
+
+/// The weights that the training in `folder` ends with, or ended with; `None` if it stopped after `limit` epochs.
+fn trained(
+    options: &TrainOptions,
+    folder: &Path,
+    images: Images<'_>,
+    split: &Split,
+    limit: Option<usize>,
+) -> anyhow::Result<Option<StateDict>> {
+    let path = folder.join(MODEL);
+    match fs::read(&path) {
+        Ok(bytes) => (read_tensors(&bytes).map(Some))
+            .with_context(|| format!("{} is damaged", path.display())),
+        Err(_) => Trainer::new(options, folder, images, split)?.run(limit),
+    }
 }
 
 /// The folder of the training that is not given a part's fold.
@@ -348,28 +315,23 @@ fn without_gradients(
     Ok((load_state_dict(network, state, false)?, device))
 }
 
-/// Calibrates the model of `state`, reports on it and writes `result.json`.
+/// Calibrates the model of `state` and the trainings without a fold, reports on them and writes `result.json`.
 fn finish(
     options: &TrainOptions,
     images: Images<'_>,
     split: &Split,
     state: &StateDict,
-    held_out: Outcomes,
+    held_out: BTreeMap<usize, Outcomes>,
 ) -> anyhow::Result<RunResult> {
     let (network, device) = without_gradients(&options.config, state)?;
     let validation = images.outcomes(&network, &split.validation, &device)?;
     let watched = !validation.labels.is_empty();
-    let mut all = held_out.clone();
-    all.extend(validation.clone());
-    let (answers, weights) = all.to_calibrate(images.dataset, options.config.balance);
-    let result = RunResult {
-        calibration: answers.best_calibration(&weights),
-        validation_loss: watched.then(|| validation.loss(&Calibration::default())),
-        validation_accuracy: watched.then(|| validation.accuracy()),
-        held_out_accuracy: (!held_out.labels.is_empty()).then(|| held_out.accuracy()),
+    let calibrated = |outcomes: &Outcomes| {
+        let (answers, weights) = outcomes.to_calibrate(images.dataset, options.config.balance);
+        answers.best_calibration(&weights)
     };
-    for (what, outcomes) in [("validation", &validation), ("folds left out", &held_out)] {
-        for (stratum, calls) in outcomes.calls(images.dataset, &result.calibration) {
+    let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
+        for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
             eprintln!(
                 "{what}, {stratum}: called {}",
                 Finding::ALL
@@ -377,27 +339,27 @@ fn finish(
                     .join(", ")
             );
         }
+    };
+    let mut all = Outcomes::default();
+    let mut without_fold = BTreeMap::new();
+    for (fold, outcomes) in held_out {
+        let calibration = calibrated(&outcomes);
+        report(&format!("without fold {fold}"), &outcomes, &calibration);
+        without_fold.insert(fold, calibration);
+        all.extend(outcomes);
     }
+    let result = RunResult {
+        calibration: calibrated(if watched { &validation } else { &all }),
+        without_fold,
+        validation_loss: watched.then(|| validation.loss(&Calibration::default())),
+        validation_accuracy: watched.then(|| validation.accuracy()),
+    };
+    report("validation", &validation, &result.calibration);
     write_atomically(
         &options.out.join("result.json"),
         serde_json::to_string_pretty(&result)?.as_bytes(),
     )?;
     Ok(result)
-}
-
-/// Writes the run's log: each line the mean of those of its trainings, their seconds added.
-fn write_mean_log(run: &Path, folders: &[PathBuf]) -> anyhow::Result<()> {
-    let logs = folders
-        .iter()
-        .map(|folder| read_epochs(folder))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut text = Vec::new();
-    for epoch in 0..logs.iter().map(Vec::len).min().unwrap_or(0) {
-        let lines: Vec<&EpochLog> = logs.iter().map(|log| &log[epoch]).collect();
-        serde_json::to_writer(&mut text, &EpochLog::mean(&lines))?;
-        writeln!(text)?;
-    }
-    write_atomically(&run.join(LOG), &text)
 }
 
 /// The epochs that a run, or one training of it, has logged; a last line that a kill cut off is left out.

@@ -20,7 +20,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::average::Average;
 use super::images::{FORWARD_BATCH, Images};
 use super::outcomes::{Calibration, Outcomes, predictions, top};
 use super::parameters::{Roles, Scales, Shorten, Values};
@@ -67,6 +66,36 @@ pub(super) struct Trainer<'a> {
     class_weights: [f32; Finding::COUNT],
     position: Option<Position>,
     epochs_done: usize,
+}
+
+/// A running average of the weights (Polyak and Juditsky 1992, with exponential forgetting).
+struct Average {
+    decay: f32,
+    steps: u32,
+    state: StateDict,
+}
+
+impl Average {
+    fn update(&mut self, network: &MobileNetLung) -> anyhow::Result<()> {
+        // Short at first, so that the start of the training is forgotten.
+        let steps = self.steps as f32;
+        let decay = self.decay.min((1.0 + steps) / (10.0 + steps));
+        self.steps += 1;
+        let now = state_dict(network)?;
+        for (name, array) in now {
+            match self.state.get_mut(&name) {
+                Some(average) => {
+                    for (a, b) in average.values.iter_mut().zip(&array.values) {
+                        *a += (1.0 - decay) * (b - *a);
+                    }
+                }
+                None => {
+                    self.state.insert(name, array);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Sums over an epoch.
