@@ -180,6 +180,10 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
             "no readable image of {finding} is left to train on"
         );
     }
+    let parts = match options.config.cross_fit {
+        true => split.parts(&dataset)?,
+        false => Vec::new(),
+    };
     let run = Run {
         data_name: dataset.name(),
         data: options.data.clone(),
@@ -216,10 +220,6 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     };
     let Some(state) = trained(options, &options.out, images, &split, options.stop_after)? else {
         return Ok(None);
-    };
-    let parts = match options.config.cross_fit {
-        true => split.parts(&dataset)?,
-        false => Vec::new(),
     };
     let Some(held_out) = cross_fit(options, images, &parts)? else {
         return Ok(None);

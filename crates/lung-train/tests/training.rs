@@ -276,6 +276,13 @@ fn a_folder_that_cannot_be_trained_on_is_refused_with_its_reason() {
         message.contains("Viral Pneumonia has no image"),
         "{message}"
     );
+
+    let small = folder.path().join("small");
+    write_phantoms(&small, 2, 1).unwrap();
+    let mut options = with_data(small);
+    options.config.cross_fit = true;
+    let message = error_of(&options);
+    assert!(message.contains("set cross_fit = false"), "{message}");
 }
 
 #[test]
