@@ -110,9 +110,10 @@ pub fn distribution(
         if part.held_out.is_empty() && place + 1 < held.len() {
             continue;
         }
-        let (training, held_out) = embeddings(part, dataset, config)?;
-        let distribution = fit(&training)?;
-        distances.extend((held_out.iter()).map(|embedding| distribution.distance(embedding)));
+        let embeddings = embeddings(part, dataset, config)?;
+        let distribution = fit(&embeddings.train)?;
+        let distance = |embedding: &Vec<f32>| distribution.distance(embedding);
+        distances.extend(embeddings.held_out.iter().map(distance));
         last = Some(distribution);
     }
     let Some(mut distribution) = last else {
@@ -124,12 +125,15 @@ pub fn distribution(
     Ok(Some(distribution))
 }
 
-/// Embeddings of the images that a classifier was trained on, as they are and changed, and of those held out, as they are.
-fn embeddings(
-    part: &Held,
-    dataset: &Dataset,
-    config: &TrainConfig,
-) -> anyhow::Result<(Vec<Vec<f32>>, Vec<Vec<f32>>)> {
+/// Embeddings `[320]` of a classifier's images.
+struct Embeddings {
+    /// Of those that it was trained on, as they are and changed.
+    train: Vec<Vec<f32>>,
+    /// Of those held out, as they are.
+    held_out: Vec<Vec<f32>>,
+}
+
+fn embeddings(part: &Held, dataset: &Dataset, config: &TrainConfig) -> anyhow::Result<Embeddings> {
     let classifier = &part.classifier;
     let progress = bar(
         2 * part.train.len() + part.held_out.len(),
@@ -166,9 +170,12 @@ fn embeddings(
             .collect::<anyhow::Result<_>>()?;
         Ok::<_, anyhow::Error>(per_image.concat())
     };
-    let both = (of(&part.train, true)?, of(&part.held_out, false)?);
+    let embeddings = Embeddings {
+        train: of(&part.train, true)?,
+        held_out: of(&part.held_out, false)?,
+    };
     progress.finish_and_clear();
-    Ok(both)
+    Ok(embeddings)
 }
 
 /// Mean, principal directions and variances of embeddings, with a limit of 1.

@@ -16,7 +16,6 @@ use lung_train::export::{Index, export};
 use lung_train::phantoms::write_phantoms;
 use lung_train::predict::{evaluate, load_classifier};
 use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions};
-use mobilenet_lung::bundle::read_tensors;
 use tempfile::TempDir;
 
 /// Training draws dropout and first weights from the one generator that a process has for its device: two runs at once
