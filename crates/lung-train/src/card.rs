@@ -8,11 +8,12 @@ use mobilenet_lung::bundle::CalledAs;
 use mobilenet_lung::{Finding, Metadata};
 
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Part, Split};
+use crate::data::{Dataset, Split};
 use crate::export::Exported;
 use crate::metrics::{
     BINS, Evaluation, ForeignMetrics, NOT_IN_MODEL, Share, called_as, called_in_words, share_of,
 };
+use crate::train::RunResult;
 
 /// How a table of groups calls patients who are children.
 const CHILDREN: &str = "paediatric";
@@ -36,11 +37,12 @@ pub struct Material {
 }
 
 impl Material {
-    /// Counts the images of a split that are not left for the test; `parts` are those of a cross-fitted model.
-    pub fn new(dataset: &Dataset, split: &Split, parts: &[Part], config: &TrainConfig) -> Self {
+    /// Counts the images of a split that are not left for the test.
+    pub fn new(dataset: &Dataset, split: &Split, config: &TrainConfig, result: &RunResult) -> Self {
         let mut material = Self {
             bacterial_as_viral: config.bacterial_as_viral,
-            cross_fitted: parts.len(),
+            calibrated_on: result.calibrated_on,
+            cross_fitted: result.without_fold.len(),
             ..Self::default()
         };
         for index in split.train.iter().chain(&split.validation) {
@@ -49,15 +51,6 @@ impl Material {
             material.images.entry(key).or_default()[example.finding.index()] += 1;
             material.bacterial += usize::from(example.bacterial);
         }
-        // As `lung train` calibrates: by the validation images or, without any, by the folds left out.
-        let left_out = parts.iter().flat_map(|part| &part.held_out);
-        material.calibrated_on = match split.validation.is_empty() {
-            true => left_out.collect(),
-            false => split.validation.iter().collect::<Vec<_>>(),
-        }
-        .into_iter()
-        .filter(|index| !dataset.examples[**index].bacterial)
-        .count();
         material
     }
 

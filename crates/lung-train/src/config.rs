@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use mobilenet_lung::Preprocessing;
-use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS};
+use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS, MobileNetLungConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
@@ -148,6 +148,14 @@ impl TrainConfig {
         Preprocessing {
             detail: self.detail,
             ..Preprocessing::IMAGENET
+        }
+    }
+
+    /// The network that is trained.
+    pub fn network(&self) -> MobileNetLungConfig {
+        MobileNetLungConfig {
+            attention: self.attention,
+            dropout: self.dropout,
         }
     }
 

@@ -111,6 +111,13 @@ pub struct Example {
     pub fold: usize,
 }
 
+impl Example {
+    /// What it has in common with others of its kind: finding, origin and data folder.
+    pub fn stratum(&self) -> (Finding, &str, &str) {
+        (self.finding, &self.origin, &self.source)
+    }
+}
+
 /// The examples of one data folder, or of several.
 #[derive(Clone, Debug)]
 pub struct Dataset {

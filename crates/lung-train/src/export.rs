@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, read_tensors, sha256};
+use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, sha256};
 use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::evaluate::Tests;
 use crate::metrics::{Evaluation, Outcome};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
-use crate::train::{Calibration, Run, RunResult, weights_without, write_atomically};
+use crate::train::{Calibration, Run, RunResult, folder_without, weights, write_atomically};
 use crate::trust::{self, Held};
 
 /// `index.json` beside the bundles.
@@ -87,10 +87,7 @@ pub fn export(
         }
         anyhow::Ok(state)
     };
-    let state = with_offsets(
-        read_tensors(&read("model.safetensors")?)?,
-        &result.calibration,
-    )?;
+    let state = with_offsets(weights(run_folder)?, &result.calibration)?;
 
     ensure!(
         data.is_empty() || data.len() == run.data.len(),
@@ -100,12 +97,18 @@ pub fn export(
     );
     let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
     let fold = run.config.test_fold;
+    let sources = dataset.sources();
+    ensure!(
+        (sources.first()).is_some_and(|first| !dataset.fold_of(first, fold).is_empty()),
+        "fold {fold} of {} has no image to test on",
+        sources.first().map_or("the data folder", String::as_str)
+    );
     let split = dataset.split(fold, run.config.validation, run.config.seed)?;
     let parts = match run.config.cross_fit {
         true => split.parts(&dataset)?,
         false => Vec::new(),
     };
-    let material = Material::new(&dataset, &split, &parts, &run.config);
+    let material = Material::new(&dataset, &split, &run.config, &result);
 
     let mut metadata = Metadata {
         format_version: FORMAT_VERSION,
@@ -134,9 +137,16 @@ pub fn export(
     let mut held = Vec::with_capacity(parts.len() + 1);
     for part in parts {
         let calibration = (result.without_fold.get(&part.fold)).with_context(|| {
-            format!("result.json has no calibration without fold {}", part.fold)
+            format!(
+                "{} was not trained without fold {}, which its configuration asks for; go on with it by `lung train --resume`",
+                run_folder.display(),
+                part.fold
+            )
         })?;
-        let state = with_offsets(weights_without(run_folder, &part)?, calibration)?;
+        let state = with_offsets(
+            weights(&folder_without(run_folder, part.fold))?,
+            calibration,
+        )?;
         let metadata = Metadata {
             temperature: calibration.temperature,
             ..metadata.clone()
@@ -156,12 +166,6 @@ pub fn export(
     metadata.prediction_sets = trust::prediction_sets(&answers, &dataset);
     let distribution = trust::distribution(&held, &dataset, &run.config)?;
     let classifier = through_f16(&state, distribution.as_ref(), &metadata)?;
-    let sources = dataset.sources();
-    ensure!(
-        (sources.first()).is_some_and(|first| !dataset.fold_of(first, fold).is_empty()),
-        "fold {fold} of {} has no image to test on",
-        sources.first().map_or("the data folder", String::as_str)
-    );
     let mut tests = Tests::run(&classifier, &dataset, Some(fold), foreign)?;
     let mut figures = tests.folders.iter().map(Evaluation::test_metrics);
     metadata.test = figures.next();

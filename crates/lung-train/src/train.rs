@@ -20,7 +20,7 @@ use anyhow::{Context as _, bail, ensure};
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use mobilenet_lung::bundle::read_tensors;
-use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
+use mobilenet_lung::network::MobileNetLung;
 use mobilenet_lung::{Finding, StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,7 @@ pub use self::outcomes::{Calibration, Outcomes, rows, top};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Part, Pixels, Split};
+use crate::data::{Dataset, FOLDS, Part, Pixels, Split};
 
 /// A line an epoch.
 const LOG: &str = "log.jsonl";
@@ -60,6 +60,8 @@ pub struct RunResult {
     /// What fits best what the model answers to the validation images or, where there are none, what the trainings without a
     /// fold answer to it; changes nothing where there is neither. See [`Outcomes::to_calibrate`].
     pub calibration: Calibration,
+    /// How many images that was fitted on.
+    pub calibrated_on: usize,
     /// What fits best what the training without a fold answers to it, by fold; empty without [`TrainConfig::cross_fit`].
     #[serde(default)]
     pub without_fold: BTreeMap<usize, Calibration>,
@@ -237,7 +239,7 @@ fn cross_fit(
     let config = &options.config;
     let mut held_out = BTreeMap::new();
     for (place, part) in parts.iter().enumerate() {
-        let folder = folder_of(&options.out, part);
+        let folder = folder_without(&options.out, part.fold);
         eprintln!(
             "without fold {}, to calibrate ({} of {}): {} images to train on",
             part.fold,
@@ -272,30 +274,27 @@ fn trained(
     split: &Split,
     limit: Option<usize>,
 ) -> anyhow::Result<Option<StateDict>> {
-    let path = folder.join(MODEL);
-    match fs::read(&path) {
-        Ok(bytes) => (read_tensors(&bytes).map(Some))
-            .with_context(|| format!("{} is damaged", path.display())),
-        Err(_) => Trainer::new(options, folder, images, split)?.run(limit),
+    if folder.join(MODEL).exists() {
+        return weights(folder).map(Some);
     }
+    Trainer::new(options, folder, images, split)?.run(limit)
 }
 
-/// The folder of the training that is not given a part's fold.
-fn folder_of(run: &Path, part: &Part) -> PathBuf {
-    run.join(format!("without-fold-{}", part.fold))
+/// The folder of the training that is not given a fold, in that of its run.
+pub fn folder_without(run: &Path, fold: usize) -> PathBuf {
+    run.join(format!("without-fold-{fold}"))
 }
 
-/// The weights that the training without a part's fold ended with.
+/// The weights that the training in a folder ended with.
 ///
 /// # Errors
-/// A run that is not finished, or a damaged file.
-pub fn weights_without(run: &Path, part: &Part) -> anyhow::Result<StateDict> {
-    let path = folder_of(run, part).join(MODEL);
+/// A training that is not finished, or a damaged file.
+pub fn weights(folder: &Path) -> anyhow::Result<StateDict> {
+    let path = folder.join(MODEL);
     let bytes = fs::read(&path).with_context(|| {
         format!(
-            "{} is not there: is the run in {} finished?",
-            path.display(),
-            run.display()
+            "{} cannot be read: is the run finished? `lung train --resume` goes on with it",
+            path.display()
         )
     })?;
     read_tensors(&bytes).with_context(|| format!("{} is damaged", path.display()))
@@ -307,11 +306,7 @@ fn without_gradients(
     state: &StateDict,
 ) -> anyhow::Result<(MobileNetLung, Device)> {
     let device = Device::flex();
-    let network = MobileNetLungConfig {
-        attention: config.attention,
-        dropout: config.dropout,
-    }
-    .init(&device);
+    let network = config.network().init(&device);
     Ok((load_state_dict(network, state, false)?, device))
 }
 
@@ -326,9 +321,9 @@ fn finish(
     let (network, device) = without_gradients(&options.config, state)?;
     let validation = images.outcomes(&network, &split.validation, &device)?;
     let watched = !validation.labels.is_empty();
-    let calibrated = |outcomes: &Outcomes| {
+    let calibrate = |outcomes: &Outcomes| {
         let (answers, weights) = outcomes.to_calibrate(images.dataset, options.config.balance);
-        answers.best_calibration(&weights)
+        (answers.best_calibration(&weights), weights.len())
     };
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
@@ -343,13 +338,15 @@ fn finish(
     let mut all = Outcomes::default();
     let mut without_fold = BTreeMap::new();
     for (fold, outcomes) in held_out {
-        let calibration = calibrated(&outcomes);
+        let (calibration, _) = calibrate(&outcomes);
         report(&format!("without fold {fold}"), &outcomes, &calibration);
         without_fold.insert(fold, calibration);
         all.extend(outcomes);
     }
+    let (calibration, calibrated_on) = calibrate(if watched { &validation } else { &all });
     let result = RunResult {
-        calibration: calibrated(if watched { &validation } else { &all }),
+        calibration,
+        calibrated_on,
         without_fold,
         validation_loss: watched.then(|| validation.loss(&Calibration::default())),
         validation_accuracy: watched.then(|| validation.accuracy()),
@@ -391,9 +388,12 @@ fn prepare_folder(options: &TrainOptions) -> anyhow::Result<bool> {
     let out = &options.out;
     let run_file = out.join("run.json");
     if !options.resume {
-        if run_file.exists() {
+        // A file that an earlier training left would be taken for one of this.
+        let of_run = [run_file, out.join("checkpoint.json"), out.join(MODEL)];
+        let of_parts = (0..FOLDS).map(|fold| folder_without(out, fold));
+        if of_run.into_iter().chain(of_parts).any(|path| path.exists()) {
             bail!(
-                "{} already holds a run; go on with it by --resume, or choose another --out",
+                "{} already holds a run, or a part of one; go on with it by --resume, or choose another --out",
                 out.display()
             );
         }

@@ -50,7 +50,7 @@ pub struct Held {
     pub classifier: Classifier,
     /// The images that it was trained on, as indices into the data set.
     pub train: Vec<usize>,
-    /// Images that neither it nor anything in it was trained on.
+    /// Images that it was not trained on.
     pub held_out: Vec<usize>,
 }
 
@@ -103,37 +103,27 @@ pub fn distribution(
     if held.iter().all(|part| part.held_out.is_empty()) || held.iter().any(few) {
         return Ok(None);
     }
-    let mut distances: Vec<f32> = Vec::new();
+    let mut distances = Vec::new();
     let mut last = None;
-    for (place, part) in held.iter().enumerate() {
-        // The last is fitted for itself; the others for the images that they can judge.
-        if part.held_out.is_empty() && place + 1 < held.len() {
-            continue;
-        }
-        let embeddings = embeddings(part, dataset, config)?;
-        let distribution = fit(&embeddings.train)?;
-        let distance = |embedding: &Vec<f32>| distribution.distance(embedding);
-        distances.extend(embeddings.held_out.iter().map(distance));
+    for part in held {
+        let (distribution, of_part) = fit_to(part, dataset, config)?;
+        distances.extend(of_part);
         last = Some(distribution);
     }
-    let Some(mut distribution) = last else {
-        return Ok(None);
-    };
     distances.sort_by(f32::total_cmp);
     let place = ((distances.len() as f64 * ACCEPTED).ceil() as usize).min(distances.len());
-    distribution.spread.limit = distances[place - 1] * MARGIN;
-    Ok(Some(distribution))
+    Ok(last.map(|mut distribution| {
+        distribution.spread.limit = distances[place - 1] * MARGIN;
+        distribution
+    }))
 }
 
-/// Embeddings `[320]` of a classifier's images.
-struct Embeddings {
-    /// Of those that it was trained on, as they are and changed.
-    train: Vec<Vec<f32>>,
-    /// Of those held out, as they are.
-    held_out: Vec<Vec<f32>>,
-}
-
-fn embeddings(part: &Held, dataset: &Dataset, config: &TrainConfig) -> anyhow::Result<Embeddings> {
+/// Where the embeddings of the images lie that a classifier was trained on, and how far from there those held out.
+fn fit_to(
+    part: &Held,
+    dataset: &Dataset,
+    config: &TrainConfig,
+) -> anyhow::Result<(Distribution, Vec<f32>)> {
     let classifier = &part.classifier;
     let progress = bar(
         2 * part.train.len() + part.held_out.len(),
@@ -144,7 +134,7 @@ fn embeddings(part: &Held, dataset: &Dataset, config: &TrainConfig) -> anyhow::R
         progress.inc(1);
         pollster::block_on(classifier.embedding(radiograph))
     };
-    let of = |indices: &[usize], changed: bool| {
+    let embeddings = |indices: &[usize], changed: bool| {
         let per_image: Vec<Vec<Vec<f32>>> = indices
             .par_iter()
             .map(|index| {
@@ -170,12 +160,14 @@ fn embeddings(part: &Held, dataset: &Dataset, config: &TrainConfig) -> anyhow::R
             .collect::<anyhow::Result<_>>()?;
         Ok::<_, anyhow::Error>(per_image.concat())
     };
-    let embeddings = Embeddings {
-        train: of(&part.train, true)?,
-        held_out: of(&part.held_out, false)?,
-    };
+    let training = embeddings(&part.train, true)?;
+    let held_out = embeddings(&part.held_out, false)?;
     progress.finish_and_clear();
-    Ok(embeddings)
+    let distribution = fit(&training)?;
+    let distances = (held_out.iter())
+        .map(|embedding| distribution.distance(embedding))
+        .collect();
+    Ok((distribution, distances))
 }
 
 /// Mean, principal directions and variances of embeddings, with a limit of 1.

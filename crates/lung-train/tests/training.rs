@@ -241,6 +241,44 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     );
     assert!(card.contains("| data, folds left out: all |"), "{card}");
     assert_eq!(exported.held_out[0].accuracy.images, 24);
+
+    fs::remove_file(without(&unbroken.out, 3).join("model.safetensors")).unwrap();
+    let models = folder.path().join("none");
+    let error = export(&unbroken.out, &models, &[], None).unwrap_err();
+    let message = format!("{error:#}");
+    assert!(
+        message.contains("without-fold-3") && message.contains("--resume"),
+        "{message}"
+    );
+    assert!(!models.exists());
+    // What is left of a run is not taken for the next one's.
+    fs::remove_file(unbroken.out.join("run.json")).unwrap();
+    for left in ["model.safetensors", "checkpoint.json"] {
+        assert!(error_of(&unbroken).contains("already holds a run"));
+        fs::remove_file(unbroken.out.join(left)).unwrap();
+    }
+    assert!(error_of(&unbroken).contains("already holds a run"));
+}
+
+#[test]
+fn what_is_refused_is_settled_by_images_that_were_left_out() {
+    // Enough to train on for directions of embeddings without a fifth of them twice.
+    let folder = phantoms(75);
+    let mut options = options(folder.path(), "run", quick());
+    options.config.cross_fit = true;
+    options.config.head.epochs = 1;
+    train(&options).unwrap().unwrap();
+    let exported = export(&options.out, &folder.path().join("models"), &[], None).unwrap();
+    assert!(exported.metadata.in_distribution.is_some());
+    // 45 generated images like those trained on: the limit is to accept more than 99 in 100.
+    let refused = exported
+        .evaluation()
+        .in_distribution
+        .as_ref()
+        .unwrap()
+        .refused;
+    assert_eq!(refused.images, 45);
+    assert!(refused.correct <= 2, "{refused:?}");
 }
 
 fn error_of(options: &TrainOptions) -> String {

@@ -79,10 +79,7 @@ impl Outcomes {
     /// [`TrainConfig::balance`](crate::config::TrainConfig::balance). Bacterial pneumonias are left out: what training
     /// aims at for them is not what they are counted as.
     pub fn to_calibrate(&self, dataset: &Dataset, balance: f64) -> (Self, Vec<f64>) {
-        let stratum = |example: &usize| {
-            let example = &dataset.examples[*example];
-            (example.finding, &example.origin, &example.source)
-        };
+        let stratum = |example: &usize| dataset.examples[*example].stratum();
         let mut part = Self::default();
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
         for (place, example) in self.examples.iter().enumerate() {
@@ -219,7 +216,10 @@ pub(super) fn predictions(logits: Tensor<2>) -> anyhow::Result<Vec<Finding>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    use crate::data::Example;
 
     #[test]
     fn calibration_undoes_what_was_done_to_the_logits() {
@@ -247,6 +247,40 @@ mod tests {
             (a - c + 0.8).abs() < 0.05 && (b - c - 0.5).abs() < 0.05,
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn strata_weigh_as_training_draws_them_and_bacterial_pneumonias_not_at_all() {
+        let example = |finding, origin: &str, bacterial| Example {
+            file: String::new(),
+            path: PathBuf::new(),
+            source: "data".to_owned(),
+            finding,
+            bacterial,
+            group: String::new(),
+            origin: origin.to_owned(),
+            fold: 1,
+        };
+        // Nine healthy adults, a healthy child and two with a bacterial pneumonia.
+        let mut examples = vec![example(Finding::Normal, "adult", false); 9];
+        examples.push(example(Finding::Normal, "paediatric", false));
+        examples.extend(vec![example(Finding::LungOpacity, "paediatric", true); 2]);
+        let mut outcomes = Outcomes::default();
+        for (index, example) in examples.iter().enumerate() {
+            outcomes.push(index, example.finding, [0.0; Finding::COUNT]);
+        }
+        let dataset = Dataset {
+            folders: Vec::new(),
+            examples,
+            grouped: true,
+        };
+        for (balance, adults) in [(0.0, 9.0), (0.5, 3.0), (1.0, 1.0)] {
+            let (part, weights) = outcomes.to_calibrate(&dataset, balance);
+            assert_eq!(part.examples, (0..10).collect::<Vec<_>>());
+            assert!((weights.iter().sum::<f64>() - 10.0).abs() < 1e-9);
+            let ratio = weights[..9].iter().sum::<f64>() / weights[9];
+            assert!((ratio - adults).abs() < 1e-9, "{balance}: {ratio}");
+        }
     }
 
     #[test]

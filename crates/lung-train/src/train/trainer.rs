@@ -13,7 +13,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
-use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung, MobileNetLungConfig};
+use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung};
 use mobilenet_lung::{Finding, StateDict, load_state_dict, state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -120,11 +120,7 @@ impl<'a> Trainer<'a> {
         let config = &options.config;
         let device = Device::flex().autodiff();
         device.seed(config.seed);
-        let mut network = MobileNetLungConfig {
-            attention: config.attention,
-            dropout: config.dropout,
-        }
-        .init(&device);
+        let mut network = config.network().init(&device);
         if let Some(path) = &options.pretrained {
             network = load_backbone(network, path)?;
         }
@@ -265,10 +261,7 @@ impl<'a> Trainer<'a> {
         let mut strata: BTreeMap<(Finding, &str, &str), Vec<usize>> = BTreeMap::new();
         for (place, index) in self.split.train.iter().enumerate() {
             let example = &self.images.dataset.examples[*index];
-            strata
-                .entry((example.finding, &example.origin, &example.source))
-                .or_default()
-                .push(place);
+            strata.entry(example.stratum()).or_default().push(place);
         }
         let exponent = 1.0 - self.options.config.balance;
         let weight = |images: usize| (images as f64).powf(exponent);
