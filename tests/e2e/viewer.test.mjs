@@ -204,7 +204,7 @@ describe('the drawings to compare with', () => {
       /** @type {string[]} */
       const asked = [];
       page.on('request', (request) => {
-        // With which the page keeps itself for offline use, some seconds after it has begun, whatever is shown by then.
+        // What keeps the page for offline use is loaded some seconds after it has begun, whatever is shown by then.
         if (new URL(request.url()).pathname !== '/offline.js') asked.push(request.url());
       });
       assert.equal(await examples.locator('figure').first().isVisible(), false);
