@@ -6,7 +6,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::Normalisation;
-use crate::cpu::{for_chunks, map_parts};
+use crate::cpu::{made_in_chunks, map_parts};
 
 /// Partial sums, so that a sum fills vector registers.
 const LANES: usize = 16;
@@ -92,9 +92,8 @@ pub(crate) fn forward(
         .into_iter()
         .unzip();
     let lines = Lines::new([weight, bias, &mean, &variance], how);
-    let mut out = vec![0.0; input.len()];
     let at_once = maps.at_once();
-    for_chunks(&mut out, at_once * maps.area, |task, into| {
+    let (out, _) = made_in_chunks(input.len(), at_once * maps.area, |task, into| {
         arch.dispatch(Output {
             maps,
             first: task * at_once,
@@ -140,9 +139,8 @@ pub(crate) fn backward(
     let offset: Vec<f32> = (0..maps.channels)
         .map(|c| -lines.scale[c] * for_bias[c] / count - slope[c] * mean[c])
         .collect();
-    let mut for_input = vec![0.0; input.len()];
     let at_once = maps.at_once();
-    for_chunks(&mut for_input, at_once * maps.area, |task, into| {
+    let (for_input, _) = made_in_chunks(input.len(), at_once * maps.area, |task, into| {
         let range = task * at_once * maps.area..task * at_once * maps.area + into.len();
         arch.dispatch(InputGradient {
             maps,

@@ -58,8 +58,9 @@ enum Command {
 ///
 /// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
 /// feature layers down; then all of that again without each of the other folds, to calibrate the model by (cross_fit =
-/// false leaves that out). RUN holds a log line and a checkpoint for each epoch; after a kill, the same command with
-/// --resume goes on and ends where an unbroken run would.
+/// false leaves that out). What these trainings answer to the images that each was not given is in RUN/labels.csv, the
+/// labels that they believe least first: some may be wrong. RUN holds a log line and a checkpoint for each epoch; after a
+/// kill, the same command with --resume goes on and ends where an unbroken run would.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 struct TrainArgs {

@@ -2,11 +2,13 @@
 //!
 //! A run is a folder: `run.json` (what was asked), `log.jsonl` (a line an epoch), `checkpoint.json` and the folder it
 //! names (everything needed to go on), and at the end `model.safetensors` and `result.json`. With
-//! [`TrainConfig::cross_fit`] each training without a fold has such a folder in that of the run (`without-fold-2`).
+//! [`TrainConfig::cross_fit`] each training without a fold has such a folder in that of the run (`without-fold-2`), and
+//! `labels.csv` says what these trainings make of the labels.
 //! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
 //! unbroken one does.
 
 mod images;
+mod labels;
 mod outcomes;
 mod parameters;
 mod trainer;
@@ -25,6 +27,7 @@ use mobilenet_lung::{Finding, StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
 
 use self::images::Images;
+use self::labels::HeldOut;
 pub use self::outcomes::{Calibration, Outcomes, rows, top};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
@@ -335,13 +338,26 @@ fn finish(
             );
         }
     };
+    let held_out: Vec<HeldOut> = held_out
+        .into_iter()
+        .map(|(fold, outcomes)| HeldOut {
+            fold,
+            calibration: calibrate(&outcomes).0,
+            outcomes,
+        })
+        .collect();
+    for part in &held_out {
+        let what = format!("without fold {}", part.fold);
+        report(&what, &part.outcomes, &part.calibration);
+    }
+    if !held_out.is_empty() {
+        labels::write(&options.out, images.dataset, &held_out)?;
+    }
     let mut all = Outcomes::default();
     let mut without_fold = BTreeMap::new();
-    for (fold, outcomes) in held_out {
-        let (calibration, _) = calibrate(&outcomes);
-        report(&format!("without fold {fold}"), &outcomes, &calibration);
-        without_fold.insert(fold, calibration);
-        all.extend(outcomes);
+    for part in held_out {
+        without_fold.insert(part.fold, part.calibration);
+        all.extend(part.outcomes);
     }
     let (calibration, calibrated_on) = calibrate(if watched { &validation } else { &all });
     let result = RunResult {

@@ -201,6 +201,23 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     assert_ne!(result.calibration, Calibration::default());
     assert_eq!(Vec::from_iter(result.without_fold.keys()), [&1, &2, &3, &4]);
 
+    // Each image that is not left for the test, the least believed label first.
+    let labels = fs::read_to_string(unbroken.out.join("labels.csv")).unwrap();
+    let mut table = csv::Reader::from_reader(labels.as_bytes());
+    assert_eq!(&table.headers().unwrap()[7], "believed");
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let files: BTreeSet<&str> = rows.iter().map(|row| &row[1]).collect();
+    assert_eq!((rows.len(), files.len()), (24, 24));
+    let number = |text: &str| text.parse::<f32>().unwrap();
+    assert!(rows.is_sorted_by_key(|row| number(&row[7])), "{labels}");
+    for row in &rows {
+        let names = ["Normal", "Lung_Opacity", "Viral Pneumonia"];
+        let of = |name: &str| number(&row[8 + names.iter().position(|n| *n == name).unwrap()]);
+        assert_eq!(of(&row[4]), number(&row[7]), "{row:?}");
+        assert!(names.iter().all(|name| of(name) <= of(&row[6])), "{row:?}");
+        assert!(row[1].starts_with(&row[4]), "{row:?}");
+    }
+
     let without = |run: &Path, fold: usize| run.join(format!("without-fold-{fold}"));
     let weights: BTreeSet<Vec<u8>> = (1..5)
         .map(|fold| ending(&without(&unbroken.out, fold)).0)
