@@ -340,16 +340,16 @@ fn finish(
     };
     let held_out: Vec<HeldOut> = held_out
         .into_iter()
-        .map(|(fold, outcomes)| HeldOut {
-            fold,
-            calibration: calibrate(&outcomes).0,
-            outcomes,
+        .map(|(fold, outcomes)| {
+            let (calibration, _) = calibrate(&outcomes);
+            report(&format!("without fold {fold}"), &outcomes, &calibration);
+            HeldOut {
+                fold,
+                outcomes,
+                calibration,
+            }
         })
         .collect();
-    for part in &held_out {
-        let what = format!("without fold {}", part.fold);
-        report(&what, &part.outcomes, &part.calibration);
-    }
     if !held_out.is_empty() {
         labels::write(&options.out, images.dataset, &held_out)?;
     }
