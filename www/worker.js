@@ -3,10 +3,10 @@
  * Everything heavy, off the page's thread: starts the classifier with what the page has downloaded, and answers one image at
  * a time. Messages are typed in `element/protocol.d.ts`.
  *
- * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. Their scripts are found
- * next to this one, so it runs wherever the folder lies.
+ * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. They are found
+ * next to this script, so it runs wherever the folder lies.
  *
- * @import { Answer, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
+ * @import { Answer, Build, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
  */
 
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
@@ -67,8 +67,7 @@ watchForDeviceLoss();
 /** @param {Extract<Request, { type: 'start' }>} request */
 async function start({ build }) {
   try {
-    /** @type {LungWeb} */
-    const runtime = await import(new URL(`./runtime/${build}/lung_web.js`, import.meta.url).href);
+    const runtime = await scriptOf(build);
     await runtime.default({ module_or_path: await module.promise });
     code.resolve(runtime);
     // What needs no weights is made ready while they arrive.
@@ -84,6 +83,17 @@ async function start({ build }) {
     if (faultOf(error)?.code === 'webgpu-unavailable') putBack(await bundle.promise);
     refused(error, build === 'webgpu', (fault) => scope.postMessage({ type: 'failed', fault }));
   }
+}
+
+/**
+ * The script of a build. The two for the CPU have the same; `cargo xtask build` puts it into this file, so that it is there at once.
+ * @param {Build} build
+ * @returns {Promise<LungWeb>}
+ */
+function scriptOf(build) {
+  if (build === 'webgpu') return import(new URL('./runtime/webgpu/lung_web.js', import.meta.url).href);
+  // @ts-ignore: it is there only once it has been built
+  return import('./runtime/cpu/lung_web.js');
 }
 
 /**

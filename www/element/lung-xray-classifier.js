@@ -20,6 +20,8 @@ import { deviceWish, modelFolder, whenIdle } from './start.js';
 import { sheet } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
+export { LungError };
+
 const ACCEPT =
   'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
 

@@ -1,5 +1,4 @@
 // @ts-check
 /** The class alone; nothing is registered. */
 
-export { LungError } from '../element/client.js';
-export { LungXrayClassifier } from '../element/lung-xray-classifier.js';
+export { LungError, LungXrayClassifier } from '../element/lung-xray-classifier.js';

@@ -47,6 +47,7 @@ pub fn tools(project: &Project, speed: Speed) -> Result<WasmRust> {
     let rust = tools::wasm_rust(project)?;
     tools::wasm_bindgen(project)?;
     tools::trunk(project)?;
+    tools::rollup(project)?;
     if speed == Speed::Release {
         tools::wasm_opt(project)?;
     }
@@ -85,6 +86,7 @@ pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> 
             size as f64 / 1e6
         ));
     }
+    merge_scripts(project, &dist)?;
     let id = release::write(&dist)?;
     step(format!("release {}", &id[..12]));
     Ok(dist)
@@ -120,6 +122,19 @@ fn move_to_runtime(dist: &Path) -> Result<()> {
         folder.join("lung_web_bg.wasm"),
     )
     .context("trunk has left no lung-web_bg.wasm")
+}
+
+/// Merges the page's scripts: fifteen of them, each asked for by another, kept a cold page waiting.
+fn merge_scripts(project: &Project, dist: &Path) -> Result<()> {
+    let packages = tools::rollup(project)?;
+    run(
+        project
+            .command("node")
+            .arg("www/bundle.mjs")
+            .arg(dist)
+            .arg(packages),
+        "Its message above says which script.",
+    )
 }
 
 /// What the compiler is told, as `CARGO_ENCODED_RUSTFLAGS` has it: the processor's features, one more of them where it is named, and

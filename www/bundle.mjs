@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * `node www/bundle.mjs DIST`: merges the scripts in DIST that are always loaded together, so that a cold page asks for fewer.
+ * `cargo xtask build` runs it, with rollup beside it.
+ *
+ * The worker is given the script of the builds for the CPU. Files keep their names; those that were merged into another are removed. `start.js` and `download.js` stay by themselves: they
+ * are there before the rest, know where they lie, and what they hold is there once.
+ */
+
+import { readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, relative, resolve, sep } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const [, , dist, packages] = process.argv;
+if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER-WITH-NODE_MODULES');
+
+/** @type {any} whose types are not installed with the page's tests */
+const { rollup } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup');
+/** @typedef {{ name: string, facadeModuleId: string | null, fileName: string }} Chunk */
+
+/** What is loaded by name. What these load later is found in them. */
+const ENTRIES = ['app.js', 'element/define.js', 'element/lung-xray-classifier.js'];
+const APART = ['element/start.js', 'element/download.js'];
+/** Both builds' script, of which the worker has one. */
+const CPU = ['runtime/cpu/lung_web.js', 'runtime/cpu-relaxed/lung_web.js'];
+
+const root = resolve(dist);
+/** @param {string} id of a module */
+const nameOf = (id) => relative(root, id).split(sep).join('/');
+
+/** @param {Chunk} chunk */
+function fileName({ name, facadeModuleId }) {
+  if (facadeModuleId === null)
+    throw new Error(`What ${name} shares would become a file of its own: let the element load it, as it does the others.`);
+  return nameOf(facadeModuleId);
+}
+
+/**
+ * @param {string[]} entries
+ * @param {object} [options] of the output
+ */
+async function merge(entries, options) {
+  const bundle = await rollup({
+    input: entries.map((name) => join(root, name)),
+    external: APART.map((name) => join(root, name)),
+    // The element has what modules loaded later share with it; nobody else has to be fetched for that.
+    preserveEntrySignatures: 'allow-extension',
+    onLog(/** @type {string} */ _level, /** @type {{ message: string }} */ { message }) {
+      throw new Error(message);
+    },
+  });
+  const { output } = await bundle.write({
+    dir: root,
+    entryFileNames: fileName,
+    chunkFileNames: fileName,
+    hoistTransitiveImports: false,
+    minifyInternalExports: false,
+    ...options,
+  });
+  const written = output.map((/** @type {Chunk} */ { fileName }) => fileName);
+  const merged = bundle.watchFiles.map(nameOf).filter((/** @type {string} */ name) => !written.includes(name));
+  for (const name of merged) await rm(join(root, name));
+  console.log(`${merged.length} scripts are merged into ${written.join(', ')}`);
+}
+
+const [script, same] = await Promise.all(CPU.map((name) => readFile(join(root, name))));
+if (!script.equals(same)) throw new Error(`${CPU.join(' and ')} are no longer the same: the worker needs both`);
+await merge(['worker.js'], { inlineDynamicImports: true });
+await rm(join(root, CPU[1]));
+await merge(ENTRIES);
