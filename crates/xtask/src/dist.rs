@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What wasm-opt is told: the features that the compiler has used, and to make it small. It would otherwise merge into its caller
-/// whatever is called from one place only, all decoders into one function; a browser compiles a function when it is called for the
-/// first time, and that one kept the first image waiting.
+/// whatever is called from one place only, all decoders into one function, all that is checked of a bundle into another. A browser
+/// compiles a function when it is called for the first time, and once more, for long, when much has been done in it: large ones kept
+/// the first image waiting, first for themselves and then for a core.
 const WASM_OPT: [&str; 12] = [
     "-Os",
-    "--one-caller-inline-max-function-size=1000",
+    "--one-caller-inline-max-function-size=30",
     "--strip-debug",
     "--strip-producers",
     "--enable-simd",
@@ -214,12 +215,15 @@ fn cpu_runtime(
     run(&mut bindgen, "Is it the version that Cargo.lock names?")
 }
 
-/// Runs wasm-opt on `wasm` in place. It takes minutes, so the last result is kept and used again for the same input.
+/// Runs wasm-opt on `wasm` in place. It takes minutes, so the last result is kept and used again for the same input and options.
 fn optimise(project: &Project, build: &str, wasm: &Path) -> Result<()> {
     let kept = project.root().join("target/wasm-opt").join(build);
     let (input, result) = (kept.join("input.wasm"), kept.join("result.wasm"));
+    let (told, options) = (kept.join("options"), WASM_OPT.join(" "));
     let before = fs::read(wasm).with_context(|| format!("{} cannot be read", wasm.display()))?;
-    let same = result.is_file() && fs::read(&input).is_ok_and(|last| last == before);
+    let same = result.is_file()
+        && fs::read(&input).is_ok_and(|last| last == before)
+        && fs::read_to_string(&told).is_ok_and(|last| last == options);
     if !same {
         step(format!(
             "making {build} smaller with wasm-opt (up to 2 minutes)"
@@ -229,6 +233,8 @@ fn optimise(project: &Project, build: &str, wasm: &Path) -> Result<()> {
         let _ = fs::remove_file(&result);
         fs::write(&input, &before)
             .with_context(|| format!("{} cannot be written", input.display()))?;
+        fs::write(&told, &options)
+            .with_context(|| format!("{} cannot be written", told.display()))?;
         let unfinished = kept.join("unfinished.wasm");
         let mut command = project.command("wasm-opt");
         command
