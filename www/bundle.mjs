@@ -1,10 +1,9 @@
 // @ts-check
 /**
- * `node www/bundle.mjs DIST`: merges the scripts in DIST that are always loaded together, so that a cold page asks for fewer.
- * `cargo xtask build` runs it, with rollup beside it.
+ * `node www/bundle.mjs DIST FOLDER`: merges the scripts in DIST that are always loaded together, so that a cold page asks for
+ * fewer, with the rollup in FOLDER's `node_modules`. `cargo xtask build` runs it.
  *
- * The worker is given the script of the builds for the CPU. Files keep their names; those that were merged into another are removed. `start.js` and `download.js` stay by themselves: they
- * are there before the rest, know where they lie, and what they hold is there once.
+ * The worker is given the script of the builds for the CPU. Files keep their names; those that were merged into another are removed.
  */
 
 import { readFile, rm } from 'node:fs/promises';
@@ -13,7 +12,7 @@ import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 const [, , dist, packages] = process.argv;
-if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER-WITH-NODE_MODULES');
+if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER');
 
 /** @type {any} whose types are not installed with the page's tests */
 const { rollup } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup');
@@ -21,6 +20,7 @@ const { rollup } = createRequire(pathToFileURL(resolve(packages, 'package.json')
 
 /** What is loaded by name. What these load later is found in them. */
 const ENTRIES = ['app.js', 'element/define.js', 'element/lung-xray-classifier.js'];
+/** What comes before the rest, knows where it lies, and holds what must be there once. */
 const APART = ['element/start.js', 'element/download.js'];
 /** Both builds' script, of which the worker has one. */
 const CPU = ['runtime/cpu/lung_web.js', 'runtime/cpu-relaxed/lung_web.js'];
@@ -61,7 +61,7 @@ async function merge(entries, options) {
   const written = output.map((/** @type {Chunk} */ { fileName }) => fileName);
   const merged = bundle.watchFiles.map(nameOf).filter((/** @type {string} */ name) => !written.includes(name));
   for (const name of merged) await rm(join(root, name));
-  console.log(`${merged.length} scripts are merged into ${written.join(', ')}`);
+  console.log(`merged into what loads them: ${merged.join(', ')}`);
 }
 
 const [script, same] = await Promise.all(CPU.map((name) => readFile(join(root, name))));

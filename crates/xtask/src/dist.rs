@@ -125,7 +125,7 @@ fn move_to_runtime(dist: &Path) -> Result<()> {
     .context("trunk has left no lung-web_bg.wasm")
 }
 
-/// Merges the page's scripts: fifteen of them, each asked for by another, kept a cold page waiting.
+/// Merges the page's scripts: seventeen of them kept a cold page waiting.
 fn merge_scripts(project: &Project, dist: &Path) -> Result<()> {
     let packages = tools::rollup(project)?;
     run(

@@ -16,8 +16,8 @@ const CARGO_FUZZ_VERSION: &str = "0.13.2";
 const TRUNK_VERSION: &str = "0.21.14";
 /// The npm package that has wasm-opt, and its version.
 const BINARYEN: &str = "binaryen@132.0.0";
-/// The npm package that merges scripts, and its version.
-const ROLLUP: (&str, &str) = ("rollup", "4.68.8");
+/// What merges scripts.
+const ROLLUP_VERSION: &str = "4.68.8";
 /// The oldest wasm-opt found on the PATH that is trusted with what current compilers write.
 const OLDEST_WASM_OPT: u32 = 120;
 /// The oldest Node whose test runner and `fetch` the tests rely on.
@@ -369,18 +369,17 @@ pub fn wasm_opt(project: &Project) -> Result<()> {
 
 /// Makes sure that rollup is there, and returns the folder whose `node_modules` has it.
 pub fn rollup(project: &Project) -> Result<PathBuf> {
-    let (name, version) = ROLLUP;
-    let folder = project.tools().join(name);
-    let about = folder.join("node_modules").join(name).join("package.json");
-    let installed = std::fs::read(&about)
+    let folder = project.tools().join("rollup");
+    let installed = std::fs::read(folder.join("node_modules/rollup/package.json"))
         .ok()
         .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
-    if installed.is_some_and(|about| about["version"] == version) {
+    if installed.is_some_and(|about| about["version"] == ROLLUP_VERSION) {
         return Ok(folder);
     }
-    let package = format!("{name}@{version}");
-    step(format!("installing {package} into target/tools"));
-    npm_install(project, name, &package)
+    step(format!(
+        "installing rollup {ROLLUP_VERSION} into target/tools"
+    ));
+    npm_install(project, "rollup", &format!("rollup@{ROLLUP_VERSION}"))
 }
 
 /// Installs an npm package in a folder of target/tools, which is returned. npm removes from there whatever else it finds.
