@@ -35,19 +35,31 @@ FORMATS = {"plain": torch.contiguous_format, "channels_last": torch.channels_las
 
 
 def read_bundle(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    """Metadata and weights of a bundle: safetensors of f16, with the metadata as JSON in its header."""
+    """Metadata and weights of a bundle: safetensors of f16 or scaled integers, with the metadata as JSON in its header."""
     content = path.read_bytes()
     (length,) = struct.unpack_from("<Q", content)
     header = json.loads(content[8 : 8 + length])
     about = json.loads(header.pop("__metadata__")["bundle"])
-    weights = {}
-    for name, entry in header.items():
-        if entry["dtype"] != "F16":
-            sys.exit(f"{name} is {entry['dtype']}, not F16")
+
+    def values(name: str) -> numpy.ndarray:
+        entry = header[name]
         start, end = entry["data_offsets"]
-        values = numpy.frombuffer(content[8 + length + start : 8 + length + end], dtype="<f2")
-        weights[name] = torch.from_numpy(values.astype(numpy.float32).reshape(entry["shape"]))
-    return about, weights
+        stored = content[8 + length + start : 8 + length + end]
+        match entry["dtype"]:
+            case "F16":
+                numbers = numpy.frombuffer(stored, dtype="<f2").astype(numpy.float32)
+            case "BF16":
+                # The upper half of an f32.
+                numbers = (numpy.frombuffer(stored, dtype="<u2").astype(numpy.uint32) << 16).view(numpy.float32)
+            case "I8":
+                rows = numpy.frombuffer(stored, dtype=numpy.int8).astype(numpy.float32).reshape(entry["shape"][0], -1)
+                numbers = rows * values(f"{name}_scale")[:, None]
+            case other:
+                sys.exit(f"{name} is {other}, which is not read here")
+        return numbers.reshape(entry["shape"])
+
+    names = [name for name in header if not name.endswith("_scale")]
+    return about, {name: torch.from_numpy(values(name)) for name in names}
 
 
 def noise(count: int) -> numpy.ndarray:

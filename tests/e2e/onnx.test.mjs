@@ -148,7 +148,7 @@ function withAttention(bundle, kind, place) {
   const add = (name, shape, scale) => {
     const bytes = Buffer.alloc(2 * shape.reduce((a, b) => a * b, 1));
     for (let at = 0; at < bytes.length; at += 2) bytes.writeUInt16LE(half(scale * random()), at);
-    tensors.set(name, { shape, bytes });
+    tensors.set(name, { dtype: 'F16', shape, bytes });
   };
   const reduction = 32;
   const places = kind === 'none' ? [] : place === 'last' ? [[18, 1280]] : STAGES;
@@ -168,7 +168,7 @@ function withAttention(bundle, kind, place) {
   return write({ metadata, tensors });
 }
 
-/** @typedef {{ metadata: any, tensors: Map<string, { shape: number[], bytes: Buffer }> }} Parsed */
+/** @typedef {{ metadata: any, tensors: Map<string, { dtype: string, shape: number[], bytes: Buffer }> }} Parsed */
 
 /**
  * What a bundle consists of, its preprocessing set to reduce no detail: what it makes of our pictures can then be written down.
@@ -179,8 +179,8 @@ function parse(bundle) {
   const { __metadata__: about, ...entries } = JSON.parse(bundle.toString('utf8', 8, 8 + length));
   /** @type {Parsed['tensors']} */
   const tensors = new Map();
-  for (const [name, { shape, data_offsets }] of Object.entries(entries))
-    tensors.set(name, { shape, bytes: bundle.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]) });
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries))
+    tensors.set(name, { dtype, shape, bytes: bundle.subarray(8 + length + data_offsets[0], 8 + length + data_offsets[1]) });
   const metadata = JSON.parse(about.bundle);
   metadata.preprocessing.detail = SIDE;
   return { metadata, tensors };
@@ -191,8 +191,8 @@ function write({ metadata, tensors }) {
   let end = 0;
   /** @type {Record<string, unknown>} */
   const header = { __metadata__: { bundle: JSON.stringify(metadata) } };
-  for (const [name, { shape, bytes }] of tensors) {
-    header[name] = { dtype: 'F16', shape, data_offsets: [end, end + bytes.length] };
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [end, end + bytes.length] };
     end += bytes.length;
   }
   const text = Buffer.from(JSON.stringify(header).padEnd(Math.ceil(JSON.stringify(header).length / 8) * 8));

@@ -128,8 +128,8 @@ pub fn export(
         commit: commit(),
         notice: material.notice(),
     };
-    // What is calibrated and tested are the numbers that ship: in f16, through the code that the browser runs.
-    let through_f16 =
+    // What is calibrated and tested are the numbers that ship: as the file stores them, through the code that the browser runs.
+    let through_the_file =
         |state: &StateDict, distribution: Option<&Distribution>, metadata: &Metadata| {
             let (_, bytes) = Bundle::write(state, distribution, metadata)?;
             anyhow::Ok(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
@@ -152,20 +152,20 @@ pub fn export(
             ..metadata.clone()
         };
         held.push(Held {
-            classifier: through_f16(&state, None, &metadata)?,
+            classifier: through_the_file(&state, None, &metadata)?,
             train: part.train,
             held_out: part.held_out,
         });
     }
     held.push(Held {
-        classifier: through_f16(&state, None, &metadata)?,
+        classifier: through_the_file(&state, None, &metadata)?,
         train: split.train,
         held_out: split.validation,
     });
     let answers = trust::answers_held_out(&held, &dataset);
     metadata.prediction_sets = trust::prediction_sets(&answers, &dataset);
     let distribution = trust::distribution(&held, &dataset, &run.config)?;
-    let classifier = through_f16(&state, distribution.as_ref(), &metadata)?;
+    let classifier = through_the_file(&state, distribution.as_ref(), &metadata)?;
     let mut tests = Tests::run(&classifier, &dataset, Some(fold), foreign)?;
     let mut figures = tests.folders.iter().map(Evaluation::test_metrics);
     metadata.test = figures.next();

@@ -122,8 +122,8 @@ struct EvaluateArgs {
 
 /// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
 ///
-/// The weights file is f16, batch norm folded, named by its hash, with everything its reader needs in its metadata, and
-/// an index.json names it as the current one. It is tested on the run's test fold of each data folder first; the figures
+/// The weights file has weights in 8 bits or f16, batch norm folded; it is named by its hash, has everything its reader needs in its
+/// metadata, and an index.json names it as the current one. It is tested on the run's test fold of each data folder first; the figures
 /// go into the metadata.
 ///
 /// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],

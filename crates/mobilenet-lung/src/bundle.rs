@@ -1,6 +1,8 @@
 //! The weights file: one safetensors file that carries everything its reader needs.
 //!
-//! Tensors are f16 (f32 is read too), named as torchvision names them, batch norm folded. The safetensors metadata has
+//! Tensors are named as torchvision names them, batch norm folded. The larger weights of 1 x 1 convolutions and of the attention are 8-bit
+//! integers, which are multiplied by a bf16 for each output channel: that of `X.weight` is in `X.weight_scale`. All else is f16. (Any
+//! of them may be f16, bf16 or f32, as all were in format 1.) The safetensors metadata has
 //! one entry, `bundle`, whose text is [`Metadata`] as JSON. Beside the network there may be the two tensors of a
 //! [`Distribution`]. The file is named
 //! `<architecture>-<first 12 hex digits of its sha256>.safetensors`.
@@ -24,14 +26,17 @@ use crate::preprocess::Preprocessing;
 use crate::report::ByFinding;
 use crate::state::{Array, Parameters, StateDict, StateError};
 use crate::trust::{Distribution, PredictionSets, Spread};
+use numbers::{PIECE, SCALE, Scaled, Stored, Width, in_8_bits};
 
-/// The format that this version writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+mod numbers;
+
+/// The format that this version writes; it reads all from 1 on.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The largest file that is looked into: several times what the network needs in f32.
 pub const MAX_BYTES: usize = 64 << 20;
 
-/// The only architecture of format 1.
+/// The only architecture.
 pub const ARCHITECTURE: &str = "mobilenet-lung";
 
 const MEAN: &str = "in_distribution.mean";
@@ -44,7 +49,7 @@ const HASH_DIGITS: usize = 12;
 /// What a bundle says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metadata {
-    /// Version of this layout: [`FORMAT_VERSION`].
+    /// Version of this layout, 1 to [`FORMAT_VERSION`], which is what is written.
     pub format_version: u32,
     /// Name of the architecture: [`ARCHITECTURE`].
     pub architecture: String,
@@ -188,7 +193,9 @@ pub enum BundleError {
         detail: String,
     },
     /// A later version of this project wrote it.
-    #[error("The weights file has format {found}; this version reads format {FORMAT_VERSION}.")]
+    #[error(
+        "The weights file has format {found}; this version reads formats 1 to {FORMAT_VERSION}."
+    )]
     Version {
         /// The format in the file.
         found: u32,
@@ -196,8 +203,10 @@ pub enum BundleError {
     /// Names or shapes do not fit the network.
     #[error("The weights file does not fit the network: {0}.")]
     State(#[from] StateError),
-    /// A tensor is neither f16 nor f32.
-    #[error("The weights file stores the tensor `{name}` as {found}; only F16 and F32 are read.")]
+    /// A tensor is of a kind that is not read.
+    #[error(
+        "The weights file stores the tensor `{name}` as {found}; only F16, BF16, F32, and I8 with a scale for each row are read."
+    )]
     Dtype {
         /// Its name.
         name: String,
@@ -288,9 +297,19 @@ impl Contents {
                 vec![spread.variances.len(), EMBEDDING],
             );
         }
+        // Of integers, one number for each row.
+        let scales: BTreeMap<String, Vec<usize>> = (shapes.iter())
+            .filter(|(name, _)| (infos.get(*name)).is_some_and(|info| info.dtype == Dtype::I8))
+            .map(|(name, shape)| {
+                (
+                    format!("{name}{SCALE}"),
+                    shape.iter().take(1).copied().collect(),
+                )
+            })
+            .collect();
         // Names and shapes first: a foreign tensor is not worth converting.
         for (name, info) in &infos {
-            match shapes.get(name) {
+            match shapes.get(name).or_else(|| scales.get(name)) {
                 None => {
                     return Err(StateError::Unknown { name: name.clone() }.into());
                 }
@@ -307,31 +326,50 @@ impl Contents {
         }
         // A number of 8 bytes, the header, then the tensors.
         let data = 8 + header_bytes;
+        let place = |name: &str| {
+            let info = infos.get(name).ok_or_else(|| StateError::Missing {
+                name: name.to_owned(),
+            })?;
+            let (from, to) = info.data_offsets;
+            // Within the file: the reader of the header has added them up.
+            Ok::<_, BundleError>((info.dtype, data + from..data + to))
+        };
+        let finite = |name: &str, width: Width, place: &Range<usize>| match width
+            .finite(bytes.get(place.clone()).unwrap_or_default())
+        {
+            true => Ok(()),
+            false => Err(BundleError::NotFinite {
+                name: name.to_owned(),
+            }),
+        };
         let mut stored = BTreeMap::new();
         for (name, shape) in shapes {
-            let info = infos
-                .get(&name)
-                .ok_or_else(|| StateError::Missing { name: name.clone() })?;
-            let width = Width::of(&name, info.dtype)?;
-            let (from, to) = info.data_offsets;
-            let place = data + from..data + to;
-            // Within the file: the reader of the header has added them up.
-            if !width.finite(bytes.get(place.clone()).unwrap_or_default()) {
-                return Err(BundleError::NotFinite { name });
-            }
+            let (dtype, place_of_tensor) = place(&name)?;
+            let (width, scales) = match dtype {
+                Dtype::I8 => {
+                    let name = format!("{name}{SCALE}");
+                    let (dtype, place) = place(&name)?;
+                    let width = Width::of(&name, dtype)?;
+                    finite(&name, width, &place)?;
+                    (
+                        Width::I8,
+                        width.numbers(bytes.get(place).unwrap_or_default()),
+                    )
+                }
+                _ => (Width::of(&name, dtype)?, Vec::new()),
+            };
+            finite(&name, width, &place_of_tensor)?;
             stored.insert(
                 name,
                 Stored {
                     shape,
                     width,
-                    place,
+                    place: place_of_tensor,
+                    scales,
                 },
             );
         }
-        let mut take = |name: &str| {
-            let Stored { width, place, .. } = stored.remove(name)?;
-            Some(width.numbers(bytes.get(place)?))
-        };
+        let mut take = |name: &str| stored.remove(name)?.numbers(bytes);
         let distribution = match (&metadata.in_distribution, take(MEAN), take(DIRECTIONS)) {
             (Some(spread), Some(mean), Some(directions)) => Some(Distribution {
                 mean,
@@ -348,26 +386,9 @@ impl Contents {
     }
 }
 
-/// Where a tensor lies in the file, and how.
-#[derive(Clone, Debug)]
-struct Stored {
-    shape: Vec<usize>,
-    width: Width,
-    place: Range<usize>,
-}
-
-/// How a number is stored.
-#[derive(Clone, Copy, Debug)]
-enum Width {
-    F16,
-    F32,
-}
-
 impl Parameters for Bundle {
     fn values(&self, name: &str) -> Option<Cow<'_, [f32]>> {
-        let Stored { width, place, .. } = self.tensors.get(name)?;
-        let bytes = self.bytes.get(place.clone())?;
-        Some(Cow::Owned(width.numbers(bytes)))
+        self.tensors.get(name)?.numbers(&self.bytes).map(Cow::Owned)
     }
 }
 
@@ -423,12 +444,13 @@ impl Bundle {
         }
     }
 
-    /// Writes a weights file in f16 and returns its name and its bytes.
+    /// Writes a weights file and returns its name and its bytes.
     ///
-    /// The same parameters and metadata give the same bytes. What the metadata say of a distribution is set to `distribution`.
+    /// The same parameters and metadata give the same bytes, and so do those that were read of a file that this wrote. What the
+    /// metadata say of a distribution is set to `distribution`, and their format to [`FORMAT_VERSION`].
     ///
     /// # Errors
-    /// [`BundleError::NotFinite`] when a parameter is not finite or too large for f16, [`BundleError::Header`] when
+    /// [`BundleError::NotFinite`] when a parameter is not finite or too large for how it is stored, [`BundleError::Header`] when
     /// the file cannot be put together.
     pub fn write(
         state: &StateDict,
@@ -436,6 +458,7 @@ impl Bundle {
         metadata: &Metadata,
     ) -> Result<(String, Vec<u8>), BundleError> {
         let metadata = Metadata {
+            format_version: FORMAT_VERSION,
             in_distribution: distribution.map(|distribution| distribution.spread.clone()),
             ..metadata.clone()
         };
@@ -455,22 +478,35 @@ impl Bundle {
         let header = |error: &dyn std::fmt::Display| BundleError::Header {
             detail: error.to_string(),
         };
-        let mut halves = BTreeMap::new();
+        let mut tensors = BTreeMap::new();
         for (name, array) in &state {
+            let not_finite = || BundleError::NotFinite { name: name.clone() };
+            let shape = array.shape.clone();
+            if in_8_bits(name, &shape) {
+                let Scaled { integers, scales } = Scaled::nearest(array).ok_or_else(not_finite)?;
+                let bytes = scales
+                    .iter()
+                    .flat_map(|scale| scale.to_le_bytes())
+                    .collect();
+                let rows = vec![scales.len()];
+                tensors.insert(format!("{name}{SCALE}"), (Dtype::BF16, rows, bytes));
+                tensors.insert(name.clone(), (Dtype::I8, shape, integers));
+                continue;
+            }
             let mut bytes = Vec::with_capacity(array.values.len() * 2);
             for value in &array.values {
                 let value = f16::from_f32(*value);
                 if !value.is_finite() {
-                    return Err(BundleError::NotFinite { name: name.clone() });
+                    return Err(not_finite());
                 }
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
-            halves.insert(name.clone(), (array.shape.clone(), bytes));
+            tensors.insert(name.clone(), (Dtype::F16, shape, bytes));
         }
-        let views = halves
+        let views = tensors
             .iter()
-            .map(|(name, (shape, bytes))| {
-                TensorView::new(Dtype::F16, shape.clone(), bytes).map(|view| (name.as_str(), view))
+            .map(|(name, (dtype, shape, bytes))| {
+                TensorView::new(*dtype, shape.clone(), bytes).map(|view| (name.as_str(), view))
             })
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| header(&error))?;
@@ -530,7 +566,7 @@ impl Metadata {
     }
 }
 
-/// Reads any safetensors file of f16 or f32 tensors, such as pretrained weights.
+/// Reads any safetensors file of f16, bf16 or f32 tensors, such as pretrained weights.
 ///
 /// # Errors
 /// [`BundleError::Header`] or [`BundleError::Dtype`].
@@ -622,14 +658,15 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
     struct Version {
         format_version: u32,
     }
+    let readable = |format: u32| (1..=FORMAT_VERSION).contains(&format);
     let foreign = |detail: String| BundleError::Foreign { detail };
     let unreadable = |error: serde_json::Error| foreign(format!("its metadata: {error}"));
     let metadata = match serde_json::from_str::<Metadata>(text) {
-        Ok(metadata) if metadata.format_version == FORMAT_VERSION => metadata,
+        Ok(metadata) if readable(metadata.format_version) => metadata,
         // A later format may have any other field changed.
         read => {
             let Version { format_version } = serde_json::from_str(text).map_err(unreadable)?;
-            if format_version != FORMAT_VERSION {
+            if !readable(format_version) {
                 return Err(BundleError::Version {
                     found: format_version,
                 });
@@ -690,110 +727,9 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
     Ok(metadata)
 }
 
-/// The f32 that the bits of an f16 stand for, exactly; without a branch, so that it is done for many at a time.
-///
-/// The exponent is moved to its place and then set right by a product (of 2 to the 127 - 15), which makes subnormal numbers
-/// normal. Infinities and NaNs would become finite: they all become
-/// infinities, which are refused as well.
-fn widen(bits: u16) -> f32 {
-    const REBIAS: f32 = f32::from_bits((127 + (127 - 15)) << 23);
-    let sign = u32::from(bits & 0x8000) << 16;
-    let rest = u32::from(bits & 0x7fff) << 13;
-    let finite = f32::from_bits(rest) * REBIAS;
-    let value = if bits & 0x7c00 == 0x7c00 {
-        f32::INFINITY
-    } else {
-        finite
-    };
-    f32::from_bits(value.to_bits() | sign)
-}
-
-/// Numbers that are looked at together: a browser optimises a function that is called often, not one that runs for long.
-const PIECE: usize = 1 << 12;
-
-impl Width {
-    fn of(name: &str, dtype: Dtype) -> Result<Self, BundleError> {
-        match dtype {
-            Dtype::F16 => Ok(Self::F16),
-            Dtype::F32 => Ok(Self::F32),
-            other => Err(BundleError::Dtype {
-                name: name.to_owned(),
-                found: format!("{other:?}"),
-            }),
-        }
-    }
-
-    /// The numbers that `bytes` hold.
-    fn numbers(self, bytes: &[u8]) -> Vec<f32> {
-        match self {
-            Self::F16 => {
-                let halves = bytes.as_chunks::<2>().0;
-                let mut values = Vec::with_capacity(halves.len());
-                for piece in halves.chunks(PIECE) {
-                    widen_all(piece, &mut values);
-                }
-                values
-            }
-            Self::F32 => {
-                let floats = bytes.as_chunks::<4>().0;
-                floats
-                    .iter()
-                    .map(|quad| f32::from_le_bytes(*quad))
-                    .collect()
-            }
-        }
-    }
-
-    /// Whether all of them are finite numbers.
-    fn finite(self, bytes: &[u8]) -> bool {
-        match self {
-            Self::F16 => bytes.as_chunks().0.chunks(PIECE).all(finite_halves),
-            Self::F32 => {
-                let mut floats = bytes.as_chunks::<4>().0.iter();
-                floats.all(|quad| f32::from_le_bytes(*quad).is_finite())
-            }
-        }
-    }
-}
-
-#[cfg_attr(target_family = "wasm", inline(never))]
-fn widen_all(halves: &[[u8; 2]], values: &mut Vec<f32>) {
-    values.extend(halves.iter().map(|half| widen(u16::from_le_bytes(*half))));
-}
-
-/// Whether all are finite: the largest exponent tells, without a branch for each.
-#[cfg_attr(target_family = "wasm", inline(never))]
-fn finite_halves(halves: &[[u8; 2]]) -> bool {
-    const EXPONENT: u16 = 0x1f << 10;
-    let exponents = halves
-        .iter()
-        .map(|half| u16::from_le_bytes(*half) & EXPONENT);
-    exponents.fold(0, u16::max) < EXPONENT
-}
-
 fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {
     Ok(Array {
         shape: view.shape().to_vec(),
         values: Width::of(name, view.dtype())?.numbers(view.data()),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_f16_is_widened_to_what_it_is() {
-        for bits in 0..=u16::MAX {
-            let want = f16::from_bits(bits).to_f32();
-            let got = widen(bits);
-            let stored = [0, 0, bits.to_le_bytes()[0], bits.to_le_bytes()[1], 0, 60];
-            assert_eq!(Width::F16.finite(&stored), want.is_finite(), "{bits:#06x}");
-            if want.is_finite() {
-                assert_eq!(got.to_bits(), want.to_bits(), "{bits:#06x}");
-            } else {
-                assert!(!got.is_finite(), "{bits:#06x}");
-            }
-        }
-    }
 }

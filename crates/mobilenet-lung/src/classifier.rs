@@ -47,7 +47,7 @@ impl ClassifyError {
     }
 }
 
-/// About what a bundle in f16, its weights in f32, and the largest maps take.
+/// About what a bundle, its weights in f32, and the largest maps take.
 const NEEDED_BYTES: usize = 20 << 20;
 
 /// A network on a device, ready for radiographs.

@@ -3,7 +3,7 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
@@ -13,6 +13,7 @@ use mobilenet_lung::{
     Bundle, BundleError, Classifier, Finding, Preprocessing, StateDict, StateError, state_dict,
 };
 use radiograph::phantom::{Pattern, phantom};
+use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 fn metadata() -> Metadata {
@@ -67,20 +68,115 @@ fn with_metadata(text: Option<&str>) -> Vec<u8> {
 fn what_is_written_is_read() {
     let (name, bytes) = written();
     assert!(name.starts_with("mobilenet-lung-") && name.ends_with(".safetensors"));
-    assert!(bytes.len() <= 5_000_000, "{} bytes", bytes.len());
+    assert!(bytes.len() <= 2_500_000, "{} bytes", bytes.len());
     let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
     assert_eq!(bundle.metadata(), &metadata());
     assert_eq!(name, format!("{}.safetensors", bundle.id()));
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
     for (name, array) in state() {
+        let scaled = tensors.tensor(name).unwrap().dtype() == Dtype::I8;
         let read = &bundle.state()[name];
         assert_eq!(read.shape, array.shape);
-        for (a, b) in read.values.iter().zip(&array.values) {
-            // Half a unit in the last place of f16, or its smallest number.
-            assert!((a - b).abs() <= b.abs() / 2048.0 + 6e-8, "{name}");
+        let row = array.values.len() / array.shape[0];
+        for (read, values) in (read.values.chunks(row)).zip(array.values.chunks(row)) {
+            let largest = values
+                .iter()
+                .fold(0f32, |most, value| most.max(value.abs()));
+            for (a, b) in read.iter().zip(values) {
+                let bound = match scaled {
+                    // Half of a 127th, as a bf16 has it.
+                    true => largest / 254.0 * 1.004,
+                    // Half a unit in the last place of f16, or its smallest number.
+                    false => b.abs() / 2048.0 + 6e-8,
+                };
+                assert!((a - b).abs() <= bound, "{name}: {b} became {a}");
+            }
         }
     }
-    // The same input gives the same file.
+    // The same input gives the same file, and what was read does too.
+    let again = Bundle::write(bundle.state(), None, bundle.metadata()).unwrap();
+    assert_eq!(again, (name.clone(), bytes.clone()));
     assert_eq!(written(), (name, bytes));
+}
+
+#[test]
+fn a_file_of_format_1_is_read() {
+    let old = Metadata {
+        format_version: 1,
+        ..metadata()
+    };
+    let bytes = with_metadata(Some(&serde_json::to_string(&old).unwrap()));
+    let bundle = Bundle::read(&bytes, None).unwrap();
+    assert_eq!(bundle.metadata().format_version, 1);
+    let (_, bytes) = Bundle::write(bundle.state(), None, bundle.metadata()).unwrap();
+    let written = Bundle::read(&bytes, None).unwrap();
+    assert_eq!(written.metadata(), &metadata());
+    assert_eq!(written.state(), bundle.state());
+}
+
+/// What is written, with something else for one of its tensors; `None` leaves it out.
+fn with_tensor(name: &str, tensor: Option<(Dtype, Vec<usize>, Vec<u8>)>) -> Vec<u8> {
+    let (_, bytes) = written();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut views: BTreeMap<String, TensorView<'_>> = (tensors.iter())
+        .map(|(name, view)| (name.to_owned(), view))
+        .collect();
+    views.remove(name);
+    if let Some((dtype, shape, bytes)) = &tensor {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).unwrap();
+        views.insert(name.to_owned(), view);
+    }
+    safetensors::serialize(views, header.metadata().clone()).unwrap()
+}
+
+#[test]
+fn integers_without_fitting_scales_are_refused() {
+    const WEIGHT: &str = "features.5.conv.0.0.weight";
+    const SCALE: &str = "features.5.conv.0.0.weight_scale";
+    let refuse = |bytes: &[u8]| Bundle::read(bytes, None).unwrap_err();
+    match refuse(&with_tensor(SCALE, None)) {
+        BundleError::State(StateError::Missing { name }) => assert_eq!(name, SCALE),
+        other => panic!("{other}"),
+    }
+    match refuse(&with_tensor(
+        SCALE,
+        Some((Dtype::BF16, vec![191], vec![0; 382])),
+    )) {
+        BundleError::State(StateError::Shape { name, expected, .. }) => {
+            assert_eq!((name.as_str(), expected), (SCALE, vec![192]));
+        }
+        other => panic!("{other}"),
+    }
+    match refuse(&with_tensor(
+        SCALE,
+        Some((Dtype::I8, vec![192], vec![1; 192])),
+    )) {
+        BundleError::Dtype { name, .. } => assert_eq!(name, SCALE),
+        other => panic!("{other}"),
+    }
+    // 0x7f80 is the infinity of bf16.
+    let infinite = [0x80, 0x7f].repeat(192);
+    match refuse(&with_tensor(
+        SCALE,
+        Some((Dtype::BF16, vec![192], infinite)),
+    )) {
+        BundleError::NotFinite { name } => assert_eq!(name, SCALE),
+        other => panic!("{other}"),
+    }
+    // Scales of what needs none mean nothing.
+    let halves = (Dtype::F16, vec![192, 32, 1, 1], vec![0; 192 * 32 * 2]);
+    match refuse(&with_tensor(WEIGHT, Some(halves))) {
+        BundleError::State(StateError::Unknown { name }) => assert_eq!(name, SCALE),
+        other => panic!("{other}"),
+    }
+    // Scales in f32 are as good.
+    let floats = 0.5f32.to_le_bytes().repeat(192);
+    let bytes = with_tensor(SCALE, Some((Dtype::F32, vec![192], floats)));
+    let bundle = Bundle::read(&bytes, None).unwrap();
+    let read = &bundle.state()[WEIGHT];
+    assert!(read.values.iter().all(|value| (value * 2.0).fract() == 0.0));
+    assert!(read.values.iter().any(|value| value.abs() == 63.5));
 }
 
 #[test]
@@ -163,8 +259,12 @@ fn foreign_and_later_files_are_refused() {
         )))
     };
     assert!(matches!(
-        changed(&|m| m.format_version = 2),
-        BundleError::Version { found: 2 }
+        changed(&|m| m.format_version = FORMAT_VERSION + 1),
+        BundleError::Version { found } if found == FORMAT_VERSION + 1
+    ));
+    assert!(matches!(
+        changed(&|m| m.format_version = 0),
+        BundleError::Version { found: 0 }
     ));
     for change in [
         (&|m: &mut Metadata| m.architecture = "resnet".to_owned()) as &dyn Fn(&mut Metadata),
@@ -222,10 +322,18 @@ fn numbers_that_are_none_are_refused_on_both_sides() {
         Bundle::write(&state, None, &metadata()),
         Err(BundleError::NotFinite { .. })
     ));
-    let (_, mut bytes) = written();
-    // The last two bytes belong to some tensor: 0x7e00 is a NaN.
-    let end = bytes.len();
-    bytes[end - 2..].copy_from_slice(&[0x00, 0x7e]);
+    state.get_mut("classifier.1.bias").unwrap().values[1] = 0.0;
+    for value in [f32::NAN, f32::INFINITY] {
+        let weight = state.get_mut("features.5.conv.0.0.weight").unwrap();
+        weight.values[5] = value;
+        assert!(matches!(
+            Bundle::write(&state, None, &metadata()),
+            Err(BundleError::NotFinite { name }) if name == "features.5.conv.0.0.weight"
+        ));
+    }
+    // 0x7e00 is a NaN.
+    let nan = vec![0, 0, 0, 0, 0x00, 0x7e];
+    let bytes = with_tensor("classifier.1.bias", Some((Dtype::F16, vec![3], nan)));
     assert!(matches!(
         Bundle::read(&bytes, None),
         Err(BundleError::NotFinite { .. })

@@ -53,7 +53,7 @@ measure(async (device) => {
 /** @typedef {{ shape: number[], values: Float32Array }} Weight */
 
 /**
- * The tensors of a safetensors file of f16, and its metadata.
+ * The tensors of a safetensors file of f16 or scaled integers, and its metadata.
  * @param {ArrayBuffer} buffer
  */
 function read(buffer) {
@@ -62,13 +62,32 @@ function read(buffer) {
   const { __metadata__: about, ...entries } = header;
   /** @type {Map<string, Weight>} */
   const tensors = new Map();
-  for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
-    if (dtype !== 'F16') throw new Error(`${name} is ${dtype}, not F16`);
-    const [from, to] = data_offsets;
-    const halves = new /** @type {any} */ (globalThis).Float16Array(buffer.slice(8 + length + from, 8 + length + to));
-    tensors.set(name, { shape, values: new Float32Array(halves) });
-  }
+  for (const [name, { shape }] of Object.entries(entries))
+    if (!name.endsWith('_scale')) tensors.set(name, { shape, values: numbers(name) });
   return { tensors, about: JSON.parse(about.bundle) };
+
+  /** @param {string} name @returns {Float32Array} */
+  function numbers(name) {
+    const { dtype, shape, data_offsets } = entries[name];
+    const [from, to] = data_offsets;
+    const bytes = buffer.slice(8 + length + from, 8 + length + to);
+    switch (dtype) {
+      case 'F16':
+        return new Float32Array(new /** @type {any} */ (globalThis).Float16Array(bytes));
+      case 'BF16':
+        // The upper half of an f32.
+        return new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer);
+      case 'I8': {
+        const values = new Float32Array(new Int8Array(bytes));
+        const scales = numbers(`${name}_scale`);
+        const row = values.length / shape[0];
+        for (let at = 0; at < values.length; at++) values[at] *= scales[Math.floor(at / row)];
+        return values;
+      }
+      default:
+        throw new Error(`${name} is ${dtype}, which is not read here`);
+    }
+  }
 }
 
 /**
