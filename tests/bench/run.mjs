@@ -50,6 +50,7 @@ const HELP = `node run.mjs --dist DIR --model FILE.safetensors --onnx FILE.onnx 
   --webgpu-rounds N    rounds for engines on WebGPU, where one run may take seconds [as --rounds]
   --cold N             cold starts of each engine [5]
   --webgpu-cold N      cold starts of those on WebGPU [3]
+  --mbit N             cold starts over a line of N Mbit/s, scripts and wasm in gzip [as fast as the machine is, uncompressed]
   --memory N           images through our page on the CPU, memory sampled on the way; 0 leaves it out [1000]
   --memory-webgpu N    the same on WebGPU [0]
   --gpu KIND           software or hardware [software]
@@ -69,6 +70,7 @@ const { values: options } = parseArgs({
     'webgpu-rounds': { type: 'string' },
     cold: { type: 'string', default: '5' },
     'webgpu-cold': { type: 'string', default: '3' },
+    mbit: { type: 'string' },
     memory: { type: 'string', default: '1000' },
     'memory-webgpu': { type: 'string', default: '0' },
     gpu: { type: 'string', default: 'software' },
@@ -105,6 +107,8 @@ function needed(name) {
   return options[name] ?? fail(`--${name} is missing; see --help`);
 }
 
+const mbit = options.mbit === undefined ? null : Number(options.mbit);
+if (mbit !== null && !(mbit >= 0.1 && mbit <= 1000)) fail(`--mbit is 0.1 to 1000, not ${options.mbit}`);
 const gpu = options.gpu === 'hardware' ? 'hardware' : options.gpu === 'software' ? 'software' : fail('--gpu is software or hardware');
 const wanted = options.engines.split(',');
 for (const id of wanted) if (!ENGINES.some((engine) => engine.id === id)) fail(`there is no engine ${id}; see --help`);
@@ -245,7 +249,12 @@ async function warm() {
 /** Cold starts, in rounds: a browser that has seen nothing, from navigation to the first result. */
 async function cold() {
   const times = { cpu: count('cold'), webgpu: count('webgpu-cold') };
-  say(`cold starts: ${times.cpu} of each engine on the CPU, ${times.webgpu} on WebGPU`);
+  say(
+    `cold starts: ${times.cpu} of each engine on the CPU, ${times.webgpu} on WebGPU` +
+      (mbit === null ? '' : `, over a line of ${mbit} Mbit/s`),
+  );
+  // The input is what a user has, and our PNG is smaller than the peers' numbers.
+  if (mbit !== null) site.slow(mbit, (path) => kind(path) !== 'bench');
   for (let round = 0; round < Math.max(times.cpu, times.webgpu); round++)
     for (const [index, engine] of engines.entries()) {
       if (round >= times[engine.device]) continue;

@@ -5,6 +5,7 @@ use crate::tools::{self, Project};
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use std::fs;
+use std::process::Command;
 
 /// What is fed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,8 +39,8 @@ impl Target {
     }
 }
 
-/// Compiles the targets and what they start from.
-pub fn build(project: &Project) -> Result<()> {
+/// Compiles the targets, and has `seeds`, cargo that runs the example of that name, write what they start from.
+pub fn build(project: &Project, seeds: &mut Command) -> Result<()> {
     tools::cargo_fuzz(project)?;
     tools::cpp_compiler(project)?;
     let mut build = project.command("cargo");
@@ -52,19 +53,8 @@ pub fn build(project: &Project) -> Result<()> {
         "none",
     ]);
     run(&mut build, "A C++ compiler is needed too, for libFuzzer.")?;
-    let mut seeds = project.command("cargo");
-    // As the native tests are compiled, so that nothing is compiled twice.
-    seeds.args([
-        "run",
-        "--quiet",
-        "--example",
-        "seeds",
-        "--features",
-        crate::suite::GPU,
-        "--",
-    ]);
-    seeds.arg(project.root().join("tests/fuzz/seeds"));
-    run(&mut seeds, "The compiler's messages above say why.")
+    seeds.arg("--").arg(project.root().join("tests/fuzz/seeds"));
+    run(seeds, "The compiler's messages above say why.")
 }
 
 /// Feeds one target, or each in its turn, for so many seconds; returns what libFuzzer says of each run, and fails if one crashed.

@@ -160,7 +160,7 @@ fn run(task: Task) -> Result<()> {
         Task::Package { fast } => package::make(&project, Speed::of(fast)),
         Task::Test { only } => suite::run(&project, only),
         Task::Fuzz { target, seconds } => {
-            fuzz::build(&project)?;
+            fuzz::build(&project, &mut suite::fuzz_seeds(&project))?;
             for line in fuzz::feed(&project, target, seconds)? {
                 println!("{line}");
             }

@@ -4,11 +4,24 @@ use crate::process::{self, run_tests, step};
 use crate::tools::{self, Project, WasmRust};
 use crate::{Part, Speed, bench, dist, fuzz};
 use anyhow::{Result, bail};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What the native tests have beyond the usual features: the kernels for a GPU, which run on a driver in software as well.
-pub const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
+const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
+
+/// Cargo with the features of the native tests, so that nothing is compiled twice.
+fn cargo(project: &Project, arguments: &[&str]) -> Command {
+    let mut cargo = project.command("cargo");
+    cargo.args(arguments).args(["--features", GPU]);
+    cargo
+}
+
+/// Cargo that writes what the fuzz targets start from, when it is told where.
+pub fn fuzz_seeds(project: &Project) -> Command {
+    cargo(project, &["run", "--quiet", "--example", "seeds"])
+}
 
 /// How a step ended.
 enum Outcome {
@@ -31,6 +44,8 @@ struct Entry {
 pub fn run(project: &Project, only: Option<Part>) -> Result<()> {
     let mut suite = Suite {
         project,
+        linting: false,
+        program: std::env::current_exe().ok(),
         entries: Vec::new(),
     };
     let wants = |part| only.is_none_or(|only| only == part);
@@ -63,6 +78,10 @@ const FUZZ_SECONDS: u32 = 15;
 
 struct Suite<'a> {
     project: &'a Project,
+    /// Whether our own crates are compiled by Clippy's driver, which is the compiler with more lints.
+    linting: bool,
+    /// This very program, by the name that it had when it began: compiling it once more removes that file for another one.
+    program: Option<PathBuf>,
     entries: Vec<Entry>,
 }
 
@@ -70,23 +89,30 @@ impl Suite<'_> {
     /// Formatting, lints, and the tests of the workspace's default members, which are the native ones.
     fn native(&mut self) {
         let project = self.project;
-        let cargo = |arguments: &[&str]| {
-            let mut command = project.command("cargo");
-            command.args(arguments);
-            command
-        };
-        self.tests("formatting", &mut cargo(&["fmt", "--all", "--check"]));
-        let with = |before: &[&str], after: &[&str]| {
-            let mut command = cargo(before);
-            command.args(["--features", GPU]).args(after);
-            command
-        };
-        self.tests(
-            "lints",
-            &mut with(&["clippy", "--all-targets"], &["--", "-D", "warnings"]),
-        );
+        let mut format = project.command("cargo");
+        format.args(["fmt", "--all", "--check"]);
+        self.tests("formatting", &mut format);
+        // In one go with compiling the tests: `cargo clippy` would check all that they depend on first, and share nothing of that.
+        self.linting = true;
+        let mut compile = self.with_lints(cargo(project, &["test", "--no-run"]));
+        // With a warning nothing is compiled that our own crates are needed for; the tests can do without lints.
+        self.linting = self.tests("lints", &mut compile);
         self.step("graphics driver", || tools::vulkan(project));
-        self.tests("native tests", &mut with(&["test", "--no-fail-fast"], &[]));
+        let mut test = self.with_lints(cargo(project, &["test", "--no-fail-fast"]));
+        self.tests("native tests", &mut test);
+    }
+
+    /// The same cargo, linting if we are. Commands that compile the same must all be, or none.
+    fn with_lints(&self, mut cargo: Command) -> Command {
+        if self.linting {
+            // What `cargo clippy -- -D warnings` sets, but for cargo to compile and not only to check.
+            cargo.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+            cargo.env(
+                "CLIPPY_ARGS",
+                "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+            );
+        }
+        cargo
     }
 
     /// The wasm crate's tests, run by Node.
@@ -143,9 +169,8 @@ impl Suite<'_> {
             .env("CHROME", chromium)
             .env("FIREFOX", firefox)
             .env("LUNG_BIN", project.root().join("target/debug/lung"));
-        // Which is this very program.
-        if let Ok(xtask) = std::env::current_exe() {
-            command.env("LUNG_XTASK", xtask);
+        if let Some(program) = &self.program {
+            command.env("LUNG_XTASK", program);
         }
         // The real images are no part of the project; the tests that need them say so and are skipped without.
         let data = std::env::var_os("LUNG_DATA")
@@ -188,22 +213,21 @@ impl Suite<'_> {
 
     /// Builds the native command that other tests are held to.
     fn native_command(&mut self) -> Option<()> {
-        let project = self.project;
+        let mut cargo = self.with_lints(cargo(self.project, &["build", "--bin", "lung"]));
         self.step("native command", || {
             step("building the native command, to compare with");
-            let mut cargo = project.command("cargo");
-            process::run(
-                // With the features of the tests, so that nothing is compiled twice.
-                cargo.args(["build", "--bin", "lung", "--features", GPU]),
-                "The compiler's messages above say why.",
-            )
+            process::run(&mut cargo, "The compiler's messages above say why.")
         })
     }
 
     /// Hostile bytes, for a short while.
     fn fuzz(&mut self) {
         let project = self.project;
-        if self.step("fuzz targets", || fuzz::build(project)).is_none() {
+        let mut seeds = self.with_lints(fuzz_seeds(project));
+        if self
+            .step("fuzz targets", || fuzz::build(project, &mut seeds))
+            .is_none()
+        {
             return self.missed("fuzzing", "its targets could not be built");
         }
         let said = self.step("fuzzing", || fuzz::feed(project, None, FUZZ_SECONDS));
@@ -247,8 +271,8 @@ impl Suite<'_> {
         result.ok()
     }
 
-    /// Runs a test command, and notes how it ended and what it said of itself.
-    fn tests(&mut self, name: &'static str, command: &mut Command) {
+    /// Runs a test command, notes how it ended and what it said of itself, and returns whether it passed.
+    fn tests(&mut self, name: &'static str, command: &mut Command) -> bool {
         step(name);
         let start = Instant::now();
         let (outcome, lines) = match run_tests(command) {
@@ -256,12 +280,14 @@ impl Suite<'_> {
             Ok((false, lines)) => (Outcome::Failed("see its messages above".to_owned()), lines),
             Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
         };
+        let passed = matches!(outcome, Outcome::Passed);
         self.entries.push(Entry {
             name,
             took: start.elapsed(),
             outcome,
             lines,
         });
+        passed
     }
 
     fn missed(&mut self, name: &'static str, why: &str) {

@@ -4,6 +4,9 @@
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, resolve, sep } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 
 /** @type {Record<string, string>} */
 const TYPES = {
@@ -15,6 +18,28 @@ const TYPES = {
   '.wasm': 'application/wasm',
   '.png': 'image/png',
 };
+
+/** What servers compress on the way. */
+const COMPRESSED = /\.(html|m?js|css|json|wasm)$/;
+/** Bytes that go out at once over a slow line. */
+const PACKET = 1 << 13;
+
+/** A line that carries so many megabits a second, all that goes over it together. @param {number} mbit */
+function slowLine(mbit) {
+  let free = 0;
+  /** Sends a body when the line is free for each part of it. @param {import('node:http').ServerResponse} response @param {Buffer} body */
+  return async (response, body) => {
+    for (let at = 0; at < body.length && !response.destroyed; at += PACKET) {
+      const part = body.subarray(at, at + PACKET);
+      free = Math.max(free, performance.now()) + (part.length * 8) / (mbit * 1000);
+      const wait = free - performance.now();
+      // Timers are no finer than this; what is early by less is made up for by the next part.
+      if (wait >= 1) await sleep(wait);
+      response.write(part);
+    }
+    response.end();
+  };
+}
 
 /**
  * @param {Record<string, string>} folders by the first part of the path, such as `ours`
@@ -50,18 +75,29 @@ export async function serve(folders, files) {
   const preludes = {};
   /** Every path asked for since this was last emptied. @type {string[]} */
   const asked = [];
+  /** @type {{ send: ReturnType<typeof slowLine>, over: (path: string) => boolean } | null} */
+  let line = null;
+  /** Compressed once, by path. @type {Map<string, Buffer>} */
+  const compressed = new Map();
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     try {
       const plain = await content(path);
       const body = preludes[path] ? Buffer.concat([Buffer.from(preludes[path]), plain]) : plain;
       asked.push(path);
-      response.writeHead(200, {
-        'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
-        'content-length': body.length,
-        'cache-control': 'no-store',
-      });
-      response.end(body);
+      const headers = { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream', 'cache-control': 'no-store' };
+      if (!line?.over(path)) {
+        response.writeHead(200, { ...headers, 'content-length': body.length });
+        response.end(body);
+      } else if (COMPRESSED.test(path)) {
+        const small = compressed.get(path) ?? gzipSync(body, { level: 9 });
+        compressed.set(path, small);
+        response.writeHead(200, { ...headers, 'content-encoding': 'gzip', 'content-length': small.length });
+        await line.send(response, small);
+      } else {
+        response.writeHead(200, { ...headers, 'content-length': body.length });
+        await line.send(response, body);
+      }
     } catch (error) {
       process.stderr.write(`    no ${path}: ${error}\n`);
       response.writeHead(404).end(String(error));
@@ -74,6 +110,13 @@ export async function serve(folders, files) {
     asked,
     preludes,
     content,
+    /**
+     * From now on, sends some files over a line of so many megabits a second, and compresses what servers compress.
+     * @param {number} mbit @param {(path: string) => boolean} over which
+     */
+    slow(mbit, over) {
+      line = { send: slowLine(mbit), over };
+    },
     close() {
       server.closeAllConnections();
       return new Promise((done) => server.close(done));
