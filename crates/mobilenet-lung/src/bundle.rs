@@ -26,7 +26,7 @@ use crate::preprocess::Preprocessing;
 use crate::report::ByFinding;
 use crate::state::{Array, Parameters, StateDict, StateError};
 use crate::trust::{Distribution, PredictionSets, Spread};
-use numbers::{PIECE, SCALE, Scaled, Stored, Width, in_8_bits};
+use numbers::{PIECE, SCALE, Scaled, Stored, Width, in_8_bits, is_scale};
 
 mod numbers;
 
@@ -302,7 +302,7 @@ impl Contents {
             .filter(|(name, _)| (infos.get(*name)).is_some_and(|info| info.dtype == Dtype::I8))
             .map(|(name, shape)| {
                 (
-                    format!("{name}{SCALE}"),
+                    name.clone() + SCALE,
                     shape.iter().take(1).copied().collect(),
                 )
             })
@@ -326,7 +326,7 @@ impl Contents {
         }
         // A number of 8 bytes, the header, then the tensors.
         let data = 8 + header_bytes;
-        let place = |name: &str| {
+        let tensor = |name: &str| {
             let info = infos.get(name).ok_or_else(|| StateError::Missing {
                 name: name.to_owned(),
             })?;
@@ -334,40 +334,32 @@ impl Contents {
             // Within the file: the reader of the header has added them up.
             Ok::<_, BundleError>((info.dtype, data + from..data + to))
         };
-        let finite = |name: &str, width: Width, place: &Range<usize>| match width
-            .finite(bytes.get(place.clone()).unwrap_or_default())
-        {
-            true => Ok(()),
-            false => Err(BundleError::NotFinite {
-                name: name.to_owned(),
-            }),
+        let content = |place: &Range<usize>| bytes.get(place.clone()).unwrap_or_default();
+        let scales_of = |name: String| {
+            let (dtype, place) = tensor(&name)?;
+            let scales = Width::of(&name, dtype)?.numbers(content(&place));
+            match scales.iter().copied().all(is_scale) {
+                true => Ok(scales),
+                false => Err(BundleError::NotFinite { name }),
+            }
         };
         let mut stored = BTreeMap::new();
         for (name, shape) in shapes {
-            let (dtype, place_of_tensor) = place(&name)?;
+            let (dtype, place) = tensor(&name)?;
             let (width, scales) = match dtype {
-                Dtype::I8 => {
-                    let name = format!("{name}{SCALE}");
-                    let (dtype, place) = place(&name)?;
-                    let width = Width::of(&name, dtype)?;
-                    finite(&name, width, &place)?;
-                    (
-                        Width::I8,
-                        width.numbers(bytes.get(place).unwrap_or_default()),
-                    )
-                }
+                Dtype::I8 => (Width::I8, scales_of(format!("{name}{SCALE}"))?),
                 _ => (Width::of(&name, dtype)?, Vec::new()),
             };
-            finite(&name, width, &place_of_tensor)?;
-            stored.insert(
-                name,
-                Stored {
-                    shape,
-                    width,
-                    place: place_of_tensor,
-                    scales,
-                },
-            );
+            if !width.finite(content(&place)) {
+                return Err(BundleError::NotFinite { name });
+            }
+            let tensor = Stored {
+                shape,
+                width,
+                place,
+                scales,
+            };
+            stored.insert(name, tensor);
         }
         let mut take = |name: &str| stored.remove(name)?.numbers(bytes);
         let distribution = match (&metadata.in_distribution, take(MEAN), take(DIRECTIONS)) {

@@ -155,14 +155,13 @@ fn integers_without_fitting_scales_are_refused() {
         BundleError::Dtype { name, .. } => assert_eq!(name, SCALE),
         other => panic!("{other}"),
     }
-    // 0x7f80 is the infinity of bf16.
-    let infinite = [0x80, 0x7f].repeat(192);
-    match refuse(&with_tensor(
-        SCALE,
-        Some((Dtype::BF16, vec![192], infinite)),
-    )) {
-        BundleError::NotFinite { name } => assert_eq!(name, SCALE),
-        other => panic!("{other}"),
+    // 0x7f80 is the infinity of bf16, 0x7f7f its largest number.
+    for scale in [[0x80, 0x7f], [0x7f, 0x7f]] {
+        let scales = (Dtype::BF16, vec![192], scale.repeat(192));
+        match refuse(&with_tensor(SCALE, Some(scales))) {
+            BundleError::NotFinite { name } => assert_eq!(name, SCALE),
+            other => panic!("{other}"),
+        }
     }
     // Scales of what needs none mean nothing.
     let halves = (Dtype::F16, vec![192, 32, 1, 1], vec![0; 192 * 32 * 2]);

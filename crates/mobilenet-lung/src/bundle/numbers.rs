@@ -28,6 +28,11 @@ pub(super) fn in_8_bits(name: &str, shape: &[usize]) -> bool {
     name.starts_with("features.") && name.ends_with(".weight") && numbers >= LEAST_NUMBERS
 }
 
+/// Whether all that a row of this scale may hold is finite: the largest magnitude of an 8-bit integer is 128.
+pub(super) fn is_scale(scale: f32) -> bool {
+    (scale * 128.0).is_finite()
+}
+
 /// 8-bit integers, and for each row the number that they are to be multiplied by.
 pub(super) struct Scaled {
     pub(super) integers: Vec<u8>,
@@ -35,7 +40,7 @@ pub(super) struct Scaled {
 }
 
 impl Scaled {
-    /// The nearest to a parameter, each row by itself; `None` if a number is not finite.
+    /// The nearest to a parameter, each row by itself; `None` if a number is not finite, before or after.
     ///
     /// The largest magnitude of a row becomes 127, so that none is off by more than half a scale. (Of the largest itself it is up to a
     /// quarter of one, since a scale has only the 8 bits of a bf16: with these, what has been read and is written again
@@ -56,6 +61,9 @@ impl Scaled {
                 .fold(0f32, |most, value| most.max(value.abs()));
             let scale = bf16::from_f32(largest / LARGEST);
             let step = scale.to_f32();
+            if !is_scale(step) {
+                return None;
+            }
             scaled.scales.push(scale);
             scaled.integers.extend(values.iter().map(|value| {
                 let steps = match step {
@@ -281,7 +289,7 @@ mod tests {
 
     #[test]
     fn no_infinity_is_scaled() {
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
             let array = Array {
                 shape: vec![2, 2],
                 values: vec![1.0, 2.0, bad, 0.0],
