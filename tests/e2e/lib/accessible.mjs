@@ -12,6 +12,12 @@ import axe from 'axe-core';
  * @param {number} width of the window, in CSS pixels
  */
 export async function isAccessible(page, when, width) {
+  await page.evaluate(async () => {
+    // What is between two colours has neither of them.
+    const roots = [...document.querySelectorAll('*')].flatMap(({ shadowRoot }) => shadowRoot ?? []);
+    const animations = [document, ...roots].flatMap((root) => root.getAnimations());
+    await Promise.allSettled(animations.filter((animation) => animation instanceof CSSTransition).map(({ finished }) => finished));
+  });
   await page.evaluate(axe.source);
   const { violations } = await page.evaluate(() => {
     // Where the reader has forced colours axe takes the text's from before that, and the ground's from after it.
