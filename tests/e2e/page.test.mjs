@@ -184,7 +184,8 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           opened.requests.some((url) => url.endsWith('.safetensors')),
           'the requests of the worker are seen',
         );
-        // What only some images need is fetched as soon as the classifier is ready.
+        // What only some images need is fetched as soon as the classifier is ready, and what works without a network after that.
+        await opened.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
         await opened.page.waitForLoadState('networkidle');
         const [requested, asked] = [opened.requests.length, site.asked.length];
         const some = generated.images.slice(0, 2);

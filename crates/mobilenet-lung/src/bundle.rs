@@ -26,7 +26,7 @@ use crate::preprocess::Preprocessing;
 use crate::report::ByFinding;
 use crate::state::{Array, Parameters, StateDict, StateError};
 use crate::trust::{Distribution, PredictionSets, Spread};
-use numbers::{PIECE, SCALE, Scaled, Stored, Width, in_8_bits, is_scale};
+use numbers::{How, PIECE, SCALE, Scaled, Stored, Width, in_8_bits, is_scale};
 
 mod numbers;
 
@@ -346,20 +346,14 @@ impl Contents {
         let mut stored = BTreeMap::new();
         for (name, shape) in shapes {
             let (dtype, place) = tensor(&name)?;
-            let (width, scales) = match dtype {
-                Dtype::I8 => (Width::I8, scales_of(format!("{name}{SCALE}"))?),
-                _ => (Width::of(&name, dtype)?, Vec::new()),
+            let how = match dtype {
+                Dtype::I8 => How::Scaled(scales_of(format!("{name}{SCALE}"))?),
+                _ => How::Plain(Width::of(&name, dtype)?),
             };
-            if !width.finite(content(&place)) {
+            if matches!(how, How::Plain(width) if !width.finite(content(&place))) {
                 return Err(BundleError::NotFinite { name });
             }
-            let tensor = Stored {
-                shape,
-                width,
-                place,
-                scales,
-            };
-            stored.insert(name, tensor);
+            stored.insert(name, Stored { shape, how, place });
         }
         let mut take = |name: &str| stored.remove(name)?.numbers(bytes);
         let distribution = match (&metadata.in_distribution, take(MEAN), take(DIRECTIONS)) {

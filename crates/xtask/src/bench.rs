@@ -43,6 +43,8 @@ pub struct Options {
     pub rounds: u32,
     /// Rounds of warm runs on WebGPU, where other than `rounds`.
     pub webgpu_rounds: Option<u32>,
+    /// Megabits a second of the line that cold starts download over; `None` is as fast as the machine is.
+    pub mbit: Option<f64>,
     /// Only these engines of the browser, by id, with commas between.
     pub engines: Option<String>,
     /// The adapter for WebGPU.
@@ -275,6 +277,9 @@ fn in_browser(
         });
     if let Some(rounds) = options.webgpu_rounds {
         command.args(["--webgpu-rounds", &rounds.to_string()]);
+    }
+    if let Some(mbit) = options.mbit {
+        command.args(["--mbit", &mbit.to_string()]);
     }
     if let Some(engines) = &options.engines {
         command.args(["--engines", engines]);

@@ -59,7 +59,7 @@ pub fn tools(project: &Project, speed: Speed) -> Result<WasmRust> {
 pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> {
     let how_long = match speed {
         Speed::Release => "10 to 15 minutes the first time; --fast is quicker",
-        Speed::Fast => "5 to 10 minutes the first time",
+        Speed::Fast => "5 to 15 minutes the first time",
     };
     step(format!("building the page ({how_long})"));
     let mut trunk = rust.command(project, "trunk");

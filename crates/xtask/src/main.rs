@@ -88,6 +88,9 @@ enum Task {
         /// The same for engines on WebGPU, where a run may take seconds.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         webgpu_rounds: Option<u32>,
+        /// Cold starts of the browser over a line of so many Mbit/s, scripts and WebAssembly in gzip.
+        #[arg(long, value_name = "N")]
+        mbit: Option<f64>,
         /// Only these engines of the browser, such as ours-cpu,ort-wasm.
         #[arg(long, value_name = "ID,ID")]
         engines: Option<String>,
@@ -171,6 +174,7 @@ fn run(task: Task) -> Result<()> {
             json,
             rounds,
             webgpu_rounds,
+            mbit,
             engines,
             gpu,
             fast,
@@ -181,6 +185,7 @@ fn run(task: Task) -> Result<()> {
                 json,
                 rounds,
                 webgpu_rounds,
+                mbit,
                 engines,
                 gpu,
                 speed: Speed::of(fast),

@@ -77,27 +77,33 @@ export async function serve(folders, files) {
   const asked = [];
   /** @type {{ send: ReturnType<typeof slowLine>, over: (path: string) => boolean } | null} */
   let line = null;
-  /** Compressed once, by path. @type {Map<string, Buffer>} */
+  /** @type {Map<string, Buffer>} */
   const compressed = new Map();
+
+  /** A file in gzip, made once. @param {string} path @param {Buffer} plain */
+  function gzipped(path, plain) {
+    const small = compressed.get(path) ?? gzipSync(plain, { level: 9 });
+    compressed.set(path, small);
+    return small;
+  }
+
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     try {
-      const plain = await content(path);
-      const body = preludes[path] ? Buffer.concat([Buffer.from(preludes[path]), plain]) : plain;
+      const found = await content(path);
+      const plain = preludes[path] ? Buffer.concat([Buffer.from(preludes[path]), found]) : found;
       asked.push(path);
-      const headers = { 'content-type': TYPES[extname(path)] ?? 'application/octet-stream', 'cache-control': 'no-store' };
-      if (!line?.over(path)) {
-        response.writeHead(200, { ...headers, 'content-length': body.length });
-        response.end(body);
-      } else if (COMPRESSED.test(path)) {
-        const small = compressed.get(path) ?? gzipSync(body, { level: 9 });
-        compressed.set(path, small);
-        response.writeHead(200, { ...headers, 'content-encoding': 'gzip', 'content-length': small.length });
-        await line.send(response, small);
-      } else {
-        response.writeHead(200, { ...headers, 'content-length': body.length });
-        await line.send(response, body);
-      }
+      const slow = line?.over(path) ? line : null;
+      const small = slow && COMPRESSED.test(path) ? gzipped(path, plain) : null;
+      const sent = small ?? plain;
+      response.writeHead(200, {
+        'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
+        'content-length': sent.length,
+        'cache-control': 'no-store',
+        ...(small && { 'content-encoding': 'gzip' }),
+      });
+      if (slow) await slow.send(response, sent);
+      else response.end(sent);
     } catch (error) {
       process.stderr.write(`    no ${path}: ${error}\n`);
       response.writeHead(404).end(String(error));
