@@ -147,7 +147,8 @@ describe('the page as cargo xtask serves it', { skip: noXtask || noPage || noCom
   });
 });
 
-describe('releases', () => {
+// Three at a time: most of what each does is wait until the page is at rest, and each has a site and storage of its own.
+describe('releases', { concurrency: 3 }, () => {
   /** @type {import('playwright-core').Browser} */
   let browser;
   /** @type {Awaited<ReturnType<typeof mockFolder>>} */

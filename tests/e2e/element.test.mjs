@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { isAccessible } from './lib/accessible.mjs';
 import { events, open, ready, recordEvents } from './lib/browser.mjs';
@@ -487,60 +487,63 @@ test('two elements share one worker, and without `multiple` only the first file 
   }
 });
 
-for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-  for (const width of [360, 1200]) {
-    test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report, with an error and with a warning`, () =>
-      onPage(
-        async (page, { picker, answered, choose }) => {
-          const check = (/** @type {string} */ when) => isAccessible(page, when, width);
-          await check('empty');
-          await picker.setInputFiles([
-            picture(`${'very-long-name'.repeat(12)}.png`),
-            { ...picture('bad.png'), buffer: Buffer.from('refuse') },
-            { ...picture('tall.png') },
-            { ...picture('cat.png'), buffer: Buffer.from('unlike') },
-          ]);
-          await answered('cat.png');
-          await check('results');
-          await choose('bad.png');
-          await check('error');
-          await choose('cat.png');
-          await page.locator('summary', { hasText: 'all the same' }).click();
-          await check('warning');
-          const dark = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-          assert.equal(dark, colorScheme === 'dark' ? 'rgb(12, 18, 22)' : 'rgb(246, 248, 249)');
-        },
-        { colorScheme, viewport: { width, height: 800 } },
-      ));
+// Two at a time: each has a page of its own, and nothing here is timed.
+describe('for everybody', { concurrency: 2 }, () => {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    for (const width of [360, 1200]) {
+      test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report, with an error and with a warning`, () =>
+        onPage(
+          async (page, { picker, answered, choose }) => {
+            const check = (/** @type {string} */ when) => isAccessible(page, when, width);
+            await check('empty');
+            await picker.setInputFiles([
+              picture(`${'very-long-name'.repeat(12)}.png`),
+              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+              { ...picture('tall.png') },
+              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+            ]);
+            await answered('cat.png');
+            await check('results');
+            await choose('bad.png');
+            await check('error');
+            await choose('cat.png');
+            await page.locator('summary', { hasText: 'all the same' }).click();
+            await check('warning');
+            const dark = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+            assert.equal(dark, colorScheme === 'dark' ? 'rgb(12, 18, 22)' : 'rgb(246, 248, 249)');
+          },
+          { colorScheme, viewport: { width, height: 800 } },
+        ));
+    }
   }
-}
 
-for (const forcedColors of /** @type {const} */ (['none', 'active']))
-  for (const theme of ['light', 'dark'])
-    test(`${theme} by attribute, forced colours ${forcedColors}: axe finds nothing, with its slots filled, disabled, and with results`, () =>
-      onPage(
-        async (page, { element, picker, answered, choose }) => {
-          await element.evaluate((node, theme) => {
-            node.setAttribute('theme', theme);
-            for (const slot of ['title', 'hint', 'notice']) node.append(Object.assign(document.createElement('span'), { slot, textContent: `our ${slot}` }));
-          }, theme);
-          await isAccessible(page, 'slots', 1280);
-          await element.evaluate((node) => node.setAttribute('disabled', ''));
-          await isAccessible(page, 'disabled', 1280);
-          await element.evaluate((node) => node.removeAttribute('disabled'));
-          await picker.setInputFiles([
-            picture('chest.png'),
-            { ...picture('bad.png'), buffer: Buffer.from('refuse') },
-            { ...picture('cat.png'), buffer: Buffer.from('unlike') },
-          ]);
-          await answered('cat.png');
-          for (const name of ['chest.png', 'bad.png', 'cat.png']) {
-            await choose(name);
-            await isAccessible(page, name, 1280);
-          }
-          if (process.env.LUNG_SHOTS)
-            await page.screenshot({ path: join(process.env.LUNG_SHOTS, `theme-${theme}-${forcedColors}.png`), fullPage: true });
-        },
-        // The theme is not that of the page.
-        { forcedColors, colorScheme: theme === 'dark' ? 'light' : 'dark', viewport: { width: 1280, height: 800 } },
-      ));
+  for (const forcedColors of /** @type {const} */ (['none', 'active']))
+    for (const theme of ['light', 'dark'])
+      test(`${theme} by attribute, forced colours ${forcedColors}: axe finds nothing, with its slots filled, disabled, and with results`, () =>
+        onPage(
+          async (page, { element, picker, answered, choose }) => {
+            await element.evaluate((node, theme) => {
+              node.setAttribute('theme', theme);
+              for (const slot of ['title', 'hint', 'notice']) node.append(Object.assign(document.createElement('span'), { slot, textContent: `our ${slot}` }));
+            }, theme);
+            await isAccessible(page, 'slots', 1280);
+            await element.evaluate((node) => node.setAttribute('disabled', ''));
+            await isAccessible(page, 'disabled', 1280);
+            await element.evaluate((node) => node.removeAttribute('disabled'));
+            await picker.setInputFiles([
+              picture('chest.png'),
+              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+            ]);
+            await answered('cat.png');
+            for (const name of ['chest.png', 'bad.png', 'cat.png']) {
+              await choose(name);
+              await isAccessible(page, name, 1280);
+            }
+            if (process.env.LUNG_SHOTS)
+              await page.screenshot({ path: join(process.env.LUNG_SHOTS, `theme-${theme}-${forcedColors}.png`), fullPage: true });
+          },
+          // The theme is not that of the page.
+          { forcedColors, colorScheme: theme === 'dark' ? 'light' : 'dark', viewport: { width: 1280, height: 800 } },
+        ));
+});

@@ -729,27 +729,30 @@ test('in print there is all of the picture and the window that it is in, and not
     assert.equal(await done.locator('.window').isVisible(), false);
   }));
 
-for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-  for (const width of [360, 1200]) {
-    test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, with a window, with its error, and enlarged`, () =>
-      onPage(
-        async (page) => {
-          const check = (/** @type {string} */ when) => isAccessible(page, when, width);
-          const done = await look(page, [dicom('side.dcm')]);
-          await page.locator('.window').waitFor();
-          await check('window');
-          await slide(page, 'Centre', [4080]);
-          await page.locator('.window-error').filter({ hasText: 'The classifier stopped' }).waitFor();
-          await ready(page);
-          await check('error');
-          for (let k = 0; k < 6; k++) await done.getByRole('button', { name: 'Enlarge' }).click();
-          await page.waitForTimeout(500);
-          await check('enlarged');
-        },
-        { colorScheme, viewport: { width, height: 800 } },
-      ));
+// Two at a time: each has a page of its own, and nothing here is timed.
+describe('for everybody', { concurrency: 2 }, () => {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+    for (const width of [360, 1200]) {
+      test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, with a window, with its error, and enlarged`, () =>
+        onPage(
+          async (page) => {
+            const check = (/** @type {string} */ when) => isAccessible(page, when, width);
+            const done = await look(page, [dicom('side.dcm')]);
+            await page.locator('.window').waitFor();
+            await check('window');
+            await slide(page, 'Centre', [4080]);
+            await page.locator('.window-error').filter({ hasText: 'The classifier stopped' }).waitFor();
+            await ready(page);
+            await check('error');
+            for (let k = 0; k < 6; k++) await done.getByRole('button', { name: 'Enlarge' }).click();
+            await page.waitForTimeout(500);
+            await check('enlarged');
+          },
+          { colorScheme, viewport: { width, height: 800 } },
+        ));
+    }
   }
-}
+});
 
 /** Moves a slider as a user does. @param {Page} page @param {'Centre' | 'Width'} name @param {number[]} values */
 function slide(page, name, values) {

@@ -230,45 +230,48 @@ describe('in a browser', () => {
     return texts.filter((text) => patterns.some((pattern) => pattern.test(text)));
   }
 
-  for (const lang of Object.keys(LANGUAGES)) {
-    for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-      test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>
-        onPage(
-          { path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } },
-          async (page, { picker, answered, choose, element }) => {
-            await speaks(page, lang);
-            const dir = LANGUAGES[lang].dir ?? 'ltr';
-            assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
-            assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
-            const check = async (/** @type {string} */ when) => {
-              await isAccessible(page, when, 360);
-              if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
-            };
-            await page.locator('.reading-help summary').click();
-            await check('empty');
-            await picker.setInputFiles([
-              { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') },
-              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
-              { ...picture('torn.png'), buffer: Buffer.from('torn') },
-              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
-              picture('chest.png'),
-            ]);
-            await answered('chest.png');
-            await element.locator('.examples summary').click();
-            await check('a DICOM file');
-            for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
-              await choose(name);
-              await page.waitForFunction(
-                (name) =>
-                  document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
-                name,
-              );
-              await check(name);
-            }
-          },
-        ));
+  // Two at a time: each has a page of its own, and nothing here is timed.
+  describe('for everybody', { concurrency: 2 }, () => {
+    for (const lang of Object.keys(LANGUAGES)) {
+      for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+        test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>
+          onPage(
+            { path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } },
+            async (page, { picker, answered, choose, element }) => {
+              await speaks(page, lang);
+              const dir = LANGUAGES[lang].dir ?? 'ltr';
+              assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
+              assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
+              const check = async (/** @type {string} */ when) => {
+                await isAccessible(page, when, 360);
+                if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
+              };
+              await page.locator('.reading-help summary').click();
+              await check('empty');
+              await picker.setInputFiles([
+                { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') },
+                { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+                { ...picture('torn.png'), buffer: Buffer.from('torn') },
+                { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+                picture('chest.png'),
+              ]);
+              await answered('chest.png');
+              await element.locator('.examples summary').click();
+              await check('a DICOM file');
+              for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
+                await choose(name);
+                await page.waitForFunction(
+                  (name) =>
+                    document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
+                  name,
+                );
+                await check(name);
+              }
+            },
+          ));
+      }
     }
-  }
+  });
 
   test('another language is chosen in the menu: the result stays, everything else changes, and the choice is kept', () =>
     onPage({ path: '?lang=ar' }, async (page, { picker, card, rows, answered }) => {
