@@ -214,8 +214,14 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, on {images} images that it was not trained on.",
-                    metadata.temperature
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, {}.",
+                    metadata.temperature,
+                    match self.material.cross_fitted {
+                        0 => format!("on {images} images that it was not trained on"),
+                        trainings => format!(
+                            "to {images} answers, each to an image that the answering network was not trained on: its own, and those of {trainings} trainings alike without one more fold"
+                        ),
+                    }
                 ),
             }
         )?;
@@ -257,7 +263,7 @@ impl Exported {
         }
         writeln!(
             out,
-            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, settings were chosen on some of these images, and each network is calibrated on what it answers here, so this is no test.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
+            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, and settings were chosen on some of these images, so this is no test. Each of the other networks is calibrated on what is answered to the folds that it was given, by networks that were not.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
             self.material.cross_fitted
         )?;
         for test in &self.held_out {

@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use self::images::Images;
 use self::labels::HeldOut;
+use self::outcomes::Calibrations;
 pub use self::outcomes::{Calibration, Outcomes, rows, top};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
@@ -60,12 +61,13 @@ pub struct Run {
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
-    /// What fits best what the model answers to the validation images or, where there are none, what the trainings without a
-    /// fold answer to it; changes nothing where there is neither. See [`Outcomes::to_calibrate`].
+    /// What fits best what the model answers to the validation images and the trainings without a fold to it, together; changes
+    /// nothing where there is neither. See [`Outcomes::to_calibrate`].
     pub calibration: Calibration,
     /// How many images that was fitted on.
     pub calibrated_on: usize,
-    /// What fits best what the training without a fold answers to it, by fold; empty without [`TrainConfig::cross_fit`].
+    /// The same for each training without a fold, by fold, fitted to the images of the others alone; empty without
+    /// [`TrainConfig::cross_fit`].
     #[serde(default)]
     pub without_fold: BTreeMap<usize, Calibration>,
     /// Mean cross-entropy of the model on the validation images, before calibration.
@@ -324,10 +326,16 @@ fn finish(
     let (network, device) = without_gradients(&options.config, state)?;
     let validation = images.outcomes(&network, &split.validation, &device)?;
     let watched = !validation.labels.is_empty();
-    let calibrate = |outcomes: &Outcomes| {
-        let (answers, weights) = outcomes.to_calibrate(images.dataset, options.config.balance);
-        (answers.best_calibration(&weights), weights.len())
-    };
+    let Calibrations {
+        model: calibration,
+        calibrated_on,
+        without_fold,
+    } = Calibrations::fit(
+        images.dataset,
+        options.config.balance,
+        &validation,
+        &held_out,
+    );
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
             eprintln!(
@@ -340,26 +348,19 @@ fn finish(
     };
     let held_out: Vec<HeldOut> = held_out
         .into_iter()
-        .map(|(fold, outcomes)| {
-            let (calibration, _) = calibrate(&outcomes);
-            report(&format!("without fold {fold}"), &outcomes, &calibration);
-            HeldOut {
-                fold,
-                outcomes,
-                calibration,
-            }
+        .map(|(fold, outcomes)| HeldOut {
+            fold,
+            outcomes,
+            calibration: without_fold.get(&fold).copied().unwrap_or_default(),
         })
         .collect();
+    for part in &held_out {
+        let what = format!("without fold {}", part.fold);
+        report(&what, &part.outcomes, &part.calibration);
+    }
     if !held_out.is_empty() {
         labels::write(&options.out, images.dataset, &held_out)?;
     }
-    let mut all = Outcomes::default();
-    let mut without_fold = BTreeMap::new();
-    for part in held_out {
-        without_fold.insert(part.fold, part.calibration);
-        all.extend(part.outcomes);
-    }
-    let (calibration, calibrated_on) = calibrate(if watched { &validation } else { &all });
     let result = RunResult {
         calibration,
         calibrated_on,

@@ -252,10 +252,7 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     let sets = exported.metadata.prediction_sets.clone().unwrap();
     assert_eq!(sets.calibrated_on.0, [8, 8, 8]);
     let card = exported.model_card();
-    assert!(
-        card.contains("on 24 images that it was not trained on"),
-        "{card}"
-    );
+    assert!(card.contains("to 24 answers, each to an image"), "{card}");
     assert!(card.contains("| data, folds left out: all |"), "{card}");
     assert_eq!(exported.held_out[0].accuracy.images, 24);
 

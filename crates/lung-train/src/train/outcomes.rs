@@ -34,6 +34,17 @@ impl Outcomes {
         self.logits.extend(other.logits);
     }
 
+    /// The answers to those images that are wanted.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Self {
+        let mut part = Self::default();
+        for (place, example) in self.examples.iter().enumerate() {
+            if wanted(*example) {
+                part.push(*example, self.labels[place], self.logits[place]);
+            }
+        }
+        part
+    }
+
     /// What the calibrated network calls the images of each finding, origin and data folder.
     pub fn calls(
         &self,
@@ -80,13 +91,10 @@ impl Outcomes {
     /// aims at for them is not what they are counted as.
     pub fn to_calibrate(&self, dataset: &Dataset, balance: f64) -> (Self, Vec<f64>) {
         let stratum = |example: &usize| dataset.examples[*example].stratum();
-        let mut part = Self::default();
+        let part = self.only(|example| !dataset.examples[example].bacterial);
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-        for (place, example) in self.examples.iter().enumerate() {
-            if !dataset.examples[*example].bacterial {
-                part.push(*example, self.labels[place], self.logits[place]);
-                *counts.entry(stratum(example)).or_default() += 1;
-            }
+        for example in &part.examples {
+            *counts.entry(stratum(example)).or_default() += 1;
         }
         let mut weights: Vec<f64> = (part.examples.iter())
             .map(|example| (counts[&stratum(example)] as f64).powf(-balance))
@@ -173,6 +181,52 @@ impl Calibration {
             *logit += offset;
         }
         softmax(logits, self.temperature)
+    }
+}
+
+/// The calibrations of a model and of the trainings without a fold that go with it.
+///
+/// They learn alike and lean alike, so that each can be calibrated on what the others answer: more images than one has to
+/// spare. A training without a fold is calibrated on images of other folds alone, so that what it then answers to its own says how such a
+/// calibration does.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Calibrations {
+    /// That of the model: what fits all answers best.
+    pub(super) model: Calibration,
+    /// How many answers that was fitted to.
+    pub(super) calibrated_on: usize,
+    /// That of each training without a fold, by fold.
+    pub(super) without_fold: BTreeMap<usize, Calibration>,
+}
+
+impl Calibrations {
+    /// From what the model answers to the validation images, and what the trainings without a fold answer to it, by fold.
+    pub(super) fn fit(
+        dataset: &Dataset,
+        balance: f64,
+        validation: &Outcomes,
+        held_out: &BTreeMap<usize, Outcomes>,
+    ) -> Self {
+        let mut all = validation.clone();
+        for outcomes in held_out.values() {
+            all.extend(outcomes.clone());
+        }
+        let best = |answers: &Outcomes| {
+            let (answers, weights) = answers.to_calibrate(dataset, balance);
+            (answers.best_calibration(&weights), weights.len())
+        };
+        let without_fold = (held_out.keys())
+            .map(|fold| {
+                let others = all.only(|example| dataset.examples[example].fold != *fold);
+                (*fold, best(&others).0)
+            })
+            .collect();
+        let (model, calibrated_on) = best(&all);
+        Self {
+            model,
+            calibrated_on,
+            without_fold,
+        }
     }
 }
 
@@ -281,6 +335,56 @@ mod tests {
             let ratio = weights[..9].iter().sum::<f64>() / weights[9];
             assert!((ratio - adults).abs() < 1e-9, "{balance}: {ratio}");
         }
+    }
+
+    #[test]
+    fn a_training_without_a_fold_is_calibrated_on_the_answers_to_the_other_folds() {
+        let example = |fold| Example {
+            file: String::new(),
+            path: PathBuf::new(),
+            source: "data".to_owned(),
+            finding: Finding::Normal,
+            bacterial: false,
+            group: String::new(),
+            origin: "adult".to_owned(),
+            fold,
+        };
+        // Example 0 of fold 1, example 1 of fold 2; the model validates on one of either.
+        let dataset = Dataset {
+            folders: Vec::new(),
+            examples: vec![example(1), example(2)],
+            grouped: true,
+        };
+        let answers = |example: usize, lean: f32| {
+            let mut outcomes = Outcomes::default();
+            for i in 0..30usize {
+                let logits = [(i % 7) as f32 / 3.0 + lean, (i % 5) as f32 / 2.0, 0.0];
+                outcomes.push(example, Finding::ALL[(i * i) % 3], logits);
+            }
+            outcomes
+        };
+        let fit = |lean: f32| {
+            let mut validation = answers(0, lean);
+            validation.extend(answers(1, 0.0));
+            let held_out = BTreeMap::from([(1, answers(0, lean)), (2, answers(1, 0.0))]);
+            Calibrations::fit(&dataset, 0.3, &validation, &held_out)
+        };
+        let (straight, leaning) = (fit(0.0), fit(2.0));
+        assert_eq!(straight.calibrated_on, 120);
+        // What leans is the answers to images of fold 1.
+        assert_eq!(straight.without_fold[&1], leaning.without_fold[&1]);
+        assert_ne!(straight.without_fold[&2], leaning.without_fold[&2]);
+        let normal = |c: Calibration| c.offsets[0] - c.offsets[1];
+        let of_all = normal(leaning.model);
+        assert!(
+            normal(leaning.without_fold[&2]) < of_all && of_all < normal(straight.model),
+            "{leaning:?}"
+        );
+        let nothing = Calibrations::fit(&dataset, 0.3, &Outcomes::default(), &BTreeMap::new());
+        assert_eq!(
+            (nothing.model, nothing.calibrated_on),
+            (Calibration::default(), 0)
+        );
     }
 
     #[test]
