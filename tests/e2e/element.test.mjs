@@ -8,9 +8,9 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 
-import { isAccessible } from './lib/accessible.mjs';
+import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { events, open, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { mockPages } from './lib/mock-page.mjs';
@@ -487,8 +487,7 @@ test('two elements share one worker, and without `multiple` only the first file 
   }
 });
 
-// Two at a time: each has a page of its own, and nothing here is timed.
-describe('for everybody', { concurrency: 2 }, () => {
+forEverybody(() => {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const width of [360, 1200]) {
       test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, empty, with a report, with an error and with a warning`, () =>

@@ -8,9 +8,9 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 
-import { isAccessible } from './lib/accessible.mjs';
+import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { events, launch, open, parts, ready } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { mockPages } from './lib/mock-page.mjs';
@@ -532,15 +532,14 @@ test('the report of the chosen image prints on one page, black on white, without
     { colorScheme: 'dark' },
   ));
 
-// Two at a time: each has a page of its own, and nothing here is timed.
-describe('for everybody', { concurrency: 2 }, () => {
+forEverybody(() => {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const width of [360, 1200]) {
       test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, while reading, cancelled, filtered to nothing, and after a reload`, () =>
         onPage(
           async (page, { picker, element, button, reach, tally, results }) => {
             const check = (/** @type {string} */ when) => isAccessible(page, when, width);
-            const names = Array.from({ length: 120 }, (_, k) => picture(k === 8 ? `${'very-long-name'.repeat(12)}.png` : `${k}.png`, k));
+            const names = Array.from({ length: 300 }, (_, k) => picture(k === 8 ? `${'very-long-name'.repeat(12)}.png` : `${k}.png`, k));
             await picker.setInputFiles([...KINDS, ...names]);
             await reach('done', 6);
             await check('reading');

@@ -13,7 +13,7 @@ import { evidenceWords, strongest } from '../../www/element/evidence-words.js';
 import { sliders } from '../../www/element/window-control.js';
 import { ENGLISH } from '../../www/element/words.js';
 import { dragged, enlarged, within } from '../../www/element/zoom.js';
-import { isAccessible } from './lib/accessible.mjs';
+import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { open, parts, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
@@ -729,8 +729,7 @@ test('in print there is all of the picture and the window that it is in, and not
     assert.equal(await done.locator('.window').isVisible(), false);
   }));
 
-// Two at a time: each has a page of its own, and nothing here is timed.
-describe('for everybody', { concurrency: 2 }, () => {
+forEverybody(() => {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     for (const width of [360, 1200]) {
       test(`${colorScheme}, ${width} px: no horizontal scroll, and axe finds nothing, with a window, with its error, and enlarged`, () =>

@@ -12,7 +12,7 @@ import { before, describe, test } from 'node:test';
 import english from '../../www/element/words/en.js';
 import elsewhere from '../../www/element/words/en-elsewhere.js';
 import { languageFor, LANGUAGES, Words } from '../../www/element/words.js';
-import { isAccessible } from './lib/accessible.mjs';
+import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { events, open, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
@@ -230,8 +230,7 @@ describe('in a browser', () => {
     return texts.filter((text) => patterns.some((pattern) => pattern.test(text)));
   }
 
-  // Two at a time: each has a page of its own, and nothing here is timed.
-  describe('for everybody', { concurrency: 2 }, () => {
+  forEverybody(() => {
     for (const lang of Object.keys(LANGUAGES)) {
       for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
         test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>

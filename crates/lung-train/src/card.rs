@@ -263,7 +263,7 @@ impl Exported {
         }
         writeln!(
             out,
-            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, and settings were chosen on some of these images, so this is no test. Each of the other networks is calibrated on what is answered to the folds that it was given, by networks that were not.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
+            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, and settings were chosen on some of these images, so this is no test. Each of the other networks is calibrated on what was answered to images of the other folds, by networks that were not trained on them; the model on all of these answers, its own among them.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
             self.material.cross_fitted
         )?;
         for test in &self.held_out {

@@ -21,7 +21,7 @@ pub struct TrainConfig {
     /// Share of the other folds' groups that validates, 0..1.
     pub validation: f64,
     /// Also train without each of the other folds: what these trainings answer to the fold that they were not given, many
-    /// more images than any one training could spare, is what prediction sets and refusals are calibrated on.
+    /// more images than any one training could spare, is what probabilities, prediction sets and refusals are calibrated on.
     pub cross_fit: bool,
     /// Images a step.
     pub batch: usize,

@@ -348,16 +348,16 @@ fn finish(
     };
     let held_out: Vec<HeldOut> = held_out
         .into_iter()
-        .map(|(fold, outcomes)| HeldOut {
-            fold,
-            outcomes,
-            calibration: without_fold.get(&fold).copied().unwrap_or_default(),
+        .zip(without_fold.values())
+        .map(|((fold, outcomes), calibration)| {
+            report(&format!("without fold {fold}"), &outcomes, calibration);
+            HeldOut {
+                fold,
+                outcomes,
+                calibration: *calibration,
+            }
         })
         .collect();
-    for part in &held_out {
-        let what = format!("without fold {}", part.fold);
-        report(&what, &part.outcomes, &part.calibration);
-    }
     if !held_out.is_empty() {
         labels::write(&options.out, images.dataset, &held_out)?;
     }

@@ -2,8 +2,12 @@
 /** What a page must be for everybody, as far as a program can tell. */
 
 import assert from 'node:assert/strict';
+import { describe } from 'node:test';
 
 import axe from 'axe-core';
+
+/** Such tests, two at a time: each has a page of its own, and nothing in them is timed. @param {() => void} tests */
+export const forEverybody = (tests) => describe('for everybody', { concurrency: 2 }, tests);
 
 /**
  * Expects that axe finds nothing on the page as it is, and that nothing of it lies outside of a window of this width.
