@@ -232,6 +232,23 @@ test('what waits is cancelled, what is being read is finished, and all of it can
     assert.equal(await button('Continue').isVisible(), false);
   }));
 
+test('an answer that came just before Cancel, or before more images, is shown', () =>
+  onPage(async (_page, { picker, reach, rows, element }) => {
+    await element.evaluate((/** @type {any} */ node) => {
+      const press = (/** @type {string} */ part) => node.shadowRoot.querySelector(`[part~=${part}]`).click();
+      const afterTheNext = (/** @type {() => void} */ next) => node.addEventListener('lung-result', () => setTimeout(next), { once: true });
+      afterTheNext(() => {
+        press('cancel');
+        setTimeout(() => press('proceed'));
+        afterTheNext(() => node.classify(new File(['unlike'], 'more.png')));
+      });
+    });
+    await picker.setInputFiles(Array.from({ length: 6 }, (_, k) => picture(`${k}.png`, k)));
+    await reach('done', 7);
+    await element.locator('.row:not([data-state=done])').first().waitFor({ state: 'detached', timeout: 10_000 });
+    assert.equal(await rows.count(), 7);
+  }));
+
 test('cancel() and classify() of a page: what was cancelled is rejected by name', () =>
   onPage(async (_page, { element }) => {
     const codes = await element.evaluate(async (/** @type {any} */ node) => {
@@ -601,13 +618,30 @@ async function inputsOf(page, inputs) {
   return quantiles([...Array(Math.max(0, inputs - slow.length)).fill(0), ...slow]);
 }
 
+/** Draws a table of as many rows as ours has, of nothing but text, in place of the one before. @param {Page} page */
+function drawPlainTable(page) {
+  return page.evaluate(() => {
+    document.querySelector('#plain')?.remove();
+    const table = document.createElement('div');
+    table.id = 'plain';
+    table.style.cssText = 'position: fixed; inset: 0 0 auto; height: 21rem; overflow-y: auto; background: white';
+    for (let row = 0; row < 100; row++) {
+      const line = document.createElement('div');
+      line.style.cssText = 'display: grid; grid-template-columns: repeat(5, 1fr)';
+      for (let cell = 0; cell < 5; cell++) line.append(Object.assign(document.createElement('span'), { textContent: `${row} and ${cell}` }));
+      table.append(line);
+    }
+    document.body.append(table);
+  });
+}
+
 /** @param {number[]} values */
 function quantiles(values) {
   const sorted = values.toSorted((a, b) => a - b);
   return { at: (/** @type {number} */ share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] };
 }
 
-test('500 files in one go: all answered, memory within 10% of what it was after 100, and the page answers within 100 ms', { timeout: 300_000 }, async (t) => {
+test('500 files in one go: all answered, memory within 10% of what it was after 100, and an input is at most three times the work of drawing a plain table', { timeout: 300_000 }, async (t) => {
   const quick = await serveMock({ took: 40 });
   const { folder, remove } = await folderOf(pictures(500));
   const alone = await launch('cpu', ['--js-flags=--expose-gc']);
@@ -615,30 +649,49 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
   try {
     await page.goto(quick.url);
     await ready(page);
-    const { chooseFolder, reach, results, rows, element, done, button } = manyParts(page);
+    const { chooseFolder, reach, results, rows, element, done, button, names } = manyParts(page);
     await watchInputs(page);
     const session = await context.newCDPSession(page);
     await session.send('Performance.enable', { timeDomain: 'threadTicks' });
     /** Seconds that the page's thread has worked. */
     const worked = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN;
-    /** Milliseconds of work from an input to the frame after it. @type {number[]} */
+    /** Milliseconds of work from `action` to the frame after it. @param {() => Promise<unknown>} action */
+    const workOf = async (action) => {
+      const before = await worked();
+      await action();
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+      return 1000 * ((await worked()) - before);
+    };
+    /** The work of drawing a plain table, before and after. @type {number[]} */
+    const yardstick = [];
+    const takeYardstick = async () => {
+      for (let k = 0; k < 10; k++) yardstick.push(await workOf(() => drawPlainTable(page)));
+      // It lies over what is clicked on.
+      await page.locator('#plain').evaluate((table) => table.remove());
+    };
+    await takeYardstick();
+    /** The work of each input. @type {number[]} */
     const work = [];
     const ended = done();
     await chooseFolder(folder);
     await rows.first().waitFor();
     await rows.first().focus();
     let inputs = 0;
+    /** What came first after each time that the heading was clicked on. @type {Set<string>} */
+    const orders = new Set();
     let reading = true;
     void ended.then(() => (reading = false));
     const early = reach('done', 100).then(() => memoryOf(page));
     const heading = element.locator('.heading[data-sort=name]');
     while (reading) {
-      const before = await worked();
-      if (inputs % 10 === 9) await heading.click();
-      else await page.keyboard.press(inputs % 10 === 8 ? 'Home' : 'ArrowDown');
-      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
-      work.push(1000 * ((await worked()) - before));
-      if (inputs % 10 === 9) await rows.first().focus();
+      if (inputs % 10 === 9) {
+        // Not `heading.click()`, whose own looking and waiting is work of the page too.
+        await heading.scrollIntoViewIfNeeded();
+        const { x, y, width, height } = (await heading.boundingBox()) ?? assert.fail('no heading');
+        work.push(await workOf(() => page.mouse.click(x + width / 2, y + height / 2)));
+        orders.add((await names())[0]);
+        await rows.first().focus();
+      } else work.push(await workOf(() => page.keyboard.press(inputs % 10 === 8 ? 'Home' : 'ArrowDown')));
       inputs++;
       await page.waitForTimeout(200);
     }
@@ -651,16 +704,20 @@ test('500 files in one go: all answered, memory within 10% of what it was after 
     t.diagnostic(
       `${inputs} inputs on this machine as busy as it is: half within ${took.at(0.5)} ms, 95% within ${took.at(0.95)} ms, the slowest ${took.at(1)} ms`,
     );
+    await takeYardstick();
+    const plain = quantiles(yardstick).at(0.5);
     const working = quantiles(work);
     t.diagnostic(
-      `work of the page from an input to the next frame: half within ${working.at(0.5).toFixed(1)} ms, 95% within ${working.at(0.95).toFixed(1)} ms, the most ${working.at(1).toFixed(1)} ms`,
+      `work of the page from an input to the next frame: half within ${working.at(0.5).toFixed(1)} ms, 95% within ${working.at(0.95).toFixed(1)} ms, the most ${working.at(1).toFixed(1)} ms; of a plain table ${plain.toFixed(1)} ms`,
     );
     t.diagnostic(
       `memory after 100 ${(before.resident / 1e6).toFixed(0)} MB, after 500 ${(now.resident / 1e6).toFixed(0)} MB (${(grown * 100).toFixed(1)}%); live objects ${(before.heap / 1e6).toFixed(1)} and ${(now.heap / 1e6).toFixed(1)} MB`,
     );
     assert.ok(inputs > 50, `${inputs} inputs`);
-    // Work, not time: what else the machine does at the same moment is not the page's. Time is told above.
-    assert.ok(working.at(0.95) <= 100, `95% of inputs are ${working.at(0.95)} ms of work`);
+    assert.deepEqual(orders, new Set(['0.png', '499.png']), 'clicks on the heading turn the table round');
+    // Work, not time, and beside other work on the same machine: a slow or busy one says nothing of the page. Times are told above;
+    // where this was written three times a plain table's work was 100 ms.
+    assert.ok(working.at(0.95) <= 3 * plain, `95% of inputs are ${working.at(0.95)} ms of work, of which a plain table takes ${plain}`);
     assert.ok(grown <= 0.1, `memory grew by ${(grown * 100).toFixed(1)}%`);
     assert.equal(await rows.count(), 100);
     assert.deepEqual(complaints, []);

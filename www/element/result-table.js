@@ -63,10 +63,10 @@ const KINDS = {
 /** @implements {Watcher} */
 export class ResultTable {
   #list;
-  /** The rows on show. @type {Map<Entry, Row>} */
+  /** The rows from the top; they stay where they are, and what they show changes. @type {Row[]} */
+  #places = [];
+  /** The row of each entry on show. @type {Map<Entry, Row>} */
   #rows = new Map();
-  /** @type {WeakMap<Element, Entry>} */
-  #entries = new WeakMap();
   /** What is on show, in its order; more of it than there are rows. @type {Entry[]} */
   #view = [];
   #shown = SHOWN;
@@ -194,7 +194,7 @@ export class ResultTable {
   /** @param {Words} words */
   write(words) {
     translate(this.element, words);
-    for (const [entry, row] of this.#rows) row.write(entry, words);
+    for (const row of this.#rows.values()) row.write(words);
     this.#refresh();
   }
 
@@ -227,8 +227,7 @@ export class ResultTable {
   /** Shows what has changed. */
   #gathered() {
     this.#timer = undefined;
-    for (const entry of this.#stale) this.#rows.get(entry)?.write(entry, this.#list.words);
-    this.#stale.clear();
+    this.#writeStale();
     this.#writeTally();
     const { waiting, working } = this.#list.counts();
     const moves = this.#kind.value !== 'all' || !['added', 'name'].includes(this.#order.key);
@@ -240,9 +239,14 @@ export class ResultTable {
 
   /** Shows everything anew. */
   #refresh() {
-    this.#stale.clear();
+    this.#writeStale();
     this.#writeTally();
     this.#render();
+  }
+
+  #writeStale() {
+    for (const entry of this.#stale) this.#rows.get(entry)?.write(this.#list.words);
+    this.#stale.clear();
   }
 
   /** Another choice of what to show begins at its beginning. */
@@ -274,9 +278,7 @@ export class ResultTable {
       words.lang,
     );
     const shown = this.#view.slice(0, this.#shown);
-    const before = this.#rows;
-    this.#rows = new Map(shown.map((entry) => [entry, before.get(entry) ?? this.#newRow(entry)]));
-    this.#place([...this.#rows.values()].map(({ element }) => element));
+    this.#place(shown);
     this.#grid.setAttribute('aria-rowcount', String(this.#view.length + 1));
     this.#empty.hidden = this.#view.length > 0;
     this.#finders.hidden = entries.length < FEW;
@@ -286,23 +288,25 @@ export class ResultTable {
     this.#mark();
   }
 
-  /** Puts the rows into the grid, if they are not there in this order. @param {HTMLElement[]} rows */
-  #place(rows) {
-    const { children } = this.#body;
-    if (children.length === rows.length && rows.every((row, at) => row === children[at])) return;
-    // What is moved loses the focus.
-    const focused = rows.find((row) => row.matches(':focus'));
-    this.#body.replaceChildren(...rows);
-    for (const [at, row] of rows.entries()) row.setAttribute('aria-rowindex', String(at + 2));
-    focused?.focus({ preventScroll: true });
+  /** Has the rows show these, one each. @param {Entry[]} entries */
+  #place(entries) {
+    const { words } = this.#list;
+    const focused = this.#focused();
+    for (const [at, entry] of entries.entries()) {
+      const row = this.#places[at];
+      if (row && row.entry !== entry) row.show(entry, words);
+      if (!row) this.#places.push(new Row(at + 2, entry, words));
+    }
+    for (const { element } of this.#places.splice(entries.length)) element.remove();
+    this.#body.append(...this.#places.slice(this.#body.childElementCount).map(({ element }) => element));
+    this.#rows = new Map(this.#places.map((row) => [row.entry, row]));
+    // The focus goes where its entry goes.
+    if (focused && focused !== this.#focused()) this.#rows.get(focused)?.element.focus({ preventScroll: true });
   }
 
-  /** @param {Entry} entry */
-  #newRow(entry) {
-    const row = new Row(entry.name);
-    row.write(entry, this.#list.words);
-    this.#entries.set(row.element, entry);
-    return row;
+  /** The entry whose row has the focus. */
+  #focused() {
+    return this.#entryOf(this.#body.querySelector(':focus'));
   }
 
   /** Marks the row that is chosen. One row is the stop for the tabulator, however many there are. */
@@ -367,7 +371,7 @@ export class ResultTable {
 
   /** @param {Element | null} row */
   #entryOf(row) {
-    return row ? this.#entries.get(row) : undefined;
+    return row ? this.#places.find(({ element }) => element === row)?.entry : undefined;
   }
 
   /** The entry that a key leads to, of those that have rows. @param {KeyboardEvent} event @returns {Entry | undefined} */
@@ -390,30 +394,40 @@ export class ResultTable {
   }
 }
 
-/** An image's row. */
+/** A row, and whose it is. */
 class Row {
+  #name = make('bdi', {});
+  #title = make('span', { class: 'row-name', role: 'rowheader' }, this.#name);
   #finding = make('span', { class: 'row-finding', part: 'row-finding', role: 'gridcell' });
   #probability = make('span', { class: 'row-probability', role: 'gridcell' });
   #note = make('span', { class: 'row-note', role: 'gridcell' });
   #state = make('span', { class: 'row-state', part: 'row-state', role: 'gridcell' });
 
-  /** @param {string} name */
-  constructor(name) {
-    const title = make('span', { class: 'row-name', role: 'rowheader' }, make('bdi', {}, name));
-    title.title = name;
+  /** @param {number} index among the rows of the grid, of which the head is 1 @param {Entry} entry @param {Words} words */
+  constructor(index, entry, words) {
+    this.entry = entry;
     this.element = make(
       'div',
-      { class: 'row', part: 'row', role: 'row', 'aria-selected': 'false', tabindex: '-1' },
-      title,
+      { class: 'row', part: 'row', role: 'row', 'aria-rowindex': String(index), 'aria-selected': 'false', tabindex: '-1' },
+      this.#title,
       this.#finding,
       this.#probability,
       this.#note,
       this.#state,
     );
+    this.show(entry, words);
   }
 
   /** @param {Entry} entry @param {Words} words */
-  write({ outcome }, words) {
+  show(entry, words) {
+    this.entry = entry;
+    this.#name.textContent = this.#title.title = entry.name;
+    this.write(words);
+  }
+
+  /** Writes what has become of the entry. @param {Words} words */
+  write(words) {
+    const { outcome } = this.entry;
     const { state } = outcome;
     this.element.dataset.state = state;
     this.#state.textContent = words.text(`state.${state}`);

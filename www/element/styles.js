@@ -121,7 +121,7 @@ button:disabled { opacity: .5; cursor: default; }
 [aria-sort="ascending"], [aria-sort="descending"] { color: var(--ink); font-weight: 650; }
 :is([aria-sort="ascending"], [aria-sort="descending"]) .sorted { visibility: visible; }
 [aria-sort="descending"] .sorted { rotate: 180deg; }
-.row { cursor: pointer; contain: layout style; }
+.row { cursor: pointer; contain: layout style; content-visibility: auto; contain-intrinsic-block-size: auto 1.4rem; }
 .row + .row { border-top: 1px solid var(--line); }
 .row:hover { background: var(--sunken); }
 .row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-inline-start-color: var(--accent); }
@@ -270,7 +270,7 @@ button:disabled { opacity: .5; cursor: default; }
   .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
 }
 @container (max-width: 42rem) {
-  .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; }
+  .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; contain-intrinsic-block-size: auto 2.9rem; }
   .row-head { display: none; }
   .row-name { grid-column: 1 / 4; }
   .row-state { grid-area: 1 / 4; }
