@@ -214,7 +214,7 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with an offset for each that is part of the head, {}.",
+                    "Its logits are divided by a temperature of {:.3}, which was fitted, with a scale and an offset for each that are part of the head, {}.",
                     metadata.temperature,
                     match self.material.cross_fitted {
                         0 => format!("on {images} images that it was not trained on"),
@@ -637,7 +637,7 @@ mod tests {
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
-            "a temperature of 1.000, which was fitted, with an offset for each that is part of the head, on 36 images that it was not trained on",
+            "a temperature of 1.000, which was fitted, with a scale and an offset for each that are part of the head, on 36 images that it was not trained on",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
+use mobilenet_lung::architecture::FEATURES;
 use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, sha256};
 use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
@@ -78,16 +79,7 @@ pub fn export(
     let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
-    let with_offsets = |mut state: StateDict, calibration: &Calibration| {
-        let bias = state
-            .get_mut("classifier.1.bias")
-            .context("the weights of the run have no `classifier.1.bias`")?;
-        for (bias, offset) in bias.values.iter_mut().zip(calibration.offsets) {
-            *bias += offset;
-        }
-        anyhow::Ok(state)
-    };
-    let state = with_offsets(weights(run_folder)?, &result.calibration)?;
+    let state = with_calibration(weights(run_folder)?, &result.calibration)?;
 
     ensure!(
         data.is_empty() || data.len() == run.data.len(),
@@ -143,7 +135,7 @@ pub fn export(
                 part.fold
             )
         })?;
-        let state = with_offsets(
+        let state = with_calibration(
             weights(&folder_without(run_folder, part.fold))?,
             calibration,
         )?;
@@ -206,6 +198,23 @@ pub fn export(
         },
         material,
     })
+}
+
+/// Makes scales and offsets of a calibration part of the head.
+fn with_calibration(mut state: StateDict, calibration: &Calibration) -> anyhow::Result<StateDict> {
+    let missing = "the weights of the run have no `classifier.1`";
+    let weight = state.get_mut("classifier.1.weight").context(missing)?;
+    for (row, scale) in weight.values.chunks_mut(FEATURES).zip(calibration.scales) {
+        for value in row {
+            *value *= scale;
+        }
+    }
+    let bias = state.get_mut("classifier.1.bias").context(missing)?;
+    let changes = calibration.scales.iter().zip(calibration.offsets);
+    for (value, (scale, offset)) in bias.values.iter_mut().zip(changes) {
+        *value = *value * scale + offset;
+    }
+    Ok(state)
 }
 
 /// Answers to images that the answering network was not trained on, summed up for each data folder.

@@ -7,6 +7,7 @@
 //! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
 //! unbroken one does.
 
+mod calibration;
 mod images;
 mod labels;
 mod outcomes;
@@ -26,10 +27,11 @@ use mobilenet_lung::network::MobileNetLung;
 use mobilenet_lung::{Finding, StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
 
+pub use self::calibration::Calibration;
+use self::calibration::Calibrations;
 use self::images::Images;
 use self::labels::HeldOut;
-use self::outcomes::Calibrations;
-pub use self::outcomes::{Calibration, Outcomes, rows, top};
+pub use self::outcomes::{Outcomes, rows, top};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
 use crate::config::TrainConfig;
@@ -337,6 +339,7 @@ fn finish(
         &held_out,
     );
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
+        eprintln!("{what}: log loss {:.3}", outcomes.loss(calibration));
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
             eprintln!(
                 "{what}, {stratum}: called {}",

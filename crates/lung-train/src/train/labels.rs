@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use mobilenet_lung::Finding;
 
-use super::outcomes::{Calibration, Outcomes, top};
+use super::calibration::Calibration;
+use super::outcomes::{Outcomes, top};
 use super::write_atomically;
 use crate::data::{Dataset, Example};
 

@@ -20,8 +20,9 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::images::{FORWARD_BATCH, Images};
-use super::outcomes::{Calibration, Outcomes, predictions, top};
+use super::outcomes::{Outcomes, predictions, top};
 use super::parameters::{Roles, Scales, Shorten, Values};
 use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, bar, write_atomically};
 use crate::config::TrainConfig;

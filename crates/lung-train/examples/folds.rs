@@ -1,0 +1,32 @@
+//! Prints which fold each image of the data folders that it is given is in, as a table for `tests/reference/recipes.py`.
+
+use std::path::PathBuf;
+
+use lung_train::data::Dataset;
+
+fn main() -> anyhow::Result<()> {
+    let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    let mut table = csv::Writer::from_writer(std::io::stdout());
+    table.write_record([
+        "path",
+        "source",
+        "finding",
+        "bacterial",
+        "group",
+        "origin",
+        "fold",
+    ])?;
+    for example in Dataset::open_all(&folders)?.examples {
+        table.write_record([
+            &example.path.display().to_string(),
+            &example.source,
+            example.finding.name(),
+            &example.bacterial.to_string(),
+            &example.group,
+            &example.origin,
+            &example.fold.to_string(),
+        ])?;
+    }
+    table.flush()?;
+    Ok(())
+}
