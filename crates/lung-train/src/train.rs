@@ -339,7 +339,12 @@ fn finish(
         &held_out,
     );
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
-        eprintln!("{what}: log loss {:.3}", outcomes.loss(calibration));
+        let other = outcomes.only(|example| !images.dataset.examples[example].bacterial);
+        eprintln!(
+            "{what}: log loss {:.3}, without bacterial pneumonia {:.3}",
+            outcomes.loss(calibration),
+            other.loss(calibration)
+        );
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
             eprintln!(
                 "{what}, {stratum}: called {}",
