@@ -6,7 +6,7 @@ use mobilenet_lung::{Finding, softmax};
 use serde::{Deserialize, Serialize};
 
 use super::outcomes::Outcomes;
-use crate::data::{Dataset, Example};
+use crate::data::Dataset;
 
 /// How logits become probabilities: `softmax((scales * logits + offsets) / temperature)`.
 ///
@@ -76,8 +76,8 @@ impl Calibrations {
             all.extend(outcomes.clone());
         }
         let best = |answers: &Outcomes| {
-            let (weighed, weights) = answers.to_calibrate(dataset, balance);
-            (weighed.best_calibration(&weights), answers.labels.len())
+            let (answers, weights) = answers.to_calibrate(dataset, balance);
+            (answers.best_calibration(&weights), weights.len())
         };
         let without_fold = (held_out.keys())
             .map(|fold| {
@@ -95,49 +95,31 @@ impl Calibrations {
 }
 
 impl Outcomes {
-    /// The answers by which to calibrate, with the weight of each, 1 in the mean over the images: those of one stratum (finding,
-    /// origin and data folder) together weigh as often as training draws them, by a `balance` of
-    /// [`TrainConfig::balance`](crate::config::TrainConfig::balance).
-    ///
-    /// A bacterial pneumonia counts in part as a viral one, by the share of these among the two. They are of children, and
-    /// can hardly be told apart: a model that is sure of either says more than it knows.
+    /// The answers by which to calibrate, with the weight of each, 1 in the mean: those of one stratum (finding, origin and
+    /// data folder) together weigh as often as training draws them, by a `balance` of
+    /// [`TrainConfig::balance`](crate::config::TrainConfig::balance). Bacterial pneumonias are left out: what training
+    /// aims at for them is not what they are counted as.
     pub fn to_calibrate(&self, dataset: &Dataset, balance: f64) -> (Self, Vec<f64>) {
-        let example = |index: &usize| &dataset.examples[*index];
+        let stratum = |example: &usize| dataset.examples[*example].stratum();
+        let part = self.only(|example| !dataset.examples[example].bacterial);
         let mut counts: BTreeMap<_, usize> = BTreeMap::new();
-        for index in &self.examples {
-            *counts.entry(example(index).stratum()).or_default() += 1;
+        for example in &part.examples {
+            *counts.entry(stratum(example)).or_default() += 1;
         }
-        let number = |wanted: &dyn Fn(&Example) -> bool| {
-            self.examples.iter().filter(|i| wanted(example(i))).count() as f64
-        };
-        let bacterial = number(&|example| example.bacterial);
-        let viral = number(&|example| example.finding == Finding::ViralPneumonia);
-        let mut answers = Self::default();
-        let mut weights = Vec::with_capacity(self.examples.len());
-        for ((index, logits), label) in self.examples.iter().zip(&self.logits).zip(&self.labels) {
-            let weight = (counts[&example(index).stratum()] as f64).powf(-balance);
-            let as_viral = match example(index).bacterial {
-                true => viral / (viral + bacterial),
-                false => 0.0,
-            };
-            answers.push(*index, *label, *logits);
-            weights.push(weight * (1.0 - as_viral));
-            if as_viral > 0.0 {
-                answers.push(*index, Finding::ViralPneumonia, *logits);
-                weights.push(weight * as_viral);
-            }
-        }
+        let mut weights: Vec<f64> = (part.examples.iter())
+            .map(|example| (counts[&stratum(example)] as f64).powf(-balance))
+            .collect();
         let sum: f64 = weights.iter().sum();
         for weight in &mut weights {
-            *weight *= self.examples.len() as f64 / sum;
+            *weight *= part.examples.len() as f64 / sum;
         }
-        (answers, weights)
+        (part, weights)
     }
 
     /// The calibration with the smallest loss, scales held near 1 and offsets near 0 by a weak prior: one parameter after another
     /// by golden-section search, which a convex loss lets end at the minimum.
     ///
-    /// `weights` has what each answer counts.
+    /// `weights` has what each answer counts, 1 in the mean.
     pub fn best_calibration(&self, weights: &[f64]) -> Calibration {
         /// Rounds over all parameters; the last change nothing that f32 would show.
         const ROUNDS: usize = 60;
@@ -146,7 +128,6 @@ impl Outcomes {
         if self.labels.is_empty() {
             return Calibration::default();
         }
-        let images: f64 = weights.iter().sum();
         let mean = self.mean_logits(weights);
         let objective = |knobs: &Knobs| {
             let (scales, offsets) = (knobs.scales.iter(), knobs.offsets.iter());
@@ -154,7 +135,7 @@ impl Outcomes {
             let loss: f64 = (self.losses(&knobs.calibration(mean)).zip(weights))
                 .map(|(loss, weight)| loss * weight)
                 .sum();
-            (loss + PRIOR * far) / images
+            (loss + PRIOR * far) / self.labels.len() as f64
         };
         let mut best = Knobs::default();
         for _ in 0..ROUNDS {
@@ -245,6 +226,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::data::Example;
 
     #[test]
     fn calibration_undoes_what_was_done_to_the_logits() {
@@ -288,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn strata_weigh_as_training_draws_them_and_bacterial_pneumonias_count_as_viral_in_part() {
+    fn strata_weigh_as_training_draws_them_and_bacterial_pneumonias_not_at_all() {
         let example = |finding, origin: &str, bacterial| Example {
             file: String::new(),
             path: PathBuf::new(),
@@ -299,14 +281,10 @@ mod tests {
             origin: origin.to_owned(),
             fold: 1,
         };
-        // Nine healthy adults, a healthy child, a bacterial pneumonia and three viral ones.
+        // Nine healthy adults, a healthy child and two with a bacterial pneumonia.
         let mut examples = vec![example(Finding::Normal, "adult", false); 9];
         examples.push(example(Finding::Normal, "paediatric", false));
-        examples.push(example(Finding::LungOpacity, "paediatric", true));
-        examples.extend(vec![
-            example(Finding::ViralPneumonia, "paediatric", false);
-            3
-        ]);
+        examples.extend(vec![example(Finding::LungOpacity, "paediatric", true); 2]);
         let mut outcomes = Outcomes::default();
         for (index, example) in examples.iter().enumerate() {
             outcomes.push(index, example.finding, [0.0; Finding::COUNT]);
@@ -318,22 +296,10 @@ mod tests {
         };
         for (balance, adults) in [(0.0, 9.0), (0.5, 3.0), (1.0, 1.0)] {
             let (part, weights) = outcomes.to_calibrate(&dataset, balance);
-            assert_eq!(
-                part.examples,
-                [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13]
-            );
-            assert!((weights.iter().sum::<f64>() - 14.0).abs() < 1e-9);
+            assert_eq!(part.examples, (0..10).collect::<Vec<_>>());
+            assert!((weights.iter().sum::<f64>() - 10.0).abs() < 1e-9);
             let ratio = weights[..9].iter().sum::<f64>() / weights[9];
             assert!((ratio - adults).abs() < 1e-9, "{balance}: {ratio}");
-            // Of the four pneumonias of children three are viral.
-            assert_eq!(
-                part.labels[10..12],
-                [Finding::LungOpacity, Finding::ViralPneumonia]
-            );
-            assert!(
-                (weights[11] / weights[10] - 3.0).abs() < 1e-9,
-                "{weights:?}"
-            );
         }
     }
 
