@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use lung_train::data::Dataset;
 
 fn main() -> anyhow::Result<()> {
     let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
+    ensure!(!folders.is_empty(), "name the data folders");
     let mut table = csv::Writer::from_writer(std::io::stdout());
     table.write_record([
         "path",

@@ -278,3 +278,46 @@ fn commit() -> String {
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use mobilenet_lung::{Array, softmax};
+
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_bundle_gives_calibrated_logits() {
+        let calibration = Calibration {
+            temperature: 0.8,
+            scales: [0.4, 1.25, 2.0],
+            offsets: [-0.3, 0.1, 0.7],
+        };
+        let features: Vec<f32> = (0..FEATURES).map(|i| (i % 7) as f32 / 64.0).collect();
+        let weight = (0..Finding::COUNT * FEATURES).map(|i| ((i * 31) % 13) as f32 / 64.0 - 0.1);
+        let head = |shape: Vec<usize>, values| Array { shape, values };
+        let mut state = StateDict::new();
+        state.insert(
+            "classifier.1.weight".to_owned(),
+            head(vec![Finding::COUNT, FEATURES], weight.collect()),
+        );
+        state.insert(
+            "classifier.1.bias".to_owned(),
+            head(vec![Finding::COUNT], vec![0.2, -0.4, 0.6]),
+        );
+        let logits = |state: &StateDict| {
+            Finding::ALL.map(|finding| {
+                let place = finding.index();
+                let row = &state["classifier.1.weight"].values[place * FEATURES..][..FEATURES];
+                let sum: f32 = row.iter().zip(&features).map(|(w, f)| w * f).sum();
+                sum + state["classifier.1.bias"].values[place]
+            })
+        };
+        let want = calibration.probabilities(logits(&state));
+        let state = with_calibration(state, &calibration).unwrap();
+        let got = softmax(logits(&state), calibration.temperature);
+        for (got, want) in got.iter().zip(want) {
+            assert!((got - want).abs() < 1e-5, "{got} {want}");
+        }
+        assert!(with_calibration(StateDict::new(), &calibration).is_err());
+    }
+}
