@@ -177,8 +177,9 @@ async function verified(file, older) {
   // A server may send its folder's index under the folder's name only.
   const address = addressOf(file.path).replace(/\/index\.html$/, '/');
   let stale = false;
-  for (const cache of /** @type {const} */ (['force-cache', 'reload'])) {
-    const response = await get(address, cache);
+  // The browser's own cache, then past it, then under an address that no cache on the way has seen.
+  for (const [cache, query] of /** @type {Array<[RequestCache, string]>} */ ([['force-cache', ''], ['reload', ''], ['reload', `?sha256=${file.sha256}`]])) {
+    const response = await get(address + query, cache);
     const bytes = await response.arrayBuffer().catch(() => {
       throw reason('unreachable', file.path);
     });
@@ -210,6 +211,8 @@ async function get(address, cache) {
 /** @param {number} bytes */
 async function checkRoom(bytes) {
   const { quota, usage } = await navigator.storage.estimate();
+  // A browser that lets the site store nothing says that there is room for nothing.
+  if (quota === 0) throw reason('refused');
   if (quota !== undefined && quota - (usage ?? 0) < bytes) throw reason('quota', String(bytes));
 }
 
@@ -244,10 +247,28 @@ async function claim() {
 async function answer(event, address) {
   const release = await releaseOf(event);
   if (event.request.mode === 'navigate') event.waitUntil(tidy());
+  if (!(await isWhole(release))) return fetch(event.request);
   const file = address.endsWith('/') ? `${address}index.html` : address;
-  const kept =
-    (await isWhole(release)) && (await caches.match(file, { cacheName: PREFIX + release, ignoreVary: true }));
+  const kept = await caches.match(file, { cacheName: PREFIX + release, ignoreVary: true });
+  // Whoever asks past all caches has reason to believe that what is kept is damaged.
+  if (kept && event.request.cache === 'reload') return (await mended(release, file, kept.clone()).catch(() => null)) ?? kept;
   return kept || fetch(event.request);
+}
+
+/**
+ * A kept file, or in the place of a damaged one what the release's list promises.
+ * @param {string} release @param {string} address @param {Response} kept
+ */
+async function mended(release, address, kept) {
+  const list = await caches.match(LIST, { cacheName: PREFIX + release });
+  /** @type {Pick<Release, 'files'>} */
+  const { files } = (await list?.json()) ?? { files: [] };
+  const file = files.find(({ path }) => addressOf(path) === address);
+  if (!file || (await sha256(await kept.arrayBuffer())) === file.sha256) return null;
+  const { response } = await verified(file, []);
+  const cache = await caches.open(PREFIX + release);
+  await cache.put(address, response.clone());
+  return response;
 }
 
 /** The release of the tab that asks; for a tab that is being opened, this one. @param {FetchEvent} event */

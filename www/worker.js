@@ -12,6 +12,9 @@
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
 const PICTURE_SIDE = 768;
 
+/** What a bundle is refused with that may be whole elsewhere; one of another program or version is as it was made. */
+const DAMAGE = /^weights-(?!foreign|version)/;
+
 /**
  * The worker's global scope, as far as it is used.
  * @type {{
@@ -40,7 +43,7 @@ const started = later();
 const module = later();
 
 /** The bundle, which the page sends, and its hash. @type {Later<{ bytes: ArrayBuffer, file: string, hash?: Promise<ArrayBuffer> }>} */
-const bundle = later();
+let bundle = later();
 
 scope.addEventListener('message', (event) => {
   const request = /** @type {Request} */ (/** @type {MessageEvent} */ (event).data);
@@ -72,8 +75,8 @@ async function start({ build }) {
     code.resolve(runtime);
     // What needs no weights is made ready while they arrive.
     await runtime.LungClassifier.prepare();
-    const { bytes, file, hash } = await bundle.promise;
-    classifier = await runtime.LungClassifier.load(new Uint8Array(bytes), file, hash);
+    const { loaded, bytes, file } = await load(runtime);
+    classifier = loaded;
     const model = { id: file.replace(/\.safetensors$/, ''), ...classifier.model };
     scope.postMessage({ type: 'ready', ready: { device: classifier.device, model } });
     started.resolve(classifier);
@@ -82,6 +85,21 @@ async function start({ build }) {
     // It is not the bundle's fault, and the CPU will want it.
     if (faultOf(error)?.code === 'webgpu-unavailable') putBack(await bundle.promise);
     refused(error, build === 'webgpu', (fault) => scope.postMessage({ type: 'failed', fault }));
+  }
+}
+
+/** The first bundle that is whole: of a damaged one the page is told, and sends another. @param {LungWeb} runtime */
+async function load(runtime) {
+  for (;;) {
+    const { bytes, file, hash } = await bundle.promise;
+    try {
+      return { loaded: await runtime.LungClassifier.load(new Uint8Array(bytes), file, hash), bytes, file };
+    } catch (error) {
+      const fault = faultOf(error);
+      if (!fault || !DAMAGE.test(fault.code)) throw error;
+      bundle = later();
+      scope.postMessage({ type: 'damaged', fault });
+    }
   }
 }
 

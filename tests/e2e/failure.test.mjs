@@ -129,13 +129,15 @@ test('a GPU that is lost without a network: the image is refused with the reason
   onPage('webgpu', {}, async (page, { picker, answered, card, choose, status }, site) => {
     await ready(page);
     const runtime = site.routes[RUNTIME];
-    site.routes[RUNTIME] = (_request, response) => void response.destroy();
+    for (const path of [RUNTIME, '/']) site.routes[path] = (_request, response) => void response.destroy();
     await picker.setInputFiles(steer('hard.png', 'lose-gpu'));
     await answered('hard.png', 'error');
     assert.match(await (await choose('hard.png')).innerText(), /runtime-unreachable/);
     site.routes[RUNTIME] = runtime;
+    delete site.routes['/'];
     await status.getByRole('button', { name: 'Try again' }).click();
     await ready(page);
+    await answered('hard.png', 'done');
     await picker.setInputFiles(picture('next.png'));
     await card('next.png').and(page.locator('[data-state=done]')).waitFor();
     assert.match(await card('next.png').innerText(), /WebGPU stopped working on this page/);
@@ -225,8 +227,8 @@ const damaged = [
   [
     'a bundle that the classifier refuses',
     { file: 'refused-0123456789ab.safetensors' },
-    'bundle-hash-mismatch',
-    /refuses/,
+    'model-broken',
+    /damaged in every copy[^]*refuses/,
   ],
   ['no WebAssembly', { routes: { [RUNTIME]: status(404) } }, 'runtime-missing', /lung_web_bg\.wasm/],
   [
@@ -235,7 +237,7 @@ const damaged = [
     'runtime-broken',
     /damaged/,
   ],
-  ['no worker', { routes: { '/worker.js': status(404) } }, 'start-failed', /did not start/],
+  ['no worker', { routes: { '/worker.js': status(404) } }, 'runtime-missing', /no worker\.js \(status 404\)/],
 ];
 
 for (const [what, options, code, words] of damaged) {

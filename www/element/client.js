@@ -25,6 +25,13 @@ const CANCELLED = {
   advice: 'Continue to have it read.',
 };
 
+/** What a start fails with whose downloads have stopped without an end. */
+const STALLED = {
+  code: 'download-stalled',
+  message: 'The download of the classifier has stalled: nothing arrived for two minutes.',
+  advice: 'Check the connection and try again: the download begins anew.',
+};
+
 /** An error with a stable code, a sentence of what happened (`message`) and one of what to do (`advice`). */
 export class LungError extends Error {
   /** @param {Fault} fault */
@@ -224,7 +231,8 @@ export class LungClient extends EventTarget {
         return { life: begun, ready };
       } catch (error) {
         life?.terminate();
-        if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script') {
+        const stalled = life?.supplied === false && error instanceof Crash && error.reason === 'timeout';
+        if (device !== 'cpu' && error instanceof Crash && error.reason !== 'script' && !stalled) {
           this.#demoted = {
             fallback: `WebGPU did not start on this page (${error.message}).`,
             fallbackCode: 'webgpu-not-started',
@@ -236,7 +244,8 @@ export class LungClient extends EventTarget {
           continue;
         }
         this.#running = null;
-        const failure = error instanceof Crash ? startError(error) : faultError(error);
+        stock.giveUp();
+        const failure = stalled ? new LungError(STALLED) : error instanceof Crash ? startError(error) : faultError(error);
         this.#set({ phase: 'failed', error: failure });
         throw failure;
       } finally {
@@ -276,6 +285,8 @@ class WorkerLife {
   #waiting = null;
   /** Who waits for a window, by its number. @type {Map<number, { resolve(picture: ImageBitmap): void, reject(error: Crash | LungError): void }>} */
   #windows = new Map();
+  /** Whether all that it needs has been downloaded. */
+  supplied = false;
   #over = false;
   #start;
   /** The image that was sent ahead, and its number. @type {{ blob: Blob, id: number } | null} */
@@ -304,7 +315,10 @@ class WorkerLife {
       this.#end(new Crash('script', event.message || 'the worker script did not load'));
     });
     start.supplied.then(
-      () => this.#waiting?.progress({ stage: 'start', loaded: 0, total: null }),
+      () => {
+        this.supplied = true;
+        this.#waiting?.progress({ stage: 'start', loaded: 0, total: null });
+      },
       (fault) => this.#waiting?.fail(faultError(fault)),
     );
     const told = await ready;
@@ -469,7 +483,7 @@ function startError(crash) {
     return new LungError({
       code: 'start-timeout',
       message: 'The classifier did not start: nothing was heard of it for two minutes.',
-      advice: 'Check the connection and try again.',
+      advice: 'Close other busy tabs and try again, or use a current version of Chrome, Edge, Firefox or Safari.',
     });
   }
   return new LungError({

@@ -9,8 +9,15 @@
 /** No bundle of ours comes near this; a server that sends more is not sending a bundle. */
 const BUNDLE_LIMIT = 64 * 1024 * 1024;
 
-/** WebAssembly of fewer bytes than this is compiled straight from the network. */
-const UNCOUNTED = 2 * 1024 * 1024;
+/**
+ * How a file is asked for, from what is nearest to past all caches: as ever, past the browser's own, and under an address that no
+ * cache on the way has seen.
+ * @type {ReadonlyArray<{ cache: RequestCache, unseen?: true }>}
+ */
+const WAYS = [{ cache: 'default' }, { cache: 'reload' }, { cache: 'reload', unseen: true }];
+
+/** What a damaged file is refused with: another copy of it may be whole. */
+const DAMAGED = new Set(['runtime-broken', 'model-broken', 'model-index-broken']);
 
 /**
  * The folder with `worker.js`, `runtime/` and `models/`: the one above this module, unless a bundler has taken the module
@@ -34,6 +41,12 @@ export class Stock {
   /** @type {Part[]} */
   #parts = [];
   #told = 0;
+  /** Which of `WAYS` comes first. */
+  #first = 0;
+  /** How the bundle came that was taken last. */
+  #taken = 0;
+  /** Ends the downloads that are under way. */
+  #ending = new AbortController();
 
   /** @param {string} base address of the folder with `index.json`, ending in a slash */
   constructor(base) {
@@ -48,7 +61,7 @@ export class Stock {
   module(build) {
     const kept = this.#modules.get(build);
     if (kept) return kept;
-    const module = this.#count((part) => this.#downloadModule(build, part));
+    const module = this.#whole((way, part) => this.#downloadModule(build, way, part));
     this.#modules.set(build, module);
     module.catch(() => this.#modules.delete(build));
     return module;
@@ -59,14 +72,51 @@ export class Stock {
    * by then.
    */
   takeBundle() {
-    const bundle = this.#bundle ?? this.#count((part) => this.#downloadBundle(part));
+    const bundle = this.#bundle ?? this.#whole((way, part) => this.#downloadBundle(way, part));
     this.#bundle = undefined;
     return bundle;
+  }
+
+  /** Another copy of a bundle that turned out to be damaged: the one taken last. @param {Fault} fault what is wrong with it */
+  async replaceBundle(fault) {
+    if (this.#taken + 1 === WAYS.length) throw modelBroken(`The model file is damaged in every copy. ${fault.message}`);
+    return this.#whole((way, part) => this.#downloadBundle(way, part), this.#taken + 1);
+  }
+
+  /**
+   * Ends what is still under way, because nothing came of it. The next start takes nothing from the browser's cache: a download that
+   * has stalled would be joined, and one that was damaged would be found again.
+   */
+  giveUp() {
+    this.#ending.abort();
+    this.#ending = new AbortController();
+    this.#modules.clear();
+    this.#bundle = undefined;
+    this.#first = Math.max(this.#first, 1);
+  }
+
+  /** Whether a start has failed, so that nothing of it is trusted. */
+  get failed() {
+    return this.#first > 0;
   }
 
   /** Puts a bundle back that a worker has read. @param {Bundle} bundle */
   putBundle(bundle) {
     this.#bundle = Promise.resolve(bundle);
+  }
+
+  /**
+   * What a download brings, once a copy of it is whole.
+   * @template T @param {(way: number, part: Part) => Promise<T>} download @param {number} [first] @returns {Promise<T>}
+   */
+  async #whole(download, first = this.#first) {
+    for (let way = first; ; way++) {
+      try {
+        return await this.#count((part) => download(way, part));
+      } catch (error) {
+        if (!isFault(error) || !DAMAGED.has(error.code) || way + 1 === WAYS.length) throw error;
+      }
+    }
   }
 
   /**
@@ -99,26 +149,23 @@ export class Stock {
     this.onprogress({ stage: 'download', loaded, total });
   }
 
-  /** @param {Build} build @param {Part} part @returns {Promise<WebAssembly.Module>} */
-  async #downloadModule(build, part) {
-    const response = await get(new URL(`runtime/${build}/lung_web_bg.wasm`, assets.folder).href, 'runtime');
+  /** @param {Build} build @param {number} way @param {Part} part @returns {Promise<WebAssembly.Module>} */
+  async #downloadModule(build, way, part) {
+    const response = await this.#get(new URL(`runtime/${build}/lung_web_bg.wasm`, assets.folder).href, 'runtime', way);
     // Content-Length counts what travels: with a Content-Encoding it is not the size of what arrives here.
     const length = Number(response.headers.get('content-length'));
     if (length > 0 && !response.headers.get('content-encoding')) part.total = length;
     try {
-      const module = await WebAssembly.compileStreaming(
-        // What is over in a moment is not slowed down to be counted on its way.
-        part.total !== null && part.total < UNCOUNTED && isWasm(response) ? response : this.#counted(response, part),
-      );
+      const module = await WebAssembly.compileStreaming(this.#counted(response, part));
       part.loaded = part.total ??= part.loaded;
       this.#tell();
       return module;
     } catch (error) {
-      if (!(error instanceof WebAssembly.CompileError)) throw unreachable('runtime', error);
+      if (!(error instanceof WebAssembly.CompileError)) throw brokeOff('runtime', error);
       throw {
         code: 'runtime-broken',
-        message: 'The program part of the classifier arrived damaged, or this browser cannot run it.',
-        advice: 'Reload the page; if it stays so, use a current version of Chrome, Edge, Firefox or Safari.',
+        message: 'The program part of the classifier is damaged in every copy, or this browser cannot run it.',
+        advice: 'Use a current version of Chrome, Edge, Firefox or Safari. If it stays so, tell whoever runs this page that runtime/ is damaged.',
       };
     }
   }
@@ -141,12 +188,12 @@ export class Stock {
     return new Response(counted, { headers: { 'content-type': 'application/wasm' } });
   }
 
-  /** @param {Part} part @returns {Promise<Bundle>} */
-  async #downloadBundle(part) {
-    const { file, size } = await currentBundle(this.#base);
+  /** @param {number} way @param {Part} part @returns {Promise<Bundle>} */
+  async #downloadBundle(way, part) {
+    const { file, size } = await this.#currentBundle(way);
     part.total = size;
     this.#tell();
-    const response = await get(new URL(file, this.#base).href, 'model');
+    const response = await this.#get(new URL(file, this.#base).href, 'model', way);
     const bytes = new Uint8Array(size);
     const reader = body(response).getReader();
     try {
@@ -162,25 +209,54 @@ export class Stock {
         this.#tell();
       }
     } catch (error) {
-      throw isFault(error) ? error : unreachable('model', error);
+      throw isFault(error) ? error : brokeOff('model', error);
     }
     if (part.loaded < size)
       throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
+    this.#taken = way;
     return { bytes: bytes.buffer, file };
+  }
+
+  /** What `index.json` names as current. @param {number} way */
+  async #currentBundle(way) {
+    // The index is the one file that changes under its name: always ask whether it has.
+    return currentOf(await this.#get(new URL('index.json', this.#base).href, 'model', way, 'no-cache'));
+  }
+
+  /**
+   * A successful response, or a fault that names what was missing.
+   * @param {string} url
+   * @param {'runtime' | 'model'} what
+   * @param {number} way
+   * @param {RequestCache} [usual] how the browser's cache is used in the first place
+   */
+  async #get(url, what, way, usual = 'default') {
+    const { cache, unseen } = WAYS[way];
+    const { signal } = this.#ending;
+    let response;
+    try {
+      response = await fetch(unseen ? `${url}?fetched=${Date.now()}` : url, { cache: way === 0 ? usual : cache, signal });
+    } catch (error) {
+      throw signal.aborted ? brokeOff(what, error) : await whyUnreachable(what, url, error);
+    }
+    if (response.ok) return response;
+    throw {
+      code: `${what}-missing`,
+      message: `The server has no ${decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')} (status ${response.status}).`,
+      advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
+    };
   }
 }
 
-/**
- * What `index.json` names as current.
- * @param {string} base
- */
-async function currentBundle(base) {
-  // The index is the one file that changes under its name: always ask whether it has.
-  const response = await get(new URL('index.json', base).href, 'model', 'no-cache');
+/** What an `index.json` names as current. @param {Response} response */
+async function currentOf(response) {
+  const text = await response.text().catch((error) => {
+    throw brokeOff('model', error);
+  });
   /** @type {any} */
   let index;
   try {
-    index = await response.json();
+    index = JSON.parse(text);
   } catch {
     throw indexBroken('it is not JSON');
   }
@@ -196,49 +272,40 @@ async function currentBundle(base) {
   return { file, size };
 }
 
-/**
- * A successful response, or a fault that names what was missing.
- * @param {string} url
- * @param {'runtime' | 'model'} what
- * @param {RequestCache} [cache]
- */
-async function get(url, what, cache = 'default') {
-  let response;
-  try {
-    response = await fetch(url, { cache });
-  } catch (error) {
-    throw unreachable(what, error);
-  }
-  if (response.ok) return response;
-  throw {
-    code: `${what}-missing`,
-    message: `The server has no ${decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')} (status ${response.status}).`,
-    advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
-  };
-}
-
-/** Whether the server calls it WebAssembly; a browser insists on it. @param {Response} response */
-function isWasm(response) {
-  return response.headers.get('content-type') === 'application/wasm';
-}
-
 /** @param {Response} response @returns {ReadableStream<Uint8Array<ArrayBuffer>>} */
 function body(response) {
   return response.body ?? new ReadableStream({ start: (controller) => controller.close() });
 }
 
+/**
+ * Why nothing can be fetched from an address: what finds that out is fetched only now.
+ * @param {'runtime' | 'model'} what @param {string} url @param {unknown} error @returns {Promise<Fault>}
+ */
+export async function whyUnreachable(what, url, error) {
+  try {
+    const { causeOf } = await import('./causes.js');
+    return (await causeOf(url)) ?? brokeOff(what, error);
+  } catch {
+    return brokeOff(what, error);
+  }
+}
+
 /** @param {'runtime' | 'model'} what @param {unknown} error @returns {Fault} */
-function unreachable(what, error) {
+function brokeOff(what, error) {
   return {
     code: `${what}-unreachable`,
-    message: `The download of the ${what === 'model' ? 'model' : 'classifier'} broke off (${error instanceof Error ? error.message : String(error)}).`,
+    message: `The download of the ${what === 'model' ? 'model' : 'classifier'} broke off, or the server does not answer (${error instanceof Error ? error.message : String(error)}).`,
     advice: 'Check the connection and try again.',
   };
 }
 
 /** @param {string} message @returns {Fault} */
 function modelBroken(message) {
-  return { code: 'model-broken', message, advice: 'Reload the page to download it again.' };
+  return {
+    code: 'model-broken',
+    message,
+    advice: 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
+  };
 }
 
 /** @param {string} why @returns {Fault} */

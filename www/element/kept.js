@@ -28,7 +28,8 @@ export class Kept {
   #batch = 0;
   /** @type {Map<Entry, [number, number]>} */
   #places = new Map();
-  #full = false;
+  /** Why nothing more is kept: no room, or no leave. @type {'full' | 'refused' | null} */
+  #lost = null;
   #said = make('p', { 'data-words': 'kept.here' });
   #forget = make('button', { type: 'button', class: 'again small', part: 'forget', 'data-words': 'kept.forget' });
   #element = make('div', { class: 'kept', part: 'kept', hidden: true }, this.#said, this.#forget);
@@ -72,7 +73,7 @@ export class Kept {
   cleared() {
     this.#places.clear();
     for (const key of this.#keys()) sessionStorage.removeItem(key);
-    this.#full = false;
+    this.#lost = null;
     this.#say();
     this.#element.hidden = true;
   }
@@ -122,16 +123,16 @@ export class Kept {
     this.#element.hidden = false;
     try {
       sessionStorage.setItem(`${this.#prefix}${batch}.${at}`, JSON.stringify(record));
-      if (this.#full) return;
-    } catch {
-      this.#full = true;
+      if (this.#lost) return;
+    } catch (error) {
+      this.#lost = error instanceof DOMException && error.name === 'QuotaExceededError' ? 'full' : 'refused';
     }
     this.#say();
   }
 
   /** Says what becomes of the results. */
   #say() {
-    const words = this.#full ? 'kept.full' : 'kept.here';
+    const words = /** @type {const} */ (`kept.${this.#lost ?? 'here'}`);
     if (this.#said.dataset.words === words) return;
     this.#said.dataset.words = words;
     translate(this.#element, this.#list.words);

@@ -319,6 +319,14 @@ export class LungXrayClassifier extends HTMLElement {
       this.#run(entry, blob).catch(() => {});
   }
 
+  /** Reads what was not read for want of a model. */
+  #readLeftOut() {
+    const left = this.#results.entries.flatMap((entry) =>
+      entry.outcome.state === 'error' && entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : [],
+    );
+    if (left.length > 0) this.#begin(left);
+  }
+
   /** @param {DataTransfer} dropped */
   #takeDropped(dropped) {
     // Only as long as the event lasts can this be asked.
@@ -410,7 +418,9 @@ export class LungXrayClassifier extends HTMLElement {
         throw error;
       }
       batch.failed++;
-      entry.failed(error);
+      // Nothing is wrong with an image that there was no model for.
+      const { state } = client;
+      entry.failed(error, state.phase === 'failed' && state.error === error);
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
       this.#fire(
         'lung-error',
@@ -505,6 +515,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'ready') {
       this.#say(this.#words.text('status.readyOn', { device: deviceWords(this.#words, state.ready.device) }));
       this.#fire('lung-ready', state.ready);
+      this.#readLeftOut();
       // An image that is there already comes first.
       if (this.#batch.open === 0) fetchTheRest();
     } else if (state.phase === 'failed') {

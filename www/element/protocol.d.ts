@@ -134,6 +134,8 @@ export type Reply =
   | { type: 'ready'; ready: Ready }
   /** The bundle given back, for the next worker. */
   | { type: 'bundle'; bytes: ArrayBuffer; file: string }
+  /** The bundle is damaged: another copy of it is waited for. */
+  | { type: 'damaged'; fault: Fault }
   /** Start-up refused: this worker is of no further use. */
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }

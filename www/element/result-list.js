@@ -57,7 +57,7 @@ export class Entry {
     this.bytes = bytes;
     /** When its file was last changed, in milliseconds; 0 for what is no file. */
     this.modified = modified;
-    /** Its bytes, until it has been answered. @type {Blob | null} */
+    /** Its bytes, until it has been read. @type {Blob | null} */
     this.blob = blob;
     this.#changed = changed;
   }
@@ -79,9 +79,9 @@ export class Entry {
     this.#set({ state: 'cancelled' });
   }
 
-  /** @param {LungError} error */
-  failed(error) {
-    this.blob = null;
+  /** @param {LungError} error @param {boolean} [notRead] whether it is still to be read, when there is a classifier */
+  failed(error, notRead = false) {
+    if (!notRead) this.blob = null;
     this.#set({ state: 'error', error });
   }
 

@@ -11,7 +11,7 @@
  * @import { Build, DeviceWish, Fallback, Fault, Reply, Request } from './protocol.js'
  */
 
-import { assets, Stock } from './download.js';
+import { assets, Stock, whyUnreachable } from './download.js';
 
 /** `i32.const 0, i32x4.splat`: a vector. */
 const VECTOR = [0x41, 0x00, 0xfd, 0x11];
@@ -47,9 +47,12 @@ export class Start {
   /** @param {Stock} stock @param {DeviceWish} device */
   constructor(stock, device) {
     this.stock = stock;
-    this.worker = spawn();
-    for (const type of /** @type {const} */ (['message', 'error']))
-      this.worker.addEventListener(type, (event) => this.#listener(event));
+    const url = new URL('worker.js', assets.folder);
+    // The one that failed may lie damaged in a cache.
+    if (stock.failed) url.search = `?fetched=${Date.now()}`;
+    this.worker = spawn(url);
+    this.worker.addEventListener('message', (event) => this.#hear(event));
+    this.worker.addEventListener('error', (event) => void this.#explain(event, url.href));
     /** Settles when the worker has all that it needs; rejects with a `Fault`. */
     this.supplied = this.#supply(device);
     this.supplied.catch(() => {});
@@ -62,10 +65,36 @@ export class Start {
     this.#heard = null;
   }
 
+  /** @param {MessageEvent<Reply>} event */
+  #hear(event) {
+    const { data } = event;
+    if (data.type !== 'damaged') return this.#listener(event);
+    this.stock.replaceBundle(data.fault).then(
+      ({ bytes, file }) => this.#send({ type: 'bundle', bytes, file }, [bytes]),
+      (fault) => this.#fail(fault),
+    );
+  }
+
+  /** A worker that says nothing of why it ended has no script: why not, is found out. @param {ErrorEvent} event @param {string} url */
+  async #explain(event, url) {
+    if (event.message) return this.#listener(event);
+    event.preventDefault();
+    const fault = await whyNoScript(url);
+    if (fault) this.#fail(fault);
+    else this.#listener(event);
+  }
+
+  /** @param {Fault} fault */
+  #fail(fault) {
+    this.#listener(new MessageEvent('message', { data: { type: 'failed', fault } }));
+  }
+
   /** @param {DeviceWish} device */
   async #supply(device) {
     // Every build has SIMD in it: what cannot run is not downloaded.
+    if (!globalThis.WebAssembly) throw noWasm();
     if (!accepts(VECTOR)) throw noSimd();
+    if (!mayCompile()) throw policyOfWasm();
     // The longest download begins before anything is asked of the GPU.
     const bundle = this.stock.takeBundle();
     bundle.catch(() => {});
@@ -133,9 +162,9 @@ function begin() {
 /**
  * The worker. A script of another origin may not be one, but may be imported by one; and in a sandboxed frame every script is of
  * another origin.
+ * @param {URL} url
  */
-function spawn() {
-  const url = new URL('worker.js', assets.folder);
+function spawn(url) {
   const name = 'lung-xray-classifier';
   try {
     if (url.origin === globalThis.origin) return new Worker(url, { type: 'module', name });
@@ -174,12 +203,54 @@ function noWorker(error) {
   };
 }
 
+/** Why a script does not arrive; undefined where it does. @param {string} url @returns {Promise<Fault | undefined>} */
+async function whyNoScript(url) {
+  try {
+    const { ok, status } = await fetch(url, { cache: 'reload' });
+    if (ok) return undefined;
+    return {
+      code: 'runtime-missing',
+      message: `The server has no worker.js (status ${status}).`,
+      advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
+    };
+  } catch (error) {
+    return whyUnreachable('runtime', url, error);
+  }
+}
+
+/** Whether the page's policy lets WebAssembly be compiled; there is no other way to ask. */
+function mayCompile() {
+  try {
+    return Boolean(new WebAssembly.Module(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00)));
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Fault} */
+function policyOfWasm() {
+  return {
+    code: 'policy-wasm',
+    message: 'The security policy of this page does not allow WebAssembly, which the classifier is.',
+    advice: "Tell whoever runs this page that its content security policy needs script-src 'wasm-unsafe-eval'.",
+  };
+}
+
+/** @returns {Fault} */
+function noWasm() {
+  return {
+    code: 'no-wasm',
+    message: 'WebAssembly is switched off in this browser, and the classifier needs it.',
+    advice: 'Switch it on, or off what blocks it: a lockdown or enhanced security mode. Or use another browser.',
+  };
+}
+
 /** @returns {Fault} */
 function noSimd() {
   return {
     code: 'no-simd',
-    message: 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
-    advice: 'Use a current version of Chrome, Edge, Firefox or Safari; a browser may also have it switched off.',
+    message: 'This browser cannot run the classifier: its WebAssembly has no SIMD.',
+    advice: 'Use a current version of Chrome, Edge, Firefox or Safari.',
   };
 }
 

@@ -3,9 +3,9 @@
 
 import { chromium } from 'playwright-core';
 
-const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
+export const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
 
-const COMMON = [
+export const COMMON = [
   '--no-sandbox',
   '--disable-background-networking',
   '--disable-component-update',

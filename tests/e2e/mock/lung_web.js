@@ -54,9 +54,9 @@ export class LungClassifier {
     await adapter.requestDevice();
   }
 
-  /** @param {Uint8Array} _bytes @param {string} file */
-  static async load(_bytes, file) {
-    if (file.includes('refused')) throw fault('bundle-hash-mismatch');
+  /** @param {Uint8Array} bytes @param {string} file */
+  static async load(bytes, file) {
+    if (file.includes('refused') || bytes[0] !== 1) throw fault('weights-hash-mismatch');
     await new Promise((resolve) => setTimeout(resolve, 300));
     return new LungClassifier();
   }

@@ -193,6 +193,7 @@ export default {
   'folder.failed': 'The folder could not be read. Choose its files instead.',
   'kept.here': 'The results are kept in this tab until it is closed, without the images.',
   'kept.full': 'There is no room to keep these results: they are gone when the page is reloaded.',
+  'kept.refused': 'This browser does not let the page keep these results: they are gone when it is reloaded. Allow site data for this page to keep them.',
   'kept.forget': 'Forget these results',
   'kept.absent': 'It was not read before the page was reloaded. Choose its file or folder again to continue.',
   'kept.again': { one: '{count} image was read before and is not read again.', other: '{count} images were read before and are not read again.' },
@@ -228,6 +229,8 @@ export default {
   'page.evidenceIs': 'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
   'page.limitsAre': 'In the images it learned from, every viral pneumonia is of a child and most other images are of adults, so age can sway it. It learned from frontal views. It does not replace a radiologist.',
+  'absent.said': 'The classifier did not load: a file of it did not arrive whole.',
+  'absent.reload': 'Reload the page',
   'camera.take': 'Take a photo of a film',
   'camera.warning': 'The classifier learned from files, not from photos: hold the camera straight, avoid glare, and trust what it says less.',
 
