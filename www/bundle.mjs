@@ -36,6 +36,11 @@ function fileName({ name, facadeModuleId }) {
   return nameOf(facadeModuleId);
 }
 
+/** What was written. @type {Set<string>} */
+const written = new Set();
+/** What is in something that was. @type {Set<string>} */
+const read = new Set();
+
 /**
  * @param {string[]} entries
  * @param {object} [options] of the output
@@ -58,10 +63,8 @@ async function merge(entries, options) {
     minifyInternalExports: false,
     ...options,
   });
-  const written = output.map((/** @type {Chunk} */ { fileName }) => fileName);
-  const merged = bundle.watchFiles.map(nameOf).filter((/** @type {string} */ name) => !written.includes(name));
-  for (const name of merged) await rm(join(root, name));
-  console.log(`merged into what loads them: ${merged.join(', ')}`);
+  for (const { fileName } of /** @type {Chunk[]} */ (output)) written.add(fileName);
+  for (const name of bundle.watchFiles.map(nameOf)) read.add(name);
 }
 
 const [script, same] = await Promise.all(CPU.map((name) => readFile(join(root, name))));
@@ -69,3 +72,7 @@ if (!script.equals(same)) throw new Error(`${CPU.join(' and ')} are no longer th
 await merge(['worker.js'], { inlineDynamicImports: true });
 await rm(join(root, CPU[1]));
 await merge(ENTRIES);
+// The worker and the page have some in common.
+const merged = [...read].filter((name) => !written.has(name));
+for (const name of merged) await rm(join(root, name));
+console.log(`merged into what loads them: ${merged.join(', ')}`);

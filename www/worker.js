@@ -9,6 +9,8 @@
  * @import { Answer, Build, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
  */
 
+import { contentOf } from './element/content.js';
+
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
 const PICTURE_SIDE = 768;
 
@@ -33,7 +35,7 @@ let last;
 /** The build's code, ready to be called. @type {Later<LungWeb>} */
 const code = later();
 
-/** What was sent ahead of its turn: read and decoded at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer> } | undefined} */
+/** What was sent ahead of its turn: read and decoded at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer>, content: Promise<string> } | undefined} */
 let ahead;
 
 /** What this worker is there for. @type {Later<LungClassifierHandle>} */
@@ -131,57 +133,79 @@ function putBack({ bytes, file }) {
 
 /** @param {Extract<Request, { type: 'ahead' }>} request */
 function readAhead({ id, blob }) {
-  const decoded = decodeAhead(blob);
+  const bytes = read(blob);
+  const content = bytes.then(contentOf);
+  const decoded = decodeAhead(bytes);
   const answer = started.promise.then(async (classifier) => {
     const image = await decoded;
-    return answerOf(classifier, id, () => classifier.classifyDecoded(image));
+    return answerOf(classifier, id, content, () => classifier.classifyDecoded(image));
   });
   // What is wrong with it is told when it is asked for.
-  for (const promise of [decoded, answer]) promise.catch(() => {});
-  ahead = { id, answer };
+  for (const promise of [content, decoded, answer]) promise.catch(() => {});
+  ahead = { id, answer, content };
 }
 
-/** Decoding needs no weights: it is done while they arrive. @param {Blob} blob */
-async function decodeAhead(blob) {
-  const [bytes, { DecodedImage }] = await Promise.all([read(blob), code.promise]);
+/** Decoding needs no weights: it is done while they arrive. @param {Promise<Uint8Array>} reading */
+async function decodeAhead(reading) {
+  const [bytes, { DecodedImage }] = await Promise.all([reading, code.promise]);
   return new DecodedImage(bytes);
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
 async function classify({ id, blob }) {
+  /** @type {Promise<string> | undefined} */
+  let content;
   try {
     if (!classifier) throw new Error('asked to classify before it was started');
-    const answer = await (ahead?.id === id ? ahead.answer : classifyNow(classifier, id, await read(blob)));
+    const answer = await (ahead?.id === id ? ({ content } = ahead).answer : classifyNow(classifier));
     scope.postMessage({ type: 'result', id, answer }, answer.picture ? [answer.picture] : []);
   } catch (error) {
-    refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault }));
+    // Nothing is known of a file that could not be read.
+    const known = await content?.catch(() => undefined);
+    refused(error, classifier?.device === 'webgpu', (fault) => scope.postMessage({ type: 'error', id, fault, content: known }));
   } finally {
     ahead = undefined;
   }
+
+  /** @param {LungClassifierHandle} classifier */
+  async function classifyNow(classifier) {
+    const bytes = await read(blob);
+    content = contentOf(bytes);
+    return answerOf(classifier, id, content, () => classifier.classify(bytes));
+  }
 }
 
-/** @param {LungClassifierHandle} classifier @param {number} id @param {Uint8Array<ArrayBuffer>} bytes */
-function classifyNow(classifier, id, bytes) {
-  return answerOf(classifier, id, () => classifier.classify(bytes));
-}
-
-/** @param {LungClassifierHandle} classifier @param {number} id @param {() => Promise<Report>} classify @returns {Promise<Answer>} */
-async function answerOf(classifier, id, classify) {
+/**
+ * @param {LungClassifierHandle} classifier
+ * @param {number} id
+ * @param {Promise<string>} content
+ * @param {() => Promise<Report>} classify
+ * @returns {Promise<Answer>}
+ */
+async function answerOf(classifier, id, content, classify) {
   last = undefined;
   const report = await classify();
   last = id;
   const { picture } = classifier;
-  return { id, report, picture: picture ? await bitmapOf(picture) : null };
+  return { id, content: await content, report, picture: picture ? await bitmapOf(picture) : null };
 }
 
 /**
  * An image may be on its way meanwhile: from the picture being there to its use, nothing is waited for.
  * @param {Extract<Request, { type: 'window' }>} request
  */
-async function showWindow({ id, of, blob, centre, width }) {
+async function showWindow({ id, of, blob, content, centre, width }) {
   try {
     if (!classifier) throw new Error('asked for a window before it was started');
     const bytes = last === of ? null : await read(blob);
+    // The picture beside a report is of the bytes that the report is of.
+    if (bytes && (await contentOf(bytes)) !== content) {
+      throw {
+        code: 'file-changed',
+        message: 'This file has changed since it was read.',
+        advice: 'Choose it again to have it read as it is now.',
+      };
+    }
     if (bytes && last !== of) {
       last = undefined;
       classifier.look(bytes);

@@ -34,6 +34,9 @@ const STALLED = {
 
 /** An error with a stable code, a sentence of what happened (`message`) and one of what to do (`advice`). */
 export class LungError extends Error {
+  /** The hash of the image that it is about, where that was read. @type {string | undefined} */
+  content;
+
   /** @param {Fault} fault */
   constructor({ code, message, advice }) {
     super(message);
@@ -62,7 +65,7 @@ class Crash extends Error {
 
 /**
  * One image waiting for its turn.
- * @typedef {{ blob: Blob, begin: () => void, owner: unknown, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
+ * @typedef {{ blob: Blob, begin: () => void, owner: unknown, image: unknown, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
  */
 
 /** The number last given to an image or a window: those of a worker that has ended are not given again. */
@@ -126,28 +129,29 @@ export class LungClient extends EventTarget {
    * @param {Blob} blob
    * @param {() => void} [begin] called when its turn has come
    * @param {unknown} [owner] whose `cancel` it heeds
+   * @param {unknown} [image] which of the owner's it is
    * @returns {Promise<Answer>} rejects with a `LungError`
    */
-  classify(blob, begin = () => {}, owner = null) {
+  classify(blob, begin = () => {}, owner = null, image = null) {
     return new Promise((resolve, reject) => {
       const refused = refuse(blob);
       if (refused) return reject(refused);
-      this.#queue.push({ blob, begin, owner, resolve, reject });
+      this.#queue.push({ blob, begin, owner, image, resolve, reject });
       void this.#pump();
     });
   }
 
   /**
    * The picture of an image that has been answered, in another window. It does not wait for the images that are queued.
-   * @param {{ id: number, blob: Blob }} image the number that its answer came with
+   * @param {{ id: number, content: string, blob: Blob }} image the number and the content that its answer came with
    * @param {number} centre @param {number} width
    * @returns {Promise<ImageBitmap>} rejects with a `LungError`
    */
-  async windowed({ id, blob }, centre, width) {
+  async windowed({ id, content, blob }, centre, width) {
     for (let again = false; ; again = true) {
       const { life } = await this.#worker();
       try {
-        return await life.windowed({ of: id, blob, centre, width });
+        return await life.windowed({ of: id, blob, content, centre, width });
       } catch (error) {
         if (!(error instanceof Crash)) throw asLungError(error);
         // By now the worker has been replaced, by whoever heard of its end first.
@@ -156,11 +160,16 @@ export class LungClient extends EventTarget {
     }
   }
 
-  /** Takes an owner's images that still wait out of the queue; each is rejected with the code `cancelled`. @param {unknown} owner */
-  cancel(owner) {
+  /**
+   * Takes an owner's images that still wait out of the queue; each is rejected with the code `cancelled`.
+   * @param {unknown} owner
+   * @param {unknown} [image] only this one
+   */
+  cancel(owner, image) {
     const queue = this.#queue;
-    this.#queue = queue.filter((job) => job.owner !== owner);
-    for (const job of queue) if (job.owner === owner) job.reject(new LungError(CANCELLED));
+    const meant = (/** @type {Job} */ job) => job.owner === owner && (image === undefined || job.image === image);
+    this.#queue = queue.filter((job) => !meant(job));
+    for (const job of queue) if (meant(job)) job.reject(new LungError(CANCELLED));
   }
 
   async #pump() {
@@ -338,7 +347,8 @@ class WorkerLife {
     this.#ahead = null;
     return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
       if (reply.type === 'result' && reply.id === id) resolve(reply.answer);
-      else if (reply.type === 'error' && reply.id === id) reject(new LungError(reply.fault));
+      else if (reply.type === 'error' && reply.id === id)
+        reject(Object.assign(new LungError(reply.fault), { content: reply.content }));
     });
   }
 

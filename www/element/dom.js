@@ -15,6 +15,21 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/**
+ * What a file is called, empty for what is no file, and when it was last changed, in milliseconds, 0 for what is no file. A file may
+ * be of another window, whose `File` is not ours.
+ * @param {Blob} blob
+ */
+export function fileFacts(blob) {
+  const { name = '', lastModified = 0, webkitRelativePath = '' } = /** @type {Partial<File>} */ (blob);
+  return { name: webkitRelativePath || name, modified: lastModified };
+}
+
+/** The window that a node is in now: an element may be moved into another. @param {Node} node */
+export function viewOf(node) {
+  return node.ownerDocument?.defaultView ?? window;
+}
+
 /** The path of a warning sign. */
 export const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 

@@ -1,9 +1,11 @@
 // @ts-check
 /**
- * The images of a folder and of the folders within it, by name, without what cannot be an image.
+ * The images of a folder and of the folders within it, by their paths from that folder, without what cannot be an image.
  *
  * @import { Image } from './result-list.js'
  */
+
+import { fileFacts } from './dom.js';
 
 /**
  * What is no image, by the end of its name. Whatever else there is, is looked into: many a DICOM file ends in a number or in
@@ -28,8 +30,7 @@ const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', 'dicomdir', '__macosx'
  * @returns {Found}
  */
 export function ofFolder(files) {
-  const all = [...files].map((blob) => ({ blob, name: below(blob.webkitRelativePath) || blob.name }));
-  return found(all);
+  return found([...files].map((blob) => ({ blob, name: fileFacts(blob).name })));
 }
 
 /**
@@ -49,8 +50,7 @@ export async function ofEntries(entries, tell) {
       for (const child of await childrenOf(entry)) await walk(child);
     } else if (isFile(entry)) {
       const blob = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      const path = entry.fullPath.slice(1);
-      all.push({ blob, name: entries.length === 1 ? below(path) || path : path });
+      all.push({ blob, name: entry.fullPath.slice(1) });
       if (all.length % 100 === 0) tell(all.length);
     }
   };
@@ -61,7 +61,7 @@ export async function ofEntries(entries, tell) {
 
 /** @param {Image[]} all @returns {Found} */
 function found(all) {
-  const images = all.filter(({ name }) => mayBeImage(name));
+  const images = all.filter(({ name }) => mayBeImage(below(name)));
   const { compare } = new Intl.Collator(undefined, { numeric: true });
   images.sort((a, b) => compare(a.name, b.name));
   return { images, left: all.length - images.length };

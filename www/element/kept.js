@@ -6,18 +6,26 @@
  * @import { Entry, FileFacts, Image, Outcome, ResultList, Watcher } from './result-list.js'
  */
 
-import { LungError } from './client.js';
-import { make } from './dom.js';
+import { FILE_LIMIT, LungError } from './client.js';
+import { contentOf } from './content.js';
+import { fileFacts, make } from './dom.js';
 import { keptPrefix } from './result-list.js';
 import { translate } from './words.js';
 
 /**
- * An entry as it is kept: `place` says where it stood, batches from the last to the first.
- * @typedef {{ place: [number, number], file: FileFacts, outcome: KeptOutcome | null }} Record
+ * An entry as it is kept: `place` says where it stood, batches from the last to the first. What an older version of the page kept says
+ * neither path nor content.
+ * @typedef {{ place: [number, number], file: Omit<FileFacts, 'path' | 'content'> & Partial<FileFacts>, outcome: KeptOutcome | null }} Record
  */
 
 /** @typedef {{ state: 'done', report: Extract<Outcome, { state: 'done' }>['report'], fallback?: string, fallbackCode?: string, at: number }
  *   | { state: 'error', error: { code: string, message: string, advice: string } }} KeptOutcome */
+
+/** How many files are read at a time to be compared. */
+const AT_A_TIME = 4;
+
+/** How many files are compared between two words about it. */
+const TELL = 25;
 
 /** An image to be read, in the row that it has already where it has one. @typedef {Image & { entry: Entry | null }} Task */
 
@@ -66,8 +74,16 @@ export class Kept {
     const place = this.#places.get(entry);
     // Whether it is waiting or being read makes no difference to another visit.
     if (!place || entry.outcome.state === 'working') return;
-    const { name, bytes, modified } = entry;
-    this.#write(place, { place, file: { name, bytes, modified }, outcome: keptOutcome(entry.outcome) });
+    const { name, path, bytes, modified, content } = entry;
+    this.#write(place, { place, file: { name, path, bytes, modified, content }, outcome: keptOutcome(entry.outcome) });
+  }
+
+  /** @param {Entry} entry */
+  removed(entry) {
+    const place = this.#places.get(entry);
+    this.#places.delete(entry);
+    if (place) sessionStorage.removeItem(this.#keyOf(place));
+    this.#element.hidden = this.#places.size === 0;
   }
 
   cleared() {
@@ -80,24 +96,49 @@ export class Kept {
 
   /**
    * What of these images is to be read. One that was read before is not read again, unless it comes alone: then somebody wants
-   * to see it.
+   * to see it. It was read before if there is a row with the same content under the same path, or under a part of it; name, size and
+   * time alone say nothing of whose image it is. They are enough for a row that has no answer and whose file was never read.
    * @param {Image[]} images
-   * @returns {{ tasks: Task[], again: Entry[] }} `again` are those that are not
+   * @param {(count: number) => void} tell called now and then with the number of files compared
+   * @returns {Promise<{ tasks: Task[], again: Entry[] }>} `again` are those that are not
    */
-  sort(images) {
-    const known = new Map(this.#list.entries.filter(({ modified }) => modified > 0).map((entry) => [keyOf(entry), entry]));
+  async sort(images, tell) {
+    /** @type {Map<number, Entry[]>} */
+    const bySize = new Map();
+    for (const entry of this.#list.entries) bySize.set(entry.bytes, [...(bySize.get(entry.bytes) ?? []), entry]);
+    // What has the size of none has the content of none: most files need not be looked into.
+    const contents = await contentsOf(
+      images.map(({ blob }) => (bySize.has(blob.size) ? blob : null)),
+      tell,
+    );
+    const rivals = [...new Set(images.flatMap(({ blob }) => bySize.get(blob.size) ?? []))];
+    const unread = rivals.filter(({ blob, content }) => blob && content === null);
+    const found = await contentsOf(unread.map(({ blob }) => blob));
+    /** The contents of the rows. @type {Map<Entry, string | null>} */
+    const known = new Map(rivals.map((entry) => [entry, entry.content]));
+    for (const [at, entry] of unread.entries()) known.set(entry, found[at]);
     /** @type {Task[]} */
     const tasks = [];
     /** @type {Entry[]} */
     const again = [];
-    for (const { blob, name } of images) {
-      const entry = blob instanceof File ? known.get(keyOf({ name, bytes: blob.size, modified: blob.lastModified })) : undefined;
+    for (const [at, { blob, name }] of images.entries()) {
+      const rows = (bySize.get(blob.size) ?? []).filter((entry) => known.has(entry) && !entry.gone);
+      const same = rows.filter((entry) => contents[at] !== null && known.get(entry) === contents[at]);
+      const entry = same.find(({ path }) => path === name) ?? partly(same, name) ?? rows.find(isUnread(blob, name)) ?? null;
+      // No row stands for two files.
+      if (entry) known.delete(entry);
       const state = entry?.outcome.state;
-      if (!entry) tasks.push({ blob, name, entry: null });
-      else if (state === 'waiting' || state === 'working' || (state === 'done' && images.length > 1)) again.push(entry);
+      if (entry && (state === 'waiting' || state === 'working' || (state === 'done' && images.length > 1))) again.push(entry);
       else tasks.push({ blob, name, entry });
     }
     return { tasks, again };
+
+    /** Rows that have no answer, of a file that was never read. @param {Blob} blob @param {string} name */
+    function isUnread(blob, name) {
+      const { modified } = fileFacts(blob);
+      return (/** @type {Entry} */ entry) =>
+        known.get(entry) === null && entry.outcome.state !== 'done' && !entry.blob && entry.path === name && entry.modified === modified;
+    }
   }
 
   #restore() {
@@ -113,16 +154,18 @@ export class Kept {
     records.sort((a, b) => b.place[0] - a.place[0] || a.place[1] - b.place[1]);
     this.#batch = records[0]?.place[0] ?? 0;
     const at = this.#list.entries.length;
-    this.#list.restore(records.map(({ file, outcome }) => ({ file, outcome: restored(outcome) })));
+    this.#list.restore(
+      records.map(({ file, outcome }) => ({ file: { path: file.name, content: null, ...file }, outcome: restored(outcome) })),
+    );
     for (const [k, { place }] of records.entries()) this.#places.set(this.#list.entries[at + k], place);
     this.#element.hidden = records.length === 0;
   }
 
   /** @param {[number, number]} place @param {Record} record */
-  #write([batch, at], record) {
+  #write(place, record) {
     this.#element.hidden = false;
     try {
-      sessionStorage.setItem(`${this.#prefix}${batch}.${at}`, JSON.stringify(record));
+      sessionStorage.setItem(this.#keyOf(place), JSON.stringify(record));
       if (this.#lost) return;
     } catch (error) {
       this.#lost = error instanceof DOMException && error.name === 'QuotaExceededError' ? 'full' : 'refused';
@@ -138,6 +181,11 @@ export class Kept {
     translate(this.#element, this.#list.words);
   }
 
+  /** @param {[number, number]} place */
+  #keyOf([batch, at]) {
+    return `${this.#prefix}${batch}.${at}`;
+  }
+
   #keys() {
     try {
       return Object.keys(sessionStorage).filter((key) => key.startsWith(this.#prefix));
@@ -147,9 +195,31 @@ export class Kept {
   }
 }
 
-/** The same file has the same. @param {FileFacts} file */
-function keyOf({ name, bytes, modified }) {
-  return `${bytes} ${modified} ${name}`;
+/** The only one of these whose path ends as the name does, or the other way round. @param {Entry[]} entries @param {string} name */
+function partly(entries, name) {
+  const [entry, ...others] = entries.filter(({ path }) => path.endsWith(`/${name}`) || name.endsWith(`/${path}`));
+  return others.length === 0 ? entry : undefined;
+}
+
+/**
+ * The contents of files; null for what is null, cannot be read, or is never read because of its size. A few are held at a time.
+ * @param {Array<Blob | null>} blobs
+ * @param {(count: number) => void} [tell] called now and then with the number of files read
+ */
+async function contentsOf(blobs, tell = () => {}) {
+  /** @type {Array<string | null>} */
+  const contents = Array(blobs.length).fill(null);
+  const turns = blobs.entries();
+  let count = 0;
+  const read = async () => {
+    for (const [at, blob] of turns) {
+      if (!blob || blob.size === 0 || blob.size > FILE_LIMIT) continue;
+      contents[at] = await blob.arrayBuffer().then((bytes) => contentOf(new Uint8Array(bytes)), () => null);
+      if (++count % TELL === 0) tell(count);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, read));
+  return contents;
 }
 
 /** @param {Outcome} outcome @returns {KeptOutcome | null} */

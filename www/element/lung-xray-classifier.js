@@ -11,11 +11,11 @@
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
-import { icon, make } from './dom.js';
+import { fileFacts, icon, make } from './dom.js';
 import { assets } from './download.js';
 import { deviceWords, outcomeWords, percent, share } from './format.js';
 import { faultDetails } from './result-card.js';
-import { hasKept, ResultList } from './result-list.js';
+import { forgetKept, hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
 import { sheet } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
@@ -25,8 +25,17 @@ export { LungError };
 const ACCEPT =
   'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
 
+/** What is told of an image that somebody has removed before it was answered. */
+const REMOVED = {
+  code: 'removed',
+  message: 'This image was removed before it was answered.',
+  advice: 'Choose it again to have it read.',
+};
+
 /** How often progress is said aloud while many images are read, in milliseconds. */
 const SAY_PROGRESS = 15_000;
+
+/** What has happened since files were chosen that are still being looked for. @typedef {{ gone(): boolean, stopped(): boolean }} Since */
 
 const LUNGS =
   'M12 3v9m0-2c-1.6 2-2.6 2.4-2.6 2.4M12 10c1.6 2 2.6 2.4 2.6 2.4M9.4 8.2C8.9 6.6 8 5.6 7 6c-2.2.9-4.2 6-4.2 10.8C2.8 19 4 20.3 6 19.8l1.7-.5c1.1-.3 1.7-1.1 1.7-2.3V8.2Zm5.2 0C15.1 6.6 16 5.6 17 6c2.2.9 4.2 6 4.2 10.8 0 2.2-1.2 3.5-3.2 3l-1.7-.5c-1.1-.3-1.7-1.1-1.7-2.3V8.2Z';
@@ -56,8 +65,19 @@ export class LungXrayClassifier extends HTMLElement {
   #told = '';
   #unnamed = 0;
   #internals = this.attachInternals();
-  /** The reports that a form sends, as JSON. @type {string[]} */
-  #submitted = [];
+  /** The reports that a form sends, as JSON, by their images. @type {Map<Entry, string>} */
+  #submitted = new Map();
+  /** How often the form was reset, and how often that had happened when an image came. */
+  #resets = 0;
+  /** @type {WeakMap<Entry, number>} */
+  #cameAfter = new WeakMap();
+  /** The image that was begun last. @type {Entry | null} */
+  #newest = null;
+  /** How often all was forgotten, and how often what waits was stopped: what is still being looked for is of before. */
+  #forgotten = 0;
+  #stopped = 0;
+  /** Files that are compared with what was read, one choice after the other. */
+  #sorting = Promise.resolve();
   #disabled = false;
   /** The words on show. */
   #words = ENGLISH;
@@ -77,7 +97,8 @@ export class LungXrayClassifier extends HTMLElement {
   #results = new ResultList({
     cancel: () => this.cancel(),
     proceed: () => this.proceed(),
-    save: (format) => this.#save(format),
+    save: (format, entry) => this.#save(format, entry),
+    remove: (entry) => this.#remove(entry),
     forget: () => this.forget(),
   });
   /** What is kept of the results for a reload, once there is something. @type {Promise<Kept | null> | null} */
@@ -171,9 +192,10 @@ export class LungXrayClassifier extends HTMLElement {
     this.#dropzone.classList.toggle('disabled', disabled);
   }
 
-  /** A form that is reset sends no report, nor does one whose image has just been replaced; the cards stay. */
+  /** A form that is reset sends no report, also none of an image that is still being read; the cards stay. */
   formResetCallback() {
-    this.#submitted = [];
+    this.#resets++;
+    this.#submitted.clear();
     this.#internals.setFormValue(null);
   }
 
@@ -203,7 +225,9 @@ export class LungXrayClassifier extends HTMLElement {
    * @returns {Promise<Report>} rejects with an `Error` that has `code` and `advice`
    */
   async classify(image, name = nameOf(image) || this.#newName()) {
+    const forgotten = this.#forgotten;
     const blob = isPixels(image) ? await this.#encode(image, name) : image;
+    if (forgotten !== this.#forgotten) throw new LungError(REMOVED);
     const [entry] = this.#insert([{ blob, name }]);
     return this.#run(entry, blob);
   }
@@ -232,7 +256,7 @@ export class LungXrayClassifier extends HTMLElement {
    */
   take(files) {
     if (files instanceof DataTransfer) return this.#takeDropped(files);
-    this.#takeFound({ images: [...files].map((blob) => ({ blob, name: blob.name || this.#newName() })), left: 0 });
+    this.#takeFound({ images: [...files].map((blob) => ({ blob, name: nameOf(blob) || this.#newName() })), left: 0 }, this.#time());
   }
 
   /** Every image there is, the newest first, and what came of it. @returns {Result[]} */
@@ -248,16 +272,21 @@ export class LungXrayClassifier extends HTMLElement {
   /**
    * The results as a file.
    * @param {'csv' | 'json'} format
+   * @param {string} [name] only of the image with this name
    * @returns {Promise<Blob>}
    */
-  async exportResults(format) {
+  async exportResults(format, name) {
+    const results = this.results.filter((result) => name === undefined || result.name === name);
     const { resultsFile } = await import('./export.js');
-    return resultsFile(this.results, format);
+    return resultsFile(results, format);
   }
 
   /** Stops what still waits. What is being read is finished. */
   cancel() {
+    this.#stopped++;
     this.#connect().cancel(this);
+    // What was left out for want of a model does not come back with it.
+    for (const entry of this.#leftOut()) entry.cancelled();
   }
 
   /** Goes on with what was stopped. */
@@ -266,65 +295,118 @@ export class LungXrayClassifier extends HTMLElement {
       this.#results.entries.flatMap((entry) =>
         entry.outcome.state === 'cancelled' && entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : [],
       ),
+      false,
+      true,
     );
   }
 
-  /** Stops what waits, and forgets all results, here and where they are kept. */
-  forget() {
+  /**
+   * Stops what waits, and forgets all results, here and where they are kept; also what is being read.
+   * @param {string} [name] only the image with this name
+   */
+  forget(name) {
+    if (name !== undefined) {
+      const entry = this.#results.entries.find((entry) => entry.name === name);
+      return entry && this.#remove(entry);
+    }
+    this.#forgotten++;
     this.cancel();
     this.formResetCallback();
+    // Those that are kept may still be on their way here.
+    forgetKept(this.id);
+    const focused = this.matches(':focus-within');
     this.#results.clear();
-    this.#aside.hidden = true;
-    this.#dropzone.classList.remove('compact');
-    this.#button.focus();
+    this.#begun(focused);
   }
 
-  /** @param {'csv' | 'json'} format */
-  async #save(format) {
-    const file = await this.exportResults(format);
+  /** Forgets one image, whatever it has come to. @param {Entry} entry */
+  #remove(entry) {
+    const focused = this.matches(':focus-within');
+    this.#results.remove(entry);
+    this.#client?.cancel(this, entry);
+    this.#withdraw(entry);
+    this.#say(this.#words.text('removed', { name: entry.name }));
+    if (this.#results.entries.length === 0) this.#begun(focused);
+  }
+
+  /** Looks as in the beginning. @param {boolean} focused whether the focus was here, and has to stay here */
+  #begun(focused) {
+    this.#aside.hidden = true;
+    this.#dropzone.classList.remove('compact');
+    if (focused) this.#button.focus();
+  }
+
+  /** @param {'csv' | 'json'} format @param {Entry} [entry] */
+  async #save(format, entry) {
+    const file = await this.exportResults(format, entry?.name);
     const { save } = await import('./export.js');
     save(file, `lung-results-${new Date().toISOString().slice(0, 10)}.${format}`);
   }
 
-  /** Takes what was found in a folder, and says what was left out of it. @param {Found} found */
-  #takeFound({ images, left }) {
+  /** Tells what is stopped or forgotten from now on. @returns {Since} */
+  #time() {
+    const [forgotten, stopped] = [this.#forgotten, this.#stopped];
+    return { gone: () => forgotten !== this.#forgotten, stopped: () => stopped !== this.#stopped };
+  }
+
+  /**
+   * Takes what was found in a folder, and says what was left out of it.
+   * @param {Found} found
+   * @param {Since} since when it was chosen
+   */
+  #takeFound({ images, left }, since) {
+    if (since.gone()) return;
     const taken = this.hasAttribute('multiple') ? images : images.slice(0, 1);
     /** @type {string[]} */
     const aside = [];
     if (left > 0 && images.length === 0) aside.push(this.#words.text('folder.none'));
     if (left > 0) aside.push(this.#words.text('folder.left', { count: left }));
+    if (images.length > taken.length) aside.push(this.#words.text('drop.first', { count: images.length }));
     this.#tellAside(aside.join(' '));
-    const begin = () => this.#begin(taken.map((image) => ({ ...image, entry: null })));
+    const begin = () => this.#begin(taken.map((image) => ({ ...image, entry: null })), since.stopped());
     if (!this.#kept) return begin();
-    void this.#kept.then((kept) => {
-      if (!kept) return begin();
-      const { tasks, again } = kept.sort(taken);
-      if (again.length > 0)
-        this.#tellAside([...aside, this.#words.text('kept.again', { count: again.length })].join(' '));
-      this.#begin(tasks);
+    this.#sorting = this.#sorting.then(async () => {
+      const kept = await this.#kept;
+      const sorted = await kept?.sort(taken, (count) => this.#tellAside(this.#words.text('kept.comparing', { count })));
+      if (since.gone()) return;
+      if (!sorted) return begin();
+      const { tasks, again } = sorted;
+      this.#tellAside([...aside, ...(again.length > 0 ? [this.#words.text('kept.again', { count: again.length })] : [])].join(' '));
+      this.#begin(tasks, since.stopped());
       if (tasks.length === 0 && again.length > 0) this.#results.choose(again[0]);
     });
   }
 
-  /** Has images read, new ones and ones that have a row. @param {Task[]} tasks */
-  #begin(tasks) {
+  /**
+   * Has images read, new ones and ones that have a row.
+   * @param {Task[]} tasks
+   * @param {boolean} stopped whether they have been stopped already: then they only get rows
+   * @param {boolean} [goesOn] whether they were there before
+   */
+  #begin(tasks, stopped, goesOn = false) {
     const fresh = tasks.filter(({ entry }) => !entry);
     const entries = this.#insert(fresh);
     const again = tasks.flatMap(({ entry, blob }) => {
       entry?.waiting(blob);
+      // One that goes on after it was stopped is no newer for that.
+      if (entry && !goesOn) this.#cameAfter.set(entry, this.#resets);
       return entry ? [{ entry, blob }] : [];
     });
-    // What goes wrong is on the card and in an event.
     for (const { entry, blob } of [...again, ...entries.map((entry, at) => ({ entry, blob: fresh[at].blob }))])
-      this.#run(entry, blob).catch(() => {});
+      if (stopped) entry.cancelled();
+      // What goes wrong is on the card and in an event.
+      else this.#run(entry, blob).catch(() => {});
+  }
+
+  /** The images that were not read for want of a model. */
+  #leftOut() {
+    return this.#results.entries.filter(({ blob, outcome }) => outcome.state === 'error' && blob);
   }
 
   /** Reads what was not read for want of a model. */
   #readLeftOut() {
-    const left = this.#results.entries.flatMap((entry) =>
-      entry.outcome.state === 'error' && entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : [],
-    );
-    if (left.length > 0) this.#begin(left);
+    const left = this.#leftOut().flatMap((entry) => (entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : []));
+    if (left.length > 0) this.#begin(left, false, true);
   }
 
   /** @param {DataTransfer} dropped */
@@ -352,10 +434,11 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
   async #takeFolder(find) {
+    const since = this.#time();
     try {
-      this.#takeFound(await find(await import('./folder.js')));
+      this.#takeFound(await find(await import('./folder.js')), since);
     } catch {
-      this.#tellAside(this.#words.text('folder.failed'));
+      if (!since.gone()) this.#tellAside(this.#words.text('folder.failed'));
     }
   }
 
@@ -387,19 +470,24 @@ export class LungXrayClassifier extends HTMLElement {
   async #run(entry, blob) {
     const { name } = entry;
     const client = this.#connect();
-    if (!this.hasAttribute('multiple')) this.formResetCallback();
+    this.#newest = entry;
+    this.#withdraw(...(this.hasAttribute('multiple') ? [entry] : this.#submitted.keys()));
     const batch = this.#batch;
     batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working(), this);
+      const answer = await client.classify(blob, () => entry.working(), this, entry);
+      if (entry.gone) {
+        answer.picture?.close();
+        throw new LungError(REMOVED);
+      }
       const { report } = answer;
       entry.answered(
         answer,
         client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} },
-        (centre, width) => client.windowed({ id: answer.id, blob }, centre, width),
+        (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width),
       );
       batch.answered++;
-      this.#submit(report);
+      this.#submit(entry, report);
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
@@ -412,10 +500,11 @@ export class LungXrayClassifier extends HTMLElement {
               message: `The result could not be shown (${String(thrown)}).`,
               advice: 'Reload the page and try again.',
             });
-      if (error.code === 'cancelled') {
+      // Of what was taken back nobody is told.
+      if (error.code === 'cancelled' || entry.gone) {
         batch.cancelled++;
         entry.cancelled();
-        throw error;
+        throw entry.gone ? new LungError(REMOVED) : error;
       }
       batch.failed++;
       // Nothing is wrong with an image that there was no model for.
@@ -435,16 +524,32 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   /**
-   * Has the form send a report: the last one, or with `multiple` each. What the image's file is called stays here, because it
-   * is often a patient's name.
-   * @param {Report} report
+   * Has the form send a report: the last one, or with `multiple` each; none of an image that came before the form was reset. What
+   * the image's file is called stays here, because it is often a patient's name.
+   * @param {Entry} entry @param {Report} report
    */
-  #submit(report) {
+  #submit(entry, report) {
+    if (this.#cameAfter.get(entry) !== this.#resets) return;
+    if (!this.hasAttribute('multiple')) {
+      if (entry !== this.#newest) return;
+      this.#submitted.clear();
+    }
+    this.#submitted.set(entry, JSON.stringify(report));
+    this.#writeForm();
+  }
+
+  /** Takes the reports of these images out of the form. @param {Entry[]} entries */
+  #withdraw(...entries) {
+    let changed = false;
+    for (const entry of entries) changed = this.#submitted.delete(entry) || changed;
+    if (changed) this.#writeForm();
+  }
+
+  #writeForm() {
     const name = this.getAttribute('name');
-    if (!name) return;
-    this.#submitted = [...(this.hasAttribute('multiple') ? this.#submitted : []), JSON.stringify(report)];
+    if (!name || this.#submitted.size === 0) return this.#internals.setFormValue(null);
     const value = new FormData();
-    for (const report of this.#submitted) value.append(name, report);
+    for (const report of this.#submitted.values()) value.append(name, report);
     this.#internals.setFormValue(value);
   }
 
@@ -469,6 +574,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** @param {Image[]} images */
   #insert(images) {
     const entries = this.#results.add(images);
+    for (const entry of entries) this.#cameAfter.set(entry, this.#resets);
     if (entries.length > 0) this.#dropzone.classList.add('compact');
     return entries;
   }
@@ -681,7 +787,7 @@ function carriesFiles(event) {
 
 /** @param {Blob | ImageBitmap | ImageData} image */
 function nameOf(image) {
-  return image instanceof File ? image.name : '';
+  return isPixels(image) ? '' : fileFacts(image).name;
 }
 
 /** Whether it is pixels; also those of another frame. @param {Blob | ImageBitmap | ImageData} image @returns {image is ImageBitmap | ImageData} */

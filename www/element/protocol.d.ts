@@ -112,6 +112,8 @@ export interface Ready extends Partial<Fallback> {
 export interface Answer {
   /** The number it was asked for under; the page gives no number twice. */
   id: number;
+  /** The hash of the bytes that were read. */
+  content: string;
   report: Report;
   /** The radiograph to look at, at most `PICTURE_SIDE` pixels on its longer side. */
   picture: ImageBitmap | null;
@@ -126,8 +128,11 @@ export type Request =
   /** An image that will be asked for under this number: it can be read already. */
   | { type: 'ahead'; id: number; blob: Blob }
   | { type: 'classify'; id: number; blob: Blob }
-  /** The picture in a window: of the image that was classified as number `of`, which is read again if another one came since. */
-  | { type: 'window'; id: number; of: number; blob: Blob; centre: number; width: number };
+  /**
+   * The picture in a window: of the image that was classified as number `of`, which is read again if another one came since, and
+   * refused if its content is no longer the one that was read.
+   */
+  | { type: 'window'; id: number; of: number; blob: Blob; content: string; centre: number; width: number };
 
 /** Worker to page. */
 export type Reply =
@@ -140,8 +145,8 @@ export type Reply =
   | { type: 'failed'; fault: Fault }
   | { type: 'result'; id: number; answer: Answer }
   | { type: 'windowed'; id: number; picture: ImageBitmap }
-  /** This image was refused; the next one is welcome. */
-  | { type: 'error'; id: number; fault: Fault }
+  /** This image was refused; the next one is welcome. `content` is the hash of its bytes, where it was read. */
+  | { type: 'error'; id: number; fault: Fault; content?: string }
   /** The WebAssembly trapped or the GPU is gone: this worker must be replaced. */
   | { type: 'crashed'; reason: 'trap' | 'device-lost'; detail: string };
 
@@ -211,6 +216,7 @@ export interface DoneDetail {
  * An image and what came of it. `absent` is one whose file has to be chosen again after a reload.
  */
 export interface Result {
+  /** Of no other result: with the folders it lies in, from the one that was chosen or dropped, and a number where that is not enough. */
   name: string;
   state: 'waiting' | 'working' | 'cancelled' | 'absent' | 'error' | 'done';
   report?: Omit<Report, 'evidence'>;

@@ -6,10 +6,10 @@
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
  * @import { Windowed } from './window-control.js'
- * @import { Words } from './words.js'
+ * @import { Key, Words } from './words.js'
  */
 
-import { make } from './dom.js';
+import { fileFacts, make, viewOf } from './dom.js';
 import { ResultCard } from './result-card.js';
 import { ENGLISH, translate } from './words.js';
 
@@ -28,19 +28,24 @@ const PICTURED = 24;
  *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
  */
 
-/** An image and what to call it. @typedef {{ blob: Blob, name: string }} Image */
-
-/** What an entry tells of its file. @typedef {{ name: string, bytes: number, modified: number }} FileFacts */
+/** An image and what to call it: its path, from the folder that was chosen. @typedef {{ blob: Blob, name: string }} Image */
 
 /**
- * Who is told of what happens to the entries.
- * @typedef {{ added(entries: Entry[]): void, changed(entry: Entry): void, chosen?(entry: Entry): void, cleared(): void,
- *   write?(words: Words): void }} Watcher
+ * What an entry tells of its file. `path` is what it was called when it came, `name` what tells it from all others; `content` is the
+ * hash of its bytes, null until they have been read.
+ * @typedef {{ name: string, path: string, bytes: number, modified: number, content: string | null }} FileFacts
  */
 
 /**
- * What can be asked for from the list, and who does it.
- * @typedef {{ cancel(): void, proceed(): void, save(format: 'csv' | 'json'): Promise<void>, forget(): void }} Actions
+ * Who is told of what happens to the entries.
+ * @typedef {{ added(entries: Entry[]): void, changed(entry: Entry): void, removed(entry: Entry): void, chosen?(entry: Entry): void,
+ *   cleared(): void, write?(words: Words): void }} Watcher
+ */
+
+/**
+ * What can be asked for from the list, and who does it; `entry` where it is asked for one image.
+ * @typedef {{ cancel(): void, proceed(): void, save(format: 'csv' | 'json', entry?: Entry): Promise<void>, remove(entry: Entry): void,
+ *   forget(): void }} Actions
  */
 
 /** One image. */
@@ -52,11 +57,13 @@ export class Entry {
   #changed;
 
   /** @param {FileFacts} file @param {Blob | null} blob @param {(entry: Entry) => void} changed */
-  constructor({ name, bytes, modified }, blob, changed) {
+  constructor({ name, path, bytes, modified, content }, blob, changed) {
     this.name = name;
+    this.path = path;
     this.bytes = bytes;
     /** When its file was last changed, in milliseconds; 0 for what is no file. */
     this.modified = modified;
+    this.content = content;
     /** Its bytes, until it has been read. @type {Blob | null} */
     this.blob = blob;
     this.#changed = changed;
@@ -66,6 +73,10 @@ export class Entry {
   waiting(blob) {
     if (this.outcome.state === 'done') this.outcome.picture?.close();
     this.blob = blob;
+    this.bytes = blob.size;
+    this.modified = fileFacts(blob).modified;
+    // Not known before these bytes have been read.
+    this.content = null;
     this.#set({ state: 'waiting' });
   }
 
@@ -82,12 +93,14 @@ export class Entry {
   /** @param {LungError} error @param {boolean} [notRead] whether it is still to be read, when there is a classifier */
   failed(error, notRead = false) {
     if (!notRead) this.blob = null;
+    this.content = error.content ?? null;
     this.#set({ state: 'error', error });
   }
 
   /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
-  answered({ report: { evidence, ...report }, picture }, ready, windowed) {
+  answered({ content, report: { evidence, ...report }, picture }, ready, windowed) {
     this.blob = null;
+    this.content = content;
     this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
   }
 
@@ -109,14 +122,22 @@ export class Entry {
 export class ResultList {
   #card = new ResultCard();
   #printed = make('p', { class: 'print-head' });
-  #print = make('button', { type: 'button', class: 'again small', part: 'print', 'data-words': 'print' });
-  #foot = make('div', { class: 'card-actions', hidden: true }, this.#print);
+  #remove = action('remove', 'remove');
+  #csv = action('save.csv', 'save');
+  #json = action('save.json', 'save');
+  #print = action('print', 'print');
+  #clear = action('clear', 'clear');
+  #foot = make('div', { class: 'card-actions' }, this.#remove, this.#csv, this.#json, this.#print);
+  #failed = make('p', { class: 'export-failed', role: 'alert', 'data-words': 'export.failed', hidden: true });
   element = make(
     'div',
-    { class: 'results', part: 'results', hidden: true },
+    // What is clicked on keeps the focus near.
+    { class: 'results', part: 'results', hidden: true, tabindex: '-1' },
     this.#printed,
     this.#card.element,
     this.#foot,
+    this.#failed,
+    make('div', { class: 'clearing' }, this.#clear),
   );
   /** The words on show. */
   words = ENGLISH;
@@ -124,6 +145,10 @@ export class ResultList {
   entries = [];
   /** Whose card is shown. @type {Entry | null} */
   chosen = null;
+  /** The folder that all of them lie in, with its slash; empty where they lie in several, or in none. */
+  within = '';
+  /** The entries' names. @type {Set<string>} */
+  #names = new Set();
   /** The frame that will draw the card, or 0. */
   #frame = 0;
   /** Those with a picture, oldest answer first. @type {Entry[]} */
@@ -136,7 +161,19 @@ export class ResultList {
   /** @param {Actions} actions */
   constructor(actions) {
     this.actions = actions;
-    this.#print.addEventListener('click', () => print());
+    this.#print.addEventListener('click', () => viewOf(this.element).print());
+    this.#clear.addEventListener('click', () => actions.forget());
+    this.#remove.addEventListener('click', () => this.chosen && actions.remove(this.chosen));
+    for (const [button, format] of /** @type {const} */ ([
+      [this.#csv, 'csv'],
+      [this.#json, 'json'],
+    ]))
+      button.addEventListener('click', () =>
+        actions.save(format, this.chosen ?? undefined).then(
+          () => (this.#failed.hidden = true),
+          () => (this.#failed.hidden = false),
+        ),
+      );
     this.write(this.words);
   }
 
@@ -159,12 +196,25 @@ export class ResultList {
    * @returns {Entry[]}
    */
   add(images) {
-    const entries = images.map(({ blob, name }) => {
-      const modified = blob instanceof File ? blob.lastModified : 0;
-      return new Entry({ name, bytes: blob.size, modified }, blob, this.#onChange);
+    const entries = images.map(({ blob, name: path }) => {
+      const { modified } = fileFacts(blob);
+      return new Entry({ name: this.#unique(path), path, bytes: blob.size, modified, content: null }, blob, this.#onChange);
     });
     this.#put(entries);
     return entries;
+  }
+
+  /** What tells an image from all that are there: its path, and a number where that is not enough. @param {string} path */
+  #unique(path) {
+    let name = path;
+    for (let number = 2; this.#names.has(name); number++) name = `${path} (${number})`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** What to call an entry in its row: what it lies in is left out where all lie in the same. @param {Entry} entry */
+  labelOf({ name }) {
+    return name.slice(this.within.length);
   }
 
   /**
@@ -173,7 +223,7 @@ export class ResultList {
    */
   restore(kept) {
     const entries = kept.map(({ file, outcome }) => {
-      const entry = new Entry(file, null, this.#onChange);
+      const entry = new Entry({ ...file, name: this.#unique(file.name) }, null, this.#onChange);
       entry.outcome = outcome;
       return entry;
     });
@@ -185,10 +235,39 @@ export class ResultList {
     for (const entry of this.entries) entry.gone = true;
     for (const entry of this.#pictured.splice(0)) if (entry.outcome.state === 'done') entry.outcome.picture?.close();
     this.entries = [];
+    this.#names.clear();
+    this.#empty();
+    for (const watcher of this.#watchers) watcher.cleared();
+  }
+
+  /** Forgets one. @param {Entry} entry */
+  remove(entry) {
+    const at = this.entries.indexOf(entry);
+    if (at < 0) return;
+    entry.forget();
+    entry.gone = true;
+    this.#pictured = this.#pictured.filter((other) => other !== entry);
+    this.entries = this.entries.toSpliced(at, 1);
+    this.#names.delete(entry.name);
+    this.#findFolder();
+    for (const watcher of this.#watchers) watcher.removed(entry);
+    if (this.entries.length === 0) this.#empty();
+    // The one that takes its place.
+    else if (entry === this.chosen) this.choose(this.entries[Math.min(at, this.entries.length - 1)]);
+  }
+
+  /** Shows that there is none. */
+  #empty() {
     this.chosen = null;
+    this.within = '';
     this.element.hidden = true;
     this.#card.clear();
-    for (const watcher of this.#watchers) watcher.cleared();
+  }
+
+  /** Finds what they all lie in. */
+  #findFolder() {
+    const [folder = ''] = /^[^/]+\/(?=.)/.exec(this.entries[0]?.name ?? '') ?? [];
+    this.within = this.entries.every(({ name }) => name.length > folder.length && name.startsWith(folder)) ? folder : '';
   }
 
   /** How many are in each state. */
@@ -210,6 +289,7 @@ export class ResultList {
   #put(entries, at = 0) {
     if (entries.length === 0) return;
     this.entries = [...this.entries.slice(0, at), ...entries, ...this.entries.slice(at)];
+    this.#findFolder();
     this.element.hidden = false;
     // One image needs no table.
     if (this.entries.length > 1) this.#fetchTable();
@@ -247,21 +327,39 @@ export class ResultList {
 
   /** Draws the card with the next frame, once, however much changes until then: nobody who waits for a report waits for it. */
   #draw() {
-    this.#frame ||= requestAnimationFrame(() => {
+    this.#frame ||= viewOf(this.element).requestAnimationFrame(() => {
       this.#frame = 0;
       if (!this.chosen) return;
       this.#card.show(this.chosen, this.words);
       const { outcome } = this.chosen;
-      this.#foot.hidden = outcome.state !== 'done';
+      this.#print.hidden = outcome.state !== 'done';
+      this.#csv.hidden = this.#json.hidden = outcome.state !== 'done' && outcome.state !== 'error';
       this.#printed.textContent =
         outcome.state === 'done' ? this.words.text('print.head', { date: this.words.date(outcome.at) }) : '';
     });
   }
 }
 
-/** What the names of kept results begin with: other pages of the same site have their own. @param {string} id of the element */
+/** @param {Key} words @param {string} part */
+function action(words, part) {
+  return make('button', { type: 'button', class: 'again small', part, 'data-words': words });
+}
+
+/**
+ * What the names of kept results begin with: other pages of the same site have their own, and so has each address of one that shows
+ * one patient after the other.
+ * @param {string} id of the element
+ */
 export function keptPrefix(id) {
-  return `lung-results ${location.pathname} ${id} `;
+  const { pathname, search, hash } = location;
+  const route = /^#[!/]/.test(hash) ? hash : '';
+  return `lung-results ${pathname}${search}${route} ${encodeURIComponent(id)} `;
+}
+
+/** Forgets what the tab has kept for an element. @param {string} id of the element */
+export function forgetKept(id) {
+  if (!hasKept(id)) return;
+  for (const key of Object.keys(sessionStorage).filter((key) => key.startsWith(keptPrefix(id)))) sessionStorage.removeItem(key);
 }
 
 /** Whether the tab has kept results for an element. @param {string} id of the element */

@@ -10,8 +10,9 @@
  * @import { Key, Words } from './words.js'
  */
 
-import { icon, make, WARNING } from './dom.js';
+import { icon, make, viewOf, WARNING } from './dom.js';
 import { FINDINGS, findingWords, percent, unlike } from './format.js';
+import { SIDE, Thumbnails } from './thumbnails.js';
 import { translate } from './words.js';
 
 /** Rows that are shown until more are asked for: a browser takes 50 kB to lay out each of a long table. */
@@ -72,7 +73,11 @@ export class ResultTable {
   #shown = SHOWN;
   /** Those whose rows have to be written. @type {Set<Entry>} */
   #stale = new Set();
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  /** @type {Thumbnails<Entry>} */
+  #thumbnails = new Thumbnails();
+  /** What the rows leave out of the names. */
+  #within = '';
+  /** @type {number | undefined} */
   #timer;
   #settled = 0;
   /** @type {{ key: SortKey, direction: 1 | -1 }} */
@@ -178,6 +183,7 @@ export class ResultTable {
       if (entry) this.#list.choose(entry);
     });
     this.#body.addEventListener('keydown', (event) => {
+      if (event.key === 'Delete') return this.#removeFocused();
       const to = this.#target(event);
       if (!to) return;
       event.preventDefault();
@@ -188,13 +194,14 @@ export class ResultTable {
       this.#shown += SHOWN;
       this.#render();
     });
+    for (const entry of list.entries) this.#picture(entry);
     this.write(list.words);
   }
 
   /** @param {Words} words */
   write(words) {
     translate(this.element, words);
-    for (const row of this.#rows.values()) row.write(words);
+    for (const row of this.#rows.values()) row.write();
     this.#refresh();
   }
 
@@ -203,14 +210,42 @@ export class ResultTable {
     this.#grid.scrollTop = 0;
   }
 
+  /** Removes the row that has the focus, which goes to the one that takes its place. */
+  #removeFocused() {
+    const entry = this.#focused();
+    if (!entry) return;
+    const at = this.#view.indexOf(entry);
+    this.#list.actions.remove(entry);
+    const next = this.#view[Math.min(at, this.#view.length - 1)];
+    if (!next) return;
+    this.#list.choose(next);
+    this.#rows.get(next)?.element.focus();
+  }
+
+  /** @param {Entry} entry */
+  removed(entry) {
+    this.#stale.delete(entry);
+    this.#thumbnails.delete(entry);
+    this.#refresh();
+  }
+
+  /** Makes its small picture while there is a large one. @param {Entry} entry */
+  #picture(entry) {
+    const { outcome } = entry;
+    if (outcome.state === 'done' && outcome.picture) this.#thumbnails.add(entry, outcome.picture);
+    // That of other bytes is not beside a report of these.
+    else if (outcome.state !== 'done') this.#thumbnails.delete(entry);
+  }
+
   /** @param {Entry} entry */
   changed(entry) {
+    this.#picture(entry);
     this.#stale.add(entry);
     if (entry.outcome.state === 'done' || entry.outcome.state === 'error') {
       this.#answers.push(performance.now());
       if (this.#answers.length > PACE) this.#answers.shift();
     }
-    this.#timer ||= setTimeout(() => this.#gathered(), GATHER);
+    this.#timer ||= viewOf(this.element).setTimeout(() => this.#gathered(), GATHER);
   }
 
   chosen() {
@@ -219,6 +254,7 @@ export class ResultTable {
 
   cleared() {
     this.#stale.clear();
+    this.#thumbnails.clear();
     this.#answers = [];
     this.#shown = SHOWN;
     this.#refresh();
@@ -233,7 +269,7 @@ export class ResultTable {
     const moves = this.#kind.value !== 'all' || !['added', 'name'].includes(this.#order.key);
     if (!moves) return;
     const now = performance.now();
-    if (waiting + working > 0 && now - this.#settled < SETTLE) this.#timer = setTimeout(() => this.#gathered(), SETTLE);
+    if (waiting + working > 0 && now - this.#settled < SETTLE) this.#timer = viewOf(this.element).setTimeout(() => this.#gathered(), SETTLE);
     else this.#render();
   }
 
@@ -245,7 +281,10 @@ export class ResultTable {
   }
 
   #writeStale() {
-    for (const entry of this.#stale) this.#rows.get(entry)?.write(this.#list.words);
+    const { within } = this.#list;
+    if (within !== this.#within) for (const row of this.#rows.values()) row.write();
+    else for (const entry of this.#stale) this.#rows.get(entry)?.write();
+    this.#within = within;
     this.#stale.clear();
   }
 
@@ -290,12 +329,11 @@ export class ResultTable {
 
   /** Has the rows show these, one each. @param {Entry[]} entries */
   #place(entries) {
-    const { words } = this.#list;
     const focused = this.#focused();
     for (const [at, entry] of entries.entries()) {
       const row = this.#places[at];
-      if (row && row.entry !== entry) row.show(entry, words);
-      if (!row) this.#places.push(new Row(at + 2, entry, words));
+      if (row && row.entry !== entry) row.show(entry);
+      if (!row) this.#places.push(new Row(at + 2, entry, this.#list, this.#thumbnails));
     }
     for (const { element } of this.#places.splice(entries.length)) element.remove();
     this.#body.append(...this.#places.slice(this.#body.childElementCount).map(({ element }) => element));
@@ -396,16 +434,29 @@ export class ResultTable {
 
 /** A row, and whose it is. */
 class Row {
-  #name = make('bdi', {});
-  #title = make('span', { class: 'row-name', role: 'rowheader' }, this.#name);
+  #picture = make('canvas', { class: 'row-picture', part: 'row-picture', width: String(SIDE), height: String(SIDE), 'aria-hidden': 'true' });
+  #folders = make('bdi', { class: 'row-folders' });
+  #file = make('bdi', { class: 'row-file' });
+  // A path goes from left to right in every language.
+  #title = make('span', { class: 'row-name', role: 'rowheader' }, this.#picture, make('span', { class: 'row-path', dir: 'ltr' }, this.#folders, this.#file));
   #finding = make('span', { class: 'row-finding', part: 'row-finding', role: 'gridcell' });
   #probability = make('span', { class: 'row-probability', role: 'gridcell' });
   #note = make('span', { class: 'row-note', role: 'gridcell' });
   #state = make('span', { class: 'row-state', part: 'row-state', role: 'gridcell' });
 
-  /** @param {number} index among the rows of the grid, of which the head is 1 @param {Entry} entry @param {Words} words */
-  constructor(index, entry, words) {
+  #list;
+  #thumbnails;
+
+  /**
+   * @param {number} index among the rows of the grid, of which the head is 1
+   * @param {Entry} entry
+   * @param {ResultList} list
+   * @param {Thumbnails<Entry>} thumbnails
+   */
+  constructor(index, entry, list, thumbnails) {
     this.entry = entry;
+    this.#list = list;
+    this.#thumbnails = thumbnails;
     this.element = make(
       'div',
       { class: 'row', part: 'row', role: 'row', 'aria-rowindex': String(index), 'aria-selected': 'false', tabindex: '-1' },
@@ -415,18 +466,24 @@ class Row {
       this.#note,
       this.#state,
     );
-    this.show(entry, words);
+    this.show(entry);
   }
 
-  /** @param {Entry} entry @param {Words} words */
-  show(entry, words) {
+  /** @param {Entry} entry */
+  show(entry) {
     this.entry = entry;
-    this.#name.textContent = this.#title.title = entry.name;
-    this.write(words);
+    this.write();
   }
 
-  /** Writes what has become of the entry. @param {Words} words */
-  write(words) {
+  /** Writes what the entry is called and what has become of it. */
+  write() {
+    const { words } = this.#list;
+    const label = this.#list.labelOf(this.entry);
+    const file = label.lastIndexOf('/', label.length - 2) + 1;
+    this.#folders.textContent = label.slice(0, file);
+    this.#file.textContent = label.slice(file);
+    this.#title.title = this.entry.name;
+    this.#thumbnails.draw(this.entry, this.#picture);
     const { outcome } = this.entry;
     const { state } = outcome;
     this.element.dataset.state = state;

@@ -110,7 +110,7 @@ button:disabled { opacity: .5; cursor: default; }
 .nothing { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
 .more { justify-self: center; }
 .row, .row-head {
-  display: grid; grid-template-columns: minmax(8rem, 1.5fr) minmax(7.5rem, 1fr) 6.5rem minmax(7.5rem, 1.35fr) 5.5rem; gap: .1rem 1rem; align-items: baseline;
+  display: grid; grid-template-columns: minmax(8rem, 1.5fr) minmax(7.5rem, 1fr) 6.5rem minmax(7.5rem, 1.35fr) 5.5rem; gap: .1rem 1rem; align-items: center;
   padding: .5rem 1rem; font-size: .9rem; border-inline-start: 4px solid transparent;
 }
 .row-head { position: sticky; top: 0; z-index: 1; padding-block: .35rem; background: var(--sunken); border-bottom: 1px solid var(--line); font-size: .8rem; color: var(--muted); }
@@ -121,12 +121,20 @@ button:disabled { opacity: .5; cursor: default; }
 [aria-sort="ascending"], [aria-sort="descending"] { color: var(--ink); font-weight: 650; }
 :is([aria-sort="ascending"], [aria-sort="descending"]) .sorted { visibility: visible; }
 [aria-sort="descending"] .sorted { rotate: 180deg; }
-.row { cursor: pointer; contain: layout style; content-visibility: auto; contain-intrinsic-block-size: auto 1.4rem; }
+.row { cursor: pointer; contain: layout style; content-visibility: auto; contain-intrinsic-block-size: auto 1.75rem; }
 .row + .row { border-top: 1px solid var(--line); }
 .row:hover { background: var(--sunken); }
 .row[aria-selected="true"] { background: color-mix(in srgb, var(--accent) 10%, var(--surface)); border-inline-start-color: var(--accent); }
 .row:focus-visible { outline-offset: -3px; border-radius: var(--radius); }
 .row > *, .row-head > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.row > .row-name { display: flex; align-items: center; gap: .6rem; overflow: visible; }
+.row-picture { flex: none; width: 1.75rem; height: 1.75rem; border-radius: 4px; background: #000; }
+.row-picture[data-empty] { background: var(--sunken); }
+/* Of a long path the end of the folders goes before the file does. */
+.row-path { display: flex; min-width: 0; }
+.row-path > * { overflow: hidden; text-overflow: ellipsis; white-space: pre; }
+.row-folders { flex: 0 1 auto; min-width: 0; }
+.row-folders:not(:empty) + .row-file { flex: 0 0 auto; max-width: 70%; }
 .row-probability { text-align: end; font-variant-numeric: tabular-nums; }
 .row-note, .row-state { color: var(--muted); }
 .row[aria-selected="true"] .row-name, .row[data-state="done"] :is(.row-finding, .row-probability) { font-weight: 600; }
@@ -134,7 +142,10 @@ button:disabled { opacity: .5; cursor: default; }
 .row[data-state="error"] :is(.row-finding, .row-state) { color: var(--danger); }
 .row[data-warned] .row-note, .row[data-warned][data-sentence] .row-finding { color: var(--warning); }
 .note-icon { width: 1rem; height: 1rem; margin-inline-end: .35rem; vertical-align: -.15rem; }
-.card-actions { display: flex; justify-content: end; }
+.results:focus { outline: none; }
+.card-actions, .clearing { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: end; }
+/* Where results are kept there is a button that forgets them. */
+.results:has(> .kept:not([hidden])) > .clearing { display: none; }
 .kept { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between; padding-top: .9rem; border-top: 1px solid var(--line); font-size: .85rem; color: var(--muted); }
 .kept > p { flex: 1 1 16rem; }
 .aside { padding-inline: .25rem; font-size: .9rem; }
@@ -270,7 +281,7 @@ button:disabled { opacity: .5; cursor: default; }
   .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
 }
 @container (max-width: 42rem) {
-  .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; contain-intrinsic-block-size: auto 2.9rem; }
+  .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; contain-intrinsic-block-size: auto 3.2rem; }
   .row-head { display: none; }
   .row-name { grid-column: 1 / 4; }
   .row-state { grid-area: 1 / 4; }
@@ -306,7 +317,7 @@ button:disabled { opacity: .5; cursor: default; }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .clearing, .export-failed, .kept, .table-failed, details:not([open]) { display: none !important; }
   .whole { display: flex; flex-direction: column; }
   .top { order: 1; margin-top: .5rem; }
   .notice { font-size: .8rem; padding: 0; }

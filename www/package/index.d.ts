@@ -49,10 +49,12 @@ export class LungXrayClassifier extends HTMLElement {
   take(files: Iterable<File> | DataTransfer): void;
   /** The newest first. */
   readonly results: Result[];
-  exportResults(format: 'csv' | 'json'): Promise<Blob>;
+  /** With a name only the result of that name. */
+  exportResults(format: 'csv' | 'json', name?: string): Promise<Blob>;
   cancel(): void;
   proceed(): void;
-  forget(): void;
+  /** With a name only the result of that name. */
+  forget(name?: string): void;
   addEventListener<K extends keyof LungEventMap>(
     type: K,
     listener: (this: LungXrayClassifier, event: LungEventMap[K]) => unknown,

@@ -10,6 +10,8 @@ export default {
   'advice.empty-file': 'Check that it was saved or downloaded completely, and try again.',
   'fault.unreadable': 'The browser could not read this file.',
   'advice.unreadable': 'Check that it still exists, that it is a file and not a folder, and choose it again.',
+  'fault.file-changed': 'This file has changed since it was read.',
+  'advice.file-changed': 'Choose it again to have it read as it is now.',
   'fault.no-window': 'This image cannot be shown in that window.',
   'advice.no-window': 'Choose another centre and width.',
   'fault.unknown-format': 'The file is not an image in a format that can be read here.',
@@ -46,6 +48,8 @@ export default {
   'advice.device-lost': 'Try again, or run on the CPU.',
   'fault.cancelled': 'This image was not read: reading was cancelled.',
   'advice.cancelled': 'Continue to have it read.',
+  'fault.removed': 'This image was removed before it was answered.',
+  'advice.removed': 'Choose it again to have it read.',
   'fault.internal': 'Something unforeseen happened.',
   'advice.internal': 'Reload the page and try again.',
 

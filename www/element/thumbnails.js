@@ -1,0 +1,57 @@
+// @ts-check
+/**
+ * Small pictures of many images: grey, a byte for each pixel, so that thousands of them are a few megabytes. They are of the pictures
+ * on show and go with their rows; nothing of them is ever kept.
+ */
+
+import { make } from './dom.js';
+
+/** The side of a small picture, in pixels. */
+export const SIDE = 56;
+
+/** As many are held, the latest: 6 MB. */
+const HELD = 2000;
+
+/** Small pictures, each of something. @template {object} T */
+export class Thumbnails {
+  /** @type {Map<T, Uint8Array>} */
+  #greys = new Map();
+  #scratch = make('canvas', { width: String(SIDE), height: String(SIDE) }).getContext('2d', { willReadFrequently: true });
+
+  /** Makes one of a picture. @param {T} of @param {ImageBitmap} picture */
+  add(of, picture) {
+    const scratch = this.#scratch;
+    if (!scratch) return;
+    const scale = SIDE / Math.max(picture.width, picture.height);
+    const [width, height] = [picture.width * scale, picture.height * scale];
+    scratch.fillRect(0, 0, SIDE, SIDE);
+    scratch.imageSmoothingQuality = 'high';
+    scratch.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+    const { data } = scratch.getImageData(0, 0, SIDE, SIDE);
+    this.#greys.delete(of);
+    this.#greys.set(of, Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at]));
+    const [oldest] = this.#greys.keys();
+    if (this.#greys.size > HELD) this.#greys.delete(oldest);
+  }
+
+  /** @param {T} of */
+  delete(of) {
+    this.#greys.delete(of);
+  }
+
+  clear() {
+    this.#greys.clear();
+  }
+
+  /** Draws one, or nothing where there is none. @param {T} of @param {HTMLCanvasElement} canvas */
+  draw(of, canvas) {
+    const grey = this.#greys.get(of);
+    canvas.toggleAttribute('data-empty', !grey);
+    const context = canvas.getContext('2d');
+    if (!grey) return context?.clearRect(0, 0, SIDE, SIDE);
+    const image = new ImageData(SIDE, SIDE);
+    const words = new Uint32Array(image.data.buffer);
+    for (let at = 0; at < grey.length; at++) words[at] = 0xff000000 | (grey[at] * 0x010101);
+    context?.putImageData(image, 0, 0);
+  }
+}
