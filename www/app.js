@@ -23,10 +23,22 @@ document.addEventListener('drop', (event) => {
   if (event.dataTransfer) element.take(event.dataTransfer);
 });
 
+// What explains the page makes room for what was found.
+for (const outcome of ['lung-result', 'lung-error'])
+  element.addEventListener(outcome, (event) => {
+    if ('name' in /** @type {CustomEvent} */ (event).detail) document.documentElement.classList.add('answered');
+  });
+
 // A film held against the light, with a phone's own camera.
-document.querySelector('.camera-button')?.addEventListener('click', () => {
-  const camera = make('input', { type: 'file', accept: 'image/*', capture: 'environment' });
-  camera.addEventListener('change', () => element.take(camera.files ?? []));
+document.querySelector('.camera-button')?.addEventListener('click', ({ currentTarget }) => {
+  const camera = make('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
+  camera.addEventListener('change', () => {
+    element.take(camera.files ?? []);
+    camera.remove();
+  });
+  // Safari does nothing with one that is not in the document.
+  document.querySelector('.camera input')?.remove();
+  /** @type {Element} */ (currentTarget).after(camera);
   camera.click();
 });
 

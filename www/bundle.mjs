@@ -3,13 +3,15 @@
  * `node www/bundle.mjs DIST FOLDER`: merges the scripts in DIST that are always loaded together, so that a cold page asks for
  * fewer, with the rollup in FOLDER's `node_modules`. `cargo xtask build` runs it.
  *
- * The worker is given the script of the builds for the CPU. Files keep their names; those that were merged into another are removed.
+ * The worker is given the script of the builds for the CPU, and the documentation comes beside the page. Files keep their names; those that were merged into another are removed.
  */
 
 import { readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
+
+import { documents } from './documents.mjs';
 
 const [, , dist, packages] = process.argv;
 if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER');
@@ -76,3 +78,4 @@ await merge(ENTRIES);
 const merged = [...read].filter((name) => !written.has(name));
 for (const name of merged) await rm(join(root, name));
 console.log(`merged into what loads them: ${merged.join(', ')}`);
+await documents(root);

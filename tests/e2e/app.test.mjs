@@ -14,7 +14,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { LANGUAGES } from '../../www/element/words.js';
 import { isAccessible } from './lib/accessible.mjs';
-import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { events, launch, open, parts, ready, recordEvents, unfolded } from './lib/browser.mjs';
 import { mockFolder } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { DIST, noCommand, noPage, noXtask, phantoms, XTASK } from './lib/project.mjs';
@@ -46,7 +46,7 @@ async function versions(page) {
   await picker.setInputFiles([{ ...picture('trap.png'), buffer: Buffer.from('trap') }, picture(name)]);
   await answered(name);
   const { page: html, script } = await page.evaluate(() => ({ ...document.documentElement.dataset }));
-  const [, worker] = /worker-(\w+)/.exec(await parts(page).status.innerText()) ?? [];
+  const [, worker] = /worker-(\w+)/.exec(await unfolded(parts(page).status)) ?? [];
   return [html, script, worker].join(' ');
 }
 

@@ -404,8 +404,8 @@ test('the results are saved as CSV that a spreadsheet reads and no formula of a 
     };
     const csv = await saved('Save CSV');
     assert.match(csv.name, /^lung-results-\d{4}-\d\d-\d\d\.csv$/);
-    assert.equal(csv.text[0], '\ufeff');
-    const [header, ...lines] = parseCsv(csv.text.slice(1));
+    assert.equal(csv.text.slice(0, 8), '\ufeffsep=,\r\n');
+    const [header, ...lines] = parseCsv(csv.text.slice(8));
     assert.deepEqual(header, [
       'name', 'state', 'finding', 'probability_normal', 'probability_lung_opacity', 'probability_viral_pneumonia', 'prediction_set',
       'likeness', 'looks_like_chest_xray', 'cautions', 'error', 'model', 'device', 'milliseconds',

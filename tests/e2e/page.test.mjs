@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { events, launch, open, parts, recordEvents } from './lib/browser.mjs';
+import { events, launch, open, parts, recordEvents, unfolded } from './lib/browser.mjs';
 import {
   CLASSES,
   currentBundle,
@@ -111,7 +111,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
       after(() => browser?.close());
 
       test('says where it runs, and why if it is not WebGPU', async () => {
-        const said = (await opened.status.innerText()).replace(/\s+/g, ' ');
+        const said = (await unfolded(opened.status)).replace(/\s+/g, ' ');
         assert.match(said, device === 'webgpu' ? /Runs on WebGPU/ : /Runs on CPU \(WebAssembly SIMD\)/);
         const [{ detail }] = (await events(opened.page)).filter(({ type }) => type === 'lung-ready');
         assert.equal(detail.device, device);

@@ -6,10 +6,13 @@
  * @import { Result } from './protocol.js'
  */
 
-import { FINDINGS, unlike } from './format.js';
+import { FINDINGS, predictionSet, unlike } from './format.js';
 
-/** A cell that a spreadsheet would take for a formula. */
-const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
+/**
+ * What a spreadsheet would take for a formula: at the beginning of a cell, or of what becomes a cell of its own where it divides at
+ * another sign than the comma.
+ */
+const FORMULA = /(^|[,;\t|\r\n])(\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
 
 /**
  * The columns of the CSV, and what stands in each. The finding is left out where the image does not look like a chest X-ray,
@@ -24,7 +27,7 @@ const COLUMNS = [
     `probability_${finding.toLowerCase().replace(' ', '_')}`,
     ({ report }) => report?.probabilities[finding],
   ])),
-  ['prediction_set', ({ report }) => report?.prediction_set?.join('; ')],
+  ['prediction_set', ({ report }) => report && predictionSet(report)?.findings.join('; ')],
   ['likeness', ({ report }) => report?.in_distribution?.score],
   ['looks_like_chest_xray', ({ report }) => report?.in_distribution?.accepted],
   ['cautions', ({ report }) => report?.cautions?.map(({ code }) => code).join('; ')],
@@ -41,9 +44,16 @@ const COLUMNS = [
  */
 export function resultsFile(results, format) {
   if (format === 'json') return new Blob([`${JSON.stringify(results, null, 2)}\n`], { type: 'application/json' });
-  const lines = [COLUMNS.map(([name]) => name), ...results.map((result) => COLUMNS.map(([, value]) => cell(value(result) ?? '')))];
-  // Without the mark at the front, spreadsheets take UTF-8 for something else.
-  return new Blob(['\ufeff', ...lines.map((line) => `${line.join(',')}\r\n`)], { type: 'text/csv;charset=utf-8' });
+  const lines = [COLUMNS.map(([name]) => cell(name)), ...results.map((result) => COLUMNS.map(([, value]) => cell(value(result) ?? '')))];
+  // Without the mark at the front, spreadsheets take UTF-8 for something else; without the first line, those of half the world divide
+  // at semicolons.
+  return new Blob(['\ufeffsep=,\r\n', ...lines.map((line) => `${line.join(',')}\r\n`)], { type: 'text/csv;charset=utf-8' });
+}
+
+/** What a file of results is called: by the day where it is saved. @param {'csv' | 'json'} format @param {Date} [now] */
+export function fileName(format, now = new Date()) {
+  const two = (/** @type {number} */ number) => String(number).padStart(2, '0');
+  return `lung-results-${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}.${format}`;
 }
 
 /** Has the browser save a file. @param {Blob} file @param {string} name */
@@ -57,11 +67,15 @@ export function save(file, name) {
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
 
-/** A cell of RFC 4180. @param {string | number | boolean} value */
+/** A cell of RFC 4180: each text in quotes, whatever is in it. @param {string | number | boolean} value */
 function cell(value) {
   if (typeof value !== 'string') return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return `"${guarded(value).replaceAll('"', '""')}"`;
+}
+
+/** A text in which no spreadsheet finds a formula. @param {string} text */
+export function guarded(text) {
+  return text.replace(FORMULA, "$1$2'");
 }
 
 /** @param {NonNullable<Result['report']>['timings']} timings */

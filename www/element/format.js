@@ -14,23 +14,43 @@ export function findingWords(words, finding) {
   return words.text(`finding.${finding}`);
 }
 
-/** The share of images for which a prediction set names the right finding, among others or alone. */
-const COVERAGE = 0.9;
+/** A finding with this probability is named as possible, whatever the set says: words and bars must agree. */
+const POSSIBLE = 0.25;
 
 /** Whether the network does not know the like of it. @param {Pick<Report, 'in_distribution'>} report */
 export function unlike({ in_distribution }) {
   return in_distribution?.accepted === false;
 }
 
-/** `Normal or lung opacity: the model cannot tell these apart at 90 %.` @param {Words} words @param {Finding[]} set */
-export function setWords(words, set) {
-  const percent = words.text('number.percent', { number: COVERAGE * 100 });
-  const [first, ...others] = FINDINGS.filter((finding) => set.includes(finding));
-  if (!first) return words.text('set.none', { percent });
-  if (others.length + 1 === FINDINGS.length) return words.text('set.all', { percent });
-  if (others.length === 0) return words.text('set.one', { finding: findingWords(words, first), percent });
-  const findings = words.either([findingWords(words, first), ...others.map((finding) => words.text(`within.${finding}`))]);
-  return words.text('set.some', { findings, percent });
+/**
+ * What a report says that the image may show, and for which share of images that holds. The most likely finding is always among it.
+ * Null where the bundle has no thresholds.
+ * @param {Pick<Report, 'finding' | 'prediction_set'>} report
+ * @returns {{ findings: Finding[], coverage: number | null } | null}
+ */
+export function predictionSet({ finding, prediction_set: set }) {
+  if (!set) return null;
+  const { findings, coverage } = Array.isArray(set) ? { findings: set, coverage: null } : set;
+  return { findings: findings.includes(finding) ? findings : [finding, ...findings], coverage };
+}
+
+/**
+ * The findings beside the most likely one that a reader should think of; null where the bundle has no thresholds.
+ * @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report
+ */
+export function alsoPossible(report) {
+  const set = predictionSet(report);
+  return set && FINDINGS.filter((name) => name !== report.finding && (set.findings.includes(name) || report.probabilities[name] >= POSSIBLE));
+}
+
+/** `Unsure: normal or lung opacity.` @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report */
+export function setWords(words, report) {
+  const others = alsoPossible(report);
+  if (!others) return '';
+  if (others.length === 0) return words.text('set.one', { finding: findingWords(words, report.finding) });
+  if (others.length + 1 === FINDINGS.length) return words.text('set.all');
+  const findings = FINDINGS.filter((name) => name === report.finding || others.includes(name));
+  return words.text('set.some', { findings: words.either(findings.map((name) => words.text(`within.${name}`))) });
 }
 
 /**
@@ -40,8 +60,8 @@ export function setWords(words, set) {
  */
 export function outcomeWords(words, report) {
   if (unlike(report)) return words.text('result.unlike');
-  const { finding, probabilities, prediction_set } = report;
-  const others = FINDINGS.filter((name) => name !== finding && prediction_set?.includes(name));
+  const { finding, probabilities } = report;
+  const others = alsoPossible(report) ?? [];
   const found = { finding: findingWords(words, finding), percent: percent(words, probabilities[finding]) };
   if (others.length === 0) return words.text('result.outcome', found);
   return words.text('result.outcomeOr', { ...found, others: words.either(others.map((name) => words.text(`within.${name}`))) });
@@ -58,6 +78,11 @@ export function percent(words, share) {
   if (share > 0.999) return words.text('number.above', { value: write(0.999) });
   if (share < 0.001) return words.text('number.below', { value: write(0.001) });
   return write(share);
+}
+
+/** `0.951` -> `95 %`. @param {Words} words @param {number} share */
+export function wholePercent(words, share) {
+  return words.text('number.percent', { number: words.number(share * 100) });
 }
 
 /** Fewer bytes than this are counted in kilobytes. */

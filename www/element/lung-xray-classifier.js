@@ -13,8 +13,8 @@
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { fileFacts, icon, make } from './dom.js';
 import { assets } from './download.js';
-import { deviceWords, outcomeWords, percent, share } from './format.js';
-import { faultDetails } from './result-card.js';
+import { deviceWords, outcomeWords, share, wholePercent } from './format.js';
+import { faultDetails, folded } from './result-card.js';
 import { forgetKept, hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
 import { sheet } from './styles.js';
@@ -31,6 +31,12 @@ const REMOVED = {
   message: 'This image was removed before it was answered.',
   advice: 'Choose it again to have it read.',
 };
+
+/** Where the figures of the model are, beside the worker. */
+const FIGURES = 'docs/model-card.html';
+
+/** Where there is no mouse nothing is dropped and nothing pasted, and phones that have folders do not let them be chosen. */
+const MOUSE = matchMedia('(any-hover: hover) and (any-pointer: fine)');
 
 /** How often progress is said aloud while many images are read, in milliseconds. */
 const SAY_PROGRESS = 15_000;
@@ -88,7 +94,7 @@ export class LungXrayClassifier extends HTMLElement {
   #picker = make('input', { type: 'file', accept: ACCEPT, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
   #button = make('button', { type: 'button', class: 'choose', part: 'button' });
   #folderButton = make('button', { type: 'button', class: 'again', part: 'folder', 'data-words': 'choose.folder' });
-  /** Made when it is needed, and never on the page. @type {HTMLInputElement | null} */
+  /** Made when it is needed. @type {HTMLInputElement | null} */
   #folderPicker = null;
   #title = make('slot', { name: 'title' });
   #hint = make('slot', { name: 'hint' });
@@ -114,11 +120,11 @@ export class LungXrayClassifier extends HTMLElement {
     make(
       'div',
       { class: 'top' },
+      make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
+      make('slot', { name: 'notice', class: 'notice' }),
       this.#dropzone,
       this.#status,
       this.#aside,
-      make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
-      make('slot', { name: 'notice', class: 'notice' }),
     ),
     this.#spoken,
     this.#results.element,
@@ -164,6 +170,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.addEventListener('dragleave', this.#onDragLeave, { signal });
     this.addEventListener('drop', this.#onDrop, { signal });
     document.addEventListener('paste', this.#onPaste, { signal });
+    MOUSE.addEventListener('change', () => this.#writeDropzone(), { signal });
     this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
     void this.#speak();
     this.#connect();
@@ -339,8 +346,8 @@ export class LungXrayClassifier extends HTMLElement {
   /** @param {'csv' | 'json'} format @param {Entry} [entry] */
   async #save(format, entry) {
     const file = await this.exportResults(format, entry?.name);
-    const { save } = await import('./export.js');
-    save(file, `lung-results-${new Date().toISOString().slice(0, 10)}.${format}`);
+    const { fileName, save } = await import('./export.js');
+    save(file, fileName(format));
   }
 
   /** Tells what is stopped or forgotten from now on. @returns {Since} */
@@ -386,6 +393,7 @@ export class LungXrayClassifier extends HTMLElement {
   #begin(tasks, stopped, goesOn = false) {
     const fresh = tasks.filter(({ entry }) => !entry);
     const entries = this.#insert(fresh);
+    this.#results.bringNext();
     const again = tasks.flatMap(({ entry, blob }) => {
       entry?.waiting(blob);
       // One that goes on after it was stopped is no newer for that.
@@ -422,7 +430,10 @@ export class LungXrayClassifier extends HTMLElement {
 
   #chooseFolder() {
     if (!this.#folderPicker) {
-      const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true }));
+      const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true, hidden: true, tabindex: '-1', 'aria-hidden': 'true' }));
+      // Safari does nothing with one that is not in the document.
+      this.#dropzone.append(picker);
+      picker.addEventListener('click', (event) => event.stopPropagation());
       picker.addEventListener('change', () => {
         const files = [...(picker.files ?? [])];
         picker.value = '';
@@ -654,11 +665,13 @@ export class LungXrayClassifier extends HTMLElement {
   #writeDropzone() {
     const several = this.hasAttribute('multiple');
     const number = several ? 'several' : 'one';
+    const words = this.#words;
+    const formats = words.text('hint.formats', { megabytes: FILE_LIMIT / 1048576 });
     this.#picker.multiple = several;
-    this.#title.textContent = this.#words.text(`drop.${number}`);
-    this.#hint.textContent = this.#words.text(`hint.${number}`, { megabytes: FILE_LIMIT / 1048576 });
-    this.#button.textContent = this.#words.text(`choose.${number}`);
-    this.#folderButton.hidden = !several || !('webkitdirectory' in HTMLInputElement.prototype);
+    this.#title.textContent = words.text(MOUSE.matches ? `drop.${number}` : `pick.${number}`);
+    this.#hint.textContent = MOUSE.matches ? `${words.text(`hint.${number}`)} ${formats}` : formats;
+    this.#button.textContent = words.text(`choose.${number}`);
+    this.#folderButton.hidden = !several || !MOUSE.matches || !('webkitdirectory' in HTMLInputElement.prototype);
   }
 
   #renderStatus() {
@@ -763,20 +776,32 @@ export class LungXrayClassifier extends HTMLElement {
 /** @param {Words} words @param {Ready} ready */
 function readyWords(words, ready) {
   const { device, model } = ready;
-  const reason = device === 'cpu' ? words.fallback(ready) : '';
   const facts = [words.text('status.runsOn', { device: deviceWords(words, device) })];
+  const reason = device === 'cpu' ? words.fallback(ready) : '';
+  const happened = ready.fallbackCode === 'webgpu-stopped';
+  if (!happened) facts.push(reason);
   if (model.id) facts.push(model.id);
-  if (model.test)
-    facts.push(words.text('status.tested', { percent: percent(words, model.test.accuracy), count: model.test.images }));
+  const { test } = model;
   return [
     make(
       'p',
       { class: 'status-line' },
       make('span', { class: 'lamp', 'aria-hidden': 'true' }),
       make('strong', {}, words.text('status.ready')),
-      ...facts.map((fact) => make('span', { class: 'fact' }, make('bdi', {}, fact))),
     ),
-    ...(reason ? [make('p', { class: 'status-reason' }, reason)] : []),
+    ...(test
+      ? [
+          make(
+            'p',
+            { class: 'status-figures' },
+            words.text('status.tested', { percent: wholePercent(words, test.accuracy), count: test.images }),
+            ' ',
+            make('a', { href: new URL(FIGURES, assets.folder).href, target: '_blank', rel: 'noopener' }, words.text('status.figures')),
+          ),
+        ]
+      : []),
+    ...(happened ? [make('p', { class: 'status-reason' }, reason)] : []),
+    folded(words, ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact)))),
   ];
 }
 

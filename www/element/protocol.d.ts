@@ -26,10 +26,10 @@ export interface Report {
   /** Sum to 1. */
   probabilities: Record<Finding, number>;
   /**
-   * The findings that cannot be ruled out, the most probable first; perhaps none. Of images with a finding, nine in ten have it in
-   * their set. Null where the bundle has no thresholds.
+   * The findings that the image may show, the most probable first, and the share of images with a finding that have it in their set.
+   * Null where the bundle has no thresholds. `predictionSet` in `format.js` reads it, also as the list that it was before.
    */
-  prediction_set: Finding[] | null;
+  prediction_set: { coverage: number; findings: Finding[] } | Finding[] | null;
   /**
    * How like a frontal chest X-ray the image is, 0 to 1, and whether that is enough: where it is not, the probabilities mean nothing.
    * Null where the bundle cannot tell.
@@ -83,6 +83,7 @@ export interface ModelInfo {
   /** How it did on images it was not trained on, if anybody measured. */
   test?: { split: string; images: number; accuracy: number; accuracy_interval: [number, number] } | null;
   licence?: string;
+  prediction_sets?: { coverage: number } | null;
   [key: string]: unknown;
 }
 

@@ -20,10 +20,15 @@ import {
   FINDINGS,
   megabytes,
   percent,
+  predictionSet,
   setWords,
   unlike,
+  wholePercent,
 } from './format.js';
 import { Viewer } from './viewer.js';
+
+/** Why an image was read on the CPU that was to be read on WebGPU. */
+const HAPPENED = /^webgpu-/;
 
 /** Shows one image at a time. */
 export class ResultCard {
@@ -57,7 +62,8 @@ export class ResultCard {
         ...(picture
           ? this.#viewer.show({ name, report, picture, windowed, evidence: doubted ? null : evidence }, words)
           : []),
-        facts(words, report, ready, bytes, picture === null),
+        ...(picture ? [] : [make('p', { class: 'gone' }, words.text('picture.gone'))]),
+        facts(words, report, ready, bytes),
       );
     }
   }
@@ -122,7 +128,7 @@ function verdict(words, report) {
       make('strong', {}, findingWords(words, report.finding)),
       make('span', { class: 'verdict-value' }, percent(words, report.probabilities[report.finding])),
     ),
-    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report.prediction_set))] : []),
+    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report))] : []),
     bars(words, report, report.finding),
   );
 }
@@ -184,13 +190,13 @@ function bars(words, { probabilities }, found) {
 }
 
 /**
+ * What a machine wants to know of it, folded.
  * @param {Words} words
  * @param {Omit<Report, 'evidence'>} report
  * @param {Ready} ready
  * @param {number} bytes
- * @param {boolean} gone whether the picture is
  */
-function facts(words, report, ready, bytes, gone) {
+function facts(words, report, ready, bytes) {
   const { decode_ms, preprocess_ms, inference_ms } = report.timings;
   const time = (/** @type {number} */ ms) => ({ time: duration(words, ms) });
   const parts = [
@@ -199,23 +205,33 @@ function facts(words, report, ready, bytes, gone) {
     words.text('facts.inference', time(inference_ms)),
   ].join(words.text('facts.comma'));
   const device = deviceWords(words, report.device);
-  const reason = report.device === 'cpu' ? words.fallback(ready) : '';
+  // What has happened to this image; what the browser lacks is said of the classifier.
+  const reason = report.device === 'cpu' && HAPPENED.test(ready.fallbackCode ?? '') ? words.fallback(ready) : '';
   const likeness = report.in_distribution;
-  const image = imageWords(words, report, bytes);
+  const coverage = predictionSet(report)?.coverage ?? ready.model.prediction_sets?.coverage;
   const rows = [
     ['facts.time', words.text('facts.times', { whole: duration(words, (decode_ms ?? 0) + preprocess_ms + inference_ms), parts })],
     ['facts.ranOn', reason ? words.text('facts.ranOnBecause', { device, reason }) : device],
-    ['facts.image', gone ? words.text('facts.gone', { image }) : image],
+    ['facts.image', imageWords(words, report, bytes)],
     ...(likeness ? [['facts.likeness', words.text('facts.likenessIs', { score: words.number(likeness.score, 2) })]] : []),
+    ...(report.prediction_set && coverage ? [['facts.certainty', words.text('facts.certaintyIs', { percent: wholePercent(words, coverage) })]] : []),
     ['facts.model', report.model],
   ];
-  return make(
-    'dl',
-    { class: 'facts', part: 'facts' },
-    ...rows.map(([term, value]) =>
-      make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value))),
+  return folded(
+    words,
+    make(
+      'dl',
+      { class: 'facts', part: 'facts' },
+      ...rows.map(([term, value]) =>
+        make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value))),
+      ),
     ),
   );
+}
+
+/** What is shown to whoever asks for it. @param {Words} words @param {...Node} inside */
+export function folded(words, ...inside) {
+  return make('details', { class: 'folded', part: 'details' }, make('summary', {}, words.text('details')), ...inside);
 }
 
 /**

@@ -28,6 +28,9 @@ const PICTURED = 24;
  *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
  */
 
+/** Within so many pixels the page has been scrolled by its layout, not by its reader. */
+const NEARBY = 200;
+
 /** An image and what to call it: its path, from the folder that was chosen. @typedef {{ blob: Blob, name: string }} Image */
 
 /**
@@ -151,6 +154,8 @@ export class ResultList {
   #names = new Set();
   /** The frame that will draw the card, or 0. */
   #frame = 0;
+  /** Where the page stood when images were chosen whose result is to be seen; null if there are none. @type {number | null} */
+  #stood = null;
   /** Those with a picture, oldest answer first. @type {Entry[]} */
   #pictured = [];
   /** @type {Set<Watcher>} */
@@ -228,6 +233,20 @@ export class ResultList {
       return entry;
     });
     this.#put(entries, this.entries.length);
+  }
+
+  /** Brings the next result into view, where it is not: whoever chose an image wants to see it, unless they look elsewhere by then. */
+  bringNext() {
+    this.#stood = scrollY;
+  }
+
+  #bring() {
+    const stood = this.#stood;
+    this.#stood = null;
+    const { top } = this.#card.element.getBoundingClientRect();
+    if (stood === null || Math.abs(scrollY - stood) > NEARBY || (top >= 0 && top < innerHeight / 2)) return;
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.element.scrollIntoView({ block: 'start', behavior: still ? 'instant' : 'smooth' });
   }
 
   /** Forgets them all. */
@@ -332,6 +351,7 @@ export class ResultList {
       if (!this.chosen) return;
       this.#card.show(this.chosen, this.words);
       const { outcome } = this.chosen;
+      if (outcome.state === 'done' || outcome.state === 'error') this.#bring();
       this.#print.hidden = outcome.state !== 'done';
       this.#csv.hidden = this.#json.hidden = outcome.state !== 'done' && outcome.state !== 'error';
       this.#printed.textContent =

@@ -5,13 +5,14 @@
  * It is a grid whose rows are what is chosen: one stop for the tabulator, arrows within, and each row is read out as a whole
  * under the headings of its columns.
  *
- * @import { Report, Finding } from './protocol.js'
+ * @import { Report } from './protocol.js'
  * @import { Entry, ResultList, Watcher } from './result-list.js'
  * @import { Key, Words } from './words.js'
  */
 
 import { icon, make, viewOf, WARNING } from './dom.js';
-import { FINDINGS, findingWords, percent, unlike } from './format.js';
+import { guarded } from './export.js';
+import { alsoPossible, FINDINGS, findingWords, percent, unlike } from './format.js';
 import { SIDE, Thumbnails } from './thumbnails.js';
 import { translate } from './words.js';
 
@@ -190,6 +191,7 @@ export class ResultTable {
       this.#list.choose(to);
       this.#rows.get(to)?.element.focus();
     });
+    this.#grid.addEventListener('copy', (event) => this.#copy(event));
     this.#more.addEventListener('click', () => {
       this.#shown += SHOWN;
       this.#render();
@@ -394,6 +396,23 @@ export class ResultTable {
     if (left) (this.#proceed.hidden ? this.#csv : this.#proceed).focus();
   }
 
+  /** Copies rows as columns: those that the selection goes over, or without one the row that has the focus. @param {ClipboardEvent} event */
+  #copy(event) {
+    const root = /** @type {ShadowRoot & { getSelection?: () => Selection | null }} */ (this.#grid.getRootNode());
+    const selection = root.getSelection?.() ?? document.getSelection();
+    const focused = this.#focused();
+    const rows = selection && !selection.isCollapsed
+      ? this.#places.filter(({ element }) => selection.containsNode(element, true))
+      : focused ? this.#places.filter(({ entry }) => entry === focused) : [];
+    // A part of one cell is copied as it is.
+    if (rows.length === 0 || (rows.length === 1 && selection && !selection.isCollapsed)) return;
+    const cells = rows.map(({ element }) => [...element.children].map(({ textContent }) => textContent ?? ''));
+    event.preventDefault();
+    event.clipboardData?.setData('text/plain', cells.map((row) => row.map((text) => guarded(text.replace(/\s+/g, ' '))).join('\t')).join('\n'));
+    const table = make('table', {}, ...cells.map((row) => make('tr', {}, ...row.map((text) => make('td', {}, guarded(text))))));
+    event.clipboardData?.setData('text/html', table.outerHTML);
+  }
+
   /** How long it will take, once there is something to reckon it from. @param {number} waiting @param {Words} words */
   #left(waiting, words) {
     const count = this.#answers.length;
@@ -502,7 +521,7 @@ class Row {
     this.#writeNote(report && message === null ? report : null, words);
   }
 
-  /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'prediction_set'> | null} report @param {Words} words */
+  /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'probabilities' | 'prediction_set'> | null} report @param {Words} words */
   #writeNote(report, words) {
     const [caution] = report?.cautions ?? [];
     if (report && caution) {
@@ -511,15 +530,15 @@ class Row {
       return this.#note.replaceChildren(icon(WARNING, 'note-icon'), text);
     }
     this.#note.title = '';
-    this.#note.textContent = report?.prediction_set ? setNote(words, report.finding, report.prediction_set) : '';
+    this.#note.textContent = report ? setNote(words, report) : '';
   }
 }
 
-/** What else cannot be ruled out. @param {Words} words @param {string} finding @param {Finding[]} set */
-function setNote(words, finding, set) {
-  const others = FINDINGS.filter((name) => name !== finding && set.includes(name));
-  if (others.length > 0) return words.either(others.map((name) => findingWords(words, name)));
-  return words.text(set.length > 0 ? 'note.nothing' : 'note.none');
+/** What else the image may show. @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report */
+function setNote(words, report) {
+  const others = alsoPossible(report);
+  if (!others) return '';
+  return others.length > 0 ? words.either(others.map((name) => findingWords(words, name))) : words.text('note.nothing');
 }
 
 /** What was found, unless it means nothing. @param {Entry} entry */

@@ -75,13 +75,19 @@ button { font: inherit; font-weight: 600; border-radius: 10px; padding: .6rem 1.
 .fact { overflow-wrap: anywhere; }
 .status-line > :is(strong, .fact):not(:last-child)::after { content: "·"; margin-inline-start: .5rem; font-weight: 400; color: var(--muted); }
 .lamp { width: .6rem; height: .6rem; border-radius: 50%; background: light-dark(#2c8a63, #5fd0a0); }
-.status-reason { margin-top: .15rem; }
+.status-figures, .status-reason { margin-top: .15rem; text-wrap: pretty; }
+a { color: var(--accent); }
+.folded { margin-top: .15rem; font-size: .85rem; color: var(--muted); }
+.folded summary { width: fit-content; cursor: pointer; }
+.folded > :not(summary) { margin-top: .45rem; overflow-wrap: anywhere; }
+.card .folded { padding-top: 1.1rem; border-top: 1px solid var(--line); margin: 0; }
+.gone { font-size: .9rem; color: var(--muted); }
 .progress { position: relative; height: 6px; margin-top: .45rem; border-radius: 3px; background: color-mix(in srgb, var(--muted) 22%, transparent); overflow: hidden; }
 .progress-fill { position: absolute; inset: 0; border-radius: inherit; background: var(--accent); transform-origin: var(--start) 50%; transform: scaleX(var(--portion, 0)); transition: transform .15s linear; }
 .progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
 @keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
-.notice { padding-inline: .25rem; font-size: .9rem; color: var(--muted); }
+.notice { padding-inline: .25rem; font-size: .925rem; font-weight: 600; }
 ::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
@@ -248,7 +254,7 @@ button:disabled { opacity: .5; cursor: default; }
 .bar-fill { display: block; height: 100%; min-width: 3px; background: color-mix(in srgb, var(--muted) 75%, transparent); }
 .bar[data-found] .bar-fill { background: var(--accent); }
 .bar[data-found] :is(.bar-name, .bar-value) { font-weight: 650; }
-.controls, .facts { padding-top: 1.1rem; border-top: 1px solid var(--line); }
+.controls { padding-top: 1.1rem; border-top: 1px solid var(--line); }
 .facts { display: grid; gap: .45rem; align-content: start; font-size: .85rem; }
 .facts div { display: grid; grid-template-columns: 4rem 1fr; gap: .75rem; }
 .facts dt { color: var(--muted); }
@@ -278,7 +284,7 @@ button:disabled { opacity: .5; cursor: default; }
   .card { padding: 1.35rem; }
   .card-body:has(.viewer, .skeleton) { grid-template-columns: minmax(0, 28rem) minmax(22rem, 1fr); grid-template-rows: auto auto 1fr; column-gap: 2rem; }
   .viewer, .skeleton { grid-area: 1 / 1 / span 3; align-self: start; width: 100%; }
-  .verdict-side, .controls, .facts, .skeleton-lines { grid-column: -2; }
+  .verdict-side, .controls, .folded, .skeleton-lines { grid-column: -2; }
 }
 @container (max-width: 42rem) {
   .row { grid-template-columns: max-content max-content minmax(0, 1fr) max-content; column-gap: .6rem; padding-inline: .8rem; contain-intrinsic-block-size: auto 3.2rem; }
@@ -308,18 +314,30 @@ button:disabled { opacity: .5; cursor: default; }
   *, ::before, ::after { transition: none !important; animation-duration: 6s !important; }
   .card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: none; }
 }
+/* What is chosen has the colours of what is selected, because it would be told by weight alone. */
 @media (forced-colors: active) {
-  .row[aria-selected="true"], .reverse[aria-pressed="true"] { forced-color-adjust: none; background: Highlight; color: HighlightText; }
+  .row[aria-selected="true"], .reverse[aria-pressed="true"], .option input:checked + span { forced-color-adjust: none; background: Highlight; color: HighlightText; }
   .row[aria-selected="true"] * { color: inherit !important; }
   .row:not([aria-selected="true"]) { border-inline-start-color: Canvas; }
   .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp, .example-drawing { forced-color-adjust: none; }
+  .bar-track, .progress { border: 1px solid CanvasText; }
+  .bar-fill { background: GrayText; }
+  .bar[data-found] .bar-fill, .progress-fill { background: Highlight; }
+  .bar[data-found] .bar-name { text-decoration: underline; }
+  .switch-track { background: Canvas; border: 1px solid CanvasText; padding: 2px; }
+  .switch-track::after { background: CanvasText; }
+  .switch input:checked + .switch-track { background: Highlight; }
+  .switch input:checked + .switch-track::after { background: HighlightText; }
+  .dropzone.over { border-color: Highlight; }
+  .example[data-found] figcaption strong { text-decoration: underline; }
 }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .clearing, .export-failed, .kept, .table-failed, details:not([open]) { display: none !important; }
+  .top > :not(.notice), .top > .notice:empty, .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .clearing, .export-failed, .kept, .table-failed, .examples, .all-the-same:not([open]), .folded > summary, .gone { display: none !important; }
+  .folded::details-content { content-visibility: visible; block-size: auto; }
   .whole { display: flex; flex-direction: column; }
-  .top { order: 1; margin-top: .5rem; }
+  .top { display: block; margin-bottom: .35rem; }
   .notice { font-size: .8rem; padding: 0; }
   .results { margin: 0; gap: .5rem; }
   .print-head { display: block; font-size: .9rem; font-weight: 650; }
@@ -341,7 +359,8 @@ button:disabled { opacity: .5; cursor: default; }
   .evidence-choice legend { float: inline-start; margin: 0; }
   .options, .option input:checked + span { padding: 0; border: 0; background: none; box-shadow: none; }
   .legend-scale { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .facts { grid-column: 1 / -1; grid-row: auto; border-top: 1px solid #999; }
+  .card .folded { grid-column: 1 / -1; grid-row: auto; padding-top: .5rem; border-top: 1px solid #999; color: #000; }
+  .facts { gap: .15rem; margin: 0 !important; font-size: .75rem; }
   .bar-fill { background: #555; }
   .frame, .bar-track, .bar-fill { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

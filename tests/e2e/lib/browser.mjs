@@ -47,7 +47,7 @@ export function parts(page) {
   const element = page.locator('lung-xray-classifier');
   return {
     element,
-    picker: element.locator('input[type=file]'),
+    picker: element.locator('input[type=file]:not([webkitdirectory])'),
     status: element.locator('.status'),
     rows: element.locator('.row'),
     row: (/** @type {string} */ name) => element.locator('.row', { hasText: name }),
@@ -68,6 +68,12 @@ export function parts(page) {
       return card;
     },
   };
+}
+
+/** What a part of the page says with all that is folded in it unfolded. @param {import('playwright-core').Locator} part */
+export async function unfolded(part) {
+  await part.locator('details').evaluateAll((all) => all.forEach((each) => /** @type {HTMLDetailsElement} */ (each).setAttribute('open', '')));
+  return part.innerText();
 }
 
 /**

@@ -36,6 +36,7 @@ export class LungClassifier {
   #values;
   model = {
     id: 'mobilenet-lung-0123456789ab',
+    prediction_sets: { coverage: 0.85 },
     test: {
       split: 'none',
       images: 590,
@@ -72,7 +73,7 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain)/.test(words);
+    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain|empty|list|set)/.test(words);
     const picture = words.startsWith('lateral') ? this.#keep(words) : made ? new ImageData(8, 8) : await pixels(bytes);
     if (!words.startsWith('lateral')) this.#values = undefined;
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
@@ -83,6 +84,14 @@ export class LungClassifier {
       report.finding = 'Lung_Opacity';
       report.probabilities = { Normal: 0.45, Lung_Opacity: 0.5, 'Viral Pneumonia': 0.05 };
       report.prediction_set = ['Lung_Opacity', 'Normal'];
+    }
+    // A set as there may be one: `set` with the share that it holds for, `list` without, `empty`; then what it holds.
+    const [, form, normal, opacity, , ...held] = /^(set|list|empty) (\S+) (\S+)(.*)$/.exec(words)?.flatMap((part, at) => (at === 4 ? [part, ...part.trim().split(' ').filter(Boolean)] : [part])) ?? [];
+    if (form) {
+      report.finding = 'Normal';
+      report.probabilities = { Normal: Number(normal), Lung_Opacity: Number(opacity), 'Viral Pneumonia': 1 - Number(normal) - Number(opacity) };
+      const findings = /** @type {Finding[]} */ (held);
+      report.prediction_set = form === 'set' ? { coverage: 0.8, findings } : findings;
     }
     if (words.startsWith('unlike')) report.in_distribution = { score: 0.0312, accepted: false };
     // A bundle without statistics.
