@@ -324,7 +324,7 @@ describe('where WebAssembly is switched off altogether', { skip: noFirefox }, ()
       await page.until(() => Boolean(customElements.get('lung-xray-classifier')));
       await page.choose([image]);
       const [{ detail }] = await outcomes(page);
-      assert.equal(detail.code, 'no-simd');
+      assert.equal(detail.code, 'no-wasm');
     } finally {
       await browser.close();
       await files.close();

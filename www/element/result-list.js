@@ -237,15 +237,16 @@ export class ResultList {
 
   /** Brings the next result into view, where it is not: whoever chose an image wants to see it, unless they look elsewhere by then. */
   bringNext() {
-    this.#stood = scrollY;
+    this.#stood = viewOf(this.element).scrollY;
   }
 
   #bring() {
     const stood = this.#stood;
     this.#stood = null;
+    const view = viewOf(this.element);
     const { top } = this.#card.element.getBoundingClientRect();
-    if (stood === null || Math.abs(scrollY - stood) > NEARBY || (top >= 0 && top < innerHeight / 2)) return;
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    if (stood === null || Math.abs(view.scrollY - stood) > NEARBY || (top >= 0 && top < view.innerHeight / 2)) return;
+    const still = view.matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.element.scrollIntoView({ block: 'start', behavior: still ? 'instant' : 'smooth' });
   }
 

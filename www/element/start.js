@@ -249,7 +249,7 @@ function noWasm() {
 function noSimd() {
   return {
     code: 'no-simd',
-    message: 'This browser cannot run the classifier: its WebAssembly has no SIMD.',
+    message: 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
     advice: 'Use a current version of Chrome, Edge, Firefox or Safari.',
   };
 }

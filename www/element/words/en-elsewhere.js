@@ -62,7 +62,7 @@ export default {
   'advice.download-stalled': 'Check the connection and try again: the download begins anew.',
   'fault.no-wasm': 'WebAssembly is switched off in this browser, and the classifier needs it.',
   'advice.no-wasm': 'Switch it on, or off what blocks it: a lockdown or enhanced security mode. Or use another browser.',
-  'fault.no-simd': 'This browser cannot run the classifier: its WebAssembly has no SIMD.',
+  'fault.no-simd': 'This browser cannot run the classifier: it has no WebAssembly with SIMD.',
   'advice.no-simd': 'Use a current version of Chrome, Edge, Firefox or Safari.',
   'fault.policy-wasm': 'The security policy of this page does not allow WebAssembly, which the classifier is.',
   'advice.policy-wasm': "Tell whoever runs this page that its content security policy needs script-src 'wasm-unsafe-eval'.",
