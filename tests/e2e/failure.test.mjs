@@ -35,7 +35,7 @@ async function onPage(device, options, body) {
   page.on('pageerror', (error) => uncaught.push(error));
   try {
     await recordEvents(page);
-    await page.goto(site.url);
+    await page.goto(device === 'webgpu' ? `${site.url}?device=webgpu` : site.url);
     await body(page, parts(page), site);
     assert.deepEqual(uncaught, []);
   } finally {
@@ -109,6 +109,43 @@ test('an image that traps everywhere does not cost the page its GPU', () =>
     assert.match(await unfolded(await choose('good.png')), /Ran on\s+WebGPU/);
     assert.match(await unfolded(status), /Runs on WebGPU/);
   }));
+
+test('a graphics adapter in software is taken only by those who ask for WebGPU', async () => {
+  const site = await serveMock();
+  try {
+    const real = await open(browsers.webgpu);
+    await recordEvents(real.page);
+    await real.page.goto(site.url);
+    await ready(real.page);
+    const [{ detail }] = (await events(real.page)).filter(({ type }) => type === 'lung-ready');
+    assert.deepEqual([detail.device, detail.fallbackCode], ['cpu', 'software-adapter']);
+    assert.ok(!site.asked.some((path) => path.includes('runtime/webgpu')), site.asked.join(' '));
+    await real.context.close();
+
+    for (const [adapter, path, device] of /** @type {const} */ ([
+      [{ info: { vendor: 'nvidia', architecture: 'hopper' } }, '', 'webgpu'],
+      [{}, '', 'webgpu'],
+      [{ isFallbackAdapter: true }, '', 'cpu'],
+      [{ info: { isFallbackAdapter: true } }, '', 'cpu'],
+      [{ info: { vendor: 'mesa', description: 'llvmpipe (LLVM 15.0.6, 256 bits)' } }, '', 'cpu'],
+      [{ info: { description: 'Microsoft Basic Render Driver' } }, '', 'cpu'],
+      [{ isFallbackAdapter: true }, '?device=webgpu', 'webgpu'],
+    ])) {
+      const { page, context } = await open(browsers.cpu);
+      await recordEvents(page);
+      await page.addInitScript((adapter) => {
+        Object.defineProperty(navigator, 'gpu', { configurable: true, value: { requestAdapter: async () => adapter } });
+      }, adapter);
+      await page.goto(site.url + path);
+      await ready(page);
+      const [{ detail }] = (await events(page)).filter(({ type }) => type === 'lung-ready');
+      assert.equal(detail.device, device, JSON.stringify(adapter) + path);
+      await context.close();
+    }
+  } finally {
+    await site.close();
+  }
+});
 
 test('a lost GPU device, nobody waiting: the page moves to the CPU by itself and says so', () =>
   onPage('webgpu', {}, async (page, { picker, card, status }) => {

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 
 use burn::tensor::Device;
+use burn_wgpu::{WgpuInitError, WgpuSetup};
 use js_sys::Reflect;
 use mobilenet_lung::{Bundle, Classifier};
 use wasm_bindgen::prelude::*;
+use web_sys::console;
 
 use crate::error::{lung_error, of_classifying};
 
@@ -20,12 +22,6 @@ pub async fn prepare() -> Result<(), JsValue> {
 /// The network of `bundle`. [`prepare`] has run its kernels once, so a first run would only keep the first image waiting.
 pub async fn classifier(bundle: &Bundle) -> Result<Classifier, JsValue> {
     Classifier::on_gpu(bundle, &device().await?).map_err(of_classifying)
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_namespace = console)]
-    fn warn(text: &str);
 }
 
 thread_local! {
@@ -45,18 +41,36 @@ async fn device() -> Result<Device, JsValue> {
             "Use the CPU, or a browser with WebGPU.",
         )
     };
-    // wgpu expects that somebody has looked: without `navigator.gpu` it would panic.
+    // wgpu expects that somebody has looked: without `navigator.gpu` it would panic. (`web-sys` has it among its unstable types only.)
     let here = Reflect::get(&js_sys::global(), &"navigator".into())
         .and_then(|navigator| Reflect::get(&navigator, &"gpu".into()))
         .is_ok_and(|gpu| gpu.is_object());
     if !here {
         return Err(unavailable("This browser offers no WebGPU to this page."));
     }
-    let device = Device::wgpu_options().init_async().await.map_err(|error| {
-        // What wgpu says fills a paragraph; it is for the console, the sentence for the page.
-        warn(&format!("WebGPU gave no device: {error}"));
-        unavailable("This browser has WebGPU but found no graphics adapter for it.")
-    })?;
+    let (device, setup): (Device, WgpuSetup) = Device::wgpu_options()
+        .init_with_setup_async()
+        .await
+        .map_err(|error| {
+            // What wgpu says fills a paragraph; it is for the console, the sentence for the page.
+            console::warn_1(&format!("WebGPU gave no device: {error}").into());
+            unavailable(sentence(&error))
+        })?;
+    let info = setup.adapter.get_info();
+    console::debug_1(&format!("WebGPU runs on {} ({:?})", info.name, info.device_type).into());
     GPU.set(Some(device.clone()));
     Ok(device)
+}
+
+/// What happened, in a sentence for the page.
+fn sentence(error: &WgpuInitError) -> &'static str {
+    match error {
+        WgpuInitError::AdapterUnavailable { .. } => {
+            "This browser has WebGPU but found no graphics adapter for it."
+        }
+        WgpuInitError::RequestDevice { .. } => {
+            "The graphics adapter does not give this page a WebGPU device."
+        }
+        _ => "WebGPU could not be set up on this page.",
+    }
 }

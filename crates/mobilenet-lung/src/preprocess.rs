@@ -84,11 +84,12 @@ fn resample(pixels: &[f32], (width, height): (u32, u32), side: u32) -> Vec<f32> 
     if (width, height) == (side, side) {
         return pixels.to_vec();
     }
-    match ImageBuffer::<Luma<f32>, _>::from_raw(width, height, pixels) {
-        Some(image) => resize(&image, side, side, FilterType::Triangle).into_raw(),
-        // A `Radiograph` holds width * height pixels by construction, and so does what comes from one.
-        None => vec![0.0; side as usize * side as usize],
-    }
+    let Some(image) = ImageBuffer::<Luma<f32>, _>::from_raw(width, height, pixels) else {
+        // A `Radiograph` holds width * height pixels by construction, and so does what comes from one. Should that ever break, no
+        // picture may be classified in its place.
+        unreachable!("{} pixels are no {width} x {height}", pixels.len());
+    };
+    resize(&image, side, side, FilterType::Triangle).into_raw()
 }
 
 /// Maps the smallest value to 0 and the largest to 1; a constant image becomes all 0.

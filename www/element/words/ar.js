@@ -525,6 +525,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': 'لا يتيح هذا المتصفح WebGPU لهذه الصفحة.',
   'fallback.no-adapter': 'في هذا المتصفح WebGPU، لكنه لم يجد محوّل رسومات له.',
+  'fallback.software-adapter': 'يُحاكى WebGPU هنا برمجيًا فقط، وهو أبطأ من المعالج.',
   'fallback.webgpu-unavailable': 'لا يمكن استخدام WebGPU هنا.',
   'fallback.webgpu-stopped': 'توقف WebGPU عن العمل في هذه الصفحة.',
   'fallback.webgpu-not-started': 'لم يبدأ WebGPU في هذه الصفحة.',

@@ -415,6 +415,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': 'Este navegador no ofrece WebGPU a esta página.',
   'fallback.no-adapter': 'Este navegador tiene WebGPU, pero no encontró ningún adaptador gráfico.',
+  'fallback.software-adapter': 'Aquí WebGPU solo se emula, más despacio que la CPU.',
   'fallback.webgpu-unavailable': 'Aquí no se puede usar WebGPU.',
   'fallback.webgpu-stopped': 'WebGPU dejó de funcionar en esta página.',
   'fallback.webgpu-not-started': 'WebGPU no se inició en esta página.',

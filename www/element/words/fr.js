@@ -415,6 +415,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': 'Ce navigateur n’offre pas WebGPU à cette page.',
   'fallback.no-adapter': 'Ce navigateur connaît WebGPU mais n’a trouvé aucune carte graphique pour lui.',
+  'fallback.software-adapter': 'WebGPU n’est ici qu’émulé, plus lentement que le processeur.',
   'fallback.webgpu-unavailable': 'WebGPU ne peut pas être utilisé ici.',
   'fallback.webgpu-stopped': 'WebGPU a cessé de fonctionner sur cette page.',
   'fallback.webgpu-not-started': 'WebGPU n’a pas démarré sur cette page.',

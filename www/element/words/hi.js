@@ -415,6 +415,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': 'यह ब्राउज़र इस पृष्ठ को WebGPU नहीं देता।',
   'fallback.no-adapter': 'इस ब्राउज़र में WebGPU है, पर उसे कोई ग्राफ़िक्स अडैप्टर नहीं मिला।',
+  'fallback.software-adapter': 'यहाँ WebGPU केवल सॉफ़्टवेयर से चलता है, जो CPU से धीमा है।',
   'fallback.webgpu-unavailable': 'यहाँ WebGPU का उपयोग नहीं हो सकता।',
   'fallback.webgpu-stopped': 'इस पृष्ठ पर WebGPU ने काम करना बंद कर दिया।',
   'fallback.webgpu-not-started': 'इस पृष्ठ पर WebGPU शुरू नहीं हुआ।',

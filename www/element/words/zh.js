@@ -409,6 +409,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': '此浏览器不向本页面提供 WebGPU。',
   'fallback.no-adapter': '此浏览器支持 WebGPU，但没有找到可用的图形适配器。',
+  'fallback.software-adapter': '此处的 WebGPU 只是软件模拟，比 CPU 更慢。',
   'fallback.webgpu-unavailable': '此处无法使用 WebGPU。',
   'fallback.webgpu-stopped': 'WebGPU 在本页面上停止了工作。',
   'fallback.webgpu-not-started': 'WebGPU 未能在本页面上启动。',

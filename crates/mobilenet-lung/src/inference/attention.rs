@@ -32,10 +32,14 @@ impl Attention {
         let spatial = match config.kind {
             AttentionKind::Cbam => {
                 let (weight, bias) = named("spatial")?;
-                Some((
-                    weight.into_owned(),
-                    bias.first().copied().unwrap_or_default(),
-                ))
+                let [bias] = *bias else {
+                    return Err(StateError::Shape {
+                        name: format!("features.{feature_layer}.attention.spatial.bias"),
+                        found: vec![bias.len()],
+                        expected: vec![1],
+                    });
+                };
+                Some((weight.into_owned(), bias))
             }
             AttentionKind::None | AttentionKind::SqueezeExcitation => None,
         };

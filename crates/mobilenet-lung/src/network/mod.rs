@@ -247,8 +247,10 @@ impl MobileNetLung {
             ["last", part] => format!("features.18.0.{part}"),
             ["attention", part] => format!("features.18.attention.{}", dotted(part)),
             ["head", part] => format!("classifier.1.{part}"),
-            ["blocks", block, layer, part] => {
-                let block: usize = block.parse().unwrap_or_default();
+            ["blocks", number, layer, part] => {
+                let Ok(block) = number.parse::<usize>() else {
+                    return parts.join(".");
+                };
                 let name = match (block, *layer) {
                     (_, "attention") => format!("attention.{}", dotted(part)),
                     // The first block does not expand, so its convolutions count from 0.
