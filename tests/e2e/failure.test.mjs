@@ -131,7 +131,7 @@ test('a graphics adapter in software is taken only by those who ask for WebGPU',
       [{ info: { description: 'Microsoft Basic Render Driver' } }, '', 'cpu'],
       [{ isFallbackAdapter: true }, '?device=webgpu', 'webgpu'],
     ])) {
-      const { page, context } = await open(browsers.cpu);
+      const { page, context } = await open(browsers.webgpu);
       await recordEvents(page);
       await page.addInitScript((adapter) => {
         Object.defineProperty(navigator, 'gpu', { configurable: true, value: { requestAdapter: async () => adapter } });
@@ -139,7 +139,7 @@ test('a graphics adapter in software is taken only by those who ask for WebGPU',
       await page.goto(site.url + path);
       await ready(page);
       const [{ detail }] = (await events(page)).filter(({ type }) => type === 'lung-ready');
-      assert.equal(detail.device, device, JSON.stringify(adapter) + path);
+      assert.equal(detail.device, device, JSON.stringify([adapter, path, detail]));
       await context.close();
     }
   } finally {

@@ -153,6 +153,7 @@ export default {
   // Why it is not WebGPU
   'fallback.no-webgpu': 'This browser offers no WebGPU to this page.',
   'fallback.no-adapter': 'This browser has WebGPU but found no graphics adapter for it.',
+  'fallback.software-adapter': 'WebGPU is only emulated here, which is slower than the CPU.',
   'fallback.webgpu-unavailable': 'WebGPU cannot be used here.',
   'fallback.webgpu-stopped': 'WebGPU stopped working on this page.',
   'fallback.webgpu-not-started': 'WebGPU did not start on this page.',
