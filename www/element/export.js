@@ -14,6 +14,9 @@ import { FINDINGS, predictionSet, unlike } from './format.js';
  */
 const FORMULA = /(^|[,;\t|\r\n])(\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
 
+/** A number that is taken for a thousand times as much where the point divides thousands. */
+const THOUSANDS = /^-?\d+\.\d{3}$/;
+
 /**
  * The columns of the CSV, and what stands in each. The finding is left out where the image does not look like a chest X-ray,
  * because it means nothing then.
@@ -69,7 +72,7 @@ export function save(file, name) {
 
 /** A cell of RFC 4180: each text in quotes, whatever is in it. @param {string | number | boolean} value */
 function cell(value) {
-  if (typeof value !== 'string') return String(value);
+  if (typeof value !== 'string') return String(value).replace(THOUSANDS, '$&0');
   return `"${guarded(value).replaceAll('"', '""')}"`;
 }
 
@@ -82,3 +85,38 @@ export function guarded(text) {
 function wholeTime({ decode_ms = 0, preprocess_ms, inference_ms }) {
   return Math.round((decode_ms + preprocess_ms + inference_ms) * 10) / 10;
 }
+
+/**
+ * Prints an element alone: of the page around it nothing but what it stands in. A new style sheet, because a policy may refuse others.
+ * @param {Element} element
+ */
+export function printAlone(element) {
+  const view = element.ownerDocument.defaultView ?? globalThis;
+  /** @type {Element[]} */
+  const hosts = [];
+  for (let at = /** @type {Element | null} */ (element); at; ) {
+    const root = at.getRootNode();
+    at = root instanceof view.ShadowRoot ? root.host : null;
+    if (at) hosts.push(at);
+  }
+  const host = hosts.at(-1) ?? element;
+  const sheet = new view.CSSStyleSheet();
+  sheet.replaceSync(`@media print { body *:not(:has([${PRINTED}]), [${PRINTED}], [${PRINTED}] *) { display: none !important; }
+    :is(html, body, :has([${PRINTED}])) { display: block !important; margin: 0 !important; padding: 0 !important; border: 0 !important; height: auto !important; min-height: 0 !important; max-width: none !important; width: auto !important; overflow: visible !important; position: static !important; background: none !important; }
+    @page { margin: 14mm; } }`);
+  host.setAttribute(PRINTED, '');
+  const { adoptedStyleSheets } = element.ownerDocument;
+  element.ownerDocument.adoptedStyleSheets = [...adoptedStyleSheets, sheet];
+  view.addEventListener(
+    'afterprint',
+    () => {
+      host.removeAttribute(PRINTED);
+      element.ownerDocument.adoptedStyleSheets = element.ownerDocument.adoptedStyleSheets.filter((other) => other !== sheet);
+    },
+    { once: true },
+  );
+  view.print();
+}
+
+/** Marks what is printed. */
+const PRINTED = 'data-lung-printed';

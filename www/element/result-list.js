@@ -166,7 +166,12 @@ export class ResultList {
   /** @param {Actions} actions */
   constructor(actions) {
     this.actions = actions;
-    this.#print.addEventListener('click', () => viewOf(this.element).print());
+    this.#print.addEventListener('click', () =>
+      import('./export.js').then(
+        ({ printAlone }) => printAlone(this.element),
+        () => viewOf(this.element).print(),
+      ),
+    );
     this.#clear.addEventListener('click', () => actions.forget());
     this.#remove.addEventListener('click', () => this.chosen && actions.remove(this.chosen));
     for (const [button, format] of /** @type {const} */ ([

@@ -91,7 +91,7 @@ a { color: var(--accent); }
 ::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
-.results { display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
+.results { scroll-margin-block-start: .75rem; display: grid; grid-template-columns: minmax(0, 1fr); gap: 1rem; margin-top: 1.5rem; }
 .list { display: grid; grid-template-columns: minmax(0, 1fr); gap: .6rem; }
 .small { font-size: .85rem; padding: .4rem .9rem; }
 .toolbar { display: grid; gap: .6rem; }
@@ -345,8 +345,9 @@ button:disabled { opacity: .5; cursor: default; }
   .card-name { white-space: normal; overflow-wrap: anywhere; }
   .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
   .verdict-side { grid-area: 1 / 2; }
-  .viewer { grid-area: 1 / 1; gap: .5rem; }
-  .frame { max-height: 9.5cm; border-radius: 0; }
+  .viewer { grid-area: 1 / 1 / span 2; gap: .5rem; }
+  .frame { max-height: 8.5cm; width: auto; max-width: 100% !important; margin-inline: 0; border-radius: 0; }
+  .card-name { font-size: .8rem; }
   /* All of the picture, in the window that it is in. */
   .plane { transform: none !important; }
   .window-row input, .window-buttons { display: none; }
@@ -359,9 +360,17 @@ button:disabled { opacity: .5; cursor: default; }
   .evidence-choice legend { float: inline-start; margin: 0; }
   .options, .option input:checked + span { padding: 0; border: 0; background: none; box-shadow: none; }
   .legend-scale { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-  .card .folded { grid-column: 1 / -1; grid-row: auto; padding-top: .5rem; border-top: 1px solid #999; color: #000; }
+  .card .folded { grid-area: 2 / 2; padding-top: .5rem; border-top: 1px solid #999; color: #000; }
   .facts { gap: .15rem; margin: 0 !important; font-size: .75rem; }
+  .verdict strong, .verdict-value { font-size: 1.3rem; }
+  .bars { gap: .4rem; margin-top: .6rem; }
+  .dicom, .cautions { margin-bottom: .5rem; }
+  .cautions, .doubt { padding: .4rem .6rem; }
   .bar-fill { background: #555; }
   .frame, .bar-track, .bar-fill { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
+@media print and (orientation: landscape) {
+  .whole { zoom: .8; }
+  .frame { max-height: 7.5cm; }
 }
 `);

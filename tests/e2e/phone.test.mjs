@@ -1,0 +1,110 @@
+// @ts-check
+/** On a phone: nothing is offered that a phone has not, what was found comes into view, and every file input is in the document. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { LANGUAGES } from '../../www/element/words.js';
+import { mockPages } from './lib/mock-page.mjs';
+import { picture } from './lib/pictures.mjs';
+
+const mock = mockPages();
+
+const PHONE = { hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } };
+
+/** @param {Parameters<typeof mock.onPage>[0]} body @param {import('./lib/mock-page.mjs').PageOptions} [options] */
+const onPhone = (body, options = {}) => mock.onPage(body, { ...PHONE, ...options });
+
+/** Where the card begins and what of the window is above it, once nothing moves any more. @param {import('playwright-core').Page} page */
+async function cardTop(page) {
+  let before = NaN;
+  for (;;) {
+    const top = await page.evaluate(() => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card')?.getBoundingClientRect().top ?? NaN);
+    if (top === before) return top;
+    before = top;
+    await page.waitForTimeout(150);
+  }
+}
+
+for (const [lang, { load }] of Object.entries(LANGUAGES))
+  test(`${lang}: dropping, pasting and folders are offered where there is a mouse, and nowhere else`, async () => {
+    const words = (await load()).default;
+    const offers = /** @type {const} */ (['drop.several', 'hint.several', 'choose.folder']);
+    const path = `?lang=${lang}`;
+    /** @param {import('playwright-core').Locator} zone */
+    const whole = async (zone) => (await zone.innerText()).replace(/\s+/g, ' ');
+    await onPhone(
+      async (_page, { element }) => {
+        const zone = element.locator('.dropzone');
+        await zone.getByText(String(words['pick.several'])).waitFor();
+        for (const key of offers) assert.ok(!(await whole(zone)).includes(String(words[key])), key);
+      },
+      { path },
+    );
+    await mock.onPage(
+      async (_page, { element }) => {
+        const zone = element.locator('.dropzone');
+        await zone.getByText(String(words['drop.several'])).waitFor();
+        for (const key of offers) assert.ok((await whole(zone)).includes(String(words[key])), key);
+      },
+      { path },
+    );
+  });
+
+for (const reducedMotion of /** @type {const} */ (['no-preference', 'reduce']))
+  test(`what was found comes into view, ${reducedMotion === 'reduce' ? 'at once' : 'gliding'}, and what explains the page makes room`, () =>
+    onPhone(
+      async (page, { picker, answered }) => {
+        await page.evaluate(() => {
+          const seen = /** @type {any} */ (globalThis);
+          const scroll = Element.prototype.scrollIntoView;
+          Element.prototype.scrollIntoView = function (options) {
+            seen.behaviour = /** @type {ScrollIntoViewOptions} */ (options).behavior;
+            scroll.call(this, options);
+          };
+        });
+        assert.ok(await page.locator('.lede').isVisible());
+        await picker.setInputFiles([picture('chest.png')]);
+        await answered('chest.png');
+        const top = await cardTop(page);
+        assert.ok(top >= -1 && top < 200, `the card begins at ${top} of 844 px`);
+        assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).behaviour), reducedMotion === 'reduce' ? 'instant' : 'smooth');
+        assert.equal(await page.locator('.lede').isVisible(), false);
+      },
+      { reducedMotion },
+    ));
+
+test('an image that is refused comes into view too', () =>
+  onPhone(async (page, { picker, answered }) => {
+    await picker.setInputFiles([{ ...picture('bad.png'), buffer: Buffer.from('refuse') }]);
+    await answered('bad.png', 'error');
+    const top = await cardTop(page);
+    assert.ok(top >= -1 && top < 500, `the card begins at ${top} of 844 px`);
+  }));
+
+test('who looks elsewhere by then, or has a script classify, is left there', () =>
+  onPhone(async (page, { picker, answered, element }) => {
+    await page.evaluate(() => document.querySelector('.site-foot')?.scrollIntoView());
+    const at = await page.evaluate(() => scrollY);
+    await element.evaluate((node) => /** @type {any} */ (node).classify(new File(['plain'], 'by-script.png')));
+    await cardTop(page);
+    assert.ok((await page.evaluate(() => scrollY)) >= at);
+    await page.evaluate(() => scrollTo(0, 0));
+    await picker.setInputFiles([picture('chest.png')]);
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+    await answered('chest.png');
+    await cardTop(page);
+    assert.ok((await page.evaluate(() => scrollY)) > 300, 'the page was not moved');
+  }));
+
+test('every file input that is clicked is in the document: Safari does nothing with others', () =>
+  mock.onPage(
+    async (page, { element }) => {
+      for (const button of [page.getByRole('button', { name: 'Take a photo' }), element.getByRole('button', { name: 'Choose files' }), element.getByRole('button', { name: 'Choose a folder' })]) {
+        // The camera is offered to fingers alone.
+        await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('.camera')).style.setProperty('display', 'flex'));
+        const [chooser] = await Promise.all([page.waitForEvent('filechooser'), button.click()]);
+        assert.equal(await chooser.element().evaluate((input) => input.isConnected), true);
+      }
+    },
+  ));
