@@ -3,10 +3,11 @@
  * `node www/bundle.mjs DIST FOLDER`: merges the scripts in DIST that are always loaded together, so that a cold page asks for
  * fewer, with the rollup in FOLDER's `node_modules`. `cargo xtask build` runs it.
  *
- * The worker is given the script of the builds for the CPU, and the documentation comes beside the page. Files keep their names; those that were merged into another are removed.
+ * The worker is given the script of the builds for the CPU, and the documentation comes beside the page. Comments are left out: they
+ * were a third of what is downloaded. Files keep their names; those that were merged into another are removed.
  */
 
-import { readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -18,6 +19,8 @@ if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER');
 
 /** @type {any} whose types are not installed with the page's tests */
 const { rollup } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup');
+/** @type {any} */
+const { parseAst } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup/parseAst');
 /** @typedef {{ name: string, facadeModuleId: string | null, fileName: string }} Chunk */
 
 /** What is loaded by name. What these load later is found in them. */
@@ -79,3 +82,33 @@ const merged = [...read].filter((name) => !written.has(name));
 for (const name of merged) await rm(join(root, name));
 console.log(`merged into what loads them: ${merged.join(', ')}`);
 await documents(root);
+for (const name of await readdir(root, { recursive: true })) {
+  if (!name.endsWith('.js')) continue;
+  const file = join(root, name);
+  await writeFile(file, withoutComments(await readFile(file, 'utf8')));
+}
+
+/** A script without its comments: whatever looks like one outside of strings, templates and regular expressions. @param {string} code */
+function withoutComments(code) {
+  /** @type {Array<{ start: number, end: number }>} */
+  const literals = [];
+  /** @param {any} node */
+  const collect = (node) => {
+    if (node?.type === 'TemplateElement' || (node?.type === 'Literal' && (typeof node.value === 'string' || node.regex))) return void literals.push(node);
+    if (typeof node !== 'object' || node === null) return;
+    for (const value of Object.values(node)) collect(value);
+  };
+  collect(parseAst(code));
+  literals.sort((a, b) => a.start - b.start);
+  let bare = '';
+  let at = 0;
+  for (const { start, end } of [...literals, { start: code.length, end: code.length }]) {
+    bare += code
+      .slice(at, start)
+      .replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, (comment) => (comment.includes('\n') ? '\n' : ' '))
+      .replace(/[ \t]+(?=\n)/g, '').replace(/\n(\s*\n)+/g, '\n');
+    bare += code.slice(start, end);
+    at = end;
+  }
+  return bare;
+}

@@ -265,8 +265,8 @@ const damaged = [
   [
     'a bundle that the classifier refuses',
     { file: 'refused-0123456789ab.safetensors' },
-    'model-broken',
-    /damaged in every copy[^]*refuses/,
+    'weights-hash-mismatch',
+    /refuses[^]*models\/ is damaged/,
   ],
   ['no WebAssembly', { routes: { [RUNTIME]: status(404) } }, 'runtime-missing', /lung_web_bg\.wasm/],
   [

@@ -16,6 +16,9 @@ const BUNDLE_LIMIT = 64 * 1024 * 1024;
  */
 const WAYS = [{ cache: 'default' }, { cache: 'reload' }, { cache: 'reload', unseen: true }];
 
+/** What to do where every copy of a bundle is damaged. */
+const EVERY_COPY = 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.';
+
 /** What a damaged file is refused with: another copy of it may be whole. */
 const DAMAGED = new Set(['runtime-broken', 'model-broken', 'model-index-broken']);
 
@@ -77,9 +80,9 @@ export class Stock {
     return bundle;
   }
 
-  /** Another copy of a bundle that turned out to be damaged: the one taken last. @param {Fault} fault what is wrong with it */
+  /** Another copy of the bundle that was taken last, and turned out to be damaged. @param {Fault} fault what is wrong with it */
   async replaceBundle(fault) {
-    if (this.#taken + 1 === WAYS.length) throw modelBroken(`The model file is damaged in every copy. ${fault.message}`);
+    if (this.#taken + 1 === WAYS.length) throw { ...fault, advice: EVERY_COPY };
     return this.#whole((way, part) => this.#downloadBundle(way, part), this.#taken + 1);
   }
 
@@ -304,7 +307,7 @@ function modelBroken(message) {
   return {
     code: 'model-broken',
     message,
-    advice: 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
+    advice: EVERY_COPY,
   };
 }
 

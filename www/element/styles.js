@@ -343,7 +343,7 @@ button:disabled { opacity: .5; cursor: default; }
   .print-head { display: block; font-size: .9rem; font-weight: 650; }
   .card { padding: 0; border: 0; border-radius: 0; break-inside: avoid; }
   .card-name { white-space: normal; overflow-wrap: anywhere; }
-  .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto auto; gap: 1rem 1.5rem; }
+  .card-body, .card-body:has(.viewer) { grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); grid-template-rows: auto 1fr auto; gap: .75rem 1.5rem; }
   .verdict-side { grid-area: 1 / 2; }
   .viewer { grid-area: 1 / 1 / span 2; gap: .5rem; }
   .frame { max-height: 8.5cm; width: auto; max-width: 100% !important; margin-inline: 0; border-radius: 0; }

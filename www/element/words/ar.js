@@ -504,13 +504,13 @@ export default {
 
   // What goes wrong with the weights file
   'fault.weights-empty': 'ملف الأوزان فارغ.',
-  'advice.weights-empty': 'نزّل ملف الأوزان أو صدّره مرة أخرى.',
+  'advice.weights-empty': 'حاول لاحقًا أو في شبكة أخرى. وإن استمر الأمر فأخبر القائم على هذه الصفحة بأن models/ تالف.',
   'fault.weights-too-large': 'ملف الأوزان أكبر من المسموح.',
   'advice.weights-too-large': 'استخدم ملفًا كتبه `lung export`.',
   'fault.weights-hash-mismatch': 'ملف الأوزان ليس ما يدل عليه اسمه.',
-  'advice.weights-hash-mismatch': 'نزّل ملف الأوزان أو صدّره مرة أخرى.',
+  'advice.weights-hash-mismatch': 'حاول لاحقًا أو في شبكة أخرى. وإن استمر الأمر فأخبر القائم على هذه الصفحة بأن models/ تالف.',
   'fault.weights-unreadable': 'لا يمكن قراءة ترويسة ملف الأوزان.',
-  'advice.weights-unreadable': 'نزّل ملف الأوزان أو صدّره مرة أخرى.',
+  'advice.weights-unreadable': 'حاول لاحقًا أو في شبكة أخرى. وإن استمر الأمر فأخبر القائم على هذه الصفحة بأن models/ تالف.',
   'fault.weights-foreign': 'ملف الأوزان لبرنامج آخر.',
   'advice.weights-foreign': 'استخدم ملفًا كتبه `lung export`.',
   'fault.weights-version': 'ملف الأوزان لإصدار آخر من هذا البرنامج.',
@@ -520,7 +520,7 @@ export default {
   'fault.weights-dtype': 'صيغة أعداد الأوزان لا تُقرأ هنا.',
   'advice.weights-dtype': 'استخدم ملفًا كتبه `lung export`.',
   'fault.weights-not-finite': 'في الأوزان قيم ليست أعدادًا.',
-  'advice.weights-not-finite': 'نزّل ملف الأوزان أو صدّره مرة أخرى.',
+  'advice.weights-not-finite': 'حاول لاحقًا أو في شبكة أخرى. وإن استمر الأمر فأخبر القائم على هذه الصفحة بأن models/ تالف.',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': 'لا يتيح هذا المتصفح WebGPU لهذه الصفحة.',

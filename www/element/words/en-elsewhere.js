@@ -97,13 +97,13 @@ export default {
 
   // The weights file
   'fault.weights-empty': 'The weights file is empty.',
-  'advice.weights-empty': 'Download or export the weights file again.',
+  'advice.weights-empty': 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
   'fault.weights-too-large': 'The weights file is larger than is allowed.',
   'advice.weights-too-large': 'Use a file that `lung export` wrote.',
   'fault.weights-hash-mismatch': 'The weights file is not the one that its name promises.',
-  'advice.weights-hash-mismatch': 'Download or export the weights file again.',
+  'advice.weights-hash-mismatch': 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
   'fault.weights-unreadable': 'The header of the weights file cannot be read.',
-  'advice.weights-unreadable': 'Download or export the weights file again.',
+  'advice.weights-unreadable': 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
   'fault.weights-foreign': 'The weights file is of another program.',
   'advice.weights-foreign': 'Use a file that `lung export` wrote.',
   'fault.weights-version': 'The weights file is of another version of this software.',
@@ -113,7 +113,7 @@ export default {
   'fault.weights-dtype': 'The weights have a number format that is not read here.',
   'advice.weights-dtype': 'Use a file that `lung export` wrote.',
   'fault.weights-not-finite': 'The weights hold values that are no numbers.',
-  'advice.weights-not-finite': 'Download or export the weights file again.',
+  'advice.weights-not-finite': 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
 
   // What a file says of itself
   'caution.not-radiography': 'The file says that it does not come from radiography, but from: {modality}.',

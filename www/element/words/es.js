@@ -394,13 +394,13 @@ export default {
 
   // What goes wrong with the weights file
   'fault.weights-empty': 'El archivo de pesos está vacío.',
-  'advice.weights-empty': 'Descargue o exporte de nuevo el archivo de pesos.',
+  'advice.weights-empty': 'Inténtelo más tarde o en otra red. Si sigue igual, avise a quien gestiona esta página de que models/ está dañado.',
   'fault.weights-too-large': 'El archivo de pesos es más grande de lo permitido.',
   'advice.weights-too-large': 'Use un archivo escrito por `lung export`.',
   'fault.weights-hash-mismatch': 'El archivo de pesos no es el que promete su nombre.',
-  'advice.weights-hash-mismatch': 'Descargue o exporte de nuevo el archivo de pesos.',
+  'advice.weights-hash-mismatch': 'Inténtelo más tarde o en otra red. Si sigue igual, avise a quien gestiona esta página de que models/ está dañado.',
   'fault.weights-unreadable': 'No se puede leer la cabecera del archivo de pesos.',
-  'advice.weights-unreadable': 'Descargue o exporte de nuevo el archivo de pesos.',
+  'advice.weights-unreadable': 'Inténtelo más tarde o en otra red. Si sigue igual, avise a quien gestiona esta página de que models/ está dañado.',
   'fault.weights-foreign': 'El archivo de pesos es de otro programa.',
   'advice.weights-foreign': 'Use un archivo escrito por `lung export`.',
   'fault.weights-version': 'El archivo de pesos es de otra versión de este software.',
@@ -410,7 +410,7 @@ export default {
   'fault.weights-dtype': 'Los pesos tienen un formato numérico que no se lee aquí.',
   'advice.weights-dtype': 'Use un archivo escrito por `lung export`.',
   'fault.weights-not-finite': 'Los pesos contienen valores que no son números.',
-  'advice.weights-not-finite': 'Descargue o exporte de nuevo el archivo de pesos.',
+  'advice.weights-not-finite': 'Inténtelo más tarde o en otra red. Si sigue igual, avise a quien gestiona esta página de que models/ está dañado.',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': 'Este navegador no ofrece WebGPU a esta página.',

@@ -394,13 +394,13 @@ export default {
 
   // What goes wrong with the weights file
   'fault.weights-empty': 'Le fichier de poids est vide.',
-  'advice.weights-empty': 'Téléchargez ou exportez à nouveau le fichier de poids.',
+  'advice.weights-empty': 'Réessayez plus tard ou sur un autre réseau. Si cela persiste, signalez à qui gère cette page que models/ est endommagé.',
   'fault.weights-too-large': 'Le fichier de poids est plus gros que ce qui est permis.',
   'advice.weights-too-large': 'Utilisez un fichier écrit par `lung export`.',
   'fault.weights-hash-mismatch': 'Le fichier de poids n’est pas celui que son nom promet.',
-  'advice.weights-hash-mismatch': 'Téléchargez ou exportez à nouveau le fichier de poids.',
+  'advice.weights-hash-mismatch': 'Réessayez plus tard ou sur un autre réseau. Si cela persiste, signalez à qui gère cette page que models/ est endommagé.',
   'fault.weights-unreadable': 'L’en-tête du fichier de poids est illisible.',
-  'advice.weights-unreadable': 'Téléchargez ou exportez à nouveau le fichier de poids.',
+  'advice.weights-unreadable': 'Réessayez plus tard ou sur un autre réseau. Si cela persiste, signalez à qui gère cette page que models/ est endommagé.',
   'fault.weights-foreign': 'Le fichier de poids vient d’un autre programme.',
   'advice.weights-foreign': 'Utilisez un fichier écrit par `lung export`.',
   'fault.weights-version': 'Le fichier de poids vient d’une autre version de ce logiciel.',
@@ -410,7 +410,7 @@ export default {
   'fault.weights-dtype': 'Les poids ont un format de nombre qui n’est pas lu ici.',
   'advice.weights-dtype': 'Utilisez un fichier écrit par `lung export`.',
   'fault.weights-not-finite': 'Les poids contiennent des valeurs qui ne sont pas des nombres.',
-  'advice.weights-not-finite': 'Téléchargez ou exportez à nouveau le fichier de poids.',
+  'advice.weights-not-finite': 'Réessayez plus tard ou sur un autre réseau. Si cela persiste, signalez à qui gère cette page que models/ est endommagé.',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': 'Ce navigateur n’offre pas WebGPU à cette page.',

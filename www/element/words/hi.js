@@ -394,13 +394,13 @@ export default {
 
   // What goes wrong with the weights file
   'fault.weights-empty': 'भारों की फ़ाइल ख़ाली है।',
-  'advice.weights-empty': 'भारों की फ़ाइल फिर से डाउनलोड या निर्यात करें।',
+  'advice.weights-empty': 'बाद में या दूसरे नेटवर्क में कोशिश करें। ऐसा ही रहे तो इस पृष्ठ के संचालक को बताएँ कि models/ ख़राब है।',
   'fault.weights-too-large': 'भारों की फ़ाइल अनुमति से बड़ी है।',
   'advice.weights-too-large': '`lung export` से लिखी फ़ाइल इस्तेमाल करें।',
   'fault.weights-hash-mismatch': 'भारों की फ़ाइल वह नहीं है जो उसका नाम बताता है।',
-  'advice.weights-hash-mismatch': 'भारों की फ़ाइल फिर से डाउनलोड या निर्यात करें।',
+  'advice.weights-hash-mismatch': 'बाद में या दूसरे नेटवर्क में कोशिश करें। ऐसा ही रहे तो इस पृष्ठ के संचालक को बताएँ कि models/ ख़राब है।',
   'fault.weights-unreadable': 'भारों की फ़ाइल का हेडर पढ़ा नहीं जा सकता।',
-  'advice.weights-unreadable': 'भारों की फ़ाइल फिर से डाउनलोड या निर्यात करें।',
+  'advice.weights-unreadable': 'बाद में या दूसरे नेटवर्क में कोशिश करें। ऐसा ही रहे तो इस पृष्ठ के संचालक को बताएँ कि models/ ख़राब है।',
   'fault.weights-foreign': 'भारों की फ़ाइल किसी दूसरे प्रोग्राम की है।',
   'advice.weights-foreign': '`lung export` से लिखी फ़ाइल इस्तेमाल करें।',
   'fault.weights-version': 'भारों की फ़ाइल इस सॉफ़्टवेयर के दूसरे संस्करण की है।',
@@ -410,7 +410,7 @@ export default {
   'fault.weights-dtype': 'भारों का संख्या-प्रारूप यहाँ नहीं पढ़ा जाता।',
   'advice.weights-dtype': '`lung export` से लिखी फ़ाइल इस्तेमाल करें।',
   'fault.weights-not-finite': 'भारों में ऐसे मान हैं जो संख्याएँ नहीं हैं।',
-  'advice.weights-not-finite': 'भारों की फ़ाइल फिर से डाउनलोड या निर्यात करें।',
+  'advice.weights-not-finite': 'बाद में या दूसरे नेटवर्क में कोशिश करें। ऐसा ही रहे तो इस पृष्ठ के संचालक को बताएँ कि models/ ख़राब है।',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': 'यह ब्राउज़र इस पृष्ठ को WebGPU नहीं देता।',

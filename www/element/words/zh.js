@@ -388,13 +388,13 @@ export default {
 
   // What goes wrong with the weights file
   'fault.weights-empty': '权重文件是空的。',
-  'advice.weights-empty': '请重新下载或导出权重文件。',
+  'advice.weights-empty': '请稍后再试或换一个网络。如果仍然如此，请告知本页面的管理者 models/ 已损坏。',
   'fault.weights-too-large': '权重文件超过了允许的大小。',
   'advice.weights-too-large': '请使用由 `lung export` 写出的文件。',
   'fault.weights-hash-mismatch': '权重文件与其名称所示的不符。',
-  'advice.weights-hash-mismatch': '请重新下载或导出权重文件。',
+  'advice.weights-hash-mismatch': '请稍后再试或换一个网络。如果仍然如此，请告知本页面的管理者 models/ 已损坏。',
   'fault.weights-unreadable': '无法读取权重文件的文件头。',
-  'advice.weights-unreadable': '请重新下载或导出权重文件。',
+  'advice.weights-unreadable': '请稍后再试或换一个网络。如果仍然如此，请告知本页面的管理者 models/ 已损坏。',
   'fault.weights-foreign': '权重文件属于其他程序。',
   'advice.weights-foreign': '请使用由 `lung export` 写出的文件。',
   'fault.weights-version': '权重文件属于本软件的其他版本。',
@@ -404,7 +404,7 @@ export default {
   'fault.weights-dtype': '权重的数值格式在此处无法读取。',
   'advice.weights-dtype': '请使用由 `lung export` 写出的文件。',
   'fault.weights-not-finite': '权重中含有非有限数值。',
-  'advice.weights-not-finite': '请重新下载或导出权重文件。',
+  'advice.weights-not-finite': '请稍后再试或换一个网络。如果仍然如此，请告知本页面的管理者 models/ 已损坏。',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': '此浏览器不向本页面提供 WebGPU。',
