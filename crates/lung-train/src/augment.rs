@@ -1,8 +1,14 @@
 //! Small random changes that a radiograph of the same patient could have had.
 
+mod framing;
+
 use mobilenet_lung::Preprocessing;
+use radiograph::{Radiograph, phantom};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
+
+pub use self::framing::Framing;
+use self::framing::{Frame, Place};
 
 /// How far each change may go. All zero (and `flip = false`) leaves images as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +37,11 @@ pub struct Augmentation {
     /// Probability, each, of a plain margin on a side and of a small bright or dark mark: what differs between machines
     /// and hospitals but says nothing of lungs.
     pub clutter: f32,
+    /// Probability that the reduced square is stored as a JPEG of random quality and read again, 0..1: which compression a
+    /// picture has been through says which folder it is from.
+    pub recompress: f32,
+    /// Other frames: cut closer, or with margins.
+    pub framing: Framing,
 }
 
 impl Default for Augmentation {
@@ -47,6 +58,8 @@ impl Default for Augmentation {
             blur: 0.8,
             noise: 0.01,
             clutter: 0.1,
+            recompress: 0.0,
+            framing: Framing::NONE,
         }
     }
 }
@@ -56,6 +69,10 @@ const MARGIN: f32 = 0.1;
 
 /// Longest side of a mark that clutter makes, as a share of the side.
 const MARK: f32 = 0.1;
+
+/// Range of the JPEG qualities of [`Augmentation::recompress`]: at 30 blocks are seen, at 95 hardly anything is lost.
+const WORST_QUALITY: u8 = 30;
+const BEST_QUALITY: u8 = 95;
 
 impl Augmentation {
     /// No change at all.
@@ -71,17 +88,20 @@ impl Augmentation {
         blur: 0.0,
         noise: 0.0,
         clutter: 0.0,
+        recompress: 0.0,
+        framing: Framing::NONE,
     };
 
     /// One random change of `pixels` (`[detail * detail]` grey levels), as `[side * side]` intensities in 0..=1.
     ///
-    /// Blur and noise; then one affine map (rotation, scale, stretch, shift, flip about the centre) with bilinear
-    /// sampling, the border repeated outward; then gamma, contrast and brightness, clamped; then clutter.
+    /// Blur, noise and compression; then one affine map (rotation, scale, stretch, shift, flip about the centre) with bilinear
+    /// sampling, the border repeated outward; a frame, and where there is one the stretch to the image's own range; then
+    /// gamma, contrast and brightness, clamped; then clutter.
     pub fn apply(&self, pixels: &[u8], detail: usize, side: usize, rng: &mut impl Rng) -> Vec<f32> {
         let mut source: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
         let blur = up_to(self.blur, rng);
         if blur > 0.0 {
-            gaussian_blur(&mut source, detail, blur);
+            gaussian(&mut source, detail, detail, blur);
         }
         let noise = up_to(self.noise, rng);
         if noise > 0.0 {
@@ -89,46 +109,35 @@ impl Augmentation {
                 *value += noise * normal(rng);
             }
         }
-        let angle = within(self.rotation, rng).to_radians();
-        let scale = 1.0 + within(self.scale, rng);
-        let stretch = 1.0 + within(self.stretch, rng);
-        let (dx, dy) = (within(self.shift, rng), within(self.shift, rng));
+        if self.recompress > 0.0 && rng.random_bool(f64::from(self.recompress)) {
+            recompress(
+                &mut source,
+                detail,
+                rng.random_range(WORST_QUALITY..=BEST_QUALITY),
+            );
+        }
+        let pose = Pose::draw(self, rng);
         let gamma = within(self.gamma, rng).exp();
         let (brightness, contrast) = (
             within(self.brightness, rng),
             1.0 + within(self.contrast, rng),
         );
         let mirror = self.flip && rng.random_bool(0.5);
-
-        // From a pixel of the result to one of the source, both measured from the centre as shares of the side.
-        let (sin, cos) = angle.sin_cos();
-        let (wide, high) = (1.0 / (scale * stretch), stretch / scale);
-        let last = detail - 1;
-        let share = |at: usize| (at as f32 + 0.5) / side as f32 - 0.5;
-        let mut out = Vec::with_capacity(side * side);
-        for y in 0..side {
-            let v = share(y) - dy;
-            for x in 0..side {
-                let mut u = share(x) - dx;
-                if mirror {
-                    u = -u;
-                }
-                let place =
-                    |share: f32| ((share + 0.5) * detail as f32 - 0.5).clamp(0.0, last as f32);
-                let sx = place((cos * u + sin * v) * wide);
-                let sy = place((cos * v - sin * u) * high);
-                let (x0, y0) = (sx as usize, sy as usize);
-                let (x1, y1) = ((x0 + 1).min(last), (y0 + 1).min(last));
-                let (fx, fy) = (sx - x0 as f32, sy - y0 as f32);
-                let at = |y: usize, x: usize| source[y * detail + x];
-                let top = at(y0, x0) + (at(y0, x1) - at(y0, x0)) * fx;
-                let bottom = at(y1, x0) + (at(y1, x1) - at(y1, x0)) * fx;
-                let mut value = top + (bottom - top) * fy;
-                if gamma != 1.0 {
-                    value = value.clamp(0.0, 1.0).powf(gamma);
-                }
-                out.push(((value - 0.5) * contrast + 0.5 + brightness).clamp(0.0, 1.0));
+        let frame = self.framing.draw(rng);
+        let picture = Picture {
+            source: &source,
+            detail,
+            pose: Pose { mirror, ..pose },
+        };
+        let mut out = match frame {
+            Some(frame) => picture.framed(&frame, side, rng),
+            None => picture.whole(side),
+        };
+        for value in &mut out {
+            if gamma != 1.0 {
+                *value = value.clamp(0.0, 1.0).powf(gamma);
             }
+            *value = ((*value - 0.5) * contrast + 0.5 + brightness).clamp(0.0, 1.0);
         }
         self.add_clutter(&mut out, side, rng);
         out
@@ -178,6 +187,109 @@ impl Augmentation {
     }
 }
 
+/// How the patient lies in the picture.
+#[derive(Clone, Copy)]
+struct Pose {
+    sin: f32,
+    cos: f32,
+    /// What a share of the width, and of the height, is multiplied by.
+    spread: [f32; 2],
+    /// Shift to the right and down, as shares of the side.
+    shift: [f32; 2],
+    mirror: bool,
+}
+
+impl Pose {
+    fn draw(augmentation: &Augmentation, rng: &mut impl Rng) -> Self {
+        let angle = within(augmentation.rotation, rng).to_radians();
+        let scale = 1.0 + within(augmentation.scale, rng);
+        let stretch = 1.0 + within(augmentation.stretch, rng);
+        let shift = [0; 2].map(|_| within(augmentation.shift, rng));
+        let (sin, cos) = angle.sin_cos();
+        Self {
+            sin,
+            cos,
+            spread: [1.0 / (scale * stretch), stretch / scale],
+            shift,
+            mirror: false,
+        }
+    }
+}
+
+/// A square picture whose patient lies in it otherwise.
+struct Picture<'a> {
+    source: &'a [f32],
+    detail: usize,
+    pose: Pose,
+}
+
+impl Picture<'_> {
+    /// The intensity at a place measured from the centre, as shares of the side.
+    fn at(&self, u: f32, v: f32) -> f32 {
+        let Pose {
+            sin,
+            cos,
+            spread: [wide, high],
+            shift: [dx, dy],
+            mirror,
+        } = self.pose;
+        let last = self.detail - 1;
+        let v = v - dy;
+        let mut u = u - dx;
+        if mirror {
+            u = -u;
+        }
+        let place = |share: f32| ((share + 0.5) * self.detail as f32 - 0.5).clamp(0.0, last as f32);
+        let sx = place((cos * u + sin * v) * wide);
+        let sy = place((cos * v - sin * u) * high);
+        let (x0, y0) = (sx as usize, sy as usize);
+        let (x1, y1) = ((x0 + 1).min(last), (y0 + 1).min(last));
+        let (fx, fy) = (sx - x0 as f32, sy - y0 as f32);
+        let at = |y: usize, x: usize| self.source[y * self.detail + x];
+        let top = at(y0, x0) + (at(y0, x1) - at(y0, x0)) * fx;
+        let bottom = at(y1, x0) + (at(y1, x1) - at(y1, x0)) * fx;
+        top + (bottom - top) * fy
+    }
+
+    /// The whole picture, `[side * side]`.
+    fn whole(&self, side: usize) -> Vec<f32> {
+        let share = |at: usize| (at as f32 + 0.5) / side as f32 - 0.5;
+        (0..side * side)
+            .map(|i| self.at(share(i % side), share(i / side)))
+            .collect()
+    }
+
+    /// What a frame shows, `[side * side]`, stretched to its own range.
+    fn framed(&self, frame: &Frame, side: usize, rng: &mut impl Rng) -> Vec<f32> {
+        let reach = frame.reach();
+        let shrinks = (reach.iter().zip(self.pose.spread))
+            .map(|(reach, spread)| reach * spread * self.detail as f32 / side as f32)
+            .fold(0.0, f32::max);
+        // Where pixels are skipped, each is the mean of four places, in the way of the filter that reduces files.
+        let taps = if shrinks > 1.2 { 2 } else { 1 };
+        let mut out = Vec::with_capacity(side * side);
+        for i in 0..side * side {
+            let mut sum = 0.0;
+            for tap in 0..taps * taps {
+                let share = |pixel: usize, tap: usize| {
+                    (pixel as f32 + (tap as f32 + 0.5) / taps as f32) / side as f32
+                };
+                sum += match frame.at(
+                    share(i % side, tap % taps),
+                    share(i / side, tap / taps),
+                    rng,
+                ) {
+                    Place::Picture(x, y) => self.at(x - 0.5, y - 0.5),
+                    Place::Margin(grey) => grey,
+                };
+            }
+            out.push(sum / (taps * taps) as f32);
+        }
+        Preprocessing::stretch(&mut out);
+        out
+    }
+}
+
 /// A number between `-limit` and `limit`.
 fn within(limit: f32, rng: &mut impl Rng) -> f32 {
     if limit > 0.0 {
@@ -193,13 +305,26 @@ fn up_to(limit: f32, rng: &mut impl Rng) -> f32 {
 }
 
 /// A number of the standard normal distribution (Box and Muller 1958).
-fn normal(rng: &mut impl Rng) -> f32 {
+pub(crate) fn normal(rng: &mut impl Rng) -> f32 {
     let radius = (-2.0 * (1.0 - rng.random::<f32>()).ln()).sqrt();
     radius * (std::f32::consts::TAU * rng.random::<f32>()).cos()
 }
 
-/// Blurs a `[side * side]` image by a Gaussian of standard deviation `sigma` pixels, the border repeated outward.
-fn gaussian_blur(image: &mut [f32], side: usize, sigma: f32) {
+/// Stores a `[side * side]` image of intensities 0..=1 as a JPEG of this quality and reads it again.
+///
+/// An image that no file can hold, which none of a network's size is, stays as it is.
+fn recompress(image: &mut [f32], side: usize, quality: u8) {
+    let stored = Radiograph::from_luma(side as u32, side as u32, image.to_vec())
+        .ok()
+        .and_then(|radiograph| phantom::jpeg(&radiograph, quality).ok())
+        .and_then(|file| Radiograph::decode(&file).ok());
+    if let Some(read) = stored {
+        image.copy_from_slice(read.luma());
+    }
+}
+
+/// Blurs a `[height * width]` image by a Gaussian of standard deviation `sigma` pixels, the border repeated outward.
+pub(crate) fn gaussian(image: &mut [f32], width: usize, height: usize, sigma: f32) {
     let reach = (3.0 * sigma).ceil() as usize;
     let mut kernel: Vec<f32> = (0..=2 * reach)
         .map(|tap| (-(tap as f32 - reach as f32).powi(2) / (2.0 * sigma * sigma)).exp())
@@ -208,19 +333,20 @@ fn gaussian_blur(image: &mut [f32], side: usize, sigma: f32) {
     for weight in &mut kernel {
         *weight /= sum;
     }
-    let mut pass = |stride: usize, across: usize| {
-        let mut line = vec![0.0; side + 2 * reach];
-        for start in (0..side).map(|i| i * across) {
+    // Each line of `length` pixels that are `stride` apart, of `lines` that begin `across` apart.
+    let mut pass = |(length, stride): (usize, usize), (lines, across): (usize, usize)| {
+        let mut line = vec![0.0; length + 2 * reach];
+        for start in (0..lines).map(|i| i * across) {
             for (at, value) in line.iter_mut().enumerate() {
-                *value = image[start + at.saturating_sub(reach).min(side - 1) * stride];
+                *value = image[start + at.saturating_sub(reach).min(length - 1) * stride];
             }
             for (at, window) in line.windows(kernel.len()).enumerate() {
                 image[start + at * stride] = window.iter().zip(&kernel).map(|(a, b)| a * b).sum();
             }
         }
     };
-    pass(1, side);
-    pass(side, 1);
+    pass((width, 1), (height, width));
+    pass((height, width), (width, 1));
 }
 
 #[cfg(test)]
@@ -289,7 +415,7 @@ mod tests {
         let side = 33;
         let mut image = vec![0.0; side * side];
         image[16 * side + 16] = 1.0;
-        gaussian_blur(&mut image, side, 1.5);
+        gaussian(&mut image, side, side, 1.5);
         let moment = |power: i32| -> f32 {
             (0..side * side)
                 .map(|i| image[i] * ((i % side) as f32 - 16.0).powi(power))
@@ -301,6 +427,25 @@ mod tests {
             (moment(2).sqrt() - 1.5).abs() < 0.05,
             "{}",
             moment(2).sqrt()
+        );
+    }
+
+    #[test]
+    fn recompression_keeps_the_picture_and_leaves_traces() {
+        let side = 64;
+        let picture: Vec<f32> = (0..side * side)
+            .map(|i| 0.5 + 0.4 * ((i % side) as f32 / 5.0).sin() * ((i / side) as f32 / 7.0).cos())
+            .collect();
+        let farthest = |quality: u8| {
+            let mut image = picture.clone();
+            recompress(&mut image, side, quality);
+            let far = image.iter().zip(&picture).map(|(a, b)| (a - b).abs());
+            far.fold(0.0, f32::max)
+        };
+        let (worst, best) = (farthest(WORST_QUALITY), farthest(BEST_QUALITY));
+        assert!(
+            best < 0.03 && best < worst && worst < 0.15,
+            "{best} {worst}"
         );
     }
 

@@ -33,11 +33,15 @@ pub struct TrainConfig {
     /// How far an epoch draws alike from each stratum (finding, origin and data folder), 0..=1: a stratum's share of the
     /// draws goes with its number of images to the power of `1 - balance`.
     pub balance: f64,
+    /// Images that an epoch draws; 0 draws as many as there are to train on.
+    pub draws: usize,
     /// Share of each target that is spread over all classes, 0..1.
     pub label_smoothing: f32,
     /// Share of the target of a bacterial pneumonia that goes to viral pneumonia instead of lung opacity, 0..1: on a child's
     /// radiograph the two can hardly be told apart, by people either, while both are anything but normal.
     pub bacterial_as_viral: f32,
+    /// How much each answer weighs when the model is calibrated.
+    pub calibration: CalibrationWeights,
     /// AdamW's decay of weights (biases do not decay).
     pub weight_decay: f32,
     /// Probability that a feature is dropped before the head, 0..1.
@@ -52,6 +56,16 @@ pub struct TrainConfig {
     pub head: HeadStage,
     /// Second stage: the whole network, from the last feature layers down.
     pub fine_tune: FineTuneStage,
+}
+
+/// How much each answer weighs when a model is calibrated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalibrationWeights {
+    /// As often as training draws its kind. Bacterial pneumonias are left out.
+    Drawn,
+    /// Adults and children alike, and within each of them normal, opacity, bacterial and viral pneumonia alike.
+    Clinic,
 }
 
 /// Head and last attention on cached features.
@@ -94,8 +108,10 @@ impl Default for TrainConfig {
             detail: 160,
             class_weights: false,
             balance: 0.3,
+            draws: 0,
             label_smoothing: 0.05,
             bacterial_as_viral: 0.35,
+            calibration: CalibrationWeights::Drawn,
             weight_decay: 0.05,
             dropout: 0.2,
             average: 0.99,
@@ -187,6 +203,14 @@ impl TrainConfig {
             ("augmentation.noise", f64::from(self.augmentation.noise)),
             ("augmentation.clutter", f64::from(self.augmentation.clutter)),
             (
+                "augmentation.recompress",
+                f64::from(self.augmentation.recompress),
+            ),
+            (
+                "augmentation.framing.margin",
+                f64::from(self.augmentation.framing.margin),
+            ),
+            (
                 "augmentation.contrast",
                 f64::from(self.augmentation.contrast),
             ),
@@ -223,8 +247,34 @@ impl TrainConfig {
         if !(32..=Preprocessing::IMAGENET.side).contains(&self.detail) {
             bail!("detail is {}; it must be 32 to 224", self.detail);
         }
-        if !(0.0..=1.0).contains(&self.balance) {
-            bail!("balance is {}; it must be 0 to 1", self.balance);
+        let framing = &self.augmentation.framing;
+        let probabilities = [
+            ("balance", self.balance),
+            (
+                "augmentation.framing.zoom_probability",
+                f64::from(framing.zoom_probability),
+            ),
+            (
+                "augmentation.framing.crop_probability",
+                f64::from(framing.crop_probability),
+            ),
+            (
+                "augmentation.framing.margin_probability",
+                f64::from(framing.margin_probability),
+            ),
+        ];
+        for (name, value) in probabilities {
+            if !(0.0..=1.0).contains(&value) {
+                bail!("{name} is {value}; it must be 0 to 1");
+            }
+        }
+        // Cut by as much from both sides, a fifth of the picture is left.
+        for (name, value) in [("zoom", framing.zoom), ("crop", framing.crop)] {
+            if !(0.0..0.4).contains(&value) {
+                bail!(
+                    "augmentation.framing.{name} is {value}; it must be at least 0 and below 0.4"
+                );
+            }
         }
         let sides = &self.fine_tune.side;
         if sides.is_empty()

@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::augment::Augmentation;
+use crate::augment::{Augmentation, Framing};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, read_radiograph};
 use crate::metrics::Outcome;
@@ -41,6 +41,8 @@ const CHANGED: Augmentation = Augmentation {
     blur: 0.6,
     noise: 0.015,
     clutter: 0.3,
+    recompress: 0.0,
+    framing: Framing::NONE,
 };
 
 /// A classifier with the images that it was trained on, and others that it was not.
@@ -130,6 +132,11 @@ fn fit_to(
         "embeddings of radiographs",
     );
     let side = config.preprocessing().side;
+    // Frames that training knows are radiographs too.
+    let changes = Augmentation {
+        framing: config.augmentation.framing,
+        ..CHANGED
+    };
     let embed = |radiograph: &Radiograph| {
         progress.inc(1);
         pollster::block_on(classifier.embedding(radiograph))
@@ -152,7 +159,7 @@ fn fit_to(
                         .map(|value| (value * 255.0).round() as u8)
                         .collect();
                     let detail = config.detail as usize;
-                    let other = CHANGED.apply(&pixels, detail, side as usize, &mut rng);
+                    let other = changes.apply(&pixels, detail, side as usize, &mut rng);
                     both.push(embed(&Radiograph::from_luma(side, side, other)?)?);
                 }
                 Ok(both)

@@ -42,8 +42,27 @@ impl Preprocessing {
     pub fn reduce(&self, radiograph: &Radiograph) -> Vec<f32> {
         let size = (radiograph.width(), radiograph.height());
         let mut pixels = resample(radiograph.luma(), size, self.detail);
-        stretch(&mut pixels);
+        Self::stretch(&mut pixels);
         pixels
+    }
+
+    /// Maps the smallest value to 0 and the largest to 1; a constant image becomes all 0.
+    pub fn stretch(pixels: &mut [f32]) {
+        let (low, high) = pixels
+            .iter()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
+                (low.min(value), high.max(value))
+            });
+        let range = high - low;
+        // The reciprocal of a subnormal range would be infinite, and such a range is rounding error.
+        let scale = if range >= f32::MIN_POSITIVE {
+            1.0 / range
+        } else {
+            0.0
+        };
+        for value in pixels {
+            *value = (*value - low) * scale;
+        }
     }
 
     /// [`reduce`](Self::reduce)d and brought to the input's size: `[side * side]` intensities in 0..=1, row by row.
@@ -90,25 +109,6 @@ fn resample(pixels: &[f32], (width, height): (u32, u32), side: u32) -> Vec<f32> 
         unreachable!("{} pixels are no {width} x {height}", pixels.len());
     };
     resize(&image, side, side, FilterType::Triangle).into_raw()
-}
-
-/// Maps the smallest value to 0 and the largest to 1; a constant image becomes all 0.
-fn stretch(pixels: &mut [f32]) {
-    let (low, high) = pixels
-        .iter()
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &value| {
-            (low.min(value), high.max(value))
-        });
-    let range = high - low;
-    // The reciprocal of a subnormal range would be infinite, and such a range is rounding error.
-    let scale = if range >= f32::MIN_POSITIVE {
-        1.0 / range
-    } else {
-        0.0
-    };
-    for value in pixels {
-        *value = (*value - low) * scale;
-    }
 }
 
 #[cfg(test)]
