@@ -12,6 +12,7 @@ mod images;
 mod labels;
 mod outcomes;
 mod parameters;
+mod points;
 mod trainer;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use self::calibration::Calibrations;
 use self::images::Images;
 use self::labels::HeldOut;
 pub use self::outcomes::{Outcomes, rows, top};
+pub use self::points::{OperatingPoint, Point, is_adult, is_child};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
 use crate::config::TrainConfig;
@@ -72,6 +74,9 @@ pub struct RunResult {
     /// [`TrainConfig::cross_fit`].
     #[serde(default)]
     pub without_fold: BTreeMap<usize, Calibration>,
+    /// For whom else the model is calibrated; empty where it is calibrated by what training draws.
+    #[serde(default)]
+    pub points: BTreeMap<Point, OperatingPoint>,
     /// Mean cross-entropy of the model on the validation images, before calibration.
     pub validation_loss: Option<f64>,
     /// Share of the validation images that the model classifies correctly.
@@ -332,12 +337,8 @@ fn finish(
         model: calibration,
         calibrated_on,
         without_fold,
-    } = Calibrations::fit(
-        images.dataset,
-        options.config.balance,
-        &validation,
-        &held_out,
-    );
+        points,
+    } = Calibrations::fit(images.dataset, &options.config, &validation, &held_out);
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
         let other = outcomes.only(|example| !images.dataset.examples[example].bacterial);
         eprintln!(
@@ -373,6 +374,7 @@ fn finish(
         calibration,
         calibrated_on,
         without_fold,
+        points,
         validation_loss: watched.then(|| validation.loss(&Calibration::default())),
         validation_accuracy: watched.then(|| validation.accuracy()),
     };

@@ -6,6 +6,8 @@ use mobilenet_lung::{Finding, softmax};
 use serde::{Deserialize, Serialize};
 
 use super::outcomes::Outcomes;
+use super::points::{self, OperatingPoint, Point};
+use crate::config::{CalibrationWeights, TrainConfig};
 use crate::data::Dataset;
 
 /// How logits become probabilities: `softmax((scales * logits + offsets) / temperature)`.
@@ -61,13 +63,15 @@ pub(super) struct Calibrations {
     pub(super) calibrated_on: usize,
     /// That of each training without a fold, by fold.
     pub(super) without_fold: BTreeMap<usize, Calibration>,
+    /// The operating points of the model; none where it is calibrated by what training draws.
+    pub(super) points: BTreeMap<Point, OperatingPoint>,
 }
 
 impl Calibrations {
     /// From what the model answers to the validation images, and what the trainings without a fold answer to it, by fold.
     pub(super) fn fit(
         dataset: &Dataset,
-        balance: f64,
+        config: &TrainConfig,
         validation: &Outcomes,
         held_out: &BTreeMap<usize, Outcomes>,
     ) -> Self {
@@ -76,7 +80,10 @@ impl Calibrations {
             all.extend(outcomes.clone());
         }
         let best = |answers: &Outcomes| {
-            let (answers, weights) = answers.to_calibrate(dataset, balance);
+            let (answers, weights) = match config.calibration {
+                CalibrationWeights::Drawn => answers.to_calibrate(dataset, config.balance),
+                CalibrationWeights::Clinic => Point::Clinic.weigh(answers, dataset),
+            };
             (answers.best_calibration(&weights), weights.len())
         };
         let without_fold = (held_out.keys())
@@ -85,11 +92,19 @@ impl Calibrations {
                 (*fold, best(&others).0)
             })
             .collect();
-        let (model, calibrated_on) = best(&all);
+        let (mut model, calibrated_on) = best(&all);
+        let points = match config.calibration {
+            CalibrationWeights::Drawn => BTreeMap::new(),
+            CalibrationWeights::Clinic => points::fit(&all, dataset, &model),
+        };
+        if let Some(clinic) = points.get(&Point::Clinic) {
+            model.offsets = clinic.offsets;
+        }
         Self {
             model,
             calibrated_on,
             without_fold,
+            points,
         }
     }
 }
@@ -209,7 +224,7 @@ impl Knobs {
 }
 
 /// Where a function with one minimum between `low` and `high` has it, by golden-section search.
-fn minimum(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn minimum(mut low: f64, mut high: f64, function: impl Fn(f64) -> f64) -> f64 {
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     for _ in 0..40 {
         let (a, b) = (high - ratio * (high - low), low + ratio * (high - low));
@@ -334,7 +349,7 @@ mod tests {
             let mut validation = answers(0, lean);
             validation.extend(answers(1, 0.0));
             let held_out = BTreeMap::from([(1, answers(0, lean)), (2, answers(1, 0.0))]);
-            Calibrations::fit(&dataset, 0.3, &validation, &held_out)
+            Calibrations::fit(&dataset, &TrainConfig::default(), &validation, &held_out)
         };
         let (straight, leaning) = (fit(0.0), fit(2.0));
         assert_eq!(straight.calibrated_on, 120);
@@ -347,7 +362,12 @@ mod tests {
             normal(leaning.without_fold[&2]) < of_all && of_all < normal(straight.model),
             "{leaning:?}"
         );
-        let nothing = Calibrations::fit(&dataset, 0.3, &Outcomes::default(), &BTreeMap::new());
+        let nothing = Calibrations::fit(
+            &dataset,
+            &TrainConfig::default(),
+            &Outcomes::default(),
+            &BTreeMap::new(),
+        );
         assert_eq!(
             (nothing.model, nothing.calibrated_on),
             (Calibration::default(), 0)

@@ -256,7 +256,7 @@ impl<'a> Trainer<'a> {
         rng
     }
 
-    /// Places in the training split for one epoch, in random order: as many as there are images, drawn from each stratum
+    /// Places in the training split for one epoch, in random order: as many as [`TrainConfig::draws`] says, drawn from each stratum
     /// as often as [`TrainConfig::balance`] has it, and within a stratum from each image as often as from any other (to one).
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let mut strata: BTreeMap<(Finding, &str, &str), Vec<usize>> = BTreeMap::new();
@@ -267,10 +267,14 @@ impl<'a> Trainer<'a> {
         let exponent = 1.0 - self.options.config.balance;
         let weight = |images: usize| (images as f64).powf(exponent);
         let total: f64 = strata.values().map(|places| weight(places.len())).sum();
-        let mut order = Vec::with_capacity(self.split.train.len());
+        let draws = match self.options.config.draws {
+            0 => self.split.train.len(),
+            draws => draws,
+        };
+        let mut order = Vec::with_capacity(draws);
         for places in strata.values() {
             let share = weight(places.len()) / total;
-            let mut left = (share * self.split.train.len() as f64).round() as usize;
+            let mut left = (share * draws as f64).round() as usize;
             while left > 0 {
                 let mut some = places.clone();
                 some.shuffle(rng);
