@@ -119,21 +119,22 @@ function table([head, , ...rows], within) {
       .split(/(?<!\\)\|/)
       .map((text) => `<${cell}>${within(text.trim().replaceAll('\\|', '|'))}</${cell}>`)
       .join('')}</tr>`;
-  return `<div class="table" tabindex="0" role="region" aria-label="Table"><table><thead>${row(head, 'th')}</thead><tbody>${rows.map((line) => row(line, 'td')).join('')}</tbody></table></div>`;
+  return `<div class="table" tabindex="0"><table><thead>${row(head, 'th')}</thead><tbody>${rows.map((line) => row(line, 'td')).join('')}</tbody></table></div>`;
 }
 
 /** @param {string} text @param {(target: string) => string | null} link @returns {string} */
 function inline(text, link) {
-  // Code first: nothing within it is anything else.
-  return text
-    .split(/(`[^`]+`)/)
-    .map((part, at) => (at % 2 === 1 ? `<code>${escape(part.slice(1, -1))}</code>` : spans(part)))
-    .join('')
+  // Code first: nothing within it is anything else, but it may stand in what is.
+  /** @type {string[]} */
+  const codes = [];
+  const kept = text.replace(/`([^`]+)`/g, (_, code) => `\u0000${codes.push(`<code>${escape(code)}</code>`) - 1}\u0000`);
+  return spans(kept)
     .replace(/!\[[^\]]*\]\([^)]*\)/g, '')
     .replace(/\[((?:[^\][]|\[[^\]]*\])*)\]\(([^)\s]+)\)/g, (_, words, target) => {
       const to = link(target);
       return to === null ? words : `<a href="${to}">${words}</a>`;
-    });
+    })
+    .replace(/\u0000(\d+)\u0000/g, (_, at) => codes[Number(at)]);
 }
 
 /** @param {string} text */

@@ -101,6 +101,8 @@ test('what this software is comes first and once, then on whom it was measured w
       assert.equal(all.split(expected).length, 2, `${expected} in ${all}`);
     assert.equal(await page.getByText('not a medical device').count(), 1);
     assert.equal(await page.getByText('never leaves this machine').count(), 1);
+    const tops = await Promise.all([page.locator('h1'), element.locator('p.notice'), page.locator('.lede'), element.locator('.dropzone')].map(async (part) => (await part.boundingBox())?.y ?? NaN));
+    assert.deepEqual(tops, tops.toSorted((a, b) => a - b));
     assert.match((await element.locator('.whole').innerText()).trim(), /^Research software, not a medical device/);
   }));
 
@@ -567,3 +569,39 @@ forEverybody(() => {
           { forcedColors, colorScheme: theme === 'dark' ? 'light' : 'dark', viewport: { width: 1280, height: 800 } },
         ));
 });
+
+test('in forced colours what is chosen is told by more than weight', () =>
+  onPage(
+    async (_page, { picker, answered, element }) => {
+      await picker.setInputFiles([picture('a.png', 1), picture('b.png', 2)]);
+      await answered('b.png');
+      /** How the first that is found of each looks, but for its weight. @param {string} chosen @param {string} other */
+      const looks = (chosen, other) =>
+        Promise.all(
+          [chosen, other].map((selector) =>
+            element
+              .locator(selector)
+              .first()
+              .evaluate((node) => {
+                const { backgroundColor, color, textDecorationLine, borderTopColor, outlineStyle } = getComputedStyle(node);
+                return [backgroundColor, color, textDecorationLine, borderTopColor, outlineStyle].join(' ');
+              }),
+          ),
+        );
+      for (const [chosen, other] of [
+        ['.option input:checked + span', '.option input:not(:checked) + span'],
+        ['.row[aria-selected=true]', '.row[aria-selected=false]'],
+        ['.bar[data-found=""] .bar-fill', '.bar:not([data-found]) .bar-fill'],
+        ['.bar[data-found=""] .bar-name', '.bar:not([data-found]) .bar-name'],
+      ]) {
+        const [one, another] = await looks(chosen, other);
+        assert.notEqual(one, another, chosen);
+      }
+      const track = element.locator('.switch-track');
+      const on = await track.evaluate((node) => getComputedStyle(node).backgroundColor);
+      await element.locator('.switch input').click({ force: true });
+      assert.notEqual(await track.evaluate((node) => getComputedStyle(node).backgroundColor), on);
+      assert.equal(await element.locator('.frame').evaluate((node) => getComputedStyle(node).backgroundColor), 'rgb(0, 0, 0)');
+    },
+    { forcedColors: 'active', reducedMotion: 'reduce' },
+  ));

@@ -57,7 +57,7 @@ for (const lang of ['en', 'ar'])
           if (said) said.textContent = 'Ready for use without a network.';
         });
         const beside = await page.evaluate(() =>
-          [...document.querySelectorAll('body *:not(main, lung-xray-classifier, lung-xray-classifier *)')].filter((node) => node.getClientRects().length > 0).map((node) => node.outerHTML),
+          [...document.querySelectorAll('body *:not(main, lung-xray-classifier)')].filter((node) => node.getClientRects().length > 0).map((node) => node.outerHTML),
         );
         assert.deepEqual(beside, []);
         for (const part of ['.dropzone', '.status', '.rows', '.folded summary', '.print-head ~ .card-actions'])

@@ -87,7 +87,8 @@ a { color: var(--accent); }
 .progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
 @keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
-.notice { padding-inline: .25rem; font-size: .925rem; font-weight: 600; }
+.notice { padding-inline: .25rem; }
+p.notice { font-size: .925rem; font-weight: 600; }
 ::slotted([slot="notice"]) { padding-inline: .25rem; }
 
 /* Results */
@@ -319,7 +320,7 @@ button:disabled { opacity: .5; cursor: default; }
   .row[aria-selected="true"], .reverse[aria-pressed="true"], .option input:checked + span { forced-color-adjust: none; background: Highlight; color: HighlightText; }
   .row[aria-selected="true"] * { color: inherit !important; }
   .row:not([aria-selected="true"]) { border-inline-start-color: Canvas; }
-  .bar-fill, .progress-fill, .switch-track, .legend-scale, .lamp, .example-drawing { forced-color-adjust: none; }
+  .bar-fill, .progress-fill, .switch-track, .frame, .legend-scale, .lamp, .example-drawing { forced-color-adjust: none; }
   .bar-track, .progress { border: 1px solid CanvasText; }
   .bar-fill { background: GrayText; }
   .bar[data-found] .bar-fill, .progress-fill { background: Highlight; }

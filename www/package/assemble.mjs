@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the page as built has of the element. */
-const BUILT = ['element', 'worker.js', 'runtime', 'models'];
+/** What the page as built has of the element, and the figures that it links to. */
+const BUILT = ['element', 'worker.js', 'runtime', 'models', 'docs'];
 /** What lies beside this script, and does so in the package: the class by itself, and types. */
 const OWN = ['index.js', 'index.d.ts', 'define.d.ts', 'start.d.ts'].map((name) => `package/${name}`);
 const LICENCES = ['LICENSE-MIT', 'LICENSE-APACHE'];
