@@ -85,7 +85,7 @@ function blocks(lines, link) {
       lines.shift();
     } else if (/^\s*```/.test(line)) {
       lines.shift();
-      html.push(`<pre><code>${escape(take((line) => !/^\s*```/.test(line)).join('\n'))}</code></pre>`);
+      html.push(`<pre tabindex="0"><code>${escape(take((line) => !/^\s*```/.test(line)).join('\n'))}</code></pre>`);
       lines.shift();
     } else if (line.startsWith('|')) html.push(table(take((line) => line.startsWith('|')), within));
     else if (line.startsWith('>')) {
