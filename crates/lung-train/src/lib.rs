@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod networks;
 pub mod onnx;
 pub mod phantoms;
+pub mod picture;
 pub mod predict;
 pub mod train;
 pub mod trust;

@@ -18,6 +18,7 @@ use lung_train::evaluate::Tests;
 use lung_train::export::{export, export_onnx};
 use lung_train::html::{Page, command_in_words};
 use lung_train::phantoms::write_phantoms;
+use lung_train::picture::write_picture;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, read_epochs, train, write_atomically};
 use mobilenet_lung::{Finding, InDistribution};
@@ -44,6 +45,7 @@ enum Command {
     Evaluate(EvaluateArgs),
     Export(ExportArgs),
     Predict(PredictArgs),
+    Picture(PictureArgs),
     Phantom(PhantomArgs),
     Compare(compare_args::CompareArgs),
     #[command(hide = true)]
@@ -202,6 +204,26 @@ enum Format {
     Parquet,
 }
 
+/// Write what is read of a file as PNG, to check it by eye.
+///
+/// The picture is upright, in the window that the file asks for, and stretched from its darkest to its brightest pixel. What the file
+/// says against being a frontal chest radiograph is printed. The exit status is 1 if the file cannot be read.
+#[derive(Args)]
+struct PictureArgs {
+    /// An X-ray
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Where the PNG file goes
+    #[arg(long, value_name = "PNG")]
+    out: PathBuf,
+    /// Write the network's input instead: 224 x 224, before the channels are normalised
+    #[arg(long)]
+    input: bool,
+    /// Weights file whose network's input is meant [default: what `lung train` trains by default]
+    #[arg(long, value_name = "FILE", requires = "input")]
+    model: Option<PathBuf>,
+}
+
 /// Write a data folder of generated radiographs, to try things out without a patient's image.
 #[derive(Args)]
 struct PhantomArgs {
@@ -237,6 +259,7 @@ fn main() -> ExitCode {
             std::io::stdout().lock(),
         ),
         Command::Compare(args) => compare_args::run(args).and_then(|text| say(&text)),
+        Command::Picture(args) => run_picture(&args),
         Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
     };
     match result {
@@ -344,6 +367,15 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
         exported.tests.to_text(),
         exported.file.display()
     ))
+}
+
+fn run_picture(args: &PictureArgs) -> anyhow::Result<()> {
+    let input = match (&args.model, args.input) {
+        (Some(model), _) => Some(load_classifier(model)?.0.metadata().preprocessing),
+        (None, true) => Some(TrainConfig::default().preprocessing()),
+        (None, false) => None,
+    };
+    say(&write_picture(&args.file, &args.out, input)?)
 }
 
 fn run_predict(args: &PredictArgs) -> ExitCode {

@@ -73,6 +73,7 @@ fn help_names_every_subcommand_and_an_unknown_option_is_refused() {
         "evaluate",
         "export",
         "predict",
+        "picture",
         "phantom",
         "compare",
         "not a medical device",
@@ -88,6 +89,65 @@ fn help_names_every_subcommand_and_an_unknown_option_is_refused() {
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains("nonsense"));
     }
+}
+
+#[test]
+fn a_picture_is_what_was_read_and_the_input_what_the_network_sees() {
+    use radiograph::{Radiograph, phantom};
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("chest.jpg");
+    let out = folder.path().join("picture.png");
+    let chest = phantom::phantom(phantom::Pattern::Focal, 3, 320);
+    // Lying on its side, as its orientation says.
+    fs::write(&file, phantom::jpeg_turned(&chest, 95, 6).unwrap()).unwrap();
+    let radiograph = Radiograph::decode(&fs::read(&file).unwrap()).unwrap();
+    let (from, to) = (file.to_str().unwrap(), out.to_str().unwrap());
+
+    let output = lung(&["picture", from, "--out", to]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("320 x 320 pixels, JPEG, 8 bits"));
+    let picture = Radiograph::decode(&fs::read(&out).unwrap()).unwrap();
+    let shown = radiograph.picture(u32::MAX).unwrap();
+    for (written, shown) in picture.luma().iter().zip(shown.luma()) {
+        // Half a level of 8 bits, and rounding.
+        assert!((written - shown).abs() < 0.51 / 255.0);
+    }
+
+    let model = shipped();
+    let input = lung(&[
+        "picture",
+        from,
+        "--out",
+        to,
+        "--input",
+        "--model",
+        model.to_str().unwrap(),
+    ]);
+    assert!(input.status.success(), "{}", text(&input.stderr));
+    let bundle = Bundle::read(&fs::read(&model).unwrap(), None).unwrap();
+    let expected = bundle.metadata().preprocessing.squash(&radiograph);
+    let input = Radiograph::decode(&fs::read(&out).unwrap()).unwrap();
+    assert_eq!((input.width(), input.height()), (224, 224));
+    for (written, expected) in input.luma().iter().zip(&expected) {
+        assert!((written - expected).abs() < 0.51 / 255.0);
+    }
+}
+
+#[test]
+fn a_picture_of_no_image_says_why_and_writes_nothing() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("notes.png");
+    let out = folder.path().join("picture.png");
+    fs::write(&file, b"no image").unwrap();
+    let (from, to) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let output = lung(&["picture", from, "--out", to]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("is text, not an image"));
+    assert!(!out.exists());
+    // Nor is the file itself written over.
+    let output = lung(&["picture", from, "--out", from]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read(&file).unwrap(), b"no image");
 }
 
 #[test]
