@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 /// Why a file that was read may not be what a classifier of frontal chest radiographs takes, by what the file itself says.
 ///
 /// `Display` is one sentence, [`code`](Self::code) a name that stays the same when the sentences change. In JSON it is
-/// `{"code": ..., "message": ...}`.
+/// `{"code": ..., "message": ...}`, with a `"count"` of images where it is of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Caution {
@@ -91,9 +91,17 @@ impl fmt::Display for Caution {
 
 impl Serialize for Caution {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut caution = serializer.serialize_struct("Caution", 2)?;
+        let count = match self {
+            Self::FirstFrame { frames } => Some(*frames),
+            _ => None,
+        };
+        let fields = 2 + usize::from(count.is_some());
+        let mut caution = serializer.serialize_struct("Caution", fields)?;
         caution.serialize_field("code", self.code())?;
         caution.serialize_field("message", &self.to_string())?;
+        if let Some(count) = count {
+            caution.serialize_field("count", &count)?;
+        }
         caution.end()
     }
 }

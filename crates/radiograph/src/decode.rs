@@ -3,12 +3,11 @@
 use std::io::Cursor;
 
 use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
-use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError};
 
 use crate::format::{self, Format, Kind};
 use crate::header::{self, Header};
-use crate::{DecodeError, Limits, Radiograph, Source, dicom, jpeg, luma, tiff, viridis};
+use crate::{Caution, DecodeError, Limits, Radiograph, Source, dicom, jpeg, luma, tiff, viridis};
 
 /// Returns the radiograph in `bytes`; see [`Radiograph::decode_with`].
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeError> {
@@ -58,24 +57,93 @@ fn decode_image(format: Format, bytes: &[u8], limits: &Limits) -> Result<Radiogr
     if let Some((width, height)) = header.dimensions {
         check_dimensions(width, height, limits)?;
     }
-    let reader = Cursor::new(bytes);
-    let pixels = match format {
-        Format::Png => {
-            // Takes its limits when it is made or not at all, and they do not count the image itself.
-            let mut theirs = image::Limits::no_limits();
-            theirs.max_alloc = Some(header::PNG_WORKING_BYTES);
-            let decoder = || PngDecoder::with_limits(reader, theirs);
-            read(format, decoder, &header, limits)
-        }
-        Format::Jpeg => jpeg::read(bytes, &header, limits),
-        Format::WebP => read(format, || WebPDecoder::new(reader), &header, limits),
-        Format::Bmp => read(format, || BmpDecoder::new(reader), &header, limits),
-        Format::Gif => read(format, || GifDecoder::new(reader), &header, limits),
-        Format::Tiff => return finish(format, tiff::read(bytes, limits)?),
+    let (upright, images) = match format {
+        Format::Tiff => tiff::read(bytes, limits)?,
         Format::Dicom => return dicom::read(bytes, limits),
         Format::Luma => return Err(DecodeError::UnknownFormat { found: None }),
+        _ => {
+            let pixels = read_pixels(format, bytes, &header, limits)?;
+            (convert(format, pixels, limits)?, header.images)
+        }
     };
-    finish(format, convert(format, pixels?, limits)?)
+    let mut radiograph = finish(format, upright)?;
+    if images > 1 {
+        radiograph
+            .cautions
+            .push(Caution::FirstFrame { frames: images });
+    }
+    Ok(radiograph)
+}
+
+/// Returns the pixels of a file in a format that has a decoder of its own.
+fn read_pixels(
+    format: Format,
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+) -> Result<Pixels, DecodeError> {
+    match format {
+        Format::Png => read_png(bytes, header, limits),
+        Format::WebP => read(
+            format,
+            || WebPDecoder::new(Cursor::new(bytes)),
+            header,
+            limits,
+        ),
+        Format::Bmp => read_bmp(bytes, header, limits),
+        Format::Gif => read_gif(bytes, header, limits),
+        _ => jpeg::read(bytes, header, limits),
+    }
+}
+
+fn read_png(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+    let file = header::png::mended(bytes);
+    // Takes its limits when it is made or not at all, and they do not count the image itself.
+    let mut theirs = image::Limits::no_limits();
+    theirs.max_alloc = Some(header::png::WORKING_BYTES);
+    let decoder = || PngDecoder::with_limits(Cursor::new(&*file), theirs);
+    read(Format::Png, decoder, header, limits)
+        .map_err(|error| with_share(error, || Some(header::png::missing(bytes))))
+}
+
+fn read_bmp(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+    let file = header::bmp::mended(bytes);
+    let decoder = || BmpDecoder::new(Cursor::new(&*file));
+    let mut pixels = read(Format::Bmp, decoder, header, limits)
+        .map_err(|error| with_share(error, || header::bmp::missing(&file)))?;
+    // Where nothing at all could be seen, the fourth byte means nothing, as in most files that have one (image-rs/image#539).
+    if pixels.color_type == ColorType::Rgba8 {
+        let (each, _) = pixels.raw.as_chunks_mut::<4>();
+        if each.iter().all(|pixel| pixel[3] == 0) {
+            each.iter_mut().for_each(|pixel| pixel[3] = 255);
+        }
+    }
+    Ok(pixels)
+}
+
+fn read_gif(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+    let file = header::gif::mended(bytes).map_err(|share| DecodeError::Corrupt {
+        format: Format::Gif,
+        detail: header::cut_short(share),
+    })?;
+    let decoder = || GifDecoder::new(Cursor::new(&*file));
+    read(Format::Gif, decoder, header, limits)
+        .map_err(|error| with_share(error, || header::gif::missing(bytes)))
+}
+
+/// Returns the error of a decoder, with the share of the image that is missing where one is: only then did the file end too early.
+fn with_share(error: DecodeError, share: impl FnOnce() -> Option<f64>) -> DecodeError {
+    match error {
+        DecodeError::Corrupt { format, detail } => {
+            let detail = match share() {
+                Some(share) if share > 0.0 => header::cut_short(share),
+                Some(_) if detail == header::CUT_SHORT => "its last bytes are damaged".to_owned(),
+                _ => detail,
+            };
+            DecodeError::Corrupt { format, detail }
+        }
+        error => error,
+    }
 }
 
 /// Pixels as a decoder gives them.
@@ -163,8 +231,6 @@ fn read<D: ImageDecoder>(
     let raw_bytes = decoder.total_bytes();
     check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
 
-    // A broken orientation tag is no reason to refuse the image that it is attached to.
-    let orientation = decoder.orientation().map_or(1, Orientation::to_exif);
     let color_type = decoder.color_type();
     let mut theirs = image::Limits::no_limits();
     theirs.max_alloc = Some(limits.max_decoded_bytes - raw_bytes);
@@ -174,7 +240,7 @@ fn read<D: ImageDecoder>(
     Ok(Pixels {
         width,
         height,
-        orientation,
+        orientation: header.orientation.unwrap_or(1),
         color_type,
         raw,
     })

@@ -125,59 +125,118 @@ fn is_dicom(bytes: &[u8]) -> bool {
 
 fn other(bytes: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, what: &[u8]| bytes.get(offset..offset + what.len()) == Some(what);
-    if at(0, b"%PDF") {
-        return Some("a PDF document");
-    }
     if at(4, b"ftyp") {
-        return Some(match bytes.get(8..12) {
-            Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1") => "a HEIC photograph",
-            Some(b"avif" | b"avis") => "an AVIF image",
-            _ => "a video",
-        });
+        return Some(media(bytes));
     }
-    if at(0, b"PK\x03\x04") || at(0, b"\x1f\x8b") || at(0, b"7z\xbc\xaf\x27\x1c") || at(0, b"Rar!")
+    let known: [(usize, &[u8], &str); 35] = [
+        (0, b"%PDF", "a PDF document"),
+        (0, b"PK\x03\x04", "an archive (zip)"),
+        (0, b"PK\x05\x06", "an empty archive (zip)"),
+        (0, b"PK\x07\x08", "a part of an archive (zip)"),
+        (0, b"7z\xbc\xaf\x27\x1c", "a compressed archive (7z)"),
+        (0, b"Rar!", "a compressed archive (rar)"),
+        (0, b"\x1f\x8b", "a compressed archive (gzip)"),
+        (0, b"BZh", "a compressed archive (bzip2)"),
+        (0, b"\xfd7zXZ\0", "a compressed archive (xz)"),
+        (0, b"\x28\xb5\x2f\xfd", "a compressed archive (Zstandard)"),
+        (0, b"MSCF", "a compressed archive (cab)"),
+        (257, b"ustar", "an archive (tar)"),
+        (32769, b"CD001", "an image of a CD"),
+        (0, b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
+        (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+        (0, b"\xff\x0a", "a JPEG XL image"),
+        (0, b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+        (0, b"8BPS", "a Photoshop document"),
+        (0, b"\0\0\x01\0", "an icon"),
+        (0, b"qoif", "a QOI image"),
+        (0, b"\x76\x2f\x31\x01", "an OpenEXR image"),
+        (0, b"#?RADIANCE", "a Radiance image"),
+        (0, b"farbfeld", "a farbfeld image"),
+        (0, b"DDS ", "a DirectDraw texture"),
+        (0, b"gimp xcf", "a GIMP image"),
+        (0, b"II\xbc\x01", "a JPEG XR image"),
+        (0, b"%!PS", "a PostScript document"),
+        (0, b"{\\rtf", "a text document (RTF)"),
+        (0, b"\x93NUMPY", "a NumPy array"),
+        (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (0, b"NRRD", "an NRRD volume"),
+        (0, b"\x5c\x01\0\0", "a NIfTI volume"),
+        (344, b"n+1\0", "a NIfTI volume"),
+        (344, b"ni1\0", "a NIfTI volume"),
+        (0, b"\xd0\xcf\x11\xe0", "an Office document"),
+    ];
+    if let Some((_, _, name)) = known.iter().find(|(offset, what, _)| at(*offset, what)) {
+        return Some(name);
+    }
+    // P1 to P7: bitmaps of Netpbm.
+    if let [b'P', b'1'..=b'7', blank, ..] = bytes
+        && blank.is_ascii_whitespace()
     {
-        return Some("a compressed archive");
+        return Some("a Netpbm image");
     }
-    if at(0, b"\0\0\0\x0cjP  ") || at(0, b"\xff\x4f\xff\x51") {
-        return Some("a JPEG 2000 image");
-    }
-    if at(0, b"\xff\x0a") || at(0, b"\0\0\0\x0cJXL ") {
-        return Some("a JPEG XL image");
-    }
-    if at(0, b"8BPS") {
-        return Some("a Photoshop document");
-    }
-    if at(0, b"\x5c\x01\0\0") || at(344, b"n+1\0") || at(344, b"ni1\0") {
-        return Some("a NIfTI volume");
-    }
-    if at(0, b"\xd0\xcf\x11\xe0") {
-        return Some("an Office document");
-    }
-    let head = &bytes[..bytes.len().min(512)];
-    let text = head.trim_ascii_start();
-    let starts = |what: &[u8]| {
-        text.get(..what.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(what))
+    text(&bytes[..bytes.len().min(512)])
+}
+
+/// What a file in boxes is (ISO/IEC 14496-12, 4.3): by its brand, and where that is one of several formats, by those it is
+/// compatible with.
+fn media(bytes: &[u8]) -> &'static str {
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| u32::from_be_bytes(*length));
+    let end = bytes.len().min(length.clamp(12, 512) as usize);
+    let mut brands = bytes
+        .get(8..end)
+        .unwrap_or_default()
+        .as_chunks::<4>()
+        .0
+        .iter();
+    let of = |brand: &[u8; 4]| match brand {
+        b"avif" | b"avis" => Some("an AVIF image"),
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" => Some("a HEIC photograph"),
+        b"jxl " => Some("a JPEG XL image"),
+        b"jp2 " | b"jpx " | b"jph " => Some("a JPEG 2000 image"),
+        b"crx " => Some("a raw photograph of a camera"),
+        _ => None,
     };
-    if starts(b"<!doctype html") || starts(b"<html") {
-        return Some("a web page");
+    let general = matches!(bytes.get(8..12), Some(b"mif1" | b"msf1" | b"miaf"));
+    brands.find_map(of).unwrap_or(if general {
+        "a HEIF image, such as HEIC or AVIF"
+    } else {
+        "a video"
+    })
+}
+
+/// What text is, by its beginning.
+fn text(head: &[u8]) -> Option<&'static str> {
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        // UTF-16, of which every second byte is zero where it is English.
+        let zeros = head.iter().filter(|&&byte| byte == 0).count();
+        return (head.len() > 2 && 3 * zeros > head.len()).then_some("text");
     }
-    if starts(b"<svg") {
-        return Some("an SVG drawing");
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let lower = head.trim_ascii_start().to_ascii_lowercase();
+    let begins = |what: &[u8]| lower.starts_with(what);
+    let holds = |what: &[u8]| lower.windows(what.len()).any(|part| part == what);
+    if begins(b"<") {
+        if holds(b"<!doctype html") || holds(b"<html") || begins(b"<head") || begins(b"<body") {
+            return Some("a web page");
+        }
+        if holds(b"<svg") {
+            return Some("an SVG drawing");
+        }
     }
     // A multi-byte character may be cut at the end of the head: up to 3 bytes of it are not held against the text.
     let readable = match std::str::from_utf8(head) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
-    if readable
-        && !head.is_empty()
-        && !head
-            .iter()
-            .any(|&byte| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c))
-    {
-        return Some("text");
+    let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    if head.is_empty() || !readable || head.iter().any(control) {
+        return None;
     }
-    None
+    Some(match lower.first() {
+        Some(b'<') => "text (XML)",
+        Some(b'{' | b'[') => "text (JSON)",
+        _ => "text",
+    })
 }

@@ -55,6 +55,10 @@
 //!
 //! The feature `phantom` adds a module that draws some, and encodes them in every format that can be read.
 //!
+//! ## ... read the files in an archive, or on a CD?
+//!
+//! The feature `archive` adds a module that finds them.
+//!
 //! # What is done to an image
 //!
 //! - The orientation that EXIF or TIFF gives is applied.
@@ -65,6 +69,8 @@
 //! - Values of DICOM are shown in the window that the file asks for; without one, from the least to the greatest.
 //! - 16-bit values are divided by 65535 and not stretched, so a 12-bit image stored in 16 bits looks dark here.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 mod caution;
 mod decode;
 mod dicom;

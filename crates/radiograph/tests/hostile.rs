@@ -228,7 +228,7 @@ fn a_webp_of_too_many_codes_is_refused() {
 }
 
 #[test]
-fn a_jpeg_of_unevenly_sampled_channels_is_refused() {
+fn a_jpeg_whose_sampling_its_data_contradict_is_refused() {
     // Found by fuzzing: the decoder took the first channel for the finest, and ran out of its rows.
     let file = common::viridis_jpeg_420(&chest(36), 85);
     let frame = file
@@ -323,7 +323,7 @@ fn other_kinds_of_file_are_named() {
         other => panic!("{other:?}"),
     };
     assert_eq!(found(&padded(b"%PDF-1.7")), Some("a PDF document"));
-    assert_eq!(found(&padded(b"PK\x03\x04")), Some("a compressed archive"));
+    assert_eq!(found(&padded(b"PK\x03\x04")), Some("an archive (zip)"));
     assert_eq!(
         found(&padded(b"\0\0\0\x18ftypheic")),
         Some("a HEIC photograph")

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod dicom;
+pub mod jpeg;
 
 use radiograph::phantom::{self, Pattern};
 use radiograph::{DecodeError, Radiograph};
@@ -180,11 +181,13 @@ pub fn no_panic(what: &str, result: &Result<Radiograph, DecodeError>) {
     }
 }
 
-/// A little-endian TIFF file of one strip, unless its entries say otherwise.
+/// A TIFF image of one strip, unless its entries say otherwise; little-endian, unless it is `big`.
+#[derive(Clone)]
 pub struct Tiff {
     pub width: u32,
     pub height: u32,
-    /// Tag, type (3 short, 4 long) and values.
+    pub big: bool,
+    /// Tag, type (1 byte, 3 short, 4 long) and values.
     pub entries: Vec<(u16, u16, Vec<u32>)>,
     /// What the strips hold, from byte 8 of the file on.
     pub data: Vec<u8>,
@@ -196,6 +199,7 @@ impl Tiff {
         let tiff = Self {
             width,
             height,
+            big: false,
             entries: Vec::new(),
             data,
         };
@@ -203,6 +207,20 @@ impl Tiff {
             .with(259, 3, 1)
             .with(262, 3, 1)
             .with(277, 3, 1)
+    }
+
+    /// Colour of 8 bits.
+    pub fn colour(width: u32, height: u32, photometric: u32, data: Vec<u8>) -> Self {
+        Self::grey(width, height, 8, data)
+            .with_all(258, 3, &[8; 3])
+            .with(262, 3, photometric)
+            .with(277, 3, 3)
+    }
+
+    /// The same, big-endian; its data have to be so already.
+    pub fn big(mut self) -> Self {
+        self.big = true;
+        self
     }
 
     /// Sets a tag, or sets it anew.
@@ -217,45 +235,100 @@ impl Tiff {
         self
     }
 
+    /// Puts the data into strips or tiles of their own, one after the other.
+    pub fn chunks(mut self, chunks: &[Vec<u8>], tiled: bool) -> Self {
+        let mut at = 8;
+        let mut offsets = Vec::new();
+        self.data.clear();
+        for chunk in chunks {
+            offsets.push(at);
+            at += chunk.len() as u32;
+            self.data.extend_from_slice(chunk);
+        }
+        let lengths: Vec<_> = chunks.iter().map(|chunk| chunk.len() as u32).collect();
+        let (from, length) = if tiled { (324, 325) } else { (273, 279) };
+        self.with_all(from, 4, &offsets)
+            .with_all(length, 4, &lengths)
+    }
+
+    /// Leaves a tag out that would be there otherwise.
+    pub fn without(self, tag: u16) -> Self {
+        self.with_all(tag, 3, &[])
+    }
+
     pub fn file(&self) -> Vec<u8> {
-        let mut entries = self.entries.clone();
-        for (tag, value) in [
-            (256, self.width),
-            (257, self.height),
-            (273, 8),
-            (278, self.height),
-            (279, self.data.len() as u32),
-        ] {
-            if !entries.iter().any(|entry| entry.0 == tag) {
-                entries.push((tag, 4, vec![value]));
+        Self::pages(std::slice::from_ref(self))
+    }
+
+    /// A file of several images.
+    pub fn pages(pages: &[Self]) -> Vec<u8> {
+        let big = pages[0].big;
+        let short = |value: u16| {
+            if big {
+                value.to_be_bytes()
+            } else {
+                value.to_le_bytes()
             }
-        }
-        entries.sort_unstable();
-        let mut file = [b"II*\0\0\0\0\0".as_slice(), &self.data].concat();
-        let mut directory = (entries.len() as u16).to_le_bytes().to_vec();
-        for (tag, kind, values) in entries {
-            directory.extend_from_slice(&tag.to_le_bytes());
-            directory.extend_from_slice(&kind.to_le_bytes());
-            directory.extend_from_slice(&(values.len() as u32).to_le_bytes());
-            let size = if kind == 3 { 2 } else { 4 };
-            let mut bytes: Vec<u8> = values
-                .iter()
-                .flat_map(|value| value.to_le_bytes().into_iter().take(size))
-                .collect();
-            if bytes.len() > 4 {
-                file.resize(file.len().next_multiple_of(2), 0);
-                let offset = file.len() as u32;
-                file.extend_from_slice(&bytes);
-                bytes = offset.to_le_bytes().to_vec();
+        };
+        let long = |value: u32| {
+            if big {
+                value.to_be_bytes()
+            } else {
+                value.to_le_bytes()
             }
-            bytes.resize(4, 0);
-            directory.extend_from_slice(&bytes);
+        };
+        let mut file = if big {
+            b"MM\0*\0\0\0\0".to_vec()
+        } else {
+            b"II*\0\0\0\0\0".to_vec()
+        };
+        let mut link = 4;
+        for page in pages {
+            let mut entries = page.entries.clone();
+            // Offsets are given as if the data of the page came first.
+            let moved = file.len() as u32 - 8;
+            let tiled = entries.iter().any(|entry| entry.0 == 324);
+            let strips = [(273, 8), (278, page.height), (279, page.data.len() as u32)];
+            let strips = if tiled { &[][..] } else { &strips[..] };
+            for &(tag, value) in [(256, page.width), (257, page.height)].iter().chain(strips) {
+                if !entries.iter().any(|entry| entry.0 == tag) {
+                    entries.push((tag, 4, vec![value]));
+                }
+            }
+            entries.retain(|entry| !entry.2.is_empty());
+            entries.sort_unstable();
+            file.extend_from_slice(&page.data);
+            let mut directory = short(entries.len() as u16).to_vec();
+            for (tag, kind, values) in entries {
+                let offset = matches!(tag, 273 | 324 | 513 | 519..=521);
+                directory.extend_from_slice(&short(tag));
+                directory.extend_from_slice(&short(kind));
+                directory.extend_from_slice(&long(values.len() as u32));
+                let mut bytes = Vec::new();
+                for value in values {
+                    let value = if offset { value + moved } else { value };
+                    match kind {
+                        1 | 7 => bytes.push(value as u8),
+                        3 => bytes.extend_from_slice(&short(value as u16)),
+                        _ => bytes.extend_from_slice(&long(value)),
+                    }
+                }
+                if bytes.len() > 4 {
+                    file.resize(file.len().next_multiple_of(2), 0);
+                    let place = file.len() as u32;
+                    file.extend_from_slice(&bytes);
+                    bytes = long(place).to_vec();
+                }
+                bytes.resize(4, 0);
+                directory.extend_from_slice(&bytes);
+            }
+            file.resize(file.len().next_multiple_of(2), 0);
+            let at = long(file.len() as u32);
+            file[link..link + 4].copy_from_slice(&at);
+            file.extend_from_slice(&directory);
+            link = file.len();
+            file.extend_from_slice(&[0; 4]);
         }
-        directory.extend_from_slice(&[0; 4]);
-        file.resize(file.len().next_multiple_of(2), 0);
-        let at = (file.len() as u32).to_le_bytes();
-        file[4..8].copy_from_slice(&at);
-        file.extend_from_slice(&directory);
         file
     }
 }
