@@ -6,7 +6,7 @@
  * The WebAssembly comes in several builds, `runtime/webgpu` and two for the CPU; the page says which. They are found
  * next to this script, so it runs wherever the folder lies.
  *
- * @import { Answer, Build, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
+ * @import { Answer, Build, Caution, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
  */
 
 import { contentOf } from './element/content.js';
@@ -135,19 +135,20 @@ function putBack({ bytes, file }) {
 function readAhead({ id, blob }) {
   const bytes = read(blob);
   const content = bytes.then(contentOf);
-  const decoded = decodeAhead(bytes);
+  const ours = bytes.then(readable);
+  const decoded = decodeAhead(ours);
   const answer = started.promise.then(async (classifier) => {
     const image = await decoded;
-    return answerOf(classifier, id, content, () => classifier.classifyDecoded(image));
+    return answerOf(classifier, id, content, await ours, () => classifier.classifyDecoded(image));
   });
   // What is wrong with it is told when it is asked for.
   for (const promise of [content, decoded, answer]) promise.catch(() => {});
   ahead = { id, answer, content };
 }
 
-/** Decoding needs no weights: it is done while they arrive. @param {Promise<Uint8Array>} reading */
+/** Decoding needs no weights: it is done while they arrive. @param {Promise<Readable>} reading */
 async function decodeAhead(reading) {
-  const [bytes, { DecodedImage }] = await Promise.all([reading, code.promise]);
+  const [{ bytes }, { DecodedImage }] = await Promise.all([reading, code.promise]);
   return new DecodedImage(bytes);
 }
 
@@ -171,7 +172,8 @@ async function classify({ id, blob }) {
   async function classifyNow(classifier) {
     const bytes = await read(blob);
     content = contentOf(bytes);
-    return answerOf(classifier, id, content, () => classifier.classify(bytes));
+    const ours = await readable(bytes);
+    return answerOf(classifier, id, content, ours, () => classifier.classify(ours.bytes));
   }
 }
 
@@ -179,12 +181,14 @@ async function classify({ id, blob }) {
  * @param {LungClassifierHandle} classifier
  * @param {number} id
  * @param {Promise<string>} content
+ * @param {Readable} ours
  * @param {() => Promise<Report>} classify
  * @returns {Promise<Answer>}
  */
-async function answerOf(classifier, id, content, classify) {
+async function answerOf(classifier, id, content, { caution }, classify) {
   last = undefined;
   const report = await classify();
+  if (caution) report.cautions = [...(report.cautions ?? []), caution];
   last = id;
   const { picture } = classifier;
   return { id, content: await content, report, picture: picture ? await bitmapOf(picture) : null };
@@ -239,6 +243,24 @@ async function read(blob) {
       message: 'The browser could not read this file.',
       advice: 'Check that it still exists, that it is a file and not a folder, and choose it again.',
     };
+  }
+}
+
+/** A file that our decoder takes, and with what caution. @typedef {{ bytes: Uint8Array<ArrayBuffer>, caution?: Caution }} Readable */
+
+/**
+ * A file as it is, or what the browser makes of it where only browsers read it: AVIF, HEIC and whatever else comes in their boxes.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Promise<Readable>}
+ */
+async function readable(bytes) {
+  if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'ftyp') return { bytes };
+  try {
+    const { decodeByBrowser } = await import(new URL('./element/by-browser.js', import.meta.url).href);
+    return (await decodeByBrowser(bytes)) ?? { bytes };
+  } catch {
+    // Our own refusal names what it is.
+    return { bytes };
   }
 }
 

@@ -55,6 +55,8 @@ export interface Caution {
   /** Kebab-case, stable. */
   code: string;
   message: string;
+  /** How many images there are, where the caution is of that. */
+  count?: number;
 }
 
 /** What a DICOM file says of its image; nothing of it is about the patient. Codes are in capitals, as DICOM has them. */

@@ -111,13 +111,13 @@ export class Words {
   }
 
   /** A caution, to be shown. @param {Caution} caution @param {DicomFacts} [dicom] */
-  caution({ code, message }, dicom) {
-    if (!dicom) return message;
+  caution({ code, message, count }, dicom) {
+    if (!dicom) return this.known('caution', code, { count: count ?? 0 }) ?? message;
     const told = (/** @type {string} */ group, /** @type {string | null} */ word) => word && (this.known(group, word) ?? word);
     const modality = told('modality', dicom.modality) ?? '';
     const part = told('bodyPart', dicom.body_part) ?? '';
     const view = told('view', dicom.view) ?? '';
-    return this.known('caution', code, { modality, part, view, count: dicom.frames }) ?? message;
+    return this.known('caution', code, { modality, part, view, count: count ?? dicom.frames }) ?? message;
   }
 
   /** Why it is not WebGPU, to be shown. @param {{ fallback?: string, fallbackCode?: string }} ready */

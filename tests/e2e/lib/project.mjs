@@ -19,7 +19,7 @@ const BIN = path('LUNG_BIN', '../../target/debug/lung');
 
 /** The command that builds and serves the page. */
 export const XTASK = path('LUNG_XTASK', '../../target/debug/xtask');
-const DATA = path('LUNG_DATA', '../../../shared/data');
+export const DATA = path('LUNG_DATA', '../../../shared/data');
 
 /** The classes as the data set names its folders. */
 export const CLASSES = /** @type {const} */ (['Normal', 'Lung_Opacity', 'Viral Pneumonia']);

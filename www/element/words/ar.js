@@ -191,6 +191,7 @@ export default {
     other: 'في الملف {count} صورة، لم تُقرأ منها إلا الأولى.',
   },
   'caution.colour-image': 'الصورة ملونة، وصور الأشعة ليست كذلك.',
+  'caution.read-by-browser': 'فك المتصفح ترميز صورة AVIF أو HEIC هذه. هذه الملفات مصممة للصور الفوتوغرافية وقد تكون فقدت تفاصيل.',
 
   // Many images
   'choose.folder': 'اختر مجلدًا',

@@ -124,6 +124,7 @@ export default {
     other: 'The file holds {count} images, of which only the first was read.',
   },
   'caution.colour-image': 'The image is in colour, which radiographs are not.',
+  'caution.read-by-browser': 'The browser decoded this AVIF or HEIC image. Such files are made for photographs, and may have lost detail.',
   'modality.CT': 'Computed tomography (CT)',
   'modality.MR': 'Magnetic resonance (MR)',
   'modality.US': 'Ultrasound (US)',

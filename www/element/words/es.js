@@ -179,6 +179,7 @@ export default {
     other: 'El archivo contiene {count} imágenes, de las que solo se ha leído la primera.',
   },
   'caution.colour-image': 'La imagen está en color, y las radiografías no lo están.',
+  'caution.read-by-browser': 'El navegador ha decodificado esta imagen AVIF o HEIC. Estos archivos están hechos para fotografías y pueden haber perdido detalle.',
 
   // Many images
   'choose.folder': 'Elegir una carpeta',

@@ -179,6 +179,7 @@ export default {
     other: 'Le fichier contient {count} images, dont seule la première a été lue.',
   },
   'caution.colour-image': 'L’image est en couleurs, ce que les radiographies ne sont pas.',
+  'caution.read-by-browser': 'Le navigateur a décodé cette image AVIF ou HEIC. Ces fichiers sont faits pour des photographies et peuvent avoir perdu des détails.',
 
   // Many images
   'choose.folder': 'Choisir un dossier',

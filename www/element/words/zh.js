@@ -173,6 +173,7 @@ export default {
   'caution.not-frontal': '文件表明它不是正位：{view}。',
   'caution.first-frame-only': { other: '文件包含 {count} 幅图像，只读取了第一幅。' },
   'caution.colour-image': '图像是彩色的，而 X 线片不是。',
+  'caution.read-by-browser': '此 AVIF 或 HEIC 图像由浏览器解码。这类文件是为照片而设计的，可能已丢失细节。',
 
   // Many images
   'choose.folder': '选择文件夹',
