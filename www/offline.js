@@ -15,6 +15,9 @@ import { languageOf, wordsOf } from './element/words.js';
 /** An open page asks for a new version when it is looked at again, not more often than this, in milliseconds. */
 const BETWEEN_CHECKS = 60 * 60 * 1000;
 
+/** A page that is being built looks whether it is whole no more often than this, in milliseconds. */
+const BETWEEN_LOOKS = 5000;
+
 /** Where less than this is left, browsers begin to throw away what pages have stored, in bytes. */
 const TIGHT = 64 * 1024 * 1024;
 
@@ -25,6 +28,7 @@ const container = navigator.serviceWorker;
 
 /** Keeps the page for use without a network, says whether it is, and offers new versions. */
 export async function keepForOffline() {
+  if ('unfinished' in document.documentElement.dataset) return waitForRest();
   if (!container) return sayNotKept(globalThis.isSecureContext ? 'refused' : 'insecure');
   let controlled = container.controller !== null;
   container.addEventListener('controllerchange', () => {
@@ -58,6 +62,27 @@ export async function keepForOffline() {
   if (registration.active) void sayKept(registration.active);
   if (registration.waiting && registration.active) offerWaiting(registration);
   checkWhenSeen(registration);
+}
+
+/**
+ * Waits until a page that is served while it is being built is whole, which its list of files shows, and then offers it as a new
+ * version. Until then there is nothing to keep: `cargo xtask serve` says so in the page itself.
+ */
+async function waitForRest() {
+  sayNotKept('unbuilt');
+  const list = new URL('release.json', import.meta.url);
+  /** @type {boolean} */
+  let whole;
+  do {
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS));
+    whole =
+      document.visibilityState === 'visible' &&
+      (await fetch(list, { method: 'HEAD', cache: 'no-store' }).then(
+        ({ ok }) => ok,
+        () => false,
+      ));
+  } while (!whole);
+  offer(() => location.reload());
 }
 
 /**
