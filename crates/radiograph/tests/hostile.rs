@@ -598,9 +598,20 @@ fn a_file_cut_short_anywhere_is_an_error_or_the_whole_picture() {
 
 #[test]
 fn flipped_bits_never_reach_the_caller_as_a_panic() {
-    let mut random = Random(2026);
+    flip_bits(2026, 600);
+}
+
+#[test]
+#[ignore = "long: ten thousand damaged files of each kind, with `cargo xtask test --long`"]
+fn ten_thousand_times_flipped_bits_never_reach_the_caller_as_a_panic() {
+    flip_bits(10_000, 10_000);
+}
+
+/// Decodes so many damaged copies of a file of every kind.
+fn flip_bits(seed: u64, rounds: u32) {
+    let mut random = Random(seed);
     for (what, file) in files(40) {
-        for round in 0..600 {
+        for round in 0..rounds {
             let mut broken = file.clone();
             for _ in 0..=random.below(4) {
                 // Half of them in the first hundred bytes, where the structure is.
