@@ -1,9 +1,9 @@
 //! Timing ourselves beside others: the page beside other runtimes in a browser, training and native inference beside PyTorch
 //! and onnxruntime. What is measured, and how, is in `tests/bench/README.md`.
 
+use crate::dist::{self, Speed};
 use crate::process::{run, step};
 use crate::tools::{self, Project};
-use crate::{Speed, dist};
 use anyhow::{Context, Result, bail, ensure};
 use clap::ValueEnum;
 use serde_json::{Value, json};

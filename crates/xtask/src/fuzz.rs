@@ -1,8 +1,8 @@
 //! Hostile bytes at every door: the targets of `tests/fuzz`.
 
-use crate::process::{run, run_tests, step};
+use crate::process::{print, quietly, run, run_tests, step};
 use crate::tools::{self, Project};
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use clap::ValueEnum;
 use std::fs;
 use std::process::Command;
@@ -39,47 +39,111 @@ impl Target {
     }
 }
 
+/// How many targets there are.
+pub fn targets() -> usize {
+    Target::value_variants().len()
+}
+
+/// Gets what the targets are compiled with.
+pub fn tools(project: &Project) -> Result<()> {
+    tools::cargo_fuzz(project)?;
+    tools::cpp_compiler(project)
+}
+
 /// Compiles the targets, and has `seeds`, cargo that runs the example of that name, write what they start from.
 pub fn build(project: &Project, seeds: &mut Command) -> Result<()> {
-    tools::cargo_fuzz(project)?;
-    tools::cpp_compiler(project)?;
-    let mut build = project.command("cargo");
-    build.args([
-        "fuzz",
-        "build",
-        "--fuzz-dir",
-        "tests/fuzz",
-        "--sanitizer",
-        "none",
-    ]);
-    run(&mut build, "A C++ compiler is needed too, for libFuzzer.")?;
+    tools(project)?;
+    run(
+        &mut cargo_fuzz(project, "build"),
+        "A C++ compiler is needed too, for libFuzzer.",
+    )?;
     seeds.arg("--").arg(project.root().join("tests/fuzz/seeds"));
     run(seeds, "The compiler's messages above say why.")
 }
 
-/// Feeds one target, or each in its turn, for so many seconds; returns what libFuzzer says of each run, and fails if one crashed.
-pub fn feed(project: &Project, only: Option<Target>, seconds: u32) -> Result<Vec<String>> {
-    let folder = project.root().join("tests/fuzz");
+fn cargo_fuzz(project: &Project, what: &str) -> Command {
+    let mut cargo = project.command("cargo");
+    cargo.args(["fuzz", what, "--fuzz-dir", "tests/fuzz"]);
+    cargo.args(["--sanitizer", "none"]);
+    cargo
+}
+
+/// Feeds one target, or each, for so many seconds, and so many targets at a time; returns what libFuzzer says of each run, and fails
+/// if one crashed.
+pub fn feed(
+    project: &Project,
+    only: Option<Target>,
+    seconds: u32,
+    at_a_time: usize,
+) -> Result<Vec<String>> {
+    let targets: Vec<Target> = Target::value_variants()
+        .iter()
+        .copied()
+        .filter(|target| only.is_none_or(|only| only == *target))
+        .collect();
     let mut said = Vec::new();
     let mut crashed = Vec::new();
-    for target in Target::value_variants() {
-        if only.is_some_and(|only| only != *target) {
-            continue;
+    for some in targets.chunks(at_a_time.max(1)) {
+        let names: Vec<&str> = some.iter().map(|target| target.name()).collect();
+        step(format!("fuzzing {} for {seconds} s", names.join(" and ")));
+        for (target, fed) in some.iter().zip(feed_some(project, some, seconds)) {
+            let (success, lines) = fed?;
+            let name = target.name();
+            // Without the command line, which is long.
+            let short = |line: &str| line.split(" (`").next().unwrap_or_default().to_owned();
+            said.extend(lines.iter().map(|line| format!("{name}: {}", short(line))));
+            if !success {
+                crashed.push(name);
+            }
         }
-        let name = target.name();
-        step(format!("fuzzing {name} for {seconds} s"));
-        let corpus = folder.join("corpus").join(name);
-        fs::create_dir_all(&corpus)?;
-        let mut fuzz = project.command("cargo");
-        fuzz.args([
-            "fuzz",
-            "run",
-            "--fuzz-dir",
-            "tests/fuzz",
-            "--sanitizer",
-            "none",
-            name,
-        ])
+    }
+    ensure!(
+        crashed.is_empty(),
+        "{} crashed; the input is in tests/fuzz/artifacts, and `cargo fuzz fmt` shows what it means ({})",
+        crashed.join(", "),
+        said.join("; ")
+    );
+    Ok(said)
+}
+
+/// Whether a target ended well, and what libFuzzer said of the run.
+type Fed = Result<(bool, Vec<String>)>;
+
+/// Feeds these targets at the same time. What they print of one is seen as it comes, of several one after the other in the end.
+fn feed_some(project: &Project, targets: &[Target], seconds: u32) -> Vec<Fed> {
+    if let [target] = targets {
+        return vec![feed_one(project, *target, seconds)];
+    }
+    let fed: Vec<(Fed, Vec<u8>)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = targets
+            .iter()
+            .map(|target| scope.spawn(|| quietly(|| feed_one(project, *target, seconds))))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| {
+                thread.join().unwrap_or_else(|_| {
+                    let broken = anyhow!("a thread of xtask has broken down, see above");
+                    (Err(broken), Vec::new())
+                })
+            })
+            .collect()
+    });
+    fed.into_iter()
+        .map(|(fed, printed)| {
+            print(&printed);
+            fed
+        })
+        .collect()
+}
+
+fn feed_one(project: &Project, target: Target, seconds: u32) -> Fed {
+    let folder = project.root().join("tests/fuzz");
+    let name = target.name();
+    let corpus = folder.join("corpus").join(name);
+    fs::create_dir_all(&corpus)?;
+    let mut fuzz = cargo_fuzz(project, "run");
+    fuzz.arg(name)
         .arg(&corpus)
         .arg(folder.join("seeds").join(name))
         .arg("--")
@@ -88,18 +152,5 @@ pub fn feed(project: &Project, only: Option<Target>, seconds: u32) -> Result<Vec
         // An input that takes a gigabyte or ten seconds is a crash as well.
         .args(["-rss_limit_mb=1024", "-malloc_limit_mb=256", "-timeout=10"])
         .args(["-verbosity=1", "-print_final_stats=0"]);
-        let (success, lines) = run_tests(&mut fuzz)?;
-        // Without the command line, which is long.
-        let short = |line: &str| line.split(" (`").next().unwrap_or_default().to_owned();
-        said.extend(lines.iter().map(|line| format!("{name}: {}", short(line))));
-        if !success {
-            crashed.push(name);
-        }
-    }
-    ensure!(
-        crashed.is_empty(),
-        "{} crashed; the input is in tests/fuzz/artifacts, and `cargo fuzz fmt` shows what it means",
-        crashed.join(", ")
-    );
-    Ok(said)
+    run_tests(&mut fuzz)
 }

@@ -3,7 +3,7 @@
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
 //! what to do about it. Nothing is installed outside the project's `target/tools`, except the wasm target (through
-//! rustup) and, on Debian when there is no other way, system packages.
+//! rustup) and, for root or with `--install`, Debian's packages of what there is no other way to.
 
 #![forbid(unsafe_code)]
 
@@ -14,13 +14,16 @@ mod package;
 mod process;
 mod release;
 mod server;
+mod stage;
 mod suite;
 mod tools;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+use dist::Speed;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use suite::Part;
 
 /// Sets up, builds, serves and tests MobileNet-Lung.
 #[derive(Parser)]
@@ -28,11 +31,17 @@ use std::process::ExitCode;
 struct Arguments {
     #[command(subcommand)]
     task: Task,
+    /// Install what is missing of Debian's packages with `sudo apt-get`. Root installs them without being asked to.
+    #[arg(long, global = true)]
+    install: bool,
 }
 
 #[derive(Subcommand)]
 enum Task {
     /// Get the tools, build the page, and serve it on this machine until interrupted.
+    ///
+    /// It is served as soon as it runs on the CPU, after about 4 minutes the first time. The builds for WebGPU and for relaxed SIMD
+    /// follow within 10; then dist/ is whole.
     Serve {
         /// The port to listen on. Without this, 8080 or the next free one after it; 0 lets the system choose.
         #[arg(long)]
@@ -56,12 +65,22 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
-    /// Get the tools and run every test: formatting, lints, native, wasm, the page in a real browser, the example
-    /// for archives, and a short fuzz.
+    /// Get the tools and run every test: formatting, lints, native, wasm, the page in real browsers, the example for archives, a
+    /// short fuzz, licences (about 20 minutes on two cores the first time).
     Test {
         /// Run one part only.
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, conflicts_with = "long")]
         only: Option<Part>,
+        /// Run what is too long for every change instead, and write it down in docs/experiments/long-tests.md: hours of fuzzing,
+        /// thousands of images, sleep.
+        #[arg(long)]
+        long: bool,
+        /// How long the fuzzing of a long run takes, all targets together.
+        #[arg(long, value_name = "N", default_value_t = 4.0, requires = "long")]
+        hours: f64,
+        /// With `--only browser` files of tests, such as `viewer`; with a native crate names of tests.
+        #[arg(last = true, requires = "only")]
+        filters: Vec<String>,
     },
     /// Feed every door with hostile bytes: image files, DICOM, weights files, what a device gives back.
     Fuzz {
@@ -103,40 +122,9 @@ enum Task {
     },
 }
 
-/// A part of the tests that can be run by itself.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Formatting, lints, and the tests of everything that runs natively.
-    Native,
-    /// The tests of the wasm crate, under Node.
-    Wasm,
-    /// The page in Chromium.
-    E2e,
-    /// The example for archives, in Ray Data.
-    Archive,
-    /// Hostile bytes at every door, for a short while.
-    Fuzz,
-    /// Licences and sources of all that is depended on.
-    Deny,
-}
-
-/// How the wasm crate is compiled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Speed {
-    /// Small and fast to run: what is published.
-    Release,
-    /// Fast to build: for development and tests.
-    Fast,
-}
-
-impl Speed {
-    fn of(fast: bool) -> Self {
-        if fast { Self::Fast } else { Self::Release }
-    }
-}
-
 fn main() -> ExitCode {
-    match run(Arguments::parse().task) {
+    let Arguments { task, install } = Arguments::parse();
+    match run(task, install) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nerror: {error:#}");
@@ -145,26 +133,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: Task) -> Result<()> {
-    let project = tools::Project::find()?;
+fn run(task: Task, install: bool) -> Result<()> {
+    let project = tools::Project::find(install)?;
     match task {
-        Task::Serve { port, fast, built } => {
-            let dist = match built {
-                Some(folder) => project.root().join(folder),
-                None => dist::build(&project, Speed::of(fast))?,
-            };
-            server::serve(&dist, port)
-        }
+        Task::Serve { port, fast, built } => match built {
+            Some(folder) => server::serve(&project.root().join(folder), port),
+            None => stage::serve(&project, Speed::of(fast), port),
+        },
         Task::Build { fast } => {
             let dist = dist::build(&project, Speed::of(fast))?;
             println!("==> the page is in {}", dist.display());
             Ok(())
         }
         Task::Package { fast } => package::make(&project, Speed::of(fast)),
-        Task::Test { only } => suite::run(&project, only),
+        Task::Test {
+            only,
+            long,
+            hours,
+            filters,
+        } => match only {
+            Some(part) => suite::run_part(&project, part, &filters),
+            None if long => suite::run_long(&project, hours),
+            None => suite::run(&project),
+        },
         Task::Fuzz { target, seconds } => {
             fuzz::build(&project, &mut suite::fuzz_seeds(&project))?;
-            for line in fuzz::feed(&project, target, seconds)? {
+            for line in fuzz::feed(&project, target, seconds, 1)? {
                 println!("{line}");
             }
             Ok(())

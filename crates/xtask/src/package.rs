@@ -1,8 +1,8 @@
 //! The npm package of the element.
 
+use crate::dist::{self, Speed};
 use crate::process::{run, step};
 use crate::tools::Project;
-use crate::{Speed, dist};
 use anyhow::Result;
 
 /// Builds the page, assembles the package from it in `target/package`, and has npm pack it beside that folder.

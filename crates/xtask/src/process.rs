@@ -1,23 +1,89 @@
-//! Running other programs: what they print is passed on, and what matters of it is kept for the summary.
+//! Running other programs: what they print is passed on, or kept while something else has the terminal, and what matters of it is
+//! kept for the summary.
 
 use anyhow::{Context, Result, bail};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, PipeReader, Write};
+use std::process::{Child, Command, Stdio};
+
+thread_local! {
+    /// What this thread would have printed, if it keeps that.
+    static KEPT: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Does `work` without printing: returns, beside its result, what it and the programs that it ran would have printed.
+pub fn quietly<T>(work: impl FnOnce() -> T) -> (T, Vec<u8>) {
+    let before = KEPT.replace(Some(Vec::new()));
+    let result = work();
+    let kept = KEPT.replace(before).unwrap_or_default();
+    (result, kept)
+}
+
+/// Prints text, unless this thread keeps what it prints.
+pub fn print(text: &[u8]) {
+    KEPT.with_borrow_mut(|kept| match kept {
+        Some(kept) => kept.extend_from_slice(text),
+        None => {
+            let mut out = std::io::stdout().lock();
+            // A closed terminal is no reason to stop.
+            let _ = out.write_all(text).and_then(|()| out.flush());
+        }
+    });
+}
+
+/// Prints a line.
+pub fn say(line: impl AsRef<str>) {
+    print(format!("{}\n", line.as_ref()).as_bytes());
+}
 
 /// Says what is being done now.
 pub fn step(what: impl AsRef<str>) {
-    println!("==> {}", what.as_ref());
+    say(format!("==> {}", what.as_ref()));
 }
 
 /// Runs `command`, showing all it prints. An error names the program and its exit status, and ends with `advice`.
 pub fn run(command: &mut Command, advice: &str) -> Result<()> {
     let name = describe(command);
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("`{name}` could not be started. {advice}"))?;
+    command.stdin(Stdio::null());
+    let status = if KEPT.with_borrow(Option::is_some) {
+        let (mut child, mut reader) =
+            spawn(command).with_context(|| format!("`{name}` could not be started. {advice}"))?;
+        each_line(&mut reader, |_| {})?;
+        child.wait()
+    } else {
+        command.status()
+    }
+    .with_context(|| format!("`{name}` could not be started. {advice}"))?;
     if !status.success() {
         bail!("`{name}` failed ({status}). {advice}");
+    }
+    Ok(())
+}
+
+/// Starts `command` with both its streams in one pipe: cargo's "Running tests/x.rs" (stderr) stays before that test's result (stdout).
+fn spawn(command: &mut Command) -> Result<(Child, BufReader<PipeReader>)> {
+    let (reader, writer) = std::io::pipe().context("no pipe could be made")?;
+    let child = command
+        .stdout(writer.try_clone().context("no pipe could be made")?)
+        .stderr(writer)
+        .spawn();
+    // The command holds the pipe's writing ends; as long as it does, the pipe would not end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    Ok((child?, BufReader::new(reader)))
+}
+
+/// Passes on each line of a program, and calls `hear` with it, trimmed.
+fn each_line(reader: &mut BufReader<PipeReader>, mut hear: impl FnMut(&str)) -> Result<()> {
+    let mut line = Vec::new();
+    while reader
+        .read_until(b'\n', &mut line)
+        .context("reading from the pipe")?
+        > 0
+    {
+        let text = String::from_utf8_lossy(&line);
+        print(text.as_bytes());
+        hear(text.trim());
+        line.clear();
     }
     Ok(())
 }
@@ -27,31 +93,11 @@ pub fn run(command: &mut Command, advice: &str) -> Result<()> {
 /// [`failure_line`]).
 pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
     let name = describe(command);
-    // One pipe for both streams keeps cargo's "Running tests/x.rs" (stderr) before that test's result (stdout).
-    let (reader, writer) = std::io::pipe().context("no pipe could be made")?;
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone().context("no pipe could be made")?)
-        .stderr(writer)
-        .spawn()
+    let (mut child, mut reader) = spawn(command.stdin(Stdio::null()))
         .with_context(|| format!("`{name}` could not be started"))?;
-    // The command holds the pipe's writing ends; as long as it does, the loop below would not end.
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-
     let mut summary = Vec::new();
     let mut heading = None;
-    let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
-    while reader
-        .read_until(b'\n', &mut line)
-        .context("reading from the pipe")?
-        > 0
-    {
-        let text = String::from_utf8_lossy(&line);
-        let mut out = std::io::stdout().lock();
-        // A closed terminal is no reason to stop testing.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        let text = text.trim();
+    each_line(&mut reader, |text| {
         if let Some(what) = heading_line(text) {
             heading = Some(what.to_owned());
         } else if summary_line(text) {
@@ -62,8 +108,7 @@ pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
         } else if failure_line(text) {
             summary.push(text.chars().take(FAILURE_CHARS).collect());
         }
-        line.clear();
-    }
+    })?;
     let status = child
         .wait()
         .with_context(|| format!("waiting for `{name}`"))?;
@@ -191,12 +236,38 @@ mod tests {
             "-c",
             "echo '     Running unittests src/lib.rs (target/x)' >&2; echo 'test result: ok. 1 passed'; exit 3",
         ]);
-        let (success, summary) = run_tests(&mut echo)?;
+        let (result, _) = quietly(|| run_tests(&mut echo));
+        let (success, summary) = result?;
         assert!(!success);
         assert_eq!(
             summary,
             ["test result: ok. 1 passed (unittests src/lib.rs)"]
         );
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_runs_beside_the_terminal_keeps_what_it_prints() -> Result<()> {
+        let shell = |text: &str| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", text]);
+            shell
+        };
+        let ((ran, failed), kept) = quietly(|| {
+            step("one");
+            let ran = run(&mut shell("echo two; echo three >&2"), "");
+            (ran, run(&mut shell("echo four; exit 3"), "Do this."))
+        });
+        ran?;
+        assert_eq!(String::from_utf8(kept)?, "==> one\ntwo\nthree\nfour\n");
+        let said = failed
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        assert!(said.ends_with("Do this."), "{said}");
+        let ((), nothing) = quietly(|| {});
+        assert!(nothing.is_empty());
         Ok(())
     }
 }

@@ -18,10 +18,8 @@ const PLACEHOLDER: &str = "RELEASE_ID";
 /// `sha256sum` would print of these files, goes into the service worker too, so that a browser sees that there is a new one.
 /// Returns the id.
 pub fn write(dist: &Path) -> Result<String> {
-    let mut paths = Vec::new();
-    collect(dist, "", &mut paths)?;
+    let mut paths = files(dist)?;
     paths.retain(|path| path != LIST && path != KEEPER);
-    paths.sort();
     let mut sums = String::new();
     let mut files: Vec<Value> = Vec::new();
     for path in &paths {
@@ -46,6 +44,14 @@ pub fn write(dist: &Path) -> Result<String> {
     Ok(id)
 }
 
+/// Every file of a folder and of those within it, as sorted paths with slashes.
+pub fn files(folder: &Path) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    collect(folder, "", &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
 /// Adds the files of a folder and of those within it, as paths with slashes below `dist`.
 fn collect(dist: &Path, below: &str, paths: &mut Vec<String>) -> Result<()> {
     let folder = dist.join(below);
@@ -66,7 +72,8 @@ fn collect(dist: &Path, below: &str, paths: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// The SHA-256 of these bytes, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Where the search for a free port begins when none is asked for.
@@ -34,27 +35,75 @@ const HEADERS: [(&str, &str); 6] = [
     ("Access-Control-Allow-Origin", "*"),
 ];
 
-/// Serves the folder `root` until the process is stopped, after printing the address. Fails if the port is taken.
-pub fn serve(root: &Path, port: Option<u16>) -> Result<()> {
-    let root = root
+/// The folder that is served, which may become another one meanwhile.
+#[derive(Clone)]
+pub struct Served(Arc<RwLock<PathBuf>>);
+
+impl Served {
+    /// Serves this folder at first.
+    pub fn new(folder: &Path) -> Result<Self> {
+        Ok(Self(Arc::new(RwLock::new(real(folder)?))))
+    }
+
+    /// Serves another folder from the next request on.
+    pub fn switch(&self, folder: &Path) -> Result<()> {
+        let folder = real(folder)?;
+        // Nothing that holds the lock can fail, and if it could the folder would be whole all the same.
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = folder;
+        Ok(())
+    }
+
+    /// The folder that is served now.
+    pub fn folder(&self) -> PathBuf {
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The folder without links on the way to it.
+fn real(folder: &Path) -> Result<PathBuf> {
+    folder
         .canonicalize()
-        .with_context(|| format!("there is no {}; build the page first", root.display()))?;
+        .with_context(|| format!("there is no {}; build the page first", folder.display()))
+}
+
+/// Serves a folder until the process is stopped, after printing the address. Fails if the port is taken.
+pub fn serve(folder: &Path, port: Option<u16>) -> Result<()> {
+    let served = Served::new(folder)?;
     let listener = listen(port)?;
-    println!("==> serving {}; stop with Ctrl-C", root.display());
-    println!("http://127.0.0.1:{}/", listener.local_addr()?.port());
+    println!(
+        "==> serving {}; stop with Ctrl-C",
+        served.folder().display()
+    );
+    println!("{}", address(&listener)?);
+    answer_all(&listener, &served);
+    Ok(())
+}
+
+/// Where a browser finds what this listener serves.
+pub fn address(listener: &TcpListener) -> Result<String> {
+    Ok(format!(
+        "http://127.0.0.1:{}/",
+        listener.local_addr()?.port()
+    ))
+}
+
+/// Answers until the process is stopped.
+pub fn answer_all(listener: &TcpListener, served: &Served) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        let root = root.clone();
+        let root = served.folder();
         // A browser that goes away while it is being answered is no error of ours.
         std::thread::spawn(move || {
             let _ = answer(&root, stream);
         });
     }
-    Ok(())
 }
 
 /// A listener on `port`, or on the first free one from [`FIRST_PORT`] on.
-fn listen(port: Option<u16>) -> Result<TcpListener> {
+pub fn listen(port: Option<u16>) -> Result<TcpListener> {
     let candidates = match port {
         Some(port) => port..=port,
         None => FIRST_PORT..=FIRST_PORT + PORTS,
@@ -322,12 +371,9 @@ mod tests {
         })?;
         let listener = listen(Some(0))?;
         let address = listener.local_addr()?;
-        let served = root.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let _ = answer(&served, stream);
-            }
-        });
+        let served = Served::new(&root)?;
+        let same = served.clone();
+        std::thread::spawn(move || answer_all(&listener, &same));
         let ask = |request: &str| -> Result<String> {
             let mut stream = TcpStream::connect(address)?;
             write!(stream, "{request} HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
@@ -353,6 +399,13 @@ mod tests {
         assert!(ask("GET /out")?.starts_with("HTTP/1.1 404 "));
         assert!(ask("GET /../x")?.starts_with("HTTP/1.1 400 "));
         assert!(ask("POST /")?.starts_with("HTTP/1.1 405 "));
+        // Another folder in its place.
+        std::fs::create_dir_all(root.join("next"))?;
+        std::fs::write(root.join("next/index.html"), "<p>again")?;
+        served.switch(&root.join("next"))?;
+        assert!(ask("GET /")?.ends_with("<p>again"));
+        assert!(served.switch(&root.join("none")).is_err());
+        assert!(ask("GET /")?.ends_with("<p>again"));
         std::fs::remove_dir_all(root)?;
         Ok(())
     }

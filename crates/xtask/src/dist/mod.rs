@@ -1,0 +1,116 @@
+//! Building the page into `dist/`.
+
+mod runtime;
+mod site;
+mod trunk;
+
+pub use runtime::{Build, set_up};
+pub use site::assemble;
+pub use trunk::same_with_trunk;
+
+use crate::process::{run, step};
+use crate::release;
+use crate::tools::{self, Project, WasmRust};
+use anyhow::{Context, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How the wasm crate is compiled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Speed {
+    /// Small and fast to run: what is published.
+    Release,
+    /// Fast to build: for development and tests.
+    Fast,
+}
+
+impl Speed {
+    /// What `--fast` asks for, or its absence.
+    pub fn of(fast: bool) -> Self {
+        if fast { Self::Fast } else { Self::Release }
+    }
+
+    /// The name in `Cargo.toml` of how the wasm crate is compiled.
+    pub fn profile(self) -> &'static str {
+        match self {
+            Self::Release => "wasm-release",
+            Self::Fast => "wasm-dev",
+        }
+    }
+}
+
+/// Gets the tools that are missing, builds the page, and returns the folder it is in.
+pub fn build(project: &Project, speed: Speed) -> Result<PathBuf> {
+    let rust = tools(project, speed)?;
+    page(project, rust, speed)
+}
+
+/// Makes sure that everything the build needs is there.
+pub fn tools(project: &Project, speed: Speed) -> Result<WasmRust> {
+    step("looking for the tools");
+    scripts(project, speed)?;
+    let rust = tools::wasm_rust(project)?;
+    tools::wasm_bindgen(project)?;
+    Ok(rust)
+}
+
+/// Makes sure that there is Node, and what runs on it: what merges scripts, and for a release what makes WebAssembly smaller.
+pub fn scripts(project: &Project, speed: Speed) -> Result<()> {
+    tools::node(project)?;
+    tools::rollup(project)?;
+    if speed == Speed::Release {
+        tools::wasm_opt(project)?;
+    }
+    Ok(())
+}
+
+/// Builds the page with tools that are there, and returns the folder it is in.
+pub fn page(project: &Project, rust: WasmRust, speed: Speed) -> Result<PathBuf> {
+    let how_long = match speed {
+        Speed::Release => "about 8 minutes the first time; --fast is quicker",
+        Speed::Fast => "2 to 5 minutes the first time",
+    };
+    step(format!("building the page ({how_long})"));
+    let mut runtimes = Vec::new();
+    for build in Build::ALL {
+        let compiled = build.compile(project, rust, speed)?;
+        runtimes.push(build.finish(project, speed, &compiled)?);
+    }
+    whole(project, &runtimes)
+}
+
+/// Makes `dist/` of all builds, in place of what it was; returns it.
+pub fn whole(project: &Project, runtimes: &[(Build, PathBuf)]) -> Result<PathBuf> {
+    let unfinished = project.root().join("target/page");
+    site::assemble(project, runtimes, &unfinished)?;
+    merge_scripts(project, &unfinished)?;
+    let id = release::write(&unfinished)?;
+    let dist = project.root().join("dist");
+    // Until now there was the last one, whole.
+    remove(&dist)?;
+    fs::rename(&unfinished, &dist).with_context(|| format!("{} cannot be made", dist.display()))?;
+    step(format!("release {}", &id[..12]));
+    Ok(dist)
+}
+
+/// Merges the page's scripts: seventeen of them kept a cold page waiting.
+fn merge_scripts(project: &Project, dist: &Path) -> Result<()> {
+    let packages = tools::rollup(project)?;
+    run(
+        project
+            .command("node")
+            .arg("www/bundle.mjs")
+            .arg(dist)
+            .arg(packages),
+        "Its message above says which script.",
+    )
+}
+
+/// Removes a folder that may not be there.
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
+    }
+    Ok(())
+}

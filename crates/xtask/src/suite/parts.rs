@@ -1,0 +1,71 @@
+//! The parts of the tests that can be run by themselves.
+
+use clap::ValueEnum;
+
+/// A part of the tests. The minutes are those of two cores: after a change, and in brackets the first time, tools included.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Part {
+    /// Formatting of the Rust sources: a second
+    Format,
+    /// Clippy, all targets: half a minute (3 minutes)
+    Lints,
+    /// Everything that runs natively, examples in the documentation too: 4 minutes (8)
+    Native,
+    /// Native, the decoder of image files: 1 minute (1)
+    Radiograph,
+    /// Native, the network's operators: 1 minute (6)
+    Kernels,
+    /// Native, preprocessing, network, weights file, report: 1 minute (6)
+    Classifier,
+    /// Native, training and the command `lung`: 3 minutes (8)
+    Train,
+    /// Native, this tool: half a minute (1)
+    Xtask,
+    /// The wasm crate, under Node: half a minute (4)
+    Wasm,
+    /// Types of the JavaScript: seconds (1)
+    Types,
+    /// The page in Chromium and Firefox: 5 minutes (12); with test files after `--`, such as `viewer`, less than one
+    Browser,
+    /// The example for archives, in Ray Data: half a minute (8)
+    Archive,
+    /// Hostile bytes at every door, 15 seconds each: 1 minute (3)
+    Fuzz,
+    /// Licences and sources of all that is depended on: seconds
+    Deny,
+    /// `trunk build` with `Trunk.toml` makes the same page; not part of a whole run, but of a long one: 1 minute (8)
+    Trunk,
+}
+
+impl Part {
+    /// The crate whose native tests it is.
+    pub fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Radiograph => Some("radiograph"),
+            Self::Kernels => Some("lung-kernels"),
+            Self::Classifier => Some("mobilenet-lung"),
+            Self::Train => Some("lung-train"),
+            Self::Xtask => Some("xtask"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_says_how_long_it_takes() {
+        for part in Part::value_variants() {
+            let help = part
+                .to_possible_value()
+                .and_then(|value| value.get_help().map(ToString::to_string))
+                .unwrap_or_default();
+            assert!(
+                help.contains("second") || help.contains("minute"),
+                "{part:?}: {help}"
+            );
+        }
+    }
+}
