@@ -14,7 +14,8 @@ use std::process::Command;
 pub struct Needs {
     chromium: PathBuf,
     firefox: PathBuf,
-    page: PathBuf,
+    /// The built page, which some do without.
+    page: Option<PathBuf>,
 }
 
 impl Needs {
@@ -24,10 +25,8 @@ impl Needs {
         page: Option<PathBuf>,
         rest: bool,
     ) -> Option<Self> {
-        let ((chromium, firefox), page, true) = (browsers?, page?, rest) else {
-            return None;
-        };
-        Some(Self {
+        let (chromium, firefox) = browsers?;
+        rest.then_some(Self {
             chromium,
             firefox,
             page,
@@ -85,15 +84,41 @@ pub fn part(lane: &mut Lane<'_>, wanted: &[String]) {
     let Some(files) = lane.step("test files", || choose(&files(project)?, wanted)) else {
         return;
     };
+    let Some((needs_page, needs_command)) = lane.step("needs of these tests", || {
+        Ok((
+            any_says(project, &files, "noPage")?,
+            any_says(project, &files, "noCommand")?,
+        ))
+    }) else {
+        return missed(lane);
+    };
     let packages = packages(lane);
-    let native = command(lane);
     let browsers = browsers(lane);
-    let rust = set_up(lane);
-    let page = page(lane, rust);
-    match Needs::of(browsers, page, packages && native) {
+    let native = !needs_command || command(lane);
+    let built = if needs_page {
+        let rust = set_up(lane);
+        page(lane, rust)
+    } else {
+        None
+    };
+    let rest = packages && native && (built.is_some() || !needs_page);
+    match Needs::of(browsers, built, rest) {
         Some(needs) => run(lane, &needs, &files),
         None => missed(lane),
     }
+}
+
+/// Whether one of these files has this word: each test says by `noPage` and `noCommand` what it cannot do without.
+fn any_says(project: &Project, files: &[String], word: &str) -> Result<bool> {
+    for file in files {
+        let path = folder(project).join(file);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} cannot be read", path.display()))?;
+        if text.contains(word) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// All tests, with what was made ready for them.
@@ -215,10 +240,12 @@ fn environment(project: &Project, needs: &Needs) -> Command {
     command
         .arg("--test")
         .current_dir(folder(project))
-        .env("LUNG_DIST", &needs.page)
         .env("CHROME", &needs.chromium)
         .env("FIREFOX", &needs.firefox)
         .env("LUNG_BIN", project.root().join("target/debug/lung"));
+    if let Some(page) = &needs.page {
+        command.env("LUNG_DIST", page);
+    }
     if let Some(program) = project.program() {
         command.env("LUNG_XTASK", program);
     }
@@ -246,6 +273,22 @@ mod tests {
         assert_eq!(choose(&files, &[])?, files);
         let unknown = choose(&files, &["nothing".to_owned()]).err();
         assert!(unknown.is_some_and(|error| error.to_string().contains("many, viewer")));
+        Ok(())
+    }
+
+    #[test]
+    fn what_needs_neither_page_nor_command_is_not_kept_waiting_for_them() -> Result<()> {
+        let project = Project::find(false)?;
+        for (file, page, command) in [
+            ("words", false, false),
+            ("bundle", true, false),
+            ("onnx", false, true),
+            ("page", true, true),
+        ] {
+            let files = [format!("{file}.test.mjs")];
+            assert_eq!(any_says(&project, &files, "noPage")?, page, "{file}");
+            assert_eq!(any_says(&project, &files, "noCommand")?, command, "{file}");
+        }
         Ok(())
     }
 

@@ -123,7 +123,11 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             fuzz_targets(lane);
             let browsers = browser::browsers(lane);
             Ready {
-                browsers: browser::Needs::of(browsers, page, packages && command),
+                browsers: browser::Needs::of(
+                    browsers,
+                    page.clone(),
+                    packages && command && page.is_some(),
+                ),
             }
         });
         format(lane);

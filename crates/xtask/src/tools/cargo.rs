@@ -81,7 +81,9 @@ fn packaged(project: &Project, program: &str, version: &str) -> Result<()> {
             .args(["--disable-pip-version-check", "--no-deps"])
             .args(["--only-binary", ":all:", "--target"])
             .arg(&folder)
-            .arg(format!("{PACKAGED}{program}=={version}")),
+            .arg(format!("{PACKAGED}{program}=={version}"))
+            // It goes into a folder of its own.
+            .env("PIP_ROOT_USER_ACTION", "ignore"),
         "It is compiled instead.",
     )?;
     let name = format!("{program}{}", std::env::consts::EXE_SUFFIX);
