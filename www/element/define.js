@@ -8,6 +8,7 @@ import './dom.js';
 import './download.js';
 import './evidence.js';
 import './format.js';
+import './paste.js';
 import './result-card.js';
 import './result-list.js';
 import './start.js';

@@ -86,17 +86,21 @@ function wholeTime({ decode_ms = 0, preprocess_ms, inference_ms }) {
   return Math.round((decode_ms + preprocess_ms + inference_ms) * 10) / 10;
 }
 
+/** A browser that prints says so within this time, in milliseconds, and is done with it within the other. */
+const [PRINTS, PRINTED_BY] = [1000, 60_000];
+
 /**
  * Prints an element alone: of the page around it nothing but what it stands in. A new style sheet, because a policy may refuse others.
  * @param {Element} element
+ * @returns {Promise<boolean>} whether the browser has begun to: a sandboxed frame may not
  */
-export function printAlone(element) {
+export async function printAlone(element) {
   const view = element.ownerDocument.defaultView ?? globalThis;
   /** @type {Element[]} */
   const hosts = [];
   for (let at = /** @type {Element | null} */ (element); at; ) {
     const root = at.getRootNode();
-    at = root instanceof view.ShadowRoot ? root.host : null;
+    at = 'host' in root ? /** @type {ShadowRoot} */ (root).host : null;
     if (at) hosts.push(at);
   }
   const host = hosts.at(-1) ?? element;
@@ -107,15 +111,18 @@ export function printAlone(element) {
   host.setAttribute(PRINTED, '');
   const { adoptedStyleSheets } = element.ownerDocument;
   element.ownerDocument.adoptedStyleSheets = [...adoptedStyleSheets, sheet];
-  view.addEventListener(
-    'afterprint',
-    () => {
-      host.removeAttribute(PRINTED);
-      element.ownerDocument.adoptedStyleSheets = element.ownerDocument.adoptedStyleSheets.filter((other) => other !== sheet);
-    },
-    { once: true },
-  );
+  const undo = () => {
+    host.removeAttribute(PRINTED);
+    element.ownerDocument.adoptedStyleSheets = element.ownerDocument.adoptedStyleSheets.filter((other) => other !== sheet);
+  };
+  let begun = false;
+  view.addEventListener('beforeprint', () => (begun = true), { once: true });
+  view.addEventListener('afterprint', undo, { once: true });
   view.print();
+  if (!begun) await new Promise((resolve) => setTimeout(resolve, PRINTS));
+  // Nobody says that it is over; a browser that has not said that it began may be printing all the same.
+  if (!begun) setTimeout(undo, PRINTED_BY);
+  return begun;
 }
 
 /** Marks what is printed. */

@@ -11,13 +11,14 @@
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
-import { fileFacts, icon, make } from './dom.js';
+import { fileFacts, icon, make, viewOf } from './dom.js';
 import { assets } from './download.js';
 import { deviceWords, outcomeWords, share, wholePercent } from './format.js';
 import { faultDetails, folded } from './result-card.js';
 import { forgetKept, hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
-import { sheet } from './styles.js';
+import { hearPastes } from './paste.js';
+import { sheetOf } from './styles.js';
 import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 
 export { LungError };
@@ -85,6 +86,8 @@ export class LungXrayClassifier extends HTMLElement {
   /** Files that are compared with what was read, one choice after the other. */
   #sorting = Promise.resolve();
   #disabled = false;
+  /** Whether its styles are those of its document. */
+  #dressed = false;
   /** The words on show. */
   #words = ENGLISH;
   /** Hears of another language of the document. */
@@ -132,8 +135,9 @@ export class LungXrayClassifier extends HTMLElement {
 
   constructor() {
     super();
-    const root = this.attachShadow({ mode: 'open' });
-    root.adoptedStyleSheets = [sheet];
+    const root = this.attachShadow({ mode: 'open', delegatesFocus: true });
+    this.#internals.role = 'group';
+    this.#dress();
     this.#dropzone.append(
       icon(LUNGS, 'drop-icon'),
       make(
@@ -145,7 +149,11 @@ export class LungXrayClassifier extends HTMLElement {
       make('div', { class: 'drop-buttons' }, this.#button, this.#folderButton),
       this.#picker,
     );
-    root.append(this.#whole);
+    // How wide it is where the page asks: see its style.
+    root.append(make('div', { class: 'sizer', 'aria-hidden': 'true' }, ...[1, 2, 3, 4].map(() => make('i'))), this.#whole);
+    this.addEventListener('click', (event) => {
+      if (isForwarded(this, event) && !this.#disabled) this.#picker.click();
+    });
     this.#dropzone.addEventListener('click', (event) => {
       // The button's own click arrives here too: one way to the picker.
       if (event.target !== this.#picker && !this.#disabled) this.#picker.click();
@@ -169,11 +177,18 @@ export class LungXrayClassifier extends HTMLElement {
     this.addEventListener('dragover', this.#onDragOver, { signal });
     this.addEventListener('dragleave', this.#onDragLeave, { signal });
     this.addEventListener('drop', this.#onDrop, { signal });
-    document.addEventListener('paste', this.#onPaste, { signal });
     MOUSE.addEventListener('change', () => this.#writeDropzone(), { signal });
+    this.addEventListener('focusin', () => this.#writeName(), { signal });
+    const document = this.ownerDocument;
+    if (!this.#dressed) this.#dress();
+    if (document.defaultView) signal.addEventListener('abort', hearPastes(this, document.defaultView));
     this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
     void this.#speak();
+    const known = this.#client !== null;
     this.#connect();
+    // Where it was before nobody told it what has changed.
+    if (known) this.#onState();
+    this.#writeName();
     if (this.hasAttribute('resume') && hasKept(this.id)) void this.#keep();
     this.#load();
   }
@@ -183,7 +198,28 @@ export class LungXrayClassifier extends HTMLElement {
     this.#connection = null;
     this.#watch.disconnect();
     this.#client?.removeEventListener('state', this.#onState);
-    this.#client = null;
+    this.#dropzone.classList.remove('over');
+    // One that is only moved is back by then.
+    setTimeout(() => {
+      if (!this.isConnected) this.#stop();
+    });
+  }
+
+  /** Moved as a whole, without being taken out: what it stands in may be of another language. */
+  connectedMoveCallback() {
+    void this.#speak();
+  }
+
+  adoptedCallback() {
+    this.#dress();
+    this.#results.moved();
+  }
+
+  /** Gives it its styles in the document that it is in, as soon as that is shown. */
+  #dress() {
+    const sheet = sheetOf(this.ownerDocument);
+    this.#dressed = sheet !== undefined;
+    if (this.shadowRoot && sheet) this.shadowRoot.adoptedStyleSheets = [sheet];
   }
 
   /** @param {string} name */
@@ -262,7 +298,8 @@ export class LungXrayClassifier extends HTMLElement {
    * @param {Iterable<File> | DataTransfer} files
    */
   take(files) {
-    if (files instanceof DataTransfer) return this.#takeDropped(files);
+    if (this.#disabled) return;
+    if (isTransfer(files)) return this.#takeDropped(files);
     this.#takeFound({ images: [...files].map((blob) => ({ blob, name: nameOf(blob) || this.#newName() })), left: 0 }, this.#time());
   }
 
@@ -290,8 +327,12 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** Stops what still waits. What is being read is finished. */
   cancel() {
+    this.#stop();
+  }
+
+  #stop() {
     this.#stopped++;
-    this.#connect().cancel(this);
+    this.#client?.cancel(this);
     // What was left out for want of a model does not come back with it.
     for (const entry of this.#leftOut()) entry.cancelled();
   }
@@ -345,9 +386,14 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** @param {'csv' | 'json'} format @param {Entry} [entry] */
   async #save(format, entry) {
-    const file = await this.exportResults(format, entry?.name);
-    const { fileName, save } = await import('./export.js');
-    save(file, fileName(format));
+    const [file, { fileName, save }, { maySave }] = await Promise.all([
+      this.exportResults(format, entry?.name),
+      import('./export.js'),
+      import('./offer.js'),
+    ]);
+    const may = maySave(viewOf(this));
+    if (may !== false) save(file, fileName(format));
+    if (!may) await this.#results.offer(may === null ? 'export.perhaps' : 'export.blocked', await file.text());
   }
 
   /** Tells what is stopped or forgotten from now on. @returns {Since} */
@@ -421,7 +467,10 @@ export class LungXrayClassifier extends HTMLElement {
   #takeDropped(dropped) {
     // Only as long as the event lasts can this be asked.
     const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
-    if (entries.some(({ isDirectory }) => isDirectory))
+    if (entries.length === 0 && dropped.files.length === 0) {
+      const files = dropped.types.includes('Files');
+      if (files || carriesAddress(dropped)) this.#tellAside(this.#words.text(files ? 'drop.nothing' : 'drop.address'));
+    } else if (entries.some(({ isDirectory }) => isDirectory))
       void this.#takeFolder(async ({ ofEntries }) =>
         ofEntries(entries, (count) => this.#tellAside(this.#words.text('folder.reading', { count }))),
       );
@@ -429,18 +478,17 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   #chooseFolder() {
-    if (!this.#folderPicker) {
-      const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true, hidden: true, tabindex: '-1', 'aria-hidden': 'true' }));
-      // Safari does nothing with one that is not in the document.
-      this.#dropzone.append(picker);
-      picker.addEventListener('click', (event) => event.stopPropagation());
-      picker.addEventListener('change', () => {
-        const files = [...(picker.files ?? [])];
-        picker.value = '';
-        if (files.length > 0) void this.#takeFolder(({ ofFolder }) => ofFolder(files));
-      });
-    }
-    this.#folderPicker.click();
+    this.#folderPicker?.remove();
+    // In the document as long as its dialog is open: Safari, and a window that this was moved into, open none otherwise.
+    const picker = (this.#folderPicker = make('input', { type: 'file', webkitdirectory: true, hidden: true, tabindex: '-1', 'aria-hidden': 'true' }));
+    picker.addEventListener('change', () => {
+      const files = [...(picker.files ?? [])];
+      picker.remove();
+      if (files.length > 0 && !this.#disabled) void this.#takeFolder(({ ofFolder }) => ofFolder(files));
+    });
+    picker.addEventListener('cancel', () => picker.remove());
+    this.#dropzone.after(picker);
+    picker.click();
   }
 
   /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
@@ -612,11 +660,12 @@ export class LungXrayClassifier extends HTMLElement {
   /** The client for the attributes as they are now. */
   #connect() {
     const client = sharedClient(modelFolder(this.getAttribute('src')), deviceWish(this.getAttribute('device')));
-    if (client !== this.#client) {
-      this.#client?.removeEventListener('state', this.#onState);
-      this.#client = client;
+    const before = this.#client;
+    this.#client = client;
+    client.addEventListener('state', this.#onState);
+    if (client !== before) {
+      before?.removeEventListener('state', this.#onState);
       this.#told = '';
-      client.addEventListener('state', this.#onState);
       this.#onState();
     }
     return client;
@@ -671,7 +720,18 @@ export class LungXrayClassifier extends HTMLElement {
     this.#title.textContent = words.text(MOUSE.matches ? `drop.${number}` : `pick.${number}`);
     this.#hint.textContent = MOUSE.matches ? `${words.text(`hint.${number}`)} ${formats}` : formats;
     this.#button.textContent = words.text(`choose.${number}`);
+    this.#writeName();
     this.#folderButton.hidden = !several || !MOUSE.matches || !('webkitdirectory' in HTMLInputElement.prototype);
+  }
+
+  /** Has the name that the page gives it, with a label or otherwise, in the names of what a screen reader finds here. */
+  #writeName() {
+    if (!this.isConnected) return;
+    // A browser may have none to tell of yet.
+    const name = nameWithin(this, [...(this.#internals.labels ?? [])]);
+    this.#internals.ariaLabel = name || null;
+    if (name) this.#button.setAttribute('aria-label', this.#words.text('result.spoken', { name: this.#button.textContent ?? '', outcome: name }));
+    else this.#button.removeAttribute('aria-label');
   }
 
   #renderStatus() {
@@ -745,31 +805,26 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   #onDragOver = (/** @type {DragEvent} */ event) => {
-    if (!carriesFiles(event) || this.#disabled) return;
+    const { dataTransfer: carried } = event;
+    if (!carried || !(carriesFiles(carried) || carriesAddress(carried))) return;
+    // Also where nothing is taken: the browser would open it in the place of the page.
     event.preventDefault();
-    if (event.dataTransfer) event.dataTransfer.dropEffect = 'copy';
-    this.#dropzone.classList.add('over');
+    carried.dropEffect = this.#disabled ? 'none' : /^(link|linkMove)$/.test(carried.effectAllowed) ? 'link' : 'copy';
+    this.#dropzone.classList.toggle('over', !this.#disabled);
   };
 
   #onDragLeave = (/** @type {DragEvent} */ event) => {
     // From one part of the element to another is not leaving it.
-    const into = event.relatedTarget;
-    if (!(into instanceof Node && this.contains(into))) this.#dropzone.classList.remove('over');
+    const into = /** @type {Node | null} */ (event.relatedTarget);
+    if (!this.contains(into)) this.#dropzone.classList.remove('over');
   };
 
   #onDrop = (/** @type {DragEvent} */ event) => {
     this.#dropzone.classList.remove('over');
-    if (!carriesFiles(event) || this.#disabled) return;
+    const { dataTransfer: carried } = event;
+    if (!carried || !(carriesFiles(carried) || carriesAddress(carried))) return;
     event.preventDefault();
-    if (event.dataTransfer) this.#takeDropped(event.dataTransfer);
-  };
-
-  #onPaste = (/** @type {ClipboardEvent} */ event) => {
-    const files = [...(event.clipboardData?.files ?? [])];
-    if (event.defaultPrevented || files.length === 0 || this.#disabled) return;
-    // Of several elements the first one that hears it takes it.
-    event.preventDefault();
-    this.take(files);
+    this.take(carried);
   };
 }
 
@@ -805,9 +860,43 @@ function readyWords(words, ready) {
   ];
 }
 
-/** @param {DragEvent} event */
-function carriesFiles(event) {
-  return event.dataTransfer?.types.includes('Files') ?? false;
+/** @param {DataTransfer} carried */
+function carriesFiles({ types }) {
+  return types.includes('Files');
+}
+
+/** Whether it is an image or a link of another page, which has an address and no file. @param {DataTransfer} carried */
+function carriesAddress({ types }) {
+  return types.includes('text/uri-list') || types.includes('text/x-moz-url');
+}
+
+/** Whether it is what a drop carries; also one of another window. @param {Iterable<File> | DataTransfer} files @returns {files is DataTransfer} */
+function isTransfer(files) {
+  return 'dropEffect' in files;
+}
+
+/** Whether a click is of a label of the element, or of a script: not of a pointer on its edge. @param {HTMLElement} element @param {MouseEvent} event */
+function isForwarded(element, event) {
+  if (event.composedPath()[0] !== element) return false;
+  const { left, right, top, bottom } = element.getBoundingClientRect();
+  const { clientX: x, clientY: y, detail } = event;
+  return detail === 0 || x < left || x > right || y < top || y > bottom;
+}
+
+/** What a page calls the element. @param {HTMLElement} element @param {Node[]} labels */
+function nameWithin(element, labels) {
+  const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
+  const ids = element.getAttribute('aria-labelledby')?.split(/\s+/) ?? [];
+  const named = ids.flatMap((id) => root.getElementById?.(id) ?? []);
+  const told = (named.length > 0 ? named : labels).map((node) => textBeside(node, element)).join(' ');
+  return (told.trim() || element.getAttribute('aria-label') || '').replace(/\s+/g, ' ').trim();
+}
+
+/** The text of a node, without that of an element within it. @param {Node} node @param {Element} element @returns {string} */
+function textBeside(node, element) {
+  if (node === element) return '';
+  if (!node.contains(element)) return node.textContent ?? '';
+  return [...node.childNodes].map((child) => textBeside(child, element)).join(' ');
 }
 
 /** @param {Blob | ImageBitmap | ImageData} image */
@@ -834,6 +923,8 @@ function fetchTheRest() {
     import('./export.js'),
     import('./folder.js'),
     import('./kept.js'),
+    import('./offer.js'),
+    import('./paste-taker.js'),
     import('./pixels.js'),
     import('./result-table.js'),
     import('./window-control.js'),

@@ -5,6 +5,7 @@
  *
  * @import { Answer, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
+ * @import { Offer } from './offer.js'
  * @import { Windowed } from './window-control.js'
  * @import { Key, Words } from './words.js'
  */
@@ -160,18 +161,15 @@ export class ResultList {
   #pictured = [];
   /** @type {Set<Watcher>} */
   #watchers = new Set();
+  /** @type {Offer | null} */
+  #offer = null;
   /** @type {Promise<void> | null} */
   #table = null;
 
   /** @param {Actions} actions */
   constructor(actions) {
     this.actions = actions;
-    this.#print.addEventListener('click', () =>
-      import('./export.js').then(
-        ({ printAlone }) => printAlone(this.element),
-        () => viewOf(this.element).print(),
-      ),
-    );
+    this.#print.addEventListener('click', () => void this.#printCard());
     this.#clear.addEventListener('click', () => actions.forget());
     this.#remove.addEventListener('click', () => this.chosen && actions.remove(this.chosen));
     for (const [button, format] of /** @type {const} */ ([
@@ -192,6 +190,7 @@ export class ResultList {
     this.words = words;
     translate(this.element, words);
     for (const watcher of this.#watchers) watcher.write?.(words);
+    this.#offer?.write(words);
     if (this.chosen) this.#draw();
   }
 
@@ -286,6 +285,7 @@ export class ResultList {
     this.chosen = null;
     this.within = '';
     this.element.hidden = true;
+    this.#offer?.element.remove();
     this.#card.clear();
   }
 
@@ -293,6 +293,29 @@ export class ResultList {
   #findFolder() {
     const [folder = ''] = /^[^/]+\/(?=.)/.exec(this.entries[0]?.name ?? '') ?? [];
     this.within = this.entries.every(({ name }) => name.length > folder.length && name.startsWith(folder)) ? folder : '';
+  }
+
+  /** Prints what is shown, or offers to copy it. */
+  async #printCard() {
+    const view = viewOf(this.element);
+    const fetched = await import('./export.js').catch(() => null);
+    if (!fetched) return view.print();
+    if (await fetched.printAlone(this.element)) return this.#offer?.element.remove();
+    await this.offer('print.blocked', [this.#printed.textContent, this.#card.element.innerText].join('\n\n'));
+  }
+
+  /** Says what the browser does not allow, and offers to copy. @param {Key} why @param {string} text */
+  async offer(why, text) {
+    const { Offer } = await import('./offer.js');
+    this.#offer ??= new Offer();
+    this.#offer.show(why, text, this.words);
+    this.#foot.after(this.#offer.element);
+  }
+
+  /** Draws the card anew in the window that it has been moved into: a frame of the one before may never come. */
+  moved() {
+    this.#frame = 0;
+    if (this.chosen) this.#draw();
   }
 
   /** How many are in each state. */

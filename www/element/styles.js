@@ -4,9 +4,21 @@
  * request, no flash of unstyled content. Light or dark follows the `color-scheme` of the page around it.
  */
 
-export const sheet = new CSSStyleSheet();
+/** A sheet belongs to the document that it was made in. @type {WeakMap<Document, CSSStyleSheet>} */
+const sheets = new WeakMap();
 
-sheet.replaceSync(/* css */ `
+/** The style sheet for elements of a document; undefined for one that no window shows. @param {Document} document */
+export function sheetOf(document) {
+  const view = /** @type {typeof globalThis | null} */ (document.defaultView);
+  let sheet = sheets.get(document);
+  if (sheet || !view) return sheet;
+  sheet = new view.CSSStyleSheet();
+  sheet.replaceSync(CSS);
+  sheets.set(document, sheet);
+  return sheet;
+}
+
+const CSS = /* css */ `
 :host {
   --accent: var(--lung-accent, light-dark(#0b6a86, #63c7df));
   --on-accent: light-dark(#ffffff, #06222b);
@@ -19,7 +31,7 @@ sheet.replaceSync(/* css */ `
   --warning: var(--lung-warning, light-dark(#8a5a00, #f0c060));
   --radius: var(--lung-radius, 14px);
   display: block;
-  container-type: inline-size;
+  min-inline-size: 0;
   color: var(--ink);
   font: 400 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
 }
@@ -28,6 +40,11 @@ sheet.replaceSync(/* css */ `
 :host([theme="light"]) { color-scheme: light; }
 :host([theme="dark"]) { color-scheme: dark; }
 :host(:is([theme="light"], [theme="dark"])) { padding: 1rem; border-radius: var(--radius); background: var(--lung-ground, light-dark(#f6f8f9, #0c1216)); }
+/* Where the page around it asks its content how wide it is, as in a flexible row, a table or an inline block: up to four of these side by
+   side. A container has no width of its own. */
+.sizer { height: 0; overflow: hidden; font-size: 0; line-height: 0; visibility: hidden; }
+.sizer > i { display: inline-block; width: 11rem; }
+.whole { container-type: inline-size; }
 /* Which way the language is written, for what has no logical property. */
 [dir="ltr"] { --onward: 1; --start: 0%; }
 [dir="rtl"] { --onward: -1; --start: 100%; }
@@ -157,6 +174,9 @@ button:disabled { opacity: .5; cursor: default; }
 .kept > p { flex: 1 1 16rem; }
 .aside { padding-inline: .25rem; font-size: .9rem; }
 .print-head { display: none; }
+.offer { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; font-size: .9rem; }
+.offer-said { flex: 1 1 16rem; }
+.offer-text { flex: 1 0 100%; height: auto; resize: vertical; }
 .card { background: var(--surface); border: 1px solid var(--line); border-radius: var(--radius); padding: 1rem; }
 .card-head { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between; }
 .card-name { font-size: .95rem; font-weight: 600; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
@@ -311,6 +331,23 @@ button:disabled { opacity: .5; cursor: default; }
   .status-line > :is(strong, .fact)::after { display: none; }
   .controls { padding-top: 0; border-top: 0; }
 }
+/* Below what any phone has: one thing under the other. */
+@container (max-width: 15rem) {
+  .whole > * { overflow-wrap: anywhere; }
+  .top, .dropzone, .dropzone.compact, .verdict, .bar, .window-row, .facts div, .strength label, .example-row { grid-template-columns: minmax(0, 1fr); }
+  .dropzone, .dropzone.compact { padding: .75rem .5rem; justify-items: stretch; text-align: center; }
+  .drop-icon { justify-self: center; }
+  .card { padding: .5rem; }
+  .choose, .again, .window-button { white-space: normal; padding-inline: .4rem; min-width: 0; max-width: 100%; }
+  .drop-buttons, .options, .savers, .window-buttons, .card-actions, .clearing, .fault, .doubt { flex-direction: column; align-items: stretch; }
+  .card-head, .dicom div, .zoom, .legend, .switch { flex-wrap: wrap; }
+  .verdict-value { font-size: 1.25rem; }
+  .verdict strong { font-size: 1.25rem; overflow-wrap: anywhere; }
+  .window-value, .row-probability, .row-note { text-align: start; }
+  .strength label, .legend, .finders > *, .batch > *, .offer > *, .kept > * { flex: 1 1 100%; min-width: 0; }
+  .row { grid-template-columns: minmax(0, 1fr); contain-intrinsic-block-size: auto 6rem; }
+  .row > .row-name, .row > :not(.row-name) { grid-area: auto / 1; }
+}
 @media (prefers-reduced-motion: reduce) {
   *, ::before, ::after { transition: none !important; animation-duration: 6s !important; }
   .card[data-state="working"] :is(.skeleton, .skeleton-lines i) { animation: none; }
@@ -335,7 +372,7 @@ button:disabled { opacity: .5; cursor: default; }
 /* A report of one page: the card that is chosen, black on white. */
 @media print {
   :host { color-scheme: light; --surface: #fff; --sunken: #fff; --ink: #000; --muted: #333; --line: #999; --accent: #000; --danger: #000; --warning: #000; }
-  .top > :not(.notice), .top > .notice:empty, .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .clearing, .export-failed, .kept, .table-failed, .examples, .all-the-same:not([open]), .folded > summary, .gone { display: none !important; }
+  .top > :not(.notice), .top > .notice:empty, .spoken, .list, .zoom, .window:not([data-changed]), .switch, .evidence-choice:disabled, .strength label, .option:not(:has(:checked)), .card-actions, .clearing, .offer, .export-failed, .kept, .table-failed, .examples, .all-the-same:not([open]), .folded > summary, .gone { display: none !important; }
   .folded::details-content { content-visibility: visible; block-size: auto; }
   .whole { display: flex; flex-direction: column; }
   .top { display: block; margin-bottom: .35rem; }
@@ -374,4 +411,4 @@ button:disabled { opacity: .5; cursor: default; }
   .whole { zoom: .8; }
   .frame { max-height: 7.5cm; }
 }
-`);
+`;

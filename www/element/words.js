@@ -167,7 +167,7 @@ export function languageOf(element) {
     if (lang) return languageFor([lang]);
     if (marked) break;
     const root = at.getRootNode();
-    at = root instanceof ShadowRoot ? root.host : null;
+    at = 'host' in root ? /** @type {ShadowRoot} */ (root).host : null;
   }
   return languageFor(navigator.languages);
 }

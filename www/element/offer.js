@@ -1,0 +1,79 @@
+// @ts-check
+/**
+ * What is offered where the browser lets the page neither save nor print, as in a sandboxed frame: to copy it.
+ *
+ * @import { Key, Words } from './words.js'
+ */
+
+import { make, viewOf } from './dom.js';
+import { translate } from './words.js';
+
+/**
+ * Whether a window's page may save files: null where nobody can tell, because what it stands in is of another origin.
+ * @param {Window} view
+ */
+export function maySave(view) {
+  for (let at = view; at !== at.parent; at = at.parent) {
+    const frame = at.frameElement;
+    if (!frame) return null;
+    const sandbox = /** @type {HTMLIFrameElement} */ (frame).sandbox;
+    if (frame.hasAttribute('sandbox') && !sandbox.contains('allow-downloads')) return false;
+  }
+  return /** @type {any} */ (view).origin === 'null' ? null : true;
+}
+
+/** Says what is not allowed, and copies. */
+export class Offer {
+  #said = make('p', { class: 'offer-said' });
+  #copy = make('button', { type: 'button', class: 'again small', part: 'copy', 'data-words': 'copy' });
+  #outcome = make('p', { class: 'offer-outcome', role: 'status' });
+  #text = make('textarea', { class: 'pick offer-text', readonly: true, rows: '6', 'data-words-label': 'copy.label', hidden: true });
+  element = make('div', { class: 'offer', part: 'offer', role: 'alert' }, this.#said, this.#copy, this.#outcome, this.#text);
+  /** @type {Words | null} */
+  #words = null;
+
+  constructor() {
+    this.#copy.addEventListener('click', () => void this.#write());
+  }
+
+  /** @param {Key} why @param {string} text what is copied @param {Words} words */
+  show(why, text, words) {
+    this.#said.dataset.words = why;
+    this.#text.value = text;
+    this.#text.hidden = true;
+    this.#tell(null);
+    this.write(words);
+  }
+
+  /** @param {Words} words */
+  write(words) {
+    this.#words = words;
+    translate(this.element, words);
+  }
+
+  async #write() {
+    const view = viewOf(this.element);
+    const written = await view.navigator.clipboard?.writeText(this.#text.value).then(
+      () => true,
+      () => false,
+    );
+    this.#tell(written || this.#writeSelected() ? 'copy.done' : 'copy.failed');
+  }
+
+  /** The older way, which needs no leave of the frame. What is selected stays so, for whoever copies it by hand. */
+  #writeSelected() {
+    this.#text.hidden = false;
+    this.#text.select();
+    const written = this.#text.ownerDocument.execCommand('copy');
+    this.#text.hidden = written;
+    if (written) this.#copy.focus();
+    return written;
+  }
+
+  /** @param {'copy.done' | 'copy.failed' | null} words */
+  #tell(words) {
+    if (words) this.#outcome.dataset.words = words;
+    else delete this.#outcome.dataset.words;
+    this.#outcome.textContent = words && this.#words ? this.#words.text(words) : '';
+  }
+}
