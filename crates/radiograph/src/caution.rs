@@ -33,6 +33,30 @@ pub enum Caution {
     },
     /// It is in colour.
     Colour,
+    /// It is what the detector gave, not made to be looked at.
+    ForProcessing,
+    /// Left and right are swapped.
+    Mirrored,
+    /// It does not stand upright.
+    Turned {
+        /// By how many degrees: 90, either way round, or 180.
+        degrees: u16,
+    },
+    /// Part of it is to be hidden.
+    Shutter,
+    /// Its margin was not exposed.
+    Collimator,
+    /// There is drawing or text beside its pixels.
+    Overlay,
+    /// There is text in its pixels.
+    BurnedInAnnotation,
+    /// Its pixels are not as high as they are wide.
+    PixelsNotSquare,
+    /// The file was not as it should be, though its image was all there.
+    Repaired {
+        /// What was mended: clauses with semicolons between them.
+        repairs: String,
+    },
 }
 
 impl Caution {
@@ -45,6 +69,15 @@ impl Caution {
             Self::NotFrontal { .. } => "not-frontal",
             Self::FirstFrame { .. } => "first-frame-only",
             Self::Colour => "colour-image",
+            Self::ForProcessing => "for-processing",
+            Self::Mirrored => "mirrored",
+            Self::Turned { .. } => "turned",
+            Self::Shutter => "shutter",
+            Self::Collimator => "collimator",
+            Self::Overlay => "overlay",
+            Self::BurnedInAnnotation => "burned-in-annotation",
+            Self::PixelsNotSquare => "pixels-not-square",
+            Self::Repaired { .. } => "read-with-repairs",
         }
     }
 }
@@ -85,6 +118,36 @@ impl fmt::Display for Caution {
                 )
             }
             Self::Colour => f.write_str("The image is in colour, which radiographs are not."),
+            Self::ForProcessing => f.write_str(
+                "The file says that the image is raw (for processing), not for presentation.",
+            ),
+            Self::Mirrored => {
+                f.write_str("The file says that the image is mirrored: left and right are swapped.")
+            }
+            Self::Turned { degrees } => {
+                write!(
+                    f,
+                    "The file says that the image is turned by {degrees} degrees."
+                )
+            }
+            Self::Shutter => f.write_str(
+                "The file has a shutter: part of the image is to be hidden, and was read too.",
+            ),
+            Self::Collimator => f.write_str(
+                "The file says where a collimator was: the margin of the image is not exposed.",
+            ),
+            Self::Overlay => f.write_str(
+                "The file has an overlay, drawing or text beside the pixels, that is not shown.",
+            ),
+            Self::BurnedInAnnotation => {
+                f.write_str("The file says that annotation (text) is burned into the pixels.")
+            }
+            Self::PixelsNotSquare => {
+                f.write_str("The pixels are not square: the image is squeezed as it is stored.")
+            }
+            Self::Repaired { repairs } => {
+                write!(f, "The file was read with repairs: {repairs}.")
+            }
         }
     }
 }

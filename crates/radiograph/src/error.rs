@@ -21,8 +21,8 @@ pub enum DecodeError {
     /// A DICOM file of something else than an image.
     #[error("The DICOM file holds no image but {found}.")]
     NoImage {
-        /// What it holds instead, with its article: `a report`.
-        found: &'static str,
+        /// What it holds instead, with its article, and the class that says so: `a report`.
+        found: String,
     },
     /// The format is known, but this variant of it is not supported.
     #[error("This {format} file uses a feature that cannot be read: {detail}.")]

@@ -60,7 +60,7 @@ pub(crate) fn sniff(bytes: &[u8]) -> Kind {
     if let Some(format) = image_format(bytes) {
         return Kind::Image(format);
     }
-    if is_dicom(bytes) {
+    if is_dicom(bytes) || crate::dicom::is_within(bytes) {
         return Kind::Image(Format::Dicom);
     }
     Kind::Other(other(bytes))

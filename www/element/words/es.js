@@ -179,6 +179,15 @@ export default {
     other: 'El archivo contiene {count} imágenes, de las que solo se ha leído la primera.',
   },
   'caution.colour-image': 'La imagen está en color, y las radiografías no lo están.',
+  'caution.for-processing': 'Según el archivo, la imagen está en bruto (para procesar) y no es para mostrar.',
+  'caution.mirrored': 'Según el archivo, la imagen está reflejada: la izquierda y la derecha están cambiadas.',
+  'caution.turned': 'Según el archivo, la imagen no está derecha.',
+  'caution.shutter': 'El archivo tiene un obturador: parte de la imagen debe ocultarse, y también se ha leído.',
+  'caution.collimator': 'El archivo indica un colimador: el margen de la imagen no está expuesto.',
+  'caution.overlay': 'El archivo tiene una superposición, dibujo o texto junto a los píxeles, que no se muestra.',
+  'caution.burned-in-annotation': 'Según el archivo, hay anotaciones (texto) grabadas en los píxeles.',
+  'caution.pixels-not-square': 'Los píxeles no son cuadrados: la imagen guardada está deformada.',
+  'caution.read-with-repairs': 'El archivo no cumple la norma y se ha leído con reparaciones.',
   'caution.read-by-browser': 'El navegador ha decodificado esta imagen AVIF o HEIC. Estos archivos están hechos para fotografías y pueden haber perdido detalle.',
 
   // Many images

@@ -179,6 +179,15 @@ export default {
     other: 'Le fichier contient {count} images, dont seule la première a été lue.',
   },
   'caution.colour-image': 'L’image est en couleurs, ce que les radiographies ne sont pas.',
+  'caution.for-processing': 'D’après le fichier, l’image est brute (à traiter) et n’est pas destinée à être présentée.',
+  'caution.mirrored': 'D’après le fichier, l’image est en miroir\u00a0: la gauche et la droite sont inversées.',
+  'caution.turned': 'D’après le fichier, l’image n’est pas droite.',
+  'caution.shutter': 'Le fichier contient un cache\u00a0: une partie de l’image doit être masquée, et elle a été lue aussi.',
+  'caution.collimator': 'Le fichier indique un collimateur\u00a0: le bord de l’image n’est pas exposé.',
+  'caution.overlay': 'Le fichier contient un calque, dessin ou texte à côté des pixels, qui n’est pas affiché.',
+  'caution.burned-in-annotation': 'D’après le fichier, une annotation (du texte) est incrustée dans les pixels.',
+  'caution.pixels-not-square': 'Les pixels ne sont pas carrés\u00a0: l’image enregistrée est déformée.',
+  'caution.read-with-repairs': 'Le fichier n’est pas conforme à la norme\u00a0; il a été lu avec des réparations.',
   'caution.read-by-browser': 'Le navigateur a décodé cette image AVIF ou HEIC. Ces fichiers sont faits pour des photographies et peuvent avoir perdu des détails.',
 
   // Many images

@@ -173,6 +173,15 @@ export default {
   'caution.not-frontal': '文件表明它不是正位：{view}。',
   'caution.first-frame-only': { other: '文件包含 {count} 幅图像，只读取了第一幅。' },
   'caution.colour-image': '图像是彩色的，而 X 线片不是。',
+  'caution.for-processing': '文件注明图像是原始数据（供处理用），不供显示。',
+  'caution.mirrored': '文件注明图像是镜像：左右颠倒。',
+  'caution.turned': '文件注明图像不是正立的。',
+  'caution.shutter': '文件含有遮挡区：图像的一部分应当隐藏，但也被读取了。',
+  'caution.collimator': '文件注明了准直器的位置：图像边缘没有曝光。',
+  'caution.overlay': '文件含有叠加层（像素之外的图形或文字），此处未显示。',
+  'caution.burned-in-annotation': '文件注明像素中有标注（文字）。',
+  'caution.pixels-not-square': '像素不是正方形：存储的图像是变形的。',
+  'caution.read-with-repairs': '文件不符合标准，经修复后读取。',
   'caution.read-by-browser': '此 AVIF 或 HEIC 图像由浏览器解码。这类文件是为照片而设计的，可能已丢失细节。',
 
   // Many images

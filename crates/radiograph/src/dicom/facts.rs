@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::dataset::Dataset;
 use super::greys::Window;
-use super::pixels::Layout;
+use super::layout::Layout;
 use crate::Caution;
 
 /// What a DICOM file says of its image, beside the pixels.
@@ -69,6 +69,12 @@ pub enum Photometric {
     /// The same, with half as many colour differences in a row.
     #[serde(rename = "YBR_FULL_422")]
     YbrFull422,
+    /// The same, in the range of television.
+    #[serde(rename = "YBR_PARTIAL_422")]
+    YbrPartial422,
+    /// The same, with half as many colour differences in a column too.
+    #[serde(rename = "YBR_PARTIAL_420")]
+    YbrPartial420,
     /// Red, green and blue, as JPEG 2000 transforms them with loss.
     YbrIct,
     /// Red, green and blue, as JPEG 2000 transforms them without loss.
@@ -100,12 +106,14 @@ impl Dicom {
     pub(super) fn read(dataset: &Dataset<'_>, layout: &Layout) -> Self {
         // What such a sequence says is only for the eye, so a damaged one says nothing.
         let code_in = |sequence: Tag| {
-            let item = dataset.item(sequence).ok().flatten()?;
+            let item = dataset.item(sequence)?;
             item.text(tags::CODE_VALUE)
         };
+        let anatomy = dataset.functional_group(tags::FRAME_ANATOMY_SEQUENCE);
         let laterality = [tags::IMAGE_LATERALITY, tags::LATERALITY]
             .into_iter()
-            .find_map(|tag| dataset.text(tag));
+            .find_map(|tag| dataset.text(tag))
+            .or_else(|| anatomy.as_ref()?.text(tags::FRAME_LATERALITY));
         Self {
             modality: code(dataset, tags::MODALITY),
             body_part: code(dataset, tags::BODY_PART_EXAMINED).or_else(|| {
@@ -130,7 +138,11 @@ impl Dicom {
             frames: layout.frames,
             pixel_spacing: [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING]
                 .into_iter()
-                .find_map(|tag| dataset.decimals::<2>(tag))
+                .find_map(|tag| dataset.pair(tag))
+                .or_else(|| {
+                    let measures = dataset.functional_group(tags::PIXEL_MEASURES_SEQUENCE)?;
+                    measures.pair(tags::PIXEL_SPACING)
+                })
                 .filter(|spacing| spacing.iter().all(|&side| side > 0.0)),
         }
     }
@@ -163,6 +175,133 @@ impl Dicom {
             cautions.push(Caution::FirstFrame { frames });
         }
         cautions
+    }
+}
+
+/// What the file says of how its image is to be shown that is not done here.
+pub(super) fn cautions_of_display(dataset: &Dataset<'_>, layout: &Layout) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    let class = dataset.text(tags::SOP_CLASS_UID).unwrap_or_default();
+    if dataset.says(tags::PRESENTATION_INTENT_TYPE, "FOR PROCESSING") || RAW.contains(&class) {
+        cautions.push(Caution::ForProcessing);
+    }
+    if let Some((mirrored, degrees)) = orientation(dataset) {
+        if mirrored {
+            cautions.push(Caution::Mirrored);
+        }
+        if degrees > 0 {
+            cautions.push(Caution::Turned { degrees });
+        }
+    }
+    let shutter = [
+        tags::SHUTTER_SHAPE,
+        tags::SHUTTER_LEFT_VERTICAL_EDGE,
+        tags::SHUTTER_RIGHT_VERTICAL_EDGE,
+        tags::SHUTTER_UPPER_HORIZONTAL_EDGE,
+        tags::SHUTTER_LOWER_HORIZONTAL_EDGE,
+    ];
+    let of_frame = dataset.functional_group(tags::FRAME_DISPLAY_SHUTTER_SEQUENCE);
+    if std::iter::once(dataset)
+        .chain(&of_frame)
+        .any(|dataset| cuts(dataset, layout, shutter))
+    {
+        cautions.push(Caution::Shutter);
+    }
+    let collimator = [
+        tags::COLLIMATOR_SHAPE,
+        tags::COLLIMATOR_LEFT_VERTICAL_EDGE,
+        tags::COLLIMATOR_RIGHT_VERTICAL_EDGE,
+        tags::COLLIMATOR_UPPER_HORIZONTAL_EDGE,
+        tags::COLLIMATOR_LOWER_HORIZONTAL_EDGE,
+    ];
+    if cuts(dataset, layout, collimator) {
+        cautions.push(Caution::Collimator);
+    }
+    let (beside, within) = dataset.overlays();
+    if beside || within || dataset.item(tags::GRAPHIC_ANNOTATION_SEQUENCE).is_some() {
+        cautions.push(Caution::Overlay);
+    }
+    if dataset.says(tags::BURNED_IN_ANNOTATION, "YES") {
+        cautions.push(Caution::BurnedInAnnotation);
+    }
+    if (pixel_aspect(dataset) - 1.0).abs() > SQUARE {
+        cautions.push(Caution::PixelsNotSquare);
+    }
+    cautions
+}
+
+/// Classes of images that are not for presentation.
+const RAW: [&str; 3] = [
+    "1.2.840.10008.5.1.4.1.1.1.1.1",
+    "1.2.840.10008.5.1.4.1.1.1.2.1",
+    "1.2.840.10008.5.1.4.1.1.1.3.1",
+];
+
+/// How much higher or lower than wide a pixel is that counts as square: less than the eye sees.
+const SQUARE: f64 = 0.02;
+
+/// How high a pixel is for its width, 1 where nothing is said.
+fn pixel_aspect(dataset: &Dataset<'_>) -> f64 {
+    [
+        tags::PIXEL_ASPECT_RATIO,
+        tags::PIXEL_SPACING,
+        tags::IMAGER_PIXEL_SPACING,
+        tags::NOMINAL_SCANNED_PIXEL_SPACING,
+    ]
+    .into_iter()
+    .filter_map(|tag| dataset.pair(tag))
+    .chain(
+        dataset
+            .functional_group(tags::PIXEL_MEASURES_SEQUENCE)
+            .and_then(|measures| measures.pair(tags::PIXEL_SPACING)),
+    )
+    .map(|[height, width]| height / width)
+    .find(|ratio| (0.1..=10.0).contains(ratio))
+    .unwrap_or(1.0)
+}
+
+/// Whether the image is mirrored, and by how many degrees it is turned then, where the directions of its rows and columns are those
+/// of a frontal view (PS3.3, C.7.6.1.1.1).
+fn orientation(dataset: &Dataset<'_>) -> Option<(bool, u16)> {
+    let mut directions = std::str::from_utf8(dataset.bytes(tags::PATIENT_ORIENTATION)?)
+        .ok()?
+        .split('\\')
+        .map(|direction| match direction.trim().bytes().next() {
+            // To the patient's left, as usual, and to the feet, with which a column goes down.
+            Some(b'L' | b'l') => Some((1, 0)),
+            Some(b'R' | b'r') => Some((-1, 0)),
+            Some(b'F' | b'f') => Some((0, 1)),
+            Some(b'H' | b'h') => Some((0, -1)),
+            _ => None,
+        });
+    let (row, column) = (directions.next()??, directions.next()??);
+    let turn = row.0 * column.1 - row.1 * column.0;
+    // Where the row would go if it were not mirrored.
+    let upright = row.0 * turn;
+    match (turn, upright) {
+        (0, _) => None,
+        (turn, 1) => Some((turn < 0, 0)),
+        (turn, -1) => Some((turn < 0, 180)),
+        (turn, _) => Some((turn < 0, 90)),
+    }
+}
+
+/// Whether what has a shape and four edges leaves part of the image out.
+fn cuts(dataset: &Dataset<'_>, layout: &Layout, [shape, edges @ ..]: [Tag; 5]) -> bool {
+    let Some(shapes) = dataset.bytes(shape) else {
+        return false;
+    };
+    let shapes = String::from_utf8_lossy(shapes).to_ascii_uppercase();
+    let [left, right, upper, lower] = edges.map(|tag| dataset.number(tag));
+    // Edges are rows and columns, counted from 1, and are no part of what is left.
+    let all = left.is_some_and(|edge| edge <= 1.0)
+        && upper.is_some_and(|edge| edge <= 1.0)
+        && right.is_some_and(|edge| edge >= f64::from(layout.columns))
+        && lower.is_some_and(|edge| edge >= f64::from(layout.rows));
+    match shapes.trim_matches([' ', '\0']) {
+        "" => false,
+        "RECTANGULAR" => !all,
+        _ => true,
     }
 }
 

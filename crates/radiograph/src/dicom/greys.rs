@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::Flaw;
 use super::dataset::Dataset;
-use super::pixels::{Colour, Layout, Table};
+use super::layout::{Colour, Layout};
+use super::table::Table;
 use crate::{DecodeError, Limits, decode};
 
 /// Which values are shown from black to white, or from white to black in `MONOCHROME1`.
@@ -61,6 +62,19 @@ impl Window {
         self.centre.is_finite() && self.width.is_finite() && self.width >= least
     }
 
+    /// The same, exact where the standard's formula makes no sense: it takes half a value and one of the width, which are not
+    /// small where values are fractions.
+    fn fitting(self, unit: f64) -> Self {
+        let fine = self.width < 1.0 || (unit < 0.1 && self.width < 16.0);
+        match self.shape {
+            Shape::Linear if fine => Self {
+                shape: Shape::LinearExact,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// The brightness of a value, `0..=1`.
     fn brightness(&self, value: f64) -> f64 {
         let Self { centre, width, .. } = *self;
@@ -109,20 +123,28 @@ enum Scale {
 }
 
 impl Scale {
-    fn read(dataset: &Dataset<'_>, layout: &Layout) -> Result<Self, Flaw> {
-        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)? {
-            let (first, table) = lookup(&item, layout)
+    /// Of pixels between `stored` ones.
+    fn read(dataset: &Dataset<'_>, layout: &Layout, stored: [f64; 2]) -> Result<Self, Flaw> {
+        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)
+            // An item may be there for nothing but to be there.
+            && (item.bytes(tags::LUT_DESCRIPTOR).is_some() || item.bytes(tags::LUT_DATA).is_some())
+        {
+            let (first, table) = lookup(&item, stored)
                 .ok_or(Flaw::Corrupt("its table of what was measured is damaged"))?;
             return Ok(Self::Table {
                 first,
                 entries: table.entries,
             });
         }
-        let number = |tag| dataset.decimals::<1>(tag).map(|[number]| number);
+        let transformation = dataset.functional_group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
+        let number = |tag| {
+            let inner = || transformation.as_ref()?.number(tag);
+            dataset.number(tag).or_else(inner)
+        };
         let slope = number(tags::RESCALE_SLOPE).filter(|&slope| slope != 0.0 && slope.abs() < 1e9);
         let intercept = number(tags::RESCALE_INTERCEPT).filter(|intercept| intercept.abs() < 1e12);
         Ok(Self::Linear {
-            slope: slope.unwrap_or(1.0),
+            slope: slope.unwrap_or(1.0) * layout.unit,
             intercept: intercept.unwrap_or(0.0),
         })
     }
@@ -133,6 +155,14 @@ impl Scale {
             Self::Table { first, entries } => f64::from(entry(entries, stored - first)),
         }
     }
+
+    /// How far apart the values of two neighbouring levels are.
+    fn unit(&self) -> f64 {
+        match self {
+            Self::Linear { slope, .. } => slope.abs(),
+            Self::Table { .. } => 1.0,
+        }
+    }
 }
 
 /// An entry of a table; the first and the last reach beyond its ends.
@@ -141,18 +171,26 @@ fn entry(entries: &[u16], index: i32) -> u16 {
     entries[index]
 }
 
-/// A table of a sequence, and what its first entry is for, which is signed where the values are.
-fn lookup(item: &Dataset<'_>, layout: &Layout) -> Option<(i32, Table)> {
+/// A table of a sequence, and what its first entry is for. Whether that has a sign, files say wrongly: where more of the `values` that
+/// are looked up are within the table, it is right.
+fn lookup(item: &Dataset<'_>, values: [f64; 2]) -> Option<(i32, Table)> {
     let table = Table::read(item, tags::LUT_DESCRIPTOR, tags::LUT_DATA)?;
-    let signed = match item.kind(tags::LUT_DESCRIPTOR) {
-        Some(VR::SS) => true,
-        Some(VR::US) => false,
-        _ => layout.signed,
+    let (plain, signed) = (i32::from(table.first), i32::from(table.first.cast_signed()));
+    let within = |first: i32| {
+        let (from, to) = (
+            f64::from(first),
+            f64::from(first) + table.entries.len() as f64,
+        );
+        values[1].min(to) - values[0].max(from)
     };
-    let first = if signed {
-        i32::from(table.first.cast_signed())
+    let first = if within(signed) > within(plain) {
+        signed
+    } else if within(signed) < within(plain) {
+        plain
+    } else if item.kind(tags::LUT_DESCRIPTOR) == Some(VR::SS) {
+        signed
     } else {
-        i32::from(table.first)
+        plain
     };
     Some((first, table))
 }
@@ -199,7 +237,6 @@ impl Greys {
         if let Some((first, last)) = padding {
             seen[usize::from(first)..=usize::from(last)].fill(false);
         }
-        let scale = Scale::read(dataset, layout)?;
         let used = || {
             seen.iter()
                 .enumerate()
@@ -213,6 +250,8 @@ impl Greys {
         if last - first < if bits <= 8 { 4 } else { 16 } {
             return Err(DecodeError::Blank.into());
         }
+        let stored = [first, last].map(|level| f64::from(level + least));
+        let scale = Scale::read(dataset, layout, stored)?;
         let range = used()
             .map(|level| scale.value(level + least))
             .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
@@ -229,7 +268,7 @@ impl Greys {
             least,
             scale,
             padding,
-            inverted: layout.colour == Colour::Grey { inverted: true },
+            inverted: layout.colour == (Colour::Grey { inverted: true }),
             range,
         })
     }
@@ -240,49 +279,15 @@ impl Greys {
     }
 
     /// What the file wants to be shown, or all there is, if that is nothing.
-    pub(super) fn default_window(
-        &self,
-        dataset: &Dataset<'_>,
-        layout: &Layout,
-    ) -> Result<Shown, Flaw> {
-        let shape = match dataset.text(tags::VOILUT_FUNCTION) {
-            Some("SIGMOID") => Shape::Sigmoid,
-            Some("LINEAR_EXACT") => Shape::LinearExact,
-            _ => Shape::Linear,
-        };
-        let number = |tag| dataset.decimals::<1>(tag).map(|[number]| number);
-        let given = number(tags::WINDOW_CENTER)
-            .zip(number(tags::WINDOW_WIDTH))
-            .map(|(centre, width)| Window {
-                centre,
-                width,
-                shape,
-                origin: WindowOrigin::File,
-            })
-            .filter(Window::is_sound)
-            .map(|window| self.shown(window));
-        if let Some(shown) = given.filter(|shown| self.shows(shown)) {
-            return Ok(shown);
+    pub(super) fn default_window(&self, dataset: &Dataset<'_>) -> Result<Shown, Flaw> {
+        let groups = dataset.functional_group(tags::FRAME_VOILUT_SEQUENCE);
+        for dataset in std::iter::once(dataset).chain(&groups) {
+            if let Some(shown) = self.file_window(dataset) {
+                return Ok(shown);
+            }
         }
-        if let Some(item) = dataset.item(tags::VOILUT_SEQUENCE)?
-            && let Some((first, table)) = lookup(&item, layout)
-        {
-            let last = table.entries.len() as f64 - 1.0;
-            let window = Window {
-                centre: f64::from(first) + last / 2.0,
-                width: last.max(1.0),
-                shape: Shape::Table,
-                origin: WindowOrigin::File,
-            };
-            let most = f64::from(table.most);
-            let shown = Shown {
-                window,
-                table: self.table(|value| {
-                    let index = (value - f64::from(first)).round() as i32;
-                    f64::from(entry(&table.entries, index)) / most
-                }),
-            };
-            if self.shows(&shown) {
+        for dataset in std::iter::once(dataset).chain(&groups) {
+            if let Some(shown) = self.file_table(dataset) {
                 return Ok(shown);
             }
         }
@@ -293,6 +298,55 @@ impl Greys {
             shape: Shape::LinearExact,
             origin: WindowOrigin::Pixels,
         }))
+    }
+
+    /// The first window of a file in which there is anything to see.
+    fn file_window(&self, dataset: &Dataset<'_>) -> Option<Shown> {
+        let says = |function| dataset.says(tags::VOILUT_FUNCTION, function);
+        let shape = if says("SIGMOID") {
+            Shape::Sigmoid
+        } else if says("LINEAR_EXACT") {
+            Shape::LinearExact
+        } else {
+            Shape::Linear
+        };
+        dataset
+            .numbers(tags::WINDOW_CENTER)
+            .zip(dataset.numbers(tags::WINDOW_WIDTH))
+            .take(MOST_WINDOWS)
+            .filter_map(|(centre, width)| {
+                let window = Window {
+                    centre: centre?,
+                    width: width?,
+                    shape,
+                    origin: WindowOrigin::File,
+                };
+                Some(window.fitting(self.scale.unit()))
+            })
+            .filter(Window::is_sound)
+            .map(|window| self.shown(window))
+            .find(|shown| self.shows(shown))
+    }
+
+    /// The table of brightness of a file, if there is anything to see with it.
+    fn file_table(&self, dataset: &Dataset<'_>) -> Option<Shown> {
+        let (first, table) = lookup(&dataset.item(tags::VOILUT_SEQUENCE)?, self.range)?;
+        let last = table.entries.len() as f64 - 1.0;
+        let window = Window {
+            centre: f64::from(first) + last / 2.0,
+            width: last.max(1.0),
+            shape: Shape::Table,
+            origin: WindowOrigin::File,
+        };
+        let most = f64::from(table.most);
+        let shown = Shown {
+            window,
+            table: self.table(|value| {
+                let index = (value - f64::from(first)).round() as i32;
+                f64::from(entry(&table.entries, index)) / most
+            }),
+        };
+        self.shows(&shown).then_some(shown)
     }
 
     /// The brightness of every pixel in the caller's window, or `None` if there is no such window.
@@ -373,6 +427,9 @@ impl Greys {
         high - low >= LEAST_RANGE
     }
 }
+
+/// Windows of a file that are tried, each of which takes a look at all pixels.
+const MOST_WINDOWS: usize = 16;
 
 /// The least difference in brightness of what is not blank: four levels of 256.
 const LEAST_RANGE: f32 = 3.5 / 255.0;

@@ -7,7 +7,7 @@ use super::markers::{self, OTHER_SIZE, u16_be, u32_be};
 use crate::header::CUT_SHORT;
 
 /// What a sample takes while it is decoded: three floating-point numbers, and its share of tables.
-pub(super) const WORKING_BYTES: u64 = 16;
+pub(super) const WORKING_BYTES: u64 = 13;
 
 /// What a codestream begins with: its first two markers.
 const CODESTREAM: &[u8] = b"\xff\x4f\xff\x51";
@@ -19,7 +19,38 @@ pub(super) fn is(frame: &[u8]) -> bool {
     frame.starts_with(CODESTREAM) || frame.starts_with(BOXED)
 }
 
-/// Writes the samples of the stream to `cells`, interleaved, and returns how many bits each has.
+/// The codestream in a frame. What is around it only says how it is to be shown, which the DICOM file does.
+fn codestream(frame: &[u8]) -> Result<&[u8], Flaw> {
+    frame
+        .windows(CODESTREAM.len())
+        .position(|bytes| bytes == CODESTREAM)
+        .and_then(|start| frame.get(start..))
+        .ok_or(Flaw::Corrupt(CUT_SHORT))
+}
+
+/// Whether a codestream is of part 15, which packs its blocks otherwise: its size says that it needs more than part 1.
+pub(super) fn is_high_throughput(frame: &[u8]) -> bool {
+    codestream(frame)
+        .and_then(|stream| u16_be(segment(stream, 2)?, 0))
+        .is_ok_and(|needs| needs & 0x4000 != 0)
+}
+
+/// How many components a codestream has.
+pub(super) fn channels(frame: &[u8]) -> Result<usize, Flaw> {
+    let body = segment(codestream(frame)?, 2)?;
+    Ok(usize::from(u16_be(body, 34)?))
+}
+
+/// What the samples of a stream are.
+pub(super) struct Samples {
+    /// How many bits each has.
+    pub(super) precision: u8,
+    pub(super) signed: bool,
+    /// Whether the stream has its last marker.
+    pub(super) ended: bool,
+}
+
+/// Writes the samples of the stream to `cells`, interleaved.
 ///
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
@@ -30,15 +61,9 @@ pub(super) fn decode(
     height: usize,
     samples: usize,
     cells: &mut [u16],
-) -> Result<u8, Flaw> {
-    // The file around a codestream only says how it is to be shown, which the DICOM file does.
-    let start = frame
-        .windows(CODESTREAM.len())
-        .position(|bytes| bytes == CODESTREAM);
-    let stream = start
-        .and_then(|start| frame.get(start..))
-        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-    let size = Size::examine(stream)?;
+) -> Result<Samples, Flaw> {
+    let stream = codestream(frame)?;
+    let (size, unended) = Size::examine(stream)?;
     if (size.width, size.height, size.samples) != (width, height, samples) {
         return Err(Flaw::Corrupt(OTHER_SIZE));
     }
@@ -46,8 +71,14 @@ pub(super) fn decode(
         strict: true,
         ..DecodeSettings::default()
     };
+    let mut stream = std::borrow::Cow::Borrowed(stream);
+    if let Some(end) = unended {
+        let stream = stream.to_mut();
+        stream.truncate(end);
+        stream.extend_from_slice(b"\xff\xd9");
+    }
     let damaged = |_| Flaw::Corrupt("its JPEG 2000 stream is damaged");
-    let image = Image::new(stream, &settings).map_err(damaged)?;
+    let image = Image::new(&stream, &settings).map_err(damaged)?;
     let mut context = DecoderContext::default();
     let decoded = image.decode(&mut context).map_err(damaged)?;
     let components = decoded.components();
@@ -71,7 +102,11 @@ pub(super) fn decode(
             *cell = (sample + 0.5).clamp(0.0, most) as u16 ^ flip;
         }
     }
-    Ok(size.precision)
+    Ok(Samples {
+        precision: size.precision,
+        signed: size.signed,
+        ended: unended.is_none(),
+    })
 }
 
 /// What the header of a codestream says.
@@ -81,6 +116,8 @@ struct Size {
     samples: usize,
     precision: u8,
     signed: bool,
+    /// How many tiles the image is made of.
+    tiles: u64,
 }
 
 /// Tiles, blocks and precincts smaller than these are no radiograph's, and each takes its share of memory.
@@ -93,14 +130,20 @@ const SPLIT: &str = "it is split into too many parts";
 
 impl Size {
     /// Reads the header of a codestream, and walks over its tiles: they have to be there, and may not be split up so finely
-    /// that it is the splitting that takes memory.
-    fn examine(stream: &[u8]) -> Result<Self, Flaw> {
+    /// that it is the splitting that takes memory. Also returns where the last of
+    /// them ends in a stream without its last marker.
+    fn examine(stream: &[u8]) -> Result<(Self, Option<usize>), Flaw> {
         let body = segment(stream, 2)?;
         let [right, bottom, left, top] = [2, 6, 10, 14].map(|at| u32_be(body, at));
         let [tile_width, tile_height] = [18, 22].map(|at| u32_be(body, at));
         let (width, height) = (right?.checked_sub(left?), bottom?.checked_sub(top?));
         let (width, height) = width.zip(height).ok_or(Flaw::Corrupt(OTHER_SIZE))?;
         let (tile_width, tile_height) = (tile_width?, tile_height?);
+        let tiles_in = |end: usize, tile_start: usize, side: u32| {
+            let (end, start) = (u32_be(body, end)?, u32_be(body, tile_start)?);
+            Ok::<_, Flaw>(u64::from(end.saturating_sub(start)).div_ceil(u64::from(side.max(1))))
+        };
+        let tiles = tiles_in(2, 26, tile_width)? * tiles_in(6, 30, tile_height)?;
         if tile_width < LEAST_TILE.min(width) || tile_height < LEAST_TILE.min(height) {
             return Err(Flaw::Corrupt(SPLIT));
         }
@@ -126,19 +169,29 @@ impl Size {
             samples,
             precision,
             signed: kind & 0x80 != 0,
+            tiles,
         };
-        size.walk(stream, 2)?;
-        Ok(size)
+        let unended = size.walk(stream, 2)?;
+        Ok((size, unended))
     }
 
-    /// Walks over the markers from `at` on, tile after tile, to the end of the codestream.
-    fn walk(&self, stream: &[u8], mut at: usize) -> Result<(), Flaw> {
+    /// Walks over the markers from `at` on, tile after tile, to the end of the codestream. A stream without its last marker has to have
+    /// every part of every tile; then returns where they end.
+    fn walk(&self, stream: &[u8], mut at: usize) -> Result<Option<usize>, Flaw> {
         // Where the current tile ends.
         let mut end = None;
+        // Tiles that have begun, the parts that they say they have, and those that were seen.
+        let (mut tiles, mut said, mut seen) = (0_u64, 0_u64, 0_u64);
         loop {
+            if end.is_none() && tiles == self.tiles && said <= seen {
+                let rest = stream.get(at..).ok_or(Flaw::Corrupt(CUT_SHORT))?;
+                if rest.iter().all(|&byte| byte == 0) {
+                    return Ok(Some(at));
+                }
+            }
             let marker = u16_be(stream, at)?;
             match marker {
-                0xffd9 => return Ok(()),
+                0xffd9 => return Ok(None),
                 // The data of a tile, which are as long as its header said.
                 0xff93 => {
                     let Some(next) = end.take() else {
@@ -158,11 +211,18 @@ impl Size {
                 0xff90 => {
                     let length = u32_be(body, 2)? as usize;
                     let last = stream.len().saturating_sub(2);
+                    let (number, count) = body
+                        .get(6)
+                        .zip(body.get(7))
+                        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+                    tiles += u64::from(*number == 0);
+                    said += u64::from(*count) * u64::from(*number == 0);
+                    seen += 1;
                     end = match length {
                         // Up to the last marker; a byte may follow that.
                         0 if stream.ends_with(b"\xff\xd9") => Some(last),
                         0 if stream.ends_with(b"\xff\xd9\0") => Some(last - 1),
-                        0 => return Err(Flaw::Corrupt(CUT_SHORT)),
+                        0 => Some(stream.len()),
                         length => at.checked_add(length),
                     };
                 }

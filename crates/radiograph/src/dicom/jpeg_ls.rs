@@ -34,8 +34,12 @@ pub(super) fn decode(
                 let components = components
                     .get(..usize::from(*count))
                     .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-                let size =
+                let mut size =
                     [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
+                if size[1] == 0 {
+                    // It follows the first scan, or is not said at all: the file knows it.
+                    size[1] = height;
+                }
                 if size != [width, height] || components.len() != samples {
                     return Err(Flaw::Corrupt(markers::OTHER_SIZE));
                 }
@@ -66,9 +70,6 @@ pub(super) fn decode(
                 let [near, interleave, shift, ..] = *rest else {
                     return Err(Flaw::Corrupt(CUT_SHORT));
                 };
-                if interleave > 1 && count > 1 {
-                    return Err(Flaw::Unsupported("JPEG-LS with colours sample by sample"));
-                }
                 if shift & 15 != 0 {
                     return Err(Flaw::Unsupported("JPEG-LS with a point transform"));
                 }
@@ -84,7 +85,8 @@ pub(super) fn decode(
                 }
                 let limits = Parameters::new(*precision, near, &preset)?;
                 let mut scan = Scan::new(limits, walk.rest());
-                scan.decode(width, samples, &components, cells)?;
+                let by_sample = interleave > 1 && count > 1;
+                scan.decode(width, samples, &components, by_sample, cells)?;
                 walk.skip(scan.bits.at);
             }
             _ => {}
@@ -362,16 +364,32 @@ impl<'a> Scan<'a> {
         width: usize,
         samples: usize,
         components: &[usize],
+        by_sample: bool,
         cells: &mut [u16],
     ) -> Result<(), Flaw> {
         // The line above and the current one, with a sample more at either end; and how the last runs of a component went.
         let line = vec![0_i32; width + 2];
         let mut lines = vec![(line.clone(), line, 0_usize); components.len()];
-        for row in cells.chunks_exact_mut(width * samples) {
-            for (&component, (above, current, run)) in components.iter().zip(&mut lines) {
+        let rows = cells.len() / (width * samples);
+        for (number, row) in cells.chunks_exact_mut(width * samples).enumerate() {
+            let short = |flaw| match flaw {
+                Flaw::Corrupt(CUT_SHORT) => Flaw::Short {
+                    have: number,
+                    need: rows,
+                },
+                flaw => flaw,
+            };
+            for (above, current, _) in &mut lines {
                 above[width + 1] = above[width];
                 current[0] = above[1];
-                self.line(above, current, run)?;
+            }
+            if by_sample {
+                self.line_by_sample(&mut lines).map_err(short)?;
+            }
+            for (&component, (above, current, run)) in components.iter().zip(&mut lines) {
+                if !by_sample {
+                    self.line(above, current, run).map_err(short)?;
+                }
                 for (cell, &value) in row
                     .iter_mut()
                     .skip(component)
@@ -405,10 +423,55 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
+    /// A line of all components at once: there are runs where all of them are even, which all end together (as CharLS writes it).
+    fn line_by_sample(&mut self, lines: &mut [(Vec<i32>, Vec<i32>, usize)]) -> Result<(), Flaw> {
+        let Some((first, _, _)) = lines.first() else {
+            return Ok(());
+        };
+        let end = first.len() - 1;
+        let mut at = 1;
+        while at < end {
+            let around = |line: &(Vec<i32>, Vec<i32>, usize)| {
+                let (above, current, _) = line;
+                [current[at - 1], above[at], above[at - 1], above[at + 1]]
+            };
+            let region = |scan: &Self, [a, b, c, d]: [i32; 4]| {
+                let [q1, q2, q3] =
+                    [d - b, b - c, c - a].map(|gradient| scan.parameters.region(gradient));
+                81 * q1 + 9 * q2 + q3
+            };
+            if lines.iter().any(|line| region(self, around(line)) != 0) {
+                for line in &mut *lines {
+                    let [a, b, c, d] = around(line);
+                    let q = region(self, [a, b, c, d]);
+                    line.1[at] = self.edge(a, b, c, q)?;
+                }
+                at += 1;
+                continue;
+            }
+            let run = &mut lines[0].2;
+            let (length, ended) = self.run_length(end - at, run)?;
+            let run_bits = J[*run];
+            if !ended {
+                *run = run.saturating_sub(1);
+            }
+            for (above, current, _) in &mut *lines {
+                let value = current[at - 1];
+                current[at..at + length].fill(value);
+                if !ended {
+                    let b = above[at + length];
+                    current[at + length] = self.run_end(value, b, run_bits, false)?;
+                }
+            }
+            at += length + usize::from(!ended);
+        }
+        Ok(())
+    }
+
     /// The next sample in surroundings `q` with an edge (A.4 to A.6).
     fn edge(&mut self, a: i32, b: i32, c: i32, q: i32) -> Result<i32, Flaw> {
         let parameters = &self.parameters;
-        let (sign, q) = (q.signum(), q.unsigned_abs() as usize);
+        let (sign, q) = (if q < 0 { -1 } else { 1 }, q.unsigned_abs() as usize);
         let context = &mut self.contexts[q];
         let edge = if c >= a.max(b) {
             a.min(b)
@@ -458,32 +521,41 @@ impl<'a> Scan<'a> {
     ) -> Result<usize, Flaw> {
         let end = current.len() - 1;
         let value = current[at - 1];
-        while self.bits.take(1)? == 1 {
-            let length = (1 << J[*run]).min(end - at);
-            current[at..at + length].fill(value);
-            at += length;
-            if length == 1 << J[*run] {
-                *run = (*run + 1).min(J.len() - 1);
-            }
-            if at == end {
-                return Ok(at);
-            }
-        }
-        let length = self.bits.take(J[*run])? as usize;
-        if length >= end - at {
-            return Err(Flaw::Corrupt("one of its runs goes beyond the line"));
-        }
+        let (length, ended) = self.run_length(end - at, run)?;
         current[at..at + length].fill(value);
         at += length;
-        current[at] = self.run_end(value, above[at], J[*run])?;
+        if ended {
+            return Ok(at);
+        }
+        let same = (value - above[at]).abs() <= self.parameters.near;
+        current[at] = self.run_end(value, above[at], J[*run], same)?;
         *run = run.saturating_sub(1);
         Ok(at + 1)
     }
 
-    /// The sample behind a run of `a`, below `b` (A.7.2).
-    fn run_end(&mut self, a: i32, b: i32, run_bits: u32) -> Result<i32, Flaw> {
+    /// The length of a run, of which there is room for `most`; and whether it goes to the end of the line (A.7.1).
+    fn run_length(&mut self, most: usize, run: &mut usize) -> Result<(usize, bool), Flaw> {
+        let mut at = 0;
+        while self.bits.take(1)? == 1 {
+            let length = (1 << J[*run]).min(most - at);
+            at += length;
+            if length == 1 << J[*run] {
+                *run = (*run + 1).min(J.len() - 1);
+            }
+            if at == most {
+                return Ok((at, true));
+            }
+        }
+        let length = self.bits.take(J[*run])? as usize;
+        if length >= most - at {
+            return Err(Flaw::Corrupt("one of its runs goes beyond the line"));
+        }
+        Ok((at + length, false))
+    }
+
+    /// The sample behind a run of `a`, below `b`, and whether those count as the same (A.7.2).
+    fn run_end(&mut self, a: i32, b: i32, run_bits: u32, same: bool) -> Result<i32, Flaw> {
         let parameters = &self.parameters;
-        let same = (a - b).abs() <= parameters.near;
         let kind = i32::from(same);
         let context = &mut self.contexts[EDGES + usize::from(same)];
         let sum = context.a + if same { context.n >> 1 } else { 0 };

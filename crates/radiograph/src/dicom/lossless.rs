@@ -41,7 +41,11 @@ pub(super) fn decode(
                 if frame.is_some() {
                     return Err(Flaw::Corrupt("it has more than one frame"));
                 }
-                let found = read_frame(body)?;
+                let mut found = read_frame(body)?;
+                if found.height == 0 {
+                    // It follows the first scan, or is not said at all: the file knows it.
+                    found.height = height;
+                }
                 if (found.width, found.height, found.components.len()) != (width, height, samples) {
                     return Err(Flaw::Corrupt(markers::OTHER_SIZE));
                 }
@@ -354,7 +358,14 @@ impl<'a> Scan<'a> {
                             i32::from(above[here - step]),
                         ),
                     };
-                    let value = predicted.wrapping_add(difference(table, &mut bits)?);
+                    let difference = difference(table, &mut bits).map_err(|flaw| match flaw {
+                        Flaw::Corrupt(CUT_SHORT) => Flaw::Short {
+                            have: row * frame.width + column,
+                            need: frame.height * frame.width,
+                        },
+                        flaw => flaw,
+                    })?;
+                    let value = predicted.wrapping_add(difference);
                     current[here] = value;
                     out[column * samples + at] = value << self.shift;
                 }

@@ -1,72 +1,38 @@
 //! DICOM, as hospitals have it: the first frame of a file, what the file says of it, and nothing of the patient.
 
+mod bits;
 mod dataset;
 mod facts;
+mod flaw;
+mod frame;
+mod goodwill;
 mod greys;
 mod jpeg2000;
 mod jpeg_ls;
+mod layout;
 mod lossless;
 mod markers;
+mod open;
 mod pixels;
+mod repairs;
 mod rle;
+mod syntax;
+mod table;
 
 use dicom_dictionary_std::tags;
 
 pub use facts::{Dicom, Laterality, Photometric};
+use flaw::Flaw;
 pub(crate) use greys::Greys;
 pub use greys::{Shape, Window, WindowOrigin};
+pub(crate) use open::is_within;
 
 use crate::decode::{self, Pixels};
 use crate::{Caution, DecodeError, Format, Limits, Radiograph, Source, luma};
 use dataset::Dataset;
-use pixels::{Colour, Layout};
-
-/// What is wrong with a file, before it is an error of a format.
-#[derive(Debug, Clone, PartialEq)]
-enum Flaw {
-    Corrupt(&'static str),
-    Unsupported(&'static str),
-    /// It holds no image, but this, with its article.
-    NoImage(&'static str),
-    /// It takes more memory than allowed.
-    TooLarge,
-    /// What is an error already.
-    Error(DecodeError),
-}
-
-impl From<DecodeError> for Flaw {
-    fn from(error: DecodeError) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl Flaw {
-    fn into_error(self, limits: &Limits) -> DecodeError {
-        let format = Format::Dicom;
-        match self {
-            Self::Corrupt(detail) => DecodeError::Corrupt {
-                format,
-                detail: detail.to_owned(),
-            },
-            Self::Unsupported(detail) => DecodeError::Unsupported {
-                format,
-                detail: detail.to_owned(),
-            },
-            Self::NoImage(found) => DecodeError::NoImage { found },
-            Self::TooLarge => DecodeError::TooMuchMemory {
-                limit: limits.max_decoded_bytes,
-            },
-            // A compressed image within the file is part of it.
-            Self::Error(DecodeError::Corrupt { detail, .. }) => {
-                DecodeError::Corrupt { format, detail }
-            }
-            Self::Error(DecodeError::Unsupported { detail, .. }) => {
-                DecodeError::Unsupported { format, detail }
-            }
-            Self::Error(error) => error,
-        }
-    }
-}
+use layout::{Colour, Layout};
+use open::Body;
+use repairs::Repairs;
 
 /// Returns the radiograph in a DICOM file.
 #[inline(never)]
@@ -76,20 +42,22 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeEr
 
 fn read_file(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Flaw> {
     let most = limits.max_bytes.min(limits.max_decoded_bytes / 2);
-    let body = dataset::open(bytes, usize::try_from(most).unwrap_or(usize::MAX))?;
-    let dataset = body.dataset()?;
+    let repairs = Repairs::default();
+    let body = open::open(bytes, usize::try_from(most).unwrap_or(usize::MAX), &repairs)?;
+    let dataset = body.dataset(&repairs)?;
     if !dataset.has(tags::PIXEL_DATA) {
-        return Err(no_image(&dataset));
+        return Err(no_image(&dataset, &body));
     }
     let mut layout = Layout::read(&dataset)?;
     decode::check_dimensions(layout.columns, layout.rows, limits)?;
     let cells = pixels::read(&dataset, &mut layout, &body, limits)?;
     let mut dicom = Dicom::read(&dataset, &layout);
     let mut cautions = dicom.cautions();
+    cautions.extend(facts::cautions_of_display(&dataset, &layout));
     let radiograph = match layout.colour {
         Colour::Grey { .. } => {
             let greys = Greys::read(&dataset, &layout, cells)?;
-            let window = greys.default_window(&dataset, &layout)?;
+            let window = greys.default_window(&dataset)?;
             dicom.range = Some(greys.range());
             dicom.window = Some(window.window);
             let luma = greys.luma(&window.table, limits)?;
@@ -116,6 +84,9 @@ fn read_file(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Flaw> {
             radiograph
         }
     };
+    if let Some(repairs) = repairs.words() {
+        cautions.push(Caution::Repaired { repairs });
+    }
     Ok(Radiograph {
         dicom: Some(Box::new(dicom)),
         cautions,
@@ -123,18 +94,71 @@ fn read_file(bytes: &[u8], limits: &Limits) -> Result<Radiograph, Flaw> {
     })
 }
 
+/// Classes of files without an image, and what is in them, in the order of what begins with what.
+const CLASSES: [(&str, &str); 14] = [
+    ("1.2.840.10008.5.1.4.1.1.104.1", "a PDF document"),
+    ("1.2.840.10008.5.1.4.1.1.104.2", "a clinical document (CDA)"),
+    ("1.2.840.10008.5.1.4.1.1.104.", "a model of a surface"),
+    ("1.2.840.10008.5.1.4.1.1.88.", "a report"),
+    (
+        "1.2.840.10008.5.1.4.1.1.11.",
+        "instructions to show another image",
+    ),
+    (
+        "1.2.840.10008.5.1.4.1.1.9.",
+        "a curve, such as an ECG or a sound",
+    ),
+    ("1.2.840.10008.5.1.4.1.1.481.", "a radiotherapy plan"),
+    ("1.2.840.10008.5.1.4.1.1.66.5", "a surface"),
+    ("1.2.840.10008.5.1.4.1.1.66", "raw or derived data"),
+    ("1.2.840.10008.5.1.4.1.1.4.2", "a spectrum"),
+    (
+        "1.2.840.10008.5.1.4.38.",
+        "instructions to arrange other images",
+    ),
+    ("1.2.840.10008.5.1.4.1.1.67", "values of the real world"),
+    ("1.2.840.10008.5.1.4.1.1.200.", "results of a procedure"),
+    ("1.2.840.10008.5.1.4.1.1.78.", "measurements of an eye"),
+];
+
 /// What a file without pixels is.
-fn no_image(dataset: &Dataset<'_>) -> Flaw {
+fn no_image(dataset: &Dataset<'_>, body: &Body<'_>) -> Flaw {
     if dataset.has(tags::FLOAT_PIXEL_DATA) || dataset.has(tags::DOUBLE_FLOAT_PIXEL_DATA) {
         return Flaw::Unsupported("floating-point pixels");
     }
-    Flaw::NoImage(match dataset.text(tags::MODALITY) {
-        _ if dataset.has(tags::DIRECTORY_RECORD_SEQUENCE) => "a directory of other files",
-        Some("SR" | "KO" | "DOC") => "a report",
-        Some("PR") => "instructions to show another image",
-        Some("RTSTRUCT" | "RTPLAN" | "RTDOSE") => "a radiotherapy plan",
-        _ => "something else",
-    })
+    let class = dataset.text(tags::SOP_CLASS_UID).unwrap_or_default();
+    let by_class = CLASSES.iter().find(|(uid, _)| class.starts_with(uid));
+    let by_class = by_class.map(|&(_, found)| found);
+    let kind = dataset.text(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT);
+    let found = match dataset.text(tags::MODALITY) {
+        _ if dataset.has(tags::DIRECTORY_RECORD_SEQUENCE) => Some("a directory of other files"),
+        _ if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/pdf"))
+            || dataset
+                .bytes(tags::ENCAPSULATED_DOCUMENT)
+                .is_some_and(|document| document.starts_with(b"%PDF")) =>
+        {
+            Some("a PDF document")
+        }
+        _ if by_class.is_some() => by_class,
+        _ if dataset.has(tags::ENCAPSULATED_DOCUMENT) => Some("a document"),
+        _ if dataset.has(tags::WAVEFORM_SEQUENCE) => Some("a curve, such as an ECG or a sound"),
+        Some("SR" | "KO" | "DOC") => Some("a report"),
+        Some("PR") => Some("instructions to show another image"),
+        Some("RTSTRUCT" | "RTPLAN" | "RTDOSE") => Some("a radiotherapy plan"),
+        _ => None,
+    };
+    match (found, body.syntax.refused) {
+        // The pixels are elsewhere, as the syntax says.
+        (None, Some(name)) if name != syntax::UNKNOWN => body.syntax.refusal(name, ""),
+        (found, _) => Flaw::NoImage {
+            found: found.unwrap_or("something else"),
+            // Only classes of the standard are named: what else may be there is not known.
+            uid: match by_class {
+                Some(_) => class.to_owned(),
+                None => String::new(),
+            },
+        },
+    }
 }
 
 /// Returns the radiograph of an image in colour, and whether there is colour in it.
@@ -186,16 +210,25 @@ fn colour(
         }
         Colour::Luminance => {
             let middle = 128.0 / 255.0;
+            // From 16 to 235 of 255.
+            let television = matches!(
+                layout.photometric,
+                Photometric::YbrPartial422 | Photometric::YbrPartial420
+            );
             let mut plane = decode::zeros::<f32>(pixels, limits)?;
             for (value, pixel) in plane.iter_mut().zip(cells.as_chunks::<3>().0) {
                 let [y, b, r] = pixel.map(|cell| f32::from(cell & mask) / most);
-                *value = y;
+                *value = if television {
+                    ((y * 255.0 - 16.0) / 219.0).clamp(0.0, 1.0)
+                } else {
+                    y
+                };
                 coloured += u64::from((b - middle).abs().max((r - middle).abs()) > VISIBLE / 2.0);
             }
             decode::finish(Format::Dicom, layout.upright(plane))?
         }
         Colour::Palette => {
-            let palette = pixels::Palette::read(dataset)?;
+            let palette = table::Palette::read(dataset)?;
             let mut plane = decode::zeros::<f32>(pixels, limits)?;
             for (value, &cell) in plane.iter_mut().zip(cells) {
                 let [r, g, b] = palette.colour(cell & mask);

@@ -5,288 +5,160 @@ use std::borrow::Cow;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 
-use super::dataset::{Body, Compression, Cover, Dataset};
-use super::{Flaw, Photometric, jpeg_ls, jpeg2000, lossless, markers, rle};
-use crate::decode::{self, Upright};
+use super::dataset::Dataset;
+use super::frame::{Codec, Frame};
+use super::layout::{Colour, Layout, Sampling};
+use super::open::Body;
+use super::repairs::Repair;
+use super::{Flaw, bits, jpeg_ls, jpeg2000, lossless, markers, rle};
 use crate::header::{self, CUT_SHORT};
-use crate::{Format, Limits, jpeg};
-
-/// How an image is stored.
-#[derive(Debug, Clone)]
-pub(super) struct Layout {
-    pub(super) columns: u32,
-    pub(super) rows: u32,
-    pub(super) frames: u32,
-    /// Bits of memory for a sample, 8 or 16.
-    allocated: u8,
-    /// Bits of a sample that count, 1 to `allocated`.
-    pub(super) stored: u8,
-    /// Unused bits below those that count.
-    shift: u8,
-    pub(super) signed: bool,
-    /// Whether each channel has a plane to itself.
-    planar: bool,
-    pub(super) photometric: Photometric,
-    pub(super) colour: Colour,
-}
-
-/// What the samples of a pixel are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
-    /// One grey; whether the least is white.
-    Grey { inverted: bool },
-    /// A place in a table of colours.
-    Palette,
-    /// Red, green, blue.
-    Rgb,
-    /// Luminance and two colour differences.
-    Luminance,
-}
-
-impl Layout {
-    pub(super) fn read(dataset: &Dataset<'_>) -> Result<Self, Flaw> {
-        let missing = Flaw::Corrupt("it does not say how its pixels are stored");
-        let number = |tag| dataset.short(tag);
-        let (rows, columns) = number(tags::ROWS)
-            .zip(number(tags::COLUMNS))
-            .ok_or(missing.clone())?;
-        let allocated = number(tags::BITS_ALLOCATED).ok_or(missing.clone())?;
-        let allocated = match allocated {
-            8 | 16 => allocated as u8,
-            1 => return Err(Flaw::Unsupported("pixels of one bit")),
-            12 => {
-                return Err(Flaw::Unsupported(
-                    "pixels of 12 bits without a gap between them",
-                ));
-            }
-            24 | 32 | 64 => return Err(Flaw::Unsupported("pixels of more than 16 bits")),
-            _ => return Err(missing),
-        };
-        let stored = number(tags::BITS_STORED).unwrap_or(u16::from(allocated));
-        let high = number(tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
-        if stored == 0
-            || stored > u16::from(allocated)
-            || high >= u16::from(allocated)
-            || high + 1 < stored
-        {
-            return Err(Flaw::Corrupt(
-                "it contradicts itself in how many bits its pixels have",
-            ));
-        }
-        let samples = number(tags::SAMPLES_PER_PIXEL);
-        let photometric = match (dataset.text(tags::PHOTOMETRIC_INTERPRETATION), samples) {
-            (Some("MONOCHROME1"), _) => Photometric::Monochrome1,
-            (Some("MONOCHROME2"), _) | (None, None | Some(1)) => Photometric::Monochrome2,
-            (Some("PALETTE COLOR"), _) => Photometric::PaletteColor,
-            (Some("RGB"), _) => Photometric::Rgb,
-            (Some("YBR_FULL"), _) => Photometric::YbrFull,
-            (Some("YBR_FULL_422"), _) => Photometric::YbrFull422,
-            (Some("YBR_ICT"), _) => Photometric::YbrIct,
-            (Some("YBR_RCT"), _) => Photometric::YbrRct,
-            (Some("YBR_PARTIAL_422" | "YBR_PARTIAL_420"), _) => {
-                return Err(Flaw::Unsupported("colours in the range of television"));
-            }
-            (Some("ARGB" | "CMYK" | "HSV"), _) => {
-                return Err(Flaw::Unsupported(
-                    "colours in a retired way (ARGB, CMYK or HSV)",
-                ));
-            }
-            _ => return Err(Flaw::Unsupported("an unknown photometric interpretation")),
-        };
-        let colour = match photometric {
-            Photometric::Monochrome1 => Colour::Grey { inverted: true },
-            Photometric::Monochrome2 => Colour::Grey { inverted: false },
-            Photometric::PaletteColor => Colour::Palette,
-            Photometric::Rgb | Photometric::YbrIct | Photometric::YbrRct => Colour::Rgb,
-            Photometric::YbrFull | Photometric::YbrFull422 => Colour::Luminance,
-        };
-        let expected = if matches!(colour, Colour::Grey { .. } | Colour::Palette) {
-            1
-        } else {
-            3
-        };
-        if samples.is_some_and(|samples| samples != expected) {
-            return Err(Flaw::Corrupt(
-                "it contradicts itself in what its pixels are",
-            ));
-        }
-        Ok(Self {
-            columns: u32::from(columns),
-            rows: u32::from(rows),
-            frames: dataset
-                .text(tags::NUMBER_OF_FRAMES)
-                .and_then(|frames| frames.parse().ok())
-                .unwrap_or(1)
-                .max(1),
-            allocated,
-            // Both are at most 16.
-            stored: stored as u8,
-            shift: (high + 1 - stored) as u8,
-            signed: number(tags::PIXEL_REPRESENTATION) == Some(1),
-            planar: number(tags::PLANAR_CONFIGURATION) == Some(1),
-            photometric,
-            colour,
-        })
-    }
-
-    fn pixels(&self) -> usize {
-        self.columns as usize * self.rows as usize
-    }
-
-    fn samples(&self) -> usize {
-        match self.colour {
-            Colour::Grey { .. } | Colour::Palette => 1,
-            Colour::Rgb | Colour::Luminance => 3,
-        }
-    }
-
-    /// A plane of brightness as what [`decode::finish`] takes.
-    pub(super) fn upright(&self, luma: Vec<f32>) -> Upright {
-        Upright {
-            width: self.columns,
-            height: self.rows,
-            luma,
-            bits: 8,
-            false_colour: false,
-            orientation: 1,
-        }
-    }
-}
+use crate::{Format, Limits, decode, jpeg, luma};
 
 /// Returns the samples of the first frame, interleaved, each with the bits that count at the bottom. Those above may be anything.
 ///
-/// Where the compressed image knows better than the file what its colours are, `layout` follows it.
+/// Where the pixels know better than the file how they are stored, `layout` follows them.
 pub(super) fn read(
     dataset: &Dataset<'_>,
     layout: &mut Layout,
     body: &Body<'_>,
     limits: &Limits,
 ) -> Result<Vec<u16>, Flaw> {
-    let (frame, cover) = dataset.first_frame(layout.frames, body.compression)?;
-    let kind = match (cover, body.compression) {
-        (Cover::Plain, _) | (_, Compression::None) => Kind::Plain,
-        (_, Compression::RunLength) => Kind::RunLength,
-        _ => Kind::of(&frame)?,
-    };
-    let count = layout.pixels() * layout.samples();
-    let dct = match kind {
-        Kind::Dct => Some(header::examine(Format::Jpeg, &frame)?),
+    let frame = Frame::read(dataset, layout.frames, layout.frame_bytes(), &body.syntax)?;
+    let Frame {
+        bytes,
+        codec,
+        channels,
+    } = frame;
+    match (codec, channels) {
+        (Codec::Plain, _) => layout.follow(bytes.len(), dataset)?,
+        (Codec::RunLength, _) => layout.follow_segments(rle::segments(&bytes)?, dataset)?,
+        (_, Some(channels)) => layout.adopt(channels, dataset)?,
+        _ => {}
+    }
+    let count = layout.pixels() * layout.samples;
+    let dct = match codec {
+        Codec::Dct => Some(header::examine(Format::Jpeg, &bytes)?),
         _ => None,
     };
-    let codec_bytes = match kind {
-        Kind::Jpeg2000 => jpeg2000::WORKING_BYTES * count as u64,
+    let codec_bytes = match codec {
+        Codec::Jpeg2000 => jpeg2000::WORKING_BYTES * count as u64,
         // The samples once more, as bytes.
-        Kind::Dct => dct.map_or(0, |header| header.working_bytes) + count as u64,
+        Codec::Dct => dct.map_or(0, |header| header.working_bytes) + count as u64,
         _ => 0,
     };
-    let joined = match &frame {
+    let joined = match &bytes {
         Cow::Borrowed(_) => 0,
-        Cow::Owned(frame) => frame.len() as u64,
+        Cow::Owned(bytes) => bytes.len() as u64,
     };
     let kept = body.memory() + joined + 2 * count as u64;
-    // Channels are there once more when colour is made of them.
-    let channels = if layout.samples() == 3 {
-        2 * count as u64
-    } else {
-        0
+    // Channels are there once more when colour or grey is made of them.
+    let once_more = match layout.samples {
+        3 => 2 * count as u64,
+        _ => 0,
     };
     decode::check_memory(
         layout.columns,
         layout.rows,
-        kept + channels,
+        kept + once_more,
         codec_bytes,
         limits,
     )?;
     let mut cells = decode::zeros::<u16>(count as u64, limits)?;
     let (width, height) = (layout.columns as usize, layout.rows as usize);
-    let samples = layout.samples();
+    let samples = layout.samples;
     // How many bits the samples have, counted from the bottom, those that do not count among them.
-    let precision = match kind {
-        Kind::Plain => {
-            plain(&frame, dataset, layout, &mut cells)?;
-            layout.allocated
+    let precision = match codec {
+        Codec::Plain => {
+            plain(&bytes, dataset, layout, body.syntax.big_pixels, &mut cells)?;
+            layout.bits_each()
         }
-        Kind::RunLength => {
-            let bytes_each = usize::from(layout.allocated / 8);
-            rle::decode(&frame, samples, bytes_each, &mut cells)?;
-            layout.allocated
+        Codec::RunLength => {
+            rle::decode(&bytes, samples, layout.bytes_each, &mut cells)?;
+            layout.bits_each()
         }
-        Kind::Dct => {
+        Codec::Dct => {
             let header = dct.unwrap_or_default();
-            let mut stream = frame;
-            if samples == 3
-                && let Some((colour, adobe)) = colour_of(&stream)?
-            {
-                layout.colour = colour;
-                if let Some(at) = adobe {
-                    // The decoder takes three channels that Adobe did not transform for four. Its note becomes another's.
-                    stream.to_mut()[at] = 0xef;
-                }
-            }
-            let planes = jpeg::read_planes(&stream, &header, limits)?;
-            if (planes.width, planes.height, planes.channels)
-                != (layout.columns, layout.rows, samples)
-            {
-                return Err(Flaw::Corrupt(markers::OTHER_SIZE));
-            }
-            for (cell, &sample) in cells.iter_mut().zip(&planes.raw) {
-                *cell = u16::from(sample);
-            }
+            dct_samples(bytes, layout, &header, limits, &mut cells)?;
             8
         }
-        Kind::Lossless => lossless::decode(&frame, width, height, samples, &mut cells)?,
-        Kind::JpegLs => jpeg_ls::decode(&frame, width, height, samples, &mut cells)?,
-        Kind::Jpeg2000 => jpeg2000::decode(&frame, width, height, samples, &mut cells)?,
-    };
-    // Compressed samples seldom have a gap below them, whatever the file says.
-    let shift = layout.shift.min(precision.saturating_sub(layout.stored));
-    if shift > 0 {
-        for cell in &mut cells {
-            *cell >>= shift;
+        Codec::Lossless => lossless::decode(&bytes, width, height, samples, &mut cells)?,
+        Codec::JpegLs => jpeg_ls::decode(&bytes, width, height, samples, &mut cells)?,
+        Codec::Jpeg2000 => {
+            let found = jpeg2000::decode(&bytes, width, height, samples, &mut cells)?;
+            if !found.ended {
+                dataset.note(Repair::End);
+            }
+            // What the stream says has been made use of.
+            layout.signed |= found.signed;
+            found.precision
         }
+    };
+    let mut cells = match layout.is_grey_in_colour() {
+        true => grey(&cells, codec),
+        false => cells,
+    };
+    if layout.is_grey_in_colour() {
+        layout.samples = 1;
     }
+    layout.settle_colour();
+    bits::settle(&mut cells, precision, layout, dataset);
     Ok(cells)
 }
 
-/// What pixels are stored as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    RunLength,
-    /// JPEG with loss: baseline, extended or progressive, of 8 bits.
-    Dct,
-    Lossless,
-    JpegLs,
-    Jpeg2000,
+/// Greys of channels that are said to be grey: the luminance.
+fn grey(cells: &[u16], codec: Codec) -> Vec<u16> {
+    let pixels = cells.as_chunks::<3>().0.iter();
+    match codec {
+        // The first of them already.
+        Codec::Dct => pixels.map(|&[y, _, _]| y).collect(),
+        _ => pixels
+            .map(|&[r, g, b]| {
+                let grey = luma::rgb32(f32::from(r), f32::from(g), f32::from(b));
+                (grey + 0.5) as u16
+            })
+            .collect(),
+    }
 }
 
-impl Kind {
-    /// Which codestream it is, by what it begins with: transfer syntaxes are mixed up too often.
-    fn of(frame: &[u8]) -> Result<Self, Flaw> {
-        if jpeg2000::is(frame) {
-            return Ok(Self::Jpeg2000);
+/// Writes the samples of JPEG with loss to `cells`.
+fn dct_samples(
+    mut stream: Cow<'_, [u8]>,
+    layout: &mut Layout,
+    header: &header::Header,
+    limits: &Limits,
+    cells: &mut [u16],
+) -> Result<(), Flaw> {
+    let mut direct = false;
+    if layout.samples == 3
+        && let Some((colour, adobe)) = colour_of(&stream)?
+    {
+        direct = colour == Colour::Rgb;
+        if !layout.is_grey_in_colour() {
+            layout.colour = colour;
         }
-        if !frame.starts_with(b"\xff\xd8") {
-            return Err(Flaw::Corrupt(
-                "its compressed image is not what it says it is",
-            ));
+        if let Some(at) = adobe {
+            // The decoder takes three channels that Adobe did not transform for four. Its note becomes another's.
+            stream.to_mut()[at] = 0xef;
         }
-        let mut walk = markers::Walk::new(frame);
-        while let Some(segment) = walk.next()? {
-            return match (segment.marker, segment.body.first()) {
-                (0xc0..=0xc2, Some(8)) => Ok(Self::Dct),
-                (0xc0..=0xc2, _) => Err(Flaw::Unsupported("JPEG with loss of 12 bits")),
-                (0xc3, _) => Ok(Self::Lossless),
-                (0xf7, _) => Ok(Self::JpegLs),
-                (0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf, _) => {
-                    Err(Flaw::Unsupported("hierarchical or arithmetic-coded JPEG"))
-                }
-                (0xda, _) => break,
-                _ => continue,
-            };
-        }
-        Err(Flaw::Corrupt(CUT_SHORT))
     }
+    let planes = jpeg::read_planes(&stream, header, limits)?;
+    if (planes.width, planes.height, planes.channels)
+        != (layout.columns, layout.rows, layout.samples)
+    {
+        return Err(Flaw::Corrupt(markers::OTHER_SIZE));
+    }
+    let made_grey = direct && layout.is_grey_in_colour();
+    if made_grey {
+        let pixels = planes.raw.as_chunks::<3>().0;
+        for (cells, &[r, g, b]) in cells.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+            cells[0] = u16::from(luma::to_u8(luma::rgb8(r, g, b)));
+        }
+        return Ok(());
+    }
+    for (cell, &sample) in cells.iter_mut().zip(&planes.raw) {
+        *cell = u16::from(sample);
+    }
+    Ok(())
 }
 
 /// What JPEG says of its colours itself, in the markers of JFIF and of Adobe; and where the marker of the latter is.
@@ -322,149 +194,170 @@ fn colour_of(frame: &[u8]) -> Result<Option<(Colour, Option<usize>)>, Flaw> {
 fn plain(
     frame: &[u8],
     dataset: &Dataset<'_>,
-    layout: &Layout,
+    layout: &mut Layout,
+    big_pixels: bool,
     cells: &mut [u16],
 ) -> Result<(), Flaw> {
     let pixels = layout.pixels();
-    // Two pixels share their colour differences: Y Y Cb Cr.
-    let halved = layout.photometric == Photometric::YbrFull422;
-    if halved && !layout.columns.is_multiple_of(2) {
+    if layout.sampling == Sampling::Half && !layout.columns.is_multiple_of(2) {
         return Err(Flaw::Corrupt("its rows have half a colour too many"));
     }
-    let count = if halved { 2 * pixels } else { cells.len() };
-    let wide = layout.allocated == 16;
-    if frame.len() < count * if wide { 2 } else { 1 } {
-        return Err(Flaw::Corrupt(CUT_SHORT));
+    let frame = frame
+        .get(..layout.frame_bytes())
+        .ok_or(Flaw::Corrupt(CUT_SHORT))
+        // A byte that is swapped with one more.
+        .map(|whole| {
+            frame
+                .get(..whole.len().next_multiple_of(2))
+                .unwrap_or(whole)
+        })?;
+    let mut big = dataset.is_big_endian() || big_pixels;
+    if layout.bytes_each == 2 && bits::is_swapped(frame, big, layout.signed) {
+        dataset.note(Repair::Claim);
+        big = !big;
     }
-    let big = dataset.is_big_endian();
     // In big-endian files bytes are swapped too, where they are said to be words.
-    let swapped = usize::from(big && dataset.kind(tags::PIXEL_DATA) == Some(VR::OW));
-    let sample = |index: usize| {
-        if !wide {
-            return u16::from(frame.get(index ^ swapped).copied().unwrap_or(0));
-        }
-        let word = [frame[2 * index], frame[2 * index + 1]];
-        if big {
-            u16::from_be_bytes(word)
-        } else {
-            u16::from_le_bytes(word)
-        }
-    };
-    if halved {
-        for (pair, cells) in cells.chunks_exact_mut(6).enumerate() {
-            let [y0, y1, b, r] = std::array::from_fn(|part| sample(4 * pair + part));
-            cells.copy_from_slice(&[y0, b, r, y1, b, r]);
-        }
-    } else if layout.planar && layout.samples() == 3 {
-        for (pixel, cells) in cells.chunks_exact_mut(3).enumerate() {
-            for (channel, cell) in cells.iter_mut().enumerate() {
-                *cell = sample(channel * pixels + pixel);
+    let swapped =
+        usize::from(dataset.is_big_endian() && dataset.kind(tags::PIXEL_DATA) == Some(VR::OW));
+    match layout.bytes_each {
+        1 => arrange(layout, cells, |index| {
+            u16::from(frame.get(index ^ swapped).copied().unwrap_or(0))
+        }),
+        2 => arrange(layout, cells, |index| {
+            let word = [frame[2 * index], frame[2 * index + 1]];
+            if big {
+                u16::from_be_bytes(word)
+            } else {
+                u16::from_le_bytes(word)
             }
-        }
-    } else {
-        for (index, cell) in cells.iter_mut().enumerate() {
-            *cell = sample(index);
+        }),
+        each => {
+            let wide = Wide::new(frame, each, big, layout);
+            arrange(layout, cells, |index| wide.sample(index));
+            wide.settle(layout);
         }
     }
+    debug_assert!(pixels <= cells.len(), "a cell for each pixel");
     Ok(())
 }
 
-/// A table of colours (PS3.3, C.7.6.3.1.5 and 6).
-pub(super) struct Palette {
-    first: u16,
-    /// Red, green and blue, `0..=1`.
-    colours: Vec<[f32; 3]>,
-}
-
-impl Palette {
-    pub(super) fn read(dataset: &Dataset<'_>) -> Result<Self, Flaw> {
-        if dataset.has(tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA) {
-            return Err(Flaw::Unsupported("a table of colours in segments"));
-        }
-        let broken = Flaw::Corrupt("its table of colours is damaged");
-        let channels = [
-            (
-                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::RED_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-            (
-                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::GREEN_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-            (
-                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DESCRIPTOR,
-                tags::BLUE_PALETTE_COLOR_LOOKUP_TABLE_DATA,
-            ),
-        ];
-        let mut first_entry = 0;
-        let mut colours = Vec::new();
-        for (channel, (descriptor, data)) in channels.into_iter().enumerate() {
-            let table = Table::read(dataset, descriptor, data).ok_or(broken.clone())?;
-            first_entry = table.first;
-            colours.resize(table.entries.len().max(colours.len()), [0.0; 3]);
-            let most = f32::from(table.most);
-            for (colour, &entry) in colours.iter_mut().zip(&table.entries) {
-                colour[channel] = f32::from(entry) / most;
+/// Puts samples where they belong.
+fn arrange(layout: &Layout, cells: &mut [u16], sample: impl Fn(usize) -> u16) {
+    let pixels = layout.pixels();
+    let columns = layout.columns as usize;
+    match layout.sampling {
+        _ if layout.samples == 1 => {
+            for (index, cell) in cells.iter_mut().enumerate() {
+                *cell = sample(index);
             }
         }
-        Ok(Self {
-            first: first_entry,
-            colours,
-        })
-    }
-
-    /// The colour of an entry; the first and the last reach beyond the ends.
-    pub(super) fn colour(&self, entry: u16) -> [f32; 3] {
-        let index = usize::from(entry.saturating_sub(self.first));
-        self.colours[index.min(self.colours.len() - 1)]
-    }
-}
-
-/// A table of values, as there are for colours, for what is measured and for what is shown (PS3.3, C.11.1.1).
-pub(super) struct Table {
-    /// What its first entry is for, as it is written: 16 bits that may have a sign.
-    pub(super) first: u16,
-    /// At least one.
-    pub(super) entries: Vec<u16>,
-    /// The greatest value that an entry may have; at least 1.
-    pub(super) most: u16,
-}
-
-impl Table {
-    /// `None` if it is not there or damaged.
-    pub(super) fn read(
-        dataset: &Dataset<'_>,
-        descriptor: dicom_core::Tag,
-        data: dicom_core::Tag,
-    ) -> Option<Self> {
-        let mut described = dataset.shorts(descriptor)?;
-        let (count, first, bits) = (described.next()?, described.next()?, described.next()?);
-        // There is no 65536 in 16 bits.
-        let count = if count == 0 {
-            65536
-        } else {
-            usize::from(count)
-        };
-        let bytes = dataset.bytes(data)?;
-        let entries: Vec<u16> = if bits <= 8 && bytes.len() < 2 * count {
-            bytes
-                .iter()
-                .take(count)
-                .map(|&byte| u16::from(byte))
-                .collect()
-        } else {
-            dataset.words(bytes).take(count).collect()
-        };
-        if entries.len() < count {
-            return None;
+        Sampling::Half => {
+            for (pair, cells) in cells.chunks_exact_mut(6).enumerate() {
+                let [y0, y1, b, r] = std::array::from_fn(|part| sample(4 * pair + part));
+                cells.copy_from_slice(&[y0, b, r, y1, b, r]);
+            }
         }
-        let said = u16::MAX >> (16 - bits.clamp(1, 16));
-        // More than it says, where it says too little.
-        let most = said.max(entries.iter().copied().max().unwrap_or(0));
-        Some(Self {
-            first,
-            entries,
-            most,
-        })
+        Sampling::Quarter => {
+            let across = columns.div_ceil(2);
+            let down = (layout.rows as usize).div_ceil(2);
+            for (pixel, cells) in cells.chunks_exact_mut(3).enumerate() {
+                let (x, y) = (pixel % columns, pixel / columns);
+                let colour = pixels + y / 2 * across + x / 2;
+                cells.copy_from_slice(&[
+                    sample(pixel),
+                    sample(colour),
+                    sample(colour + across * down),
+                ]);
+            }
+        }
+        Sampling::Full if layout.planar => {
+            for (pixel, cells) in cells.chunks_exact_mut(3).enumerate() {
+                for (channel, cell) in cells.iter_mut().enumerate() {
+                    *cell = sample(channel * pixels + pixel);
+                }
+            }
+        }
+        Sampling::Full => {
+            for (index, cell) in cells.iter_mut().enumerate() {
+                *cell = sample(index);
+            }
+        }
+    }
+}
+
+/// Samples of more than two bytes, of which the 16 bits are kept that there is something in.
+struct Wide<'a> {
+    frame: &'a [u8],
+    each: usize,
+    big: bool,
+    /// Bits that count, and those below them that do not.
+    stored: u32,
+    shift: u32,
+    signed: bool,
+    /// Bits that are left out at the bottom.
+    drop: u32,
+}
+
+impl<'a> Wide<'a> {
+    fn new(frame: &'a [u8], each: usize, big: bool, layout: &Layout) -> Self {
+        let bits = 8 * each as u32;
+        let stored = u32::from(layout.stored).clamp(1, bits);
+        let mut wide = Self {
+            frame,
+            each,
+            big,
+            stored,
+            shift: u32::from(layout.shift).min(bits - stored),
+            signed: layout.signed,
+            drop: 0,
+        };
+        let count = frame.len() / each;
+        let (mut least, mut most) = (0, 0);
+        for index in 0..count {
+            let value = wide.value(index);
+            (least, most) = (value.min(least), value.max(most));
+        }
+        let fits = |drop: u32| {
+            let (least, most) = (least >> drop, most >> drop);
+            match wide.signed {
+                true => least >= i128::from(i16::MIN) && most <= i128::from(i16::MAX),
+                false => most <= i128::from(u16::MAX),
+            }
+        };
+        wide.drop = (0..bits).find(|&drop| fits(drop)).unwrap_or(0);
+        wide
+    }
+
+    /// A sample, with its sign.
+    fn value(&self, index: usize) -> i128 {
+        let bytes = self.frame.get(index * self.each..(index + 1) * self.each);
+        let bytes = bytes.unwrap_or_default().iter();
+        let join = |all: u64, &byte: &u8| all << 8 | u64::from(byte);
+        let raw = match self.big {
+            true => bytes.fold(0, join),
+            false => bytes.rev().fold(0, join),
+        };
+        let unused = 64 - self.stored;
+        let raw = raw >> self.shift << unused;
+        match self.signed {
+            true => i128::from(raw.cast_signed() >> unused),
+            false => i128::from(raw >> unused),
+        }
+    }
+
+    fn sample(&self, index: usize) -> u16 {
+        // It fits, with or without its sign.
+        (self.value(index) >> self.drop) as u16
+    }
+
+    /// Says how many bits are left, and what a unit of them is worth.
+    fn settle(&self, layout: &mut Layout) {
+        layout.bytes_each = 2;
+        layout.shift = 0;
+        layout.unit = (self.drop as f64).exp2();
+        layout.stored = match self.drop {
+            0 => layout.stored.min(16),
+            _ => 16,
+        };
     }
 }

@@ -6,6 +6,36 @@ use crate::header::CUT_SHORT;
 /// Number and offsets of the segments come first, in as much room as the most of them need.
 const HEADER_BYTES: usize = 64;
 
+/// What is wrong with run lengths that have another number of segments than the image.
+pub(super) const OTHER: &str = "its run lengths are of another kind of image";
+
+/// Whether bytes begin with a table of segments.
+pub(super) fn is(frame: &[u8]) -> bool {
+    let Some(header) = header(frame) else {
+        return false;
+    };
+    let count = header[0] as usize;
+    let offsets = &header[1..];
+    (1..offsets.len() + 1).contains(&count)
+        && offsets[0] == HEADER_BYTES as u32
+        && offsets[..count].is_sorted()
+        && offsets[count..].iter().all(|&offset| offset == 0)
+}
+
+/// How many segments there are.
+pub(super) fn segments(frame: &[u8]) -> Result<usize, Flaw> {
+    let header = header(frame).ok_or(Flaw::Corrupt(CUT_SHORT))?;
+    Ok(header[0] as usize)
+}
+
+fn header(frame: &[u8]) -> Option<[u32; HEADER_BYTES / 4]> {
+    let words = frame
+        .as_chunks::<4>()
+        .0
+        .first_chunk::<{ HEADER_BYTES / 4 }>()?;
+    Some(words.map(u32::from_le_bytes))
+}
+
 /// Writes `samples` values a pixel, of `bytes_each` bytes, to `cells`, interleaved.
 ///
 /// # Errors
@@ -17,16 +47,11 @@ pub(super) fn decode(
     bytes_each: usize,
     cells: &mut [u16],
 ) -> Result<(), Flaw> {
-    let (header, _) = frame.as_chunks::<4>();
-    let header = header
-        .get(..HEADER_BYTES / 4)
-        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-    let word = |index: usize| u32::from_le_bytes(header[index]) as usize;
+    let header = header(frame).ok_or(Flaw::Corrupt(CUT_SHORT))?;
+    let word = |index: usize| header.get(index).map_or(0, |&word| word as usize);
     let segments = samples * bytes_each;
-    if word(0) != segments {
-        return Err(Flaw::Corrupt(
-            "its run lengths are of another kind of image",
-        ));
+    if word(0) != segments || segments >= header.len() {
+        return Err(Flaw::Corrupt(OTHER));
     }
     for segment in 0..segments {
         let from = word(1 + segment);
@@ -35,25 +60,42 @@ pub(super) fn decode(
             next if segment + 1 < segments => next,
             _ => frame.len(),
         };
+        let need = cells.len() / samples;
+        let short = |have: usize| Flaw::Short {
+            have: segment * need + have,
+            need: segments * need,
+        };
         let packed = frame
             .get(from..to)
             .filter(|_| from >= HEADER_BYTES)
-            .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+            .ok_or(short(0))?;
         // The most significant byte comes first.
-        let (sample, shift) = (
-            segment / bytes_each,
-            8 * (bytes_each - 1 - segment % bytes_each),
-        );
-        let mut place = cells.iter_mut().skip(sample).step_by(samples);
-        unpack(packed, |byte| match place.next() {
+        let (sample, place) = (segment / bytes_each, bytes_each - 1 - segment % bytes_each);
+        let mut have = 0;
+        if place > 1 {
+            // Bytes above those that are kept: nothing, or a sign.
+            let mut extreme = true;
+            unpack(packed, |byte| {
+                extreme &= matches!(byte, 0 | 0xff);
+                have += 1;
+                have < need
+            });
+            if !extreme {
+                return Err(Flaw::Unsupported("pixels of more than 16 bits"));
+            }
+            continue;
+        }
+        let mut places = cells.iter_mut().skip(sample).step_by(samples);
+        unpack(packed, |byte| match places.next() {
             Some(cell) => {
-                *cell |= u16::from(byte) << shift;
+                *cell |= u16::from(byte) << (8 * place);
+                have += 1;
                 true
             }
             None => false,
         });
-        if place.next().is_some() {
-            return Err(Flaw::Corrupt(CUT_SHORT));
+        if have < need {
+            return Err(short(have));
         }
     }
     Ok(())

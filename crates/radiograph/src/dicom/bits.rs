@@ -1,0 +1,107 @@
+//! Which bits of a sample count, where what the file says of them is not what its pixels are.
+
+use super::dataset::Dataset;
+use super::layout::Layout;
+use super::repairs::Repair;
+
+/// Puts the bits that count at the bottom of each cell, which has `precision` of them; those above may be anything afterwards.
+/// `layout` follows what is found.
+pub(super) fn settle(cells: &mut [u16], precision: u8, layout: &mut Layout, dataset: &Dataset<'_>) {
+    let precision = precision.clamp(1, 16);
+    layout.stored = layout.stored.min(precision);
+    // Compressed samples seldom have a gap below them, whatever the file says.
+    layout.shift = layout.shift.min(precision - layout.stored);
+    if layout.shift > 0 && !is_shifted(cells, layout) {
+        dataset.note(Repair::Bits);
+        layout.shift = 0;
+    }
+    if layout.shift > 0 {
+        for cell in &mut *cells {
+            *cell >>= layout.shift;
+        }
+        return;
+    }
+    let (_, embedded) = dataset.overlays();
+    if layout.stored < precision && !embedded && reaches_above(cells, precision, layout) {
+        dataset.note(Repair::Bits);
+        layout.stored = precision;
+    }
+}
+
+/// Whether there is a gap below the bits that count: not if it is in use, and none of the highest is.
+fn is_shifted(cells: &[u16], layout: &Layout) -> bool {
+    let gap = (1_u16 << layout.shift) - 1;
+    let used_below = cells.iter().any(|cell| cell & gap != 0);
+    let within = |&cell: &u16| extended(cell, layout.stored, layout.signed) == whole(cell, layout);
+    !(used_below && cells.iter().all(within))
+}
+
+/// Whether the bits above those that are said to count are brightness too. The standard leaves them undefined. They are brightness where
+/// the next ones are in use, and the picture is no rougher for its range with them than without: drawings and rubbish are.
+fn reaches_above(cells: &[u16], precision: u8, layout: &Layout) -> bool {
+    let with = |cell: u16| extended(cell, precision, layout.signed);
+    let without = |cell: u16| extended(cell, layout.stored, layout.signed);
+    let mut differs = cells
+        .iter()
+        .filter(|&&cell| with(cell) != without(cell))
+        .peekable();
+    if differs.peek().is_none() {
+        return false;
+    }
+    let next_in_use = if layout.signed {
+        // Negative values whose sign goes up to the top show that the others mean what they are.
+        cells
+            .iter()
+            .any(|&cell| with(cell) < 0 && with(cell) == without(cell))
+    } else {
+        let above = differs.fold(0, |bits, cell| bits | cell >> layout.stored);
+        above & (above + 1) == 0
+    };
+    let roughness = |value: &dyn Fn(u16) -> i32| roughness(cells.iter().map(|&cell| value(cell)));
+    next_in_use && roughness(&with) <= 1.05 * roughness(&without)
+}
+
+/// The sum of the differences between neighbours, for the range of the values.
+fn roughness(values: impl Iterator<Item = i32>) -> f64 {
+    let (mut least, mut most, mut sum) = (i32::MAX, i32::MIN, 0_u64);
+    let mut last = None;
+    for value in values {
+        (least, most) = (least.min(value), most.max(value));
+        sum += u64::from(last.replace(value).unwrap_or(value).abs_diff(value));
+    }
+    sum as f64 / f64::from(most.saturating_sub(least).max(1))
+}
+
+fn whole(cell: u16, layout: &Layout) -> i32 {
+    extended(cell, 16, layout.signed)
+}
+
+/// The value of the lowest `bits` of a cell.
+fn extended(cell: u16, bits: u8, signed: bool) -> i32 {
+    let unused = 16 - u32::from(bits.clamp(1, 16));
+    match signed {
+        true => i32::from((cell << unused).cast_signed() >> unused),
+        false => i32::from(cell << unused >> unused),
+    }
+}
+
+/// Whether words make more of a picture with their bytes the other way round: far less rough for their range.
+pub(super) fn is_swapped(bytes: &[u8], big: bool, signed: bool) -> bool {
+    const WORDS: usize = 1 << 16;
+    let (words, _) = bytes.as_chunks::<2>();
+    // From the middle, where there is a picture.
+    let from = words.len().saturating_sub(WORDS) / 2;
+    let words = words
+        .get(from..words.len().min(from + WORDS))
+        .unwrap_or_default();
+    let rough = |big: bool| {
+        roughness(words.iter().map(|&word| {
+            let word = match big {
+                true => u16::from_be_bytes(word),
+                false => u16::from_le_bytes(word),
+            };
+            extended(word, 16, signed)
+        }))
+    };
+    4.0 * rough(!big) < rough(big)
+}
