@@ -45,6 +45,8 @@ export async function settled(page) {
  * @returns {Promise<Map<string, Outcome>>} by name
  */
 export async function classifyAll(page, images, timeout = 180_000) {
+  // What has been read before is not read again.
+  await parts(page).element.evaluate((element) => /** @type {any} */ (element).forget());
   /** @type {Map<string, Outcome>} */
   const outcomes = new Map();
   for (let at = 0; at < images.length; at += 10) {
