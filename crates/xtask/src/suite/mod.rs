@@ -73,6 +73,11 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
             command(&mut lane);
             archive(&mut lane, python);
         }
+        Part::Foreign => {
+            let python = foreign_packages(&mut lane);
+            command(&mut lane);
+            foreign(&mut lane, python);
+        }
         Part::Fuzz => {
             fuzz_targets(&mut lane);
             fuzzing(&mut lane, FUZZ_SECONDS);
@@ -111,6 +116,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             lane.step("system packages", || tools::for_tests(project));
             let packages = browser::packages(lane);
             let python = archive_packages(lane);
+            let foreign_python = foreign_packages(lane);
             let rust = set_up(lane);
             browser::types(lane, packages);
             let page = browser::page(lane, rust);
@@ -120,6 +126,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             // It ends without a word where the first lane has broken down.
             let command = native_compiled.recv().unwrap_or(false);
             archive(lane, python.filter(|_| command));
+            foreign(lane, foreign_python.filter(|_| command));
             fuzz_targets(lane);
             let browsers = browser::browsers(lane);
             Ready {
@@ -281,6 +288,36 @@ fn archive(lane: &mut Lane<'_>, python: Option<PathBuf>) {
         .arg(project.root().join("target/debug/lung"))
         .arg(model);
     lane.tests("archive example", &mut command);
+}
+
+/// The Python that has files that others made, and what reads them for comparison.
+fn foreign_packages(lane: &mut Lane<'_>) -> Option<PathBuf> {
+    let project = lane.project;
+    let packages = tools::PythonPackages {
+        requirements: &project.root().join("tests/foreign-files/requirements.txt"),
+        modules: "libjpeg, numpy, openjpeg, PIL, pydicom",
+        folder: "python-foreign-files",
+        announcement: "installing pydicom and decoders into target/tools/python-foreign-files (a minute, once)",
+    };
+    lane.step("packages of the foreign files", || {
+        tools::python(project, &packages)
+    })
+}
+
+/// Files that others made, held to what others make of them.
+fn foreign(lane: &mut Lane<'_>, python: Option<PathBuf>) {
+    let project = lane.project;
+    let Some(python) = python else {
+        return lane.missed(
+            "foreign files",
+            "something that it needs has failed, see the other steps",
+        );
+    };
+    let mut command = Command::new(python);
+    command
+        .arg(project.root().join("tests/foreign-files/test_foreign.py"))
+        .arg(project.root().join("target/debug/lung"));
+    lane.tests("foreign files", &mut command);
 }
 
 /// What the fuzz targets are compiled with.

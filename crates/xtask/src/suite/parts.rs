@@ -29,6 +29,8 @@ pub enum Part {
     Browser,
     /// The example for archives, in Ray Data: half a minute (8)
     Archive,
+    /// Files that others made, held to what others make of them: seconds (2 minutes)
+    Foreign,
     /// Hostile bytes at every door, 15 seconds each: 1 minute (3)
     Fuzz,
     /// Licences and sources of all that is depended on: seconds
