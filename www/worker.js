@@ -9,8 +9,6 @@
  * @import { Answer, Build, Caution, Fault, LungClassifierHandle, LungWeb, Pixels, Reply, Report, Request } from './element/protocol.js'
  */
 
-import { contentOf } from './element/content.js';
-
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
 const PICTURE_SIDE = 768;
 
@@ -114,6 +112,15 @@ function scriptOf(build) {
   if (build === 'webgpu') return import(new URL('./runtime/webgpu/lung_web.js', import.meta.url).href);
   // @ts-ignore: it is there only once it has been built
   return import('./runtime/cpu/lung_web.js');
+}
+
+/**
+ * The hash of an image's bytes. Its script is not imported at the head: Firefox asks `worker-src` of a policy about that, which need not
+ * name another origin.
+ * @param {Uint8Array<ArrayBuffer>} bytes
+ */
+async function contentOf(bytes) {
+  return (await import('./element/content.js')).contentOf(bytes);
 }
 
 /**
