@@ -540,7 +540,7 @@ test('a thousand files of one size are compared while the page goes on answering
         return new File([data], `${k}.dcm`, { lastModified: 1 });
       });
       const first = done();
-      node.take(files.slice(0, 500));
+      node.take(files.slice(0, 100));
       await first;
       // Until what was found is kept.
       while (!node.shadowRoot.querySelector('.kept:not([hidden])')) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -563,13 +563,13 @@ test('a thousand files of one size are compared while the page goes on answering
       };
       const began = performance.now();
       beat();
-      const second = done();
       node.take(files);
       while (node.results.length < 1000) await new Promise((resolve) => setTimeout(resolve, 5));
       const compared = performance.now() - began;
       over = true;
-      await second;
-      return { compared, most, longest, rows: node.results.length };
+      const rows = node.results.length;
+      node.forget();
+      return { compared, most, longest, rows };
     });
     t.diagnostic(`1,000 files compared within ${figures.compared.toFixed(0)} ms, the longest pause ${figures.longest.toFixed(0)} ms`);
     assert.equal(figures.rows, 1000);
