@@ -54,9 +54,9 @@ impl Flaw {
             },
             Self::Short { have, need } => {
                 // At least one, where anything is missing, and not all, where anything is there.
-                let missing = need.saturating_sub(have) as u64 * 100;
+                let (missing, need) = (need.saturating_sub(have) as u64, need.max(1) as u64);
                 let most = if have > 0 { 99 } else { 100 };
-                let share = missing.div_ceil(need.max(1) as u64).min(most);
+                let share = ((missing * 100 + need / 2) / need).clamp(1, most);
                 corrupt(format!("{CUT_SHORT}: {share}% of it is missing"))
             }
             Self::NoImage { found, uid } => DecodeError::NoImage {

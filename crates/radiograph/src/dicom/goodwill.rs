@@ -156,20 +156,8 @@ impl<'a, 'r> Walk<'a, 'r> {
             })
         };
         let wide = known.is_some_and(is_wide);
-        let none = Head {
-            vr: VR::UN,
-            ..head(at + 8, Some(0), false).unwrap_or(Head {
-                tag,
-                vr: VR::UN,
-                start: at,
-                length: None,
-                explicit: false,
-            })
-        };
-        let implicit = self.long(at + 4).map(|length| Head {
-            length: (length != UNDEFINED).then_some(length as usize),
-            ..none
-        });
+        let implicit =
+            head(at + 8, self.long(at + 4), false).map(|head| Head { vr: VR::UN, ..head });
         // As a kind that is not known is written: it may be a new one, or none at all.
         let named = known.is_some()
             || kind == [0, 0]
@@ -295,7 +283,12 @@ impl<'a, 'r> Walk<'a, 'r> {
         loop {
             let length = self.long(at.checked_add(4)?);
             match self.tag(at)? {
-                SEQUENCE_END => return Some((at, at + 8)),
+                SEQUENCE_END => {
+                    if length != Some(0) {
+                        self.repairs.note(Repair::Open);
+                    }
+                    return Some((at, at + 8));
+                }
                 ITEM_END => {
                     self.repairs.note(Repair::Open);
                     at += 8;
