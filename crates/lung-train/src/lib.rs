@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod archive;
+mod archives;
 pub mod augment;
 pub mod bench;
 pub mod card;

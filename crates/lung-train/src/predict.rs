@@ -11,6 +11,7 @@ use radiograph::{Caution, Dicom, Limits, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::archives;
 use crate::data::{Dataset, collect_images};
 use crate::metrics::{Evaluation, Outcome};
 
@@ -110,13 +111,24 @@ pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Radiograph, Refusal> {
+    if let Some(read) = archives::read_inside(path) {
+        return decode(&read.map_err(|error| Refusal {
+            code: error.code().to_owned(),
+            message: error.to_string(),
+            advice: error.advice().to_owned(),
+        })?);
+    }
     // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
     let most = Limits::default().max_bytes + 1;
     let mut bytes = Vec::new();
     fs::File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut bytes))
         .map_err(|error| Refusal::file(&error))?;
-    Radiograph::decode(&bytes).map_err(|error| Refusal {
+    decode(&bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<Radiograph, Refusal> {
+    Radiograph::decode(bytes).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
@@ -134,14 +146,18 @@ pub(crate) fn report_on(
     })
 }
 
-/// The files that `paths` mean: files as they are, folders with every image under them.
+/// The files that `paths` mean: files as they are, folders with every image under them, archives and CDs with every image in them.
 ///
 /// # Errors
 /// A folder that cannot be listed, or that holds no image.
 pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        if path.is_dir() {
+        if let Some(images) = archives::images_of_cd(path).or_else(|| archives::images_in(path)) {
+            // One without images says so when it is read.
+            let none = images.is_empty().then(|| path.clone());
+            files.extend(images.into_iter().chain(none));
+        } else if path.is_dir() {
             let before = files.len();
             collect_images(path, "", &mut |file| files.push(path.join(file)))?;
             if files.len() == before {

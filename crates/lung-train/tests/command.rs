@@ -150,6 +150,131 @@ fn a_picture_of_no_image_says_why_and_writes_nothing() {
     assert_eq!(fs::read(&file).unwrap(), b"no image");
 }
 
+/// A zip archive of files that are not packed.
+fn zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    for (name, bytes) in files {
+        let offset = archive.len() as u32;
+        let mut header = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        header.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        header.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        header.extend_from_slice(&(name.len() as u16).to_le_bytes());
+        archive.extend_from_slice(b"PK\x03\x04");
+        archive.extend_from_slice(&header);
+        archive.extend_from_slice(&[0, 0]);
+        archive.extend_from_slice(name.as_bytes());
+        archive.extend_from_slice(bytes);
+        directory.extend_from_slice(b"PK\x01\x02\x14\0");
+        directory.extend_from_slice(&header);
+        directory.extend_from_slice(&[0; 12]);
+        directory.extend_from_slice(&offset.to_le_bytes());
+        directory.extend_from_slice(name.as_bytes());
+    }
+    let count = (files.len() as u16).to_le_bytes();
+    let from = (archive.len() as u32).to_le_bytes();
+    let length = (directory.len() as u32).to_le_bytes();
+    let end = [
+        b"PK\x05\x06\0\0\0\0".as_slice(),
+        &count,
+        &count,
+        &length,
+        &from,
+        &[0, 0],
+    ]
+    .concat();
+    [archive, directory, end].concat()
+}
+
+/// A directory of a CD that names images.
+fn dicomdir(images: &[&str]) -> Vec<u8> {
+    let mut bytes = [&[0; 128], b"DICM".as_slice()].concat();
+    for image in images {
+        for (element, value) in [(b"\x30\x14", "IMAGE "), (b"\0\x15", *image)] {
+            bytes.extend_from_slice(&[
+                4,
+                0,
+                element[0],
+                element[1],
+                b'C',
+                b'S',
+                value.len() as u8,
+                0,
+            ]);
+            bytes.extend_from_slice(value.as_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn the_images_in_an_archive_and_on_a_cd_are_answered_and_nothing_else() {
+    use radiograph::phantom::{Pattern, phantom, png8};
+    let folder = TempDir::new().unwrap();
+    let chest = |seed| png8(&phantom(Pattern::Clear, seed, 96)).unwrap();
+    let (model, text) = (shipped(), b"words".to_vec());
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, bytes: &[u8]| fs::write(path(name), bytes).unwrap();
+    let inner = zip(&[("deep.png", chest(3)), ("deep.txt", text.clone())]);
+    let plain = [
+        ("a/IMG1", chest(1)),
+        ("notes.txt", text.clone()),
+        ("b.png", chest(2)),
+        ("c.zip", inner),
+    ];
+    write("plain.zip", &zip(&plain));
+    let directory = dicomdir(&["A\\IMG1", "GONE"]);
+    write(
+        "cd.zip",
+        &zip(&[
+            ("DICOMDIR", directory.clone()),
+            ("A/IMG1", chest(1)),
+            ("VIEWER/logo.png", chest(2)),
+        ]),
+    );
+    write("none.zip", &zip(&[("notes.txt", text.clone())]));
+    let whole = zip(&plain);
+    write("cut.zip", &whole[..whole.len() - 30]);
+    let answer = |name: &str| {
+        let (lines, code) = predict(&model, &[&path(name)]);
+        let files: Vec<_> = lines
+            .iter()
+            .map(|line| {
+                let file = line["file"].as_str().unwrap().to_owned();
+                let below = file.strip_prefix(folder.path().to_str().unwrap()).unwrap();
+                (
+                    below.to_owned(),
+                    line["error"]["code"].as_str().unwrap_or("read").to_owned(),
+                )
+            })
+            .collect();
+        (files, code)
+    };
+    let named = |files: &[(&str, &str)]| -> Vec<_> {
+        files
+            .iter()
+            .map(|(file, code)| ((*file).to_owned(), (*code).to_owned()))
+            .collect()
+    };
+    let all = [
+        ("/plain.zip/a/IMG1", "read"),
+        ("/plain.zip/b.png", "read"),
+        ("/plain.zip/c.zip/deep.png", "read"),
+    ];
+    assert_eq!(answer("plain.zip"), (named(&all), 0));
+    assert_eq!(answer("cd.zip"), (named(&[("/cd.zip/A/IMG1", "read")]), 0));
+    assert_eq!(answer("none.zip"), (named(&[("/none.zip", "no-image")]), 1));
+    assert_eq!(
+        answer("cut.zip"),
+        (named(&[("/cut.zip", "damaged-archive")]), 1)
+    );
+    // A CD that was copied into a folder.
+    fs::create_dir_all(path("cd/A")).unwrap();
+    write("cd/A/IMG1", &chest(1));
+    write("cd/logo.png", &chest(2));
+    write("cd/DICOMDIR", &directory);
+    assert_eq!(answer("cd"), (named(&[("/cd/A/IMG1", "read")]), 0));
+}
+
 #[test]
 fn files_are_answered_in_order_and_a_bad_one_does_not_stop_the_rest() {
     let folder = TempDir::new().unwrap();

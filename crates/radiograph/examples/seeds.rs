@@ -24,7 +24,16 @@ fn main() -> io::Result<()> {
             )?;
         }
         write(&corpus.join("image"), &name, &bytes)?;
+        // What is behind the bytes that the target puts before every input.
+        if let Some(rest) = bytes.strip_prefix(b"\xff\xd8\xff") {
+            write(&corpus.join("jpeg"), &name, rest)?;
+        } else if let Some(rest) = bytes.strip_prefix(b"II*\0") {
+            write(&corpus.join("tiff"), &name, rest)?;
+        }
     }
+    // An empty archive, as a start.
+    let archive = [b"PK\x05\x06".as_slice(), &[0; 18]].concat();
+    write(&corpus.join("archive"), "empty", &archive)?;
     let metadata = include_str!("../../../tests/fuzz/metadata.json").trim();
     // No name, and the last kind of input.
     let mut with_kind = vec![0, 0xff, 0xff, 0xff, 0xff];

@@ -95,6 +95,15 @@ pub enum ArchiveError {
         /// How deep it is.
         depth: u32,
     },
+    /// A file is not in the archive.
+    #[error("The archive holds no {name}.")]
+    Missing {
+        /// The file.
+        name: String,
+    },
+    /// Nothing in the archive is an image.
+    #[error("The archive holds no image in a format that can be read here.")]
+    NoImage,
     /// The file could not be read from where it lies.
     #[error("The archive could not be read: {0}.")]
     Unreadable(#[from] std::io::Error),
@@ -111,6 +120,8 @@ impl ArchiveError {
             Self::TooManyEntries { .. } => "too-many-entries",
             Self::TooLarge { .. } => "archive-too-large",
             Self::TooDeep { .. } => "archive-too-deep",
+            Self::Missing { .. } => "missing-entry",
+            Self::NoImage => "no-image",
             Self::Unreadable(_) => "file-unreadable",
         }
     }
@@ -131,7 +142,10 @@ impl ArchiveError {
             Self::TooManyEntries { .. } | Self::TooLarge { .. } => {
                 "Unpack the archive and choose the X-rays in it, or their folder."
             }
-            Self::Unreadable(_) => "Check its path and its permissions.",
+            Self::Missing { .. } | Self::Unreadable(_) => "Check its path and its permissions.",
+            Self::NoImage => {
+                "Choose a chest X-ray saved as DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF."
+            }
         }
     }
 }

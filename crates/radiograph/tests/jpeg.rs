@@ -9,7 +9,7 @@
 mod common;
 
 use common::jpeg::{Channel, Join, grey, join, segments};
-use common::{chest, decode, levels};
+use common::{Random, chest, decode, levels, no_panic};
 use radiograph::{DecodeError, Radiograph, phantom};
 
 const WIDTH: u32 = 120;
@@ -292,4 +292,34 @@ fn a_file_of_several_pictures_says_how_many() {
     assert_eq!(decoded.luma(), decode(&file).luma());
     assert!(decoded.cautions()[0].to_string().contains("holds 2 images"));
     assert!(!segments(&file).is_empty());
+}
+
+#[test]
+fn flipped_bits_never_reach_the_slow_decoder_as_a_panic() {
+    let mut random = Random(11);
+    for sampling in [[(2, 2), (1, 1), (1, 1)], [(1, 1), (2, 1), (1, 2)]] {
+        for progressive in [false, true] {
+            for end in [false, true] {
+                let late = Join {
+                    late_height: true,
+                    end,
+                    ..usual()
+                };
+                let file = join(&channels(sampling, progressive, 9), &late);
+                for round in 0..300 {
+                    let mut broken = file.clone();
+                    for _ in 0..=random.below(4) {
+                        let near = broken.len().min(if random.below(2) == 0 {
+                            700
+                        } else {
+                            usize::MAX
+                        });
+                        let at = random.below(near);
+                        broken[at] ^= 1 << random.below(8);
+                    }
+                    no_panic(&format!("round {round}"), &Radiograph::decode(&broken));
+                }
+            }
+        }
+    }
 }

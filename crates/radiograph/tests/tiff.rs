@@ -9,7 +9,7 @@
 mod common;
 
 use common::jpeg::{grey, segments};
-use common::{Tiff, chest, decode, levels};
+use common::{Random, Tiff, chest, decode, levels, no_panic};
 use radiograph::{DecodeError, Radiograph, phantom};
 
 const WIDTH: u32 = 88;
@@ -766,4 +766,83 @@ fn directories_in_circles_end() {
     let end = file.len();
     file[end - 4..].copy_from_slice(&first);
     assert_eq!(decode(&file).cautions().len(), 1);
+}
+
+#[test]
+fn flipped_bits_never_panic() {
+    let mut random = Random(5);
+    let plain = bytes(&ramp(255));
+    let tiles = tiles(&plain, 1, 32);
+    let packed_tiles: Vec<_> = tiles.iter().map(|tile| lzw(tile)).collect();
+    let (y, cb, cr) = ycc();
+    let stream = jpeg_colour(&y, &cb, &cr, HEIGHT);
+    let (tables, rest) = divided(&stream);
+    let tables: Vec<u32> = tables.iter().map(|&byte| u32::from(byte)).collect();
+    let planes = [tiles.clone(), tiles.clone(), tiles.clone()].concat();
+    let grey = |bits, data| Tiff::grey(WIDTH, HEIGHT, bits, data);
+    let files = [
+        tiled(
+            grey(8, Vec::new()).with(259, 3, 5).with(266, 3, 1),
+            &packed_tiles,
+            32,
+        ),
+        tiled(
+            Tiff::colour(WIDTH, HEIGHT, 2, Vec::new())
+                .big()
+                .with(284, 3, 2),
+            &planes,
+            32,
+        ),
+        grey(12, packed(&ramp(4095), WIDTH, 12)).with(262, 3, 0),
+        grey(4, packed(&ramp(15), WIDTH, 4))
+            .with(262, 3, 3)
+            .with_all(320, 3, &[9000; 48]),
+        grey(16, deflated(&[plain.clone(), plain.clone()].concat()))
+            .with(259, 3, 8)
+            .with(317, 3, 2),
+        grey(
+            32,
+            [plain.clone(), plain.clone(), plain.clone(), plain.clone()].concat(),
+        )
+        .with(339, 3, 3),
+        grey(8, pack_bits(&plain)).with(259, 3, 32773).without(279),
+        grey(1, vec![0x55; 900]).with(259, 3, 4),
+        grey(1, vec![0x1a; 900]).with(259, 3, 3),
+        Tiff::colour(WIDTH, HEIGHT, 6, [plain.clone(), plain.clone()].concat()).with_all(
+            530,
+            3,
+            &[2, 2],
+        ),
+        Tiff::colour(WIDTH, HEIGHT, 6, rest)
+            .with(259, 3, 7)
+            .with_all(347, 7, &tables),
+        Tiff::colour(WIDTH, HEIGHT, 6, stream)
+            .with(259, 3, 6)
+            .with(513, 4, 8),
+        Tiff::colour(WIDTH, HEIGHT, 6, plain)
+            .with(259, 3, 6)
+            .with_all(519, 4, &[8; 3])
+            .with_all(520, 4, &[90; 3])
+            .with_all(521, 4, &[300; 3]),
+    ];
+    for (number, tiff) in files.iter().enumerate() {
+        let file = tiff.file();
+        for round in 0..300 {
+            let mut broken = file.clone();
+            for _ in 0..=random.below(4) {
+                // Half of them in the directory, which comes last.
+                let from = if random.below(2) == 0 {
+                    broken.len().saturating_sub(220)
+                } else {
+                    0
+                };
+                let at = from + random.below(broken.len() - from);
+                broken[at] ^= 1 << random.below(8);
+            }
+            no_panic(
+                &format!("file {number}, round {round}"),
+                &Radiograph::decode(&broken),
+            );
+        }
+    }
 }

@@ -14,6 +14,12 @@ pub enum Target {
     Image,
     /// Any bytes as the elements of a DICOM file.
     Dicom,
+    /// Any bytes as a JPEG stream.
+    Jpeg,
+    /// Any bytes as a TIFF file.
+    Tiff,
+    /// Any bytes as a zip archive.
+    Archive,
     /// Any bytes as a weights file, its header, or its metadata.
     Bundle,
     /// Any numbers that a device may give back, as a report.
@@ -25,6 +31,9 @@ impl Target {
         match self {
             Self::Image => "image",
             Self::Dicom => "dicom",
+            Self::Jpeg => "jpeg",
+            Self::Tiff => "tiff",
+            Self::Archive => "archive",
             Self::Bundle => "bundle",
             Self::Report => "report",
         }
@@ -34,7 +43,9 @@ impl Target {
     fn longest(self) -> u32 {
         match self {
             Self::Report => 4 * 1024,
-            Self::Image | Self::Dicom | Self::Bundle => 16 * 1024,
+            Self::Image | Self::Dicom | Self::Jpeg | Self::Tiff | Self::Archive | Self::Bundle => {
+                16 * 1024
+            }
         }
     }
 }
