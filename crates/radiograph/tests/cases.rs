@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use radiograph::{DecodeError, Radiograph};
 
 /// What a caution or refusal has to say, in lower case, by file.
-const FACTS: [(&str, &[&str]); 14] = [
+const FACTS: [(&str, &[&str]); 18] = [
     ("for-processing.dcm", &["for processing"]),
     ("orientation-mirrored.dcm", &["mirrored"]),
     ("orientation-lying.dcm", &["turned", "90"]),
@@ -30,7 +30,11 @@ const FACTS: [(&str, &[&str]); 14] = [
     ("pixel-aspect-ratio.dcm", &["not square"]),
     ("encapsulated-pdf.dcm", &["pdf"]),
     ("collimator.dcm", &["collimator"]),
-    ("jpeg-12-bit.jpg", &["12"]),
+    ("jpeg-12-bit.jpg", &["jpeg of 12 bits", "precision 12"]),
+    ("jpeg-lossless.jpg", &["lossless jpeg"]),
+    ("tiff-two-pages.tif", &["2 images", "only the first"]),
+    ("gif-animated.gif", &["2 images", "only the first"]),
+    ("png-animated.png", &["2 images", "only the first"]),
     ("avif-brand-mif1.avif", &["avif"]),
     ("avif.avif", &["avif"]),
 ];
@@ -157,4 +161,9 @@ fn check(chosen: impl Fn(&str) -> bool, known: &[&str]) {
 #[test]
 fn dicom_files_of_reported_kinds_are_read_or_named() {
     check(|file| file.ends_with(".dcm"), &[]);
+}
+
+#[test]
+fn other_files_of_reported_kinds_are_read_or_named() {
+    check(|file| !file.ends_with(".dcm"), &[]);
 }
