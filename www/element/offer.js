@@ -25,10 +25,10 @@ export function maySave(view) {
 /** Says what is not allowed, and copies. */
 export class Offer {
   #said = make('p', { class: 'offer-said' });
-  #copy = make('button', { type: 'button', class: 'again small', part: 'copy', 'data-words': 'copy' });
+  #copy = make('button', { type: 'button', class: 'again small', 'data-words': 'copy' });
   #outcome = make('p', { class: 'offer-outcome', role: 'status' });
   #text = make('textarea', { class: 'pick offer-text', readonly: true, rows: '6', 'data-words-label': 'copy.label', hidden: true });
-  element = make('div', { class: 'offer', part: 'offer', role: 'alert' }, this.#said, this.#copy, this.#outcome, this.#text);
+  element = make('div', { class: 'offer', role: 'alert' }, this.#said, this.#copy, this.#outcome, this.#text);
   /** @type {Words | null} */
   #words = null;
 
