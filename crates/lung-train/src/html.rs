@@ -49,16 +49,7 @@ impl Page<'_> {
     /// A chart that cannot be drawn.
     pub fn to_html(&self) -> anyhow::Result<String> {
         let mut out = String::new();
-        let title = format!("Test of {}", escape(&self.tests.all.model));
-        // The policy forbids what the page does without, should a name ever find a way past `escape`.
-        write!(
-            out,
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
-             <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
-            include_str!("html/page.css")
-        )?;
+        write_head(&mut out, &format!("Test of {}", self.tests.all.model))?;
         writeln!(out, "<p>{}</p>", escape(&self.metadata.notice))?;
         writeln!(
             out,
@@ -78,12 +69,7 @@ impl Page<'_> {
         if !self.epochs.is_empty() {
             self.write_training(&mut out)?;
         }
-        write!(
-            out,
-            "<footer>\n<p>MobileNet-Lung is research software, not a medical device.</p>\n\
-             <p>Made by <code>{}</code></p>\n</footer>\n</body>\n</html>\n",
-            escape(self.command)
-        )?;
+        write_foot(&mut out, self.command)?;
         Ok(out)
     }
 
@@ -215,6 +201,30 @@ impl Page<'_> {
     }
 }
 
+/// The beginning of a page, up to its heading.
+pub(crate) fn write_head(out: &mut String, title: &str) -> std::fmt::Result {
+    let title = escape(title);
+    // The policy forbids what the page does without, should a name ever find a way past `escape`.
+    write!(
+        out,
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
+         <title>{title}</title>\n<style>\n{}</style>\n</head>\n<body>\n<h1>{title}</h1>\n",
+        include_str!("html/page.css")
+    )
+}
+
+/// The end of a page, which the command `command` made.
+pub(crate) fn write_foot(out: &mut String, command: &str) -> std::fmt::Result {
+    write!(
+        out,
+        "<footer>\n<p>MobileNet-Lung is research software, not a medical device.</p>\n\
+         <p>Made by <code>{}</code></p>\n</footer>\n</body>\n</html>\n",
+        escape(command)
+    )
+}
+
 /// The figures of all images.
 fn write_figures(out: &mut String, test: &Evaluation) -> std::fmt::Result {
     let mut rows = vec![
@@ -328,7 +338,7 @@ fn write_origins(out: &mut String, test: &Evaluation) -> std::fmt::Result {
 }
 
 /// A table with a caption; the first cell of a row is its head.
-fn write_table(
+pub(crate) fn write_table(
     out: &mut String,
     caption: &str,
     heads: &[&str],
@@ -501,7 +511,7 @@ fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result
 
 /// Text for an element or an attribute: what means something to HTML is written out, and what XML has no character for, or
 /// turns the direction of the text around, is shown as such.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -4,6 +4,7 @@
 
 pub mod archive;
 mod archives;
+pub mod audit;
 pub mod augment;
 pub mod bench;
 pub mod card;

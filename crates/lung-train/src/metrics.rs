@@ -26,7 +26,7 @@ const WORST: usize = 12;
 pub const NOT_IN_MODEL: &str = "not in this model";
 
 /// Quantile of the normal distribution for a two-sided 95% interval.
-const Z95: f64 = 1.959_963_984_540_054;
+pub(crate) const Z95: f64 = 1.959_963_984_540_054;
 
 /// The Wilson score interval of a share at 95% (Wilson 1927); `[0, 1]` for no trials at all.
 pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {

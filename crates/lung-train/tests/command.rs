@@ -71,6 +71,7 @@ fn help_names_every_subcommand_and_an_unknown_option_is_refused() {
     for name in [
         "train",
         "evaluate",
+        "audit",
         "export",
         "predict",
         "picture",

@@ -1,0 +1,488 @@
+//! What a score is made of: whether calls stay when a radiograph changes that shows the same, what is still right when most of
+//! it is hidden, and what an embedding knows that it should not.
+
+mod changes;
+mod dicom;
+mod hidden;
+mod page;
+mod probe;
+mod spectrum;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::ensure;
+use mobilenet_lung::{Classifier, Finding};
+use radiograph::Radiograph;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+
+pub use self::changes::Change;
+pub use self::hidden::Remains;
+pub use self::probe::Probe;
+use self::probe::{Sample, probe};
+use self::spectrum::{SIDE, Spectrum};
+use crate::data::{Dataset, Example, read_radiograph};
+use crate::metrics::{Share, in_text, share_of};
+use crate::predict::report_on;
+use crate::train::bar;
+
+/// Which images a model is audited on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Only this fold.
+    pub fold: Option<usize>,
+    /// At most this many of each group, drawn at random but always the same.
+    pub per_group: Option<usize>,
+}
+
+/// Images of one finding, origin and data folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Group {
+    /// Name of the data folder.
+    pub folder: String,
+    /// Where the patients come from.
+    pub origin: String,
+    /// What they have.
+    pub finding: Finding,
+    /// Whether it is a bacterial pneumonia.
+    pub bacterial: bool,
+}
+
+impl Group {
+    fn of(example: &Example) -> Self {
+        Self {
+            folder: example.source.clone(),
+            origin: example.origin.clone(),
+            finding: example.finding,
+            bacterial: example.bacterial,
+        }
+    }
+}
+
+impl std::fmt::Display for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bacterial = if self.bacterial { " (bacterial)" } else { "" };
+        write!(
+            f,
+            "{}, {}, {}{bacterial}",
+            self.folder, self.origin, self.finding
+        )
+    }
+}
+
+/// What happens to the images of one group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GroupAudit {
+    /// Which images.
+    pub group: Group,
+    /// How many of them could be read.
+    pub images: usize,
+    /// Called what they are, and not refused.
+    pub right: Share,
+    /// Refused as no frontal chest radiographs, as they are.
+    pub refused: Share,
+    /// Share of the calls that each change turns into another. A refused image counts as changed.
+    pub changed: BTreeMap<Change, Share>,
+    /// The largest share among crops of up to 12% a side and margins of up to 20%.
+    pub worst_framing: Share,
+    /// Called what they are by what is left of them, and whether that is refused.
+    pub remains: BTreeMap<Remains, Remaining>,
+}
+
+/// What is called rightly when most of an image is hidden.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Remaining {
+    /// Called what the whole image shows, whether or not it is refused.
+    pub right: Share,
+    /// Refused.
+    pub refused: Share,
+}
+
+/// The audit of a model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Audit {
+    /// Id of the model.
+    pub model: String,
+    /// Data folders and fold, in words.
+    pub split: String,
+    /// By finding, origin and data folder.
+    pub groups: Vec<GroupAudit>,
+    /// What can be told from embeddings.
+    pub probes: Vec<Probe>,
+    /// Images that could not be read, or not be changed, with the reason.
+    pub unreadable: Vec<(String, String)>,
+}
+
+/// What was found of one image.
+struct Found {
+    index: usize,
+    call: Call,
+    changed: BTreeMap<Change, Call>,
+    remains: BTreeMap<Remains, Call>,
+    embedding: Vec<f32>,
+    format: String,
+}
+
+/// What an image was called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Call {
+    finding: Finding,
+    refused: bool,
+}
+
+impl Call {
+    fn of(classifier: &Classifier, radiograph: &Radiograph) -> Result<Self, String> {
+        let report = report_on(classifier, radiograph).map_err(|refusal| refusal.message)?;
+        Ok(Self {
+            finding: report.finding,
+            refused: (report.in_distribution).is_some_and(|judged| !judged.accepted),
+        })
+    }
+
+    /// Whether it is another, for somebody who has to rely on it.
+    fn differs(self, other: Self) -> bool {
+        self.refused || other.refused || self.finding != other.finding
+    }
+}
+
+impl Audit {
+    /// Audits a classifier on the images of a data set.
+    ///
+    /// # Errors
+    /// No image that is wanted and can be read.
+    pub fn run(classifier: &Classifier, dataset: &Dataset, wanted: Wanted) -> anyhow::Result<Self> {
+        let of_group = choose(dataset, wanted);
+        let indices: Vec<usize> = of_group.values().flatten().copied().collect();
+        let fold = match wanted.fold {
+            Some(fold) => format!("fold {fold}"),
+            None => "all folds".to_owned(),
+        };
+        ensure!(
+            !indices.is_empty(),
+            "{fold} of {} has no image to audit on",
+            dataset.name()
+        );
+        let progress = bar(2 * indices.len(), "auditing");
+        let mean = mean_amplitudes(dataset, &indices, &progress);
+        let results: Vec<Result<Found, (String, String)>> = indices
+            .par_iter()
+            .map(|index| {
+                let example = &dataset.examples[*index];
+                let found = look_at(classifier, example, *index, &mean)
+                    .map_err(|reason| (example.file.clone(), reason));
+                progress.inc(1);
+                found
+            })
+            .collect();
+        progress.finish_and_clear();
+        let mut found: BTreeMap<usize, Found> = BTreeMap::new();
+        let mut unreadable = Vec::new();
+        for result in results {
+            match result {
+                Ok(image) => {
+                    found.insert(image.index, image);
+                }
+                Err(failure) => unreadable.push(failure),
+            }
+        }
+        ensure!(!found.is_empty(), "none of the images could be read");
+        let groups = (of_group.into_iter())
+            .map(|(group, indices)| {
+                let images: Vec<&Found> = indices.iter().filter_map(|i| found.get(i)).collect();
+                GroupAudit::new(group, &images)
+            })
+            .filter(|group| group.images > 0)
+            .collect();
+        let amount = match wanted.per_group {
+            Some(most) => format!(", at most {most} of a group"),
+            None => String::new(),
+        };
+        Ok(Self {
+            model: classifier.id().to_owned(),
+            split: format!("{}, {fold}{amount}", dataset.name()),
+            groups,
+            probes: probes(dataset, &found),
+            unreadable,
+        })
+    }
+
+    /// As plain text, for a terminal.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        self.write_text(&mut text).ok();
+        text
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "model     {}", self.model)?;
+        writeln!(out, "images    {}", self.split)?;
+        for audit in &self.groups {
+            writeln!(out, "\n{}, {} images", audit.group, audit.images)?;
+            for (words, figure) in audit.rows() {
+                writeln!(out, "  {words:<46} {figure}")?;
+            }
+        }
+        if !self.probes.is_empty() {
+            writeln!(
+                out,
+                "\ntold from embeddings by a linear probe: mean share of the classes told rightly"
+            )?;
+        }
+        for probe in &self.probes {
+            writeln!(out, "  {:<46} {}", probe.of, probe.in_text())?;
+        }
+        for (file, reason) in &self.unreadable {
+            writeln!(out, "not read: {file}: {reason}")?;
+        }
+        Ok(())
+    }
+
+    /// The audit as a page, which the command `command` made.
+    ///
+    /// # Errors
+    /// None, as a string can always be written to.
+    pub fn to_html(&self, command: &str) -> anyhow::Result<String> {
+        page::write(self, command)
+    }
+}
+
+impl GroupAudit {
+    fn new(group: Group, images: &[&Found]) -> Self {
+        let truth = group.finding;
+        let share = |of: &dyn Fn(&Found) -> bool| {
+            share_of(
+                images.iter().filter(|found| of(found)).count(),
+                images.len(),
+            )
+        };
+        let changed: BTreeMap<Change, Share> = (Change::ALL.into_iter())
+            .map(|change| {
+                let differs = |found: &Found| {
+                    (found.changed.get(&change)).is_none_or(|call| call.differs(found.call))
+                };
+                (change, share(&differs))
+            })
+            .collect();
+        let worst_framing = (changed.iter())
+            .filter(|(change, _)| change.is_framing())
+            .map(|(_, share)| *share)
+            .max_by(|a, b| a.correct.cmp(&b.correct))
+            .unwrap_or_else(|| share_of(0, 0));
+        let remains = (Remains::ALL.into_iter())
+            .map(|remains| {
+                let call = |found: &Found| found.remains.get(&remains).copied();
+                let remaining = Remaining {
+                    right: share(&|found| call(found).is_some_and(|call| call.finding == truth)),
+                    refused: share(&|found| call(found).is_none_or(|call| call.refused)),
+                };
+                (remains, remaining)
+            })
+            .collect();
+        Self {
+            images: images.len(),
+            right: share(&|found| !found.call.refused && found.call.finding == truth),
+            refused: share(&|found| found.call.refused),
+            changed,
+            worst_framing,
+            remains,
+            group,
+        }
+    }
+
+    /// Each figure with its name.
+    fn rows(&self) -> Vec<(String, String)> {
+        let mut rows = vec![
+            ("right".to_owned(), in_text(&self.right)),
+            ("refused".to_owned(), in_text(&self.refused)),
+        ];
+        for (change, share) in &self.changed {
+            rows.push((format!("changed: {}", change.words()), in_text(share)));
+        }
+        rows.push((
+            "changed: worst crop or margin".to_owned(),
+            in_text(&self.worst_framing),
+        ));
+        for (remains, remaining) in &self.remains {
+            rows.push((
+                format!("right: {}", remains.words()),
+                in_text(&remaining.right),
+            ));
+            rows.push((
+                format!("refused: {}", remains.words()),
+                in_text(&remaining.refused),
+            ));
+        }
+        rows
+    }
+}
+
+impl Probe {
+    /// The share told rightly, beside a guess.
+    fn in_text(&self) -> String {
+        let [low, high] = self.interval;
+        let images: usize = self.classes.values().sum();
+        format!(
+            "{:.3} [{low:.3}, {high:.3}], a guess {:.3}; {} classes, {images} images",
+            self.balanced_accuracy,
+            self.chance,
+            self.classes.len()
+        )
+    }
+}
+
+/// The images that are wanted, by group.
+fn choose(dataset: &Dataset, wanted: Wanted) -> BTreeMap<Group, Vec<usize>> {
+    let mut of_group: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
+    for (index, example) in dataset.examples.iter().enumerate() {
+        if wanted.fold.is_none_or(|fold| example.fold == fold) {
+            of_group.entry(Group::of(example)).or_default().push(index);
+        }
+    }
+    if let Some(most) = wanted.per_group {
+        for indices in of_group.values_mut() {
+            indices.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
+            indices.truncate(most);
+            indices.sort_unstable();
+        }
+    }
+    of_group
+}
+
+/// The mean amplitude of each frequency over the images that can be read, `[SIDE * SIDE]`.
+fn mean_amplitudes(
+    dataset: &Dataset,
+    indices: &[usize],
+    progress: &indicatif::ProgressBar,
+) -> Vec<f32> {
+    // In fixed parts, so that sums do not depend on the number of threads.
+    let parts: Vec<Vec<f64>> = indices
+        .par_chunks(64)
+        .map(|part| {
+            let mut sum = vec![0.0; SIDE * SIDE];
+            for index in part {
+                let square = read_radiograph(&dataset.examples[*index].path)
+                    .and_then(|radiograph| hidden::square_of(&radiograph));
+                if let Ok(square) = square {
+                    for (sum, value) in sum.iter_mut().zip(Spectrum::of(&square).amplitudes()) {
+                        *sum += f64::from(value);
+                    }
+                }
+                progress.inc(1);
+            }
+            sum
+        })
+        .collect();
+    (0..SIDE * SIDE)
+        .map(|place| {
+            let sum: f64 = parts.iter().map(|part| part[place]).sum();
+            (sum / indices.len() as f64) as f32
+        })
+        .collect()
+}
+
+/// Everything that the classifier says of an image, its changes and what is left of it.
+fn look_at(
+    classifier: &Classifier,
+    example: &Example,
+    index: usize,
+    mean: &[f32],
+) -> Result<Found, String> {
+    let radiograph = read_radiograph(&example.path)?;
+    let call = Call::of(classifier, &radiograph)?;
+    let embedding =
+        pollster::block_on(classifier.embedding(&radiograph)).map_err(|error| error.to_string())?;
+    let mut changed = BTreeMap::new();
+    for change in Change::ALL {
+        // One that the decoder refuses counts as changed, as a file that nobody can read would.
+        if let Ok(other) = change.apply(&radiograph) {
+            changed.insert(change, Call::of(classifier, &other)?);
+        }
+    }
+    let mut remains = BTreeMap::new();
+    for left in Remains::ALL {
+        remains.insert(left, Call::of(classifier, &left.of(&radiograph, mean)?)?);
+    }
+    Ok(Found {
+        index,
+        call,
+        changed,
+        remains,
+        embedding,
+        format: format_of(&example.path, &radiograph),
+    })
+}
+
+/// What a file is like, whatever it shows.
+fn format_of(path: &Path, radiograph: &Radiograph) -> String {
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
+    let longer = radiograph.width().max(radiograph.height());
+    let shape = match radiograph.width() == radiograph.height() {
+        true => "square",
+        false => "not square",
+    };
+    format!(
+        "{}, {shape}, longer side {longer}",
+        extension.unwrap_or_default()
+    )
+}
+
+/// What can be told from the embeddings: folder, format and origin among all images, and folder and format among those of
+/// one finding and origin, where what is told is nothing else.
+fn probes(dataset: &Dataset, found: &BTreeMap<usize, Found>) -> Vec<Probe> {
+    let samples = |class: &dyn Fn(&Example, &Found) -> String,
+                   wanted: &dyn Fn(&Example) -> bool|
+     -> Vec<Sample<'_>> {
+        (found.values())
+            .filter(|image| wanted(&dataset.examples[image.index]))
+            .map(|image| {
+                let example = &dataset.examples[image.index];
+                Sample {
+                    embedding: &image.embedding,
+                    class: class(example, image),
+                    fold: example.fold,
+                }
+            })
+            .collect()
+    };
+    let folder = |example: &Example, _: &Found| example.source.clone();
+    let format = |_: &Example, image: &Found| image.format.clone();
+    let origin = |example: &Example, _: &Found| example.origin.clone();
+    let all = |_: &Example| true;
+    let mut probes = vec![
+        probe("folder".to_owned(), &samples(&folder, &all)),
+        probe("format".to_owned(), &samples(&format, &all)),
+        probe("origin".to_owned(), &samples(&origin, &all)),
+    ];
+    let mut kinds: Vec<(&str, Finding, bool)> = (found.keys())
+        .map(|index| &dataset.examples[*index])
+        .map(|example| (example.origin.as_str(), example.finding, example.bacterial))
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    for (of, finding, bacterial) in kinds {
+        let wanted = |example: &Example| {
+            example.origin == of && example.finding == finding && example.bacterial == bacterial
+        };
+        let among = format!(
+            "{of} {finding}{}",
+            if bacterial { " (bacterial)" } else { "" }
+        );
+        probes.push(probe(
+            format!("folder among {among}"),
+            &samples(&folder, &wanted),
+        ));
+        probes.push(probe(
+            format!("format among {among}"),
+            &samples(&format, &wanted),
+        ));
+    }
+    probes.into_iter().flatten().collect()
+}
