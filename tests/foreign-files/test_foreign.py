@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy
+import pillow
 import pydicom
 from PIL import Image
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
@@ -99,6 +100,25 @@ class Dicom(unittest.TestCase):
         self.assertEqual(wrong, [])
         self.assertEqual(sorted(set(refused) - seen), [], "files of the list that are not there")
         self.assertGreater(compared, 20)
+
+
+class Pillow(unittest.TestCase):
+    """The images that Pillow is tested with."""
+
+    def test_images_equal_what_pillow_reads(self):
+        wrong, read = [], 0
+        files = pillow.images()
+        with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for file in files:
+                ours, said = picture(file, Path(name))
+                read += ours is not None
+                found = pillow.wrong(file, ours, said)
+                if found is not None:
+                    wrong.append(f"{file.name}: {found}")
+        print(f"{len(files)} files, {read} read", *wrong, sep="\n")
+        self.assertEqual(wrong, [])
+        self.assertGreater(read, 450)
 
 
 if __name__ == "__main__":
