@@ -12,7 +12,7 @@ fn main() -> io::Result<()> {
     let Some(corpus) = env::args_os().nth(1).map(PathBuf::from) else {
         return Err(io::Error::other("usage: seeds FOLDER"));
     };
-    for (name, bytes) in common::files(36) {
+    for (name, bytes) in common::files(36).into_iter().chain(mended()) {
         let name = name.replace(' ', "-");
         if name.contains("dicom") {
             // Two numbers come before the file: a window.
@@ -43,6 +43,28 @@ fn main() -> io::Result<()> {
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     write(&corpus.join("report"), "noise", &noise)
+}
+
+/// DICOM files that only goodwill reads: without kinds of values from some element on, with an open sequence, within an answer.
+fn mended() -> Vec<(&'static str, Vec<u8>)> {
+    let files = common::files(36);
+    let named = |name: &str| {
+        let found = files.iter().find(|(found, _)| *found == name);
+        found.map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+    };
+    let (explicit, implicit) = (named("dicom"), named("implicit dicom"));
+    let rows = |bytes: &[u8]| {
+        let at = bytes.windows(4).position(|tag| tag == [0x28, 0, 0x10, 0]);
+        at.unwrap_or_default()
+    };
+    let (head, tail) = explicit.split_at(rows(&explicit));
+    let bare = &implicit[rows(&implicit)..];
+    let open = b"\x19\0\x10\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\x04\0\0\0text";
+    vec![
+        ("dicom without kinds", [head, bare].concat()),
+        ("dicom open", [head, open, tail].concat()),
+        ("dicom within", [b"--x\r\n\r\n", &*explicit].concat()),
+    ]
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {

@@ -723,3 +723,48 @@ fn what_a_file_asks_of_its_display_is_said() {
         assert_eq!(codes(file), expected);
     }
 }
+
+#[test]
+fn goodwill_has_an_end() {
+    // A megabyte of what could be looked at over and over, behind a good beginning.
+    let file = grey(12).file();
+    let head = &file[..place(&file, BODY_PART)];
+    let open = [
+        long(0x0018_1140, b"SQ", OPEN, b""),
+        implicit(ITEM, OPEN, b""),
+    ]
+    .concat();
+    let mut random = common::Random(5);
+    let noise: Vec<u8> = (0..1 << 20).map(|_| random.next() as u8).collect();
+    let letters: Vec<u8> = noise
+        .iter()
+        .map(|byte| b"OBWSQUNDA\0\x18"[usize::from(byte % 11)])
+        .collect();
+    for (what, tail) in [
+        ("sequences in sequences", open.clone()),
+        ("items", implicit(ITEM, OPEN, b"")),
+        ("items of some length", implicit(ITEM, 0x1000, b"")),
+        ("ends", implicit(ITEM_END, 0, b"")),
+        (
+            "elements of a length",
+            explicit(0x0018_1140, b"LO", &[0x20; 4]),
+        ),
+        ("implicit elements", implicit(0x0018_1140, 4, &[0x20; 4])),
+        (
+            "sequences of a length",
+            long(0x0018_1140, b"SQ", 0x0010_0000, &implicit(ITEM, 12, b"")),
+        ),
+        ("zeros", vec![0]),
+        ("noise", noise),
+        ("letters", letters),
+    ] {
+        let tail: Vec<u8> = tail.iter().copied().cycle().take(1 << 20).collect();
+        let began = std::time::Instant::now();
+        let result = Radiograph::decode(&[head, &tail].concat());
+        let seconds = began.elapsed().as_secs_f64();
+        assert!(result.is_err(), "{what}");
+        // Two seconds are promised; machines that test many things at once are given more.
+        assert!(seconds < 6.0, "{what}: {seconds} s");
+        println!("{what}: {seconds:.2} s");
+    }
+}
