@@ -254,15 +254,22 @@ impl Radiograph {
     }
 
     /// Returns the radiograph made to be looked at: no side longer than `longest` pixels, and stretched to its own
-    /// darkest and brightest pixel, so that 12 bits stored in 16 can be seen.
+    /// darkest and brightest pixel, so that 12 bits stored in 16 can be seen. Pixels that a DICOM file says are not square are
+    /// drawn out to what they stand for.
     ///
     /// # Errors
     /// [`DecodeError::BadLuma`] never, unless the pixels do not fill the image, which no constructor allows.
     pub fn picture(&self, longest: u32) -> Result<Self, DecodeError> {
-        let scale = f64::from(longest.max(1)) / f64::from(self.width.max(self.height));
-        let shrink = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
-        let (width, height, mut luma) = if scale < 1.0 {
-            let (width, height) = (shrink(self.width), shrink(self.height));
+        // Pixels that are not square are drawn out, never pressed together.
+        let aspect = self.dicom.as_ref().map_or(1.0, |dicom| dicom.pixel_aspect);
+        let full = [
+            f64::from(self.width) * (1.0 / aspect).max(1.0),
+            f64::from(self.height) * aspect.max(1.0),
+        ];
+        let scale = f64::from(longest.max(1)) / full[0].max(full[1]);
+        let [width, height] = full.map(|side| ((side * scale.min(1.0)).round() as u32).max(1));
+        let redrawn = (width, height) != (self.width, self.height);
+        let (width, height, mut luma) = if redrawn {
             let image = ImageBuffer::<Luma<f32>, _>::from_raw(self.width, self.height, &*self.luma)
                 .ok_or_else(|| DecodeError::BadLuma {
                     detail: "the pixels do not fill the image".to_owned(),
@@ -272,7 +279,7 @@ impl Radiograph {
             (self.width, self.height, self.luma.clone())
         };
         let greys = match &self.greys {
-            Some(greys) if scale < 1.0 => greys.shrunk(width, height).map(Box::new),
+            Some(greys) if redrawn => greys.shrunk(width, height).map(Box::new),
             greys => greys.clone(),
         };
         let (low, high) = luma.iter().fold((1.0f32, 0.0f32), |(low, high), &v| {
@@ -289,7 +296,10 @@ impl Radiograph {
             luma,
             source: self.source.clone(),
             greys,
-            dicom: self.dicom.clone(),
+            dicom: self.dicom.clone().map(|mut dicom| {
+                dicom.pixel_aspect = 1.0;
+                dicom
+            }),
             cautions: self.cautions.clone(),
         })
     }

@@ -725,6 +725,24 @@ fn what_a_file_asks_of_its_display_is_said() {
 }
 
 #[test]
+fn pixels_that_are_not_square_are_drawn_out_and_kept_as_they_are_for_the_network() {
+    for (ratio, all, small) in [("2\\1", (48, 96), (12, 24)), ("1\\2", (96, 48), (24, 12))] {
+        let decoded = Radiograph::decode(&grey(12).text(0x0028_0034, "IS", ratio).file()).unwrap();
+        assert_eq!((decoded.width(), decoded.height()), (SIDE, SIDE));
+        assert_eq!(decoded.luma(), expected(12));
+        let sides = |picture: &Radiograph| (picture.width(), picture.height());
+        let picture = decoded.picture(u32::MAX).unwrap();
+        assert_eq!(sides(&picture), all, "{ratio}");
+        let again = picture.picture(24).unwrap();
+        assert_eq!(
+            (sides(&again), sides(&decoded.picture(24).unwrap())),
+            (small, small)
+        );
+        assert_eq!(sides(&again.with_window(1000.0, 500.0).unwrap()), small);
+    }
+}
+
+#[test]
 fn goodwill_has_an_end() {
     // A megabyte of what could be looked at over and over, behind a good beginning.
     let file = grey(12).file();

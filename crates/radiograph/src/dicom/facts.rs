@@ -34,6 +34,9 @@ pub struct Dicom {
     /// Millimetres from one row to the next and from one column to the next, in the patient (0028,0030) or at the
     /// detector (0018,1164).
     pub pixel_spacing: Option<[f64; 2]>,
+    /// How high a pixel is for its width.
+    #[serde(skip)]
+    pub(crate) pixel_aspect: f64,
 }
 
 /// Which side of the body was examined.
@@ -133,6 +136,7 @@ impl Dicom {
                 _ => None,
             },
             photometric: layout.photometric,
+            pixel_aspect: pixel_aspect(dataset),
             window: None,
             range: None,
             frames: layout.frames,
@@ -224,7 +228,7 @@ pub(super) fn cautions_of_display(dataset: &Dataset<'_>, layout: &Layout) -> Vec
     if dataset.says(tags::BURNED_IN_ANNOTATION, "YES") {
         cautions.push(Caution::BurnedInAnnotation);
     }
-    if (pixel_aspect(dataset) - 1.0).abs() > SQUARE {
+    if pixel_aspect(dataset) != 1.0 {
         cautions.push(Caution::PixelsNotSquare);
     }
     cautions
@@ -256,7 +260,9 @@ fn pixel_aspect(dataset: &Dataset<'_>) -> f64 {
             .and_then(|measures| measures.pair(tags::PIXEL_SPACING)),
     )
     .map(|[height, width]| height / width)
-    .find(|ratio| (0.1..=10.0).contains(ratio))
+    // More is a mistake, and so little is nothing that is seen.
+    .find(|ratio| (0.25..=4.0).contains(ratio))
+    .filter(|ratio| (ratio - 1.0).abs() > SQUARE)
     .unwrap_or(1.0)
 }
 
