@@ -147,7 +147,7 @@ describe('CSV in a spreadsheet', () => {
   const report = {
     finding: 'Normal',
     probabilities: { Normal: 0.896, Lung_Opacity: 0.1, 'Viral Pneumonia': 0.004 },
-    prediction_set: ['Normal', 'Lung_Opacity'],
+    prediction_set: { coverage: 0.9, findings: ['Normal', 'Lung_Opacity'] },
     in_distribution: { score: 0.8125, accepted: true },
     model: 'mobilenet-lung-0123456789ab',
     device: 'cpu',

@@ -4,7 +4,7 @@
 //! import init, { LungClassifier } from './lung_web.js';
 //! await init();
 //! const classifier = await LungClassifier.load(weights, fileName);
-//! const report = await classifier.classify(new Uint8Array(await file.arrayBuffer()));
+//! const reading = await classifier.classify(new Uint8Array(await file.arrayBuffer()));
 //! ```
 //!
 //! A build runs the network in one place: on the CPU, or with the feature `webgpu` there.
@@ -86,17 +86,21 @@ impl LungClassifier {
         })
     }
 
-    /// Decodes the bytes of an image file and returns the report: a plain object, in the shape of
-    /// [`mobilenet_lung::Report`] with `timings.decode_ms`, `source` (format, bits, false_colour, orientation, width, height),
-    /// `cautions` (each with `code` and `message`), and for DICOM `dicom`, a [`radiograph::Dicom`].
+    /// Decodes the bytes of an image file, classifies it at an operating point (without a name at the default), and returns what is
+    /// said about it: a [`mobilenet_lung::Reading`] as a plain object.
     ///
     /// # Errors
     /// The codes of [`radiograph::DecodeError`] and [`mobilenet_lung::ClassifyError`]; `device-lost` means that the
     /// same file may succeed on the CPU.
-    pub async fn classify(&self, bytes: Vec<u8>) -> Result<JsValue, JsValue> {
+    pub async fn classify(
+        &self,
+        bytes: Vec<u8>,
+        operating_point: Option<String>,
+    ) -> Result<JsValue, JsValue> {
         // Its memory is wanted for this one.
         self.last.replace(None);
-        self.classify_decoded(DecodedImage::new(bytes)?).await
+        self.classify_decoded(DecodedImage::new(bytes)?, operating_point)
+            .await
     }
 
     /// As [`classify`](Self::classify), of an image that is decoded.
@@ -104,34 +108,26 @@ impl LungClassifier {
     /// # Errors
     /// The codes of [`mobilenet_lung::ClassifyError`].
     #[wasm_bindgen(js_name = classifyDecoded)]
-    pub async fn classify_decoded(&self, image: DecodedImage) -> Result<JsValue, JsValue> {
+    pub async fn classify_decoded(
+        &self,
+        image: DecodedImage,
+        operating_point: Option<String>,
+    ) -> Result<JsValue, JsValue> {
         self.last.replace(None);
         let DecodedImage {
             radiograph,
             decode_ms,
         } = image;
-        let report = self
+        let mut reading = self
             .classifier
-            .classify(&radiograph)
+            .classify_at(&radiograph, operating_point.as_deref())
             .await
             .map_err(error::of_classifying)?;
-        let source = object(radiograph.source())?;
-        set(&source, "width", &radiograph.width().into())?;
-        set(&source, "height", &radiograph.height().into())?;
-        let report = object(&report)?;
-        set(&report, "source", &source)?;
-        set(&report, "cautions", &object(&radiograph.cautions())?)?;
-        if let Some(dicom) = radiograph.dicom() {
-            set(&report, "dicom", &object(dicom)?)?;
-        }
-        set(
-            &Reflect::get(&report, &"timings".into())?,
-            "decode_ms",
-            &decode_ms.into(),
-        )?;
+        reading.timings.decode_ms = Some(decode_ms);
+        let reading = object(&reading)?;
         // Not the radiograph itself: 32 megapixels of it would be 128 MB, and its picture as much again.
         self.last.replace(radiograph.picture(LONGEST_SIDE).ok());
-        Ok(report)
+        Ok(reading)
     }
 
     /// Where the network runs: `webgpu` or `cpu`.

@@ -11,42 +11,39 @@ use std::collections::BTreeMap;
 use js_sys::{JSON, Reflect, Uint8ClampedArray};
 use lung_web::LungClassifier;
 use mobilenet_lung::architecture::{AttentionConfig, EMBEDDING, parameter_shapes};
+use mobilenet_lung::bundle::OperatingPoint;
 use mobilenet_lung::{
-    Array, Bundle, ByFinding, Distribution, Finding, Metadata, PredictionSets, Preprocessing,
-    Spread, bundle,
+    Array, Bundle, ByFinding, Distribution, Finding, Findings, Metadata, PredictionSets, Spread,
 };
 use radiograph::phantom::{self, Pattern};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
+/// Not those of the shipped model: none of it is in this crate.
+const FINDINGS: [&str; 4] = ["Clear", "Spots_and stripes", "10", "2"];
+
 /// A bundle with weights of no meaning: it classifies badly, but in the right shape.
 fn untrained() -> (String, Vec<u8>) {
     let attention = AttentionConfig::default();
+    let findings = Findings::new(FINDINGS.map(Finding::named).to_vec()).unwrap();
     let metadata = Metadata {
-        format_version: bundle::FORMAT_VERSION,
-        architecture: bundle::ARCHITECTURE.to_owned(),
-        attention,
-        findings: Finding::ALL
-            .iter()
-            .map(|finding| finding.name().to_owned())
-            .collect(),
-        preprocessing: Preprocessing::IMAGENET,
-        temperature: 1.0,
-        // Nothing can be ruled out.
-        prediction_sets: Some(PredictionSets {
-            coverage: 0.9,
-            thresholds: ByFinding([0.0; Finding::COUNT]),
-            calibrated_on: ByFinding([0; Finding::COUNT]),
-        }),
-        in_distribution: None,
+        operating_points: vec![
+            OperatingPoint {
+                // Any finding may be.
+                prediction_sets: Some(PredictionSets {
+                    coverage: 0.9,
+                    thresholds: ByFinding::new(&findings, FINDINGS.map(|_| 0.0)),
+                    calibrated_on: ByFinding::new(&findings, FINDINGS.map(|_| 0)),
+                }),
+                ..OperatingPoint::plain("default", &findings)
+            },
+            OperatingPoint::plain("child", &findings),
+        ],
         trained_on: "nothing".to_owned(),
-        test: None,
-        further_tests: Vec::new(),
-        licence: "MIT OR Apache-2.0".to_owned(),
-        commit: String::new(),
         notice: "for tests".to_owned(),
+        ..Metadata::plain(findings, attention)
     };
-    let state = parameter_shapes(&attention)
+    let state = parameter_shapes(&attention, FINDINGS.len())
         .into_iter()
         .map(|(name, shape)| {
             let count: usize = shape.iter().product();
@@ -108,11 +105,16 @@ async fn a_report_is_a_plain_object_that_adds_up() {
     assert_eq!(text(&classifier.model(), "id"), id);
     assert_eq!(text(&classifier.model(), "trained_on"), "nothing");
     assert!(classifier.picture().unwrap().is_undefined());
+    let findings = js_sys::Array::from(&get(&classifier.model(), "findings"));
+    let ids: Vec<String> = findings.iter().map(|f| text(&f, "id")).collect();
+    assert_eq!(ids, FINDINGS);
 
     let file = phantom::png8(&phantom::phantom(Pattern::Focal, 7, 96)).unwrap();
-    let report = classifier.classify(file).await.unwrap();
-    let set = js_sys::Array::from(&get(&report, "prediction_set"));
-    assert_eq!(set.length(), Finding::COUNT as u32);
+    let report = classifier.classify(file, None).await.unwrap();
+    let set = get(&report, "prediction_set");
+    assert_eq!(number(&set, "coverage"), 0.9);
+    let set = js_sys::Array::from(&get(&set, "findings"));
+    assert_eq!(set.length(), FINDINGS.len() as u32);
     assert_eq!(set.get(0).as_string(), Some(text(&report, "finding")));
     let in_distribution = get(&report, "in_distribution");
     assert_eq!(get(&in_distribution, "accepted").as_bool(), Some(false));
@@ -129,17 +131,17 @@ async fn a_report_is_a_plain_object_that_adds_up() {
     let probabilities = get(&report, "probabilities");
     let mut found = BTreeMap::new();
     let mut powers = BTreeMap::new();
-    for finding in Finding::ALL {
-        found.insert(finding.name(), number(&probabilities, finding.name()));
+    for finding in FINDINGS {
+        found.insert(finding, number(&probabilities, finding));
         let rows: Vec<JsValue> =
-            js_sys::Array::from(&get(&get(&report, "evidence"), finding.name())).to_vec();
+            js_sys::Array::from(&get(&get(&report, "evidence"), finding)).to_vec();
         let cells: Vec<f64> = rows
             .iter()
             .flat_map(|row| js_sys::Array::from(row).to_vec())
             .map(|v| v.as_f64().unwrap())
             .collect();
         assert_eq!((rows.len(), cells.len()), (7, 49));
-        powers.insert(finding.name(), cells.iter().sum::<f64>().exp());
+        powers.insert(finding, cells.iter().sum::<f64>().exp());
     }
     let total: f64 = powers.values().sum();
     for (name, probability) in &found {
@@ -150,8 +152,12 @@ async fn a_report_is_a_plain_object_that_adds_up() {
         );
     }
     assert!((found.values().sum::<f64>() - 1.0).abs() < 1e-5);
+    let reading: mobilenet_lung::Reading =
+        serde_json::from_str(&String::from(JSON::stringify(&report).unwrap())).unwrap();
+    assert_eq!(reading.report.operating_point, "default");
+    assert_eq!(reading.report.probabilities.len(), FINDINGS.len());
     // A Map would lose everything here.
-    assert!(String::from(JSON::stringify(&report).unwrap()).contains("\"Viral Pneumonia\":"));
+    assert!(String::from(JSON::stringify(&report).unwrap()).contains("\"Spots_and stripes\":"));
 
     let picture = classifier.picture().unwrap();
     let data: Uint8ClampedArray = get(&picture, "data").dyn_into().unwrap();
@@ -168,17 +174,22 @@ async fn a_file_that_cannot_be_read_is_refused_and_the_next_one_works() {
     let (name, bytes) = untrained();
     let classifier = LungClassifier::load(bytes, Some(name), None).await.unwrap();
     assert_eq!(
-        code(&classifier.classify(Vec::new()).await.unwrap_err()),
+        code(&classifier.classify(Vec::new(), None).await.unwrap_err()),
         "empty-file"
     );
     assert_eq!(
-        code(&classifier.classify(b"%PDF-1.7".to_vec()).await.unwrap_err()),
+        code(
+            &classifier
+                .classify(b"%PDF-1.7".to_vec(), None)
+                .await
+                .unwrap_err()
+        ),
         "unknown-format"
     );
     let mut file = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 64)).unwrap();
-    assert!(classifier.classify(file.clone()).await.is_ok());
+    assert!(classifier.classify(file.clone(), None).await.is_ok());
     file.truncate(file.len() / 2);
-    code(&classifier.classify(file).await.unwrap_err());
+    code(&classifier.classify(file, None).await.unwrap_err());
     assert!(
         classifier.picture().unwrap().is_undefined(),
         "the picture of another file must not be shown"
@@ -202,7 +213,7 @@ async fn the_picture_of_a_dicom_file_is_shown_in_any_window_and_no_other_picture
     let file = dicom::DicomFile::grey(&values, 64, 64, 12)
         .window("2047.5", "4096")
         .file();
-    let report = classifier.classify(file.clone()).await.unwrap();
+    let report = classifier.classify(file.clone(), None).await.unwrap();
     let window = get(&get(&report, "dicom"), "window");
     assert_eq!(
         (number(&window, "centre"), number(&window, "width")),
@@ -225,7 +236,7 @@ async fn the_picture_of_a_dicom_file_is_shown_in_any_window_and_no_other_picture
 
     // Another image has come since; it has no values but its brightness.
     let png = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 64)).unwrap();
-    classifier.classify(png).await.unwrap();
+    classifier.classify(png, None).await.unwrap();
     assert!(classifier.windowed(1000.0, 100.0).unwrap().is_undefined());
     classifier.look(&file).unwrap();
     assert_eq!(greys(&classifier.picture().unwrap()), shown);
@@ -236,6 +247,20 @@ async fn the_picture_of_a_dicom_file_is_shown_in_any_window_and_no_other_picture
         classifier.windowed(1000.0, 100.0).unwrap().is_undefined(),
         "the picture of another file must not be shown"
     );
+}
+
+#[wasm_bindgen_test]
+async fn an_operating_point_is_chosen_by_name() {
+    let (name, bytes) = untrained();
+    let classifier = LungClassifier::load(bytes, Some(name), None).await.unwrap();
+    let file = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 64)).unwrap();
+    let at = |name: &str| classifier.classify(file.clone(), Some(name.to_owned()));
+    let report = at("child").await.unwrap();
+    assert_eq!(text(&report, "operating_point"), "child");
+    assert!(get(&report, "prediction_set").is_null());
+    let error = at("adult").await.unwrap_err();
+    assert_eq!(code(&error), "operating-point-unknown");
+    assert!(text(&error, "message").contains("default, child"));
 }
 
 #[wasm_bindgen_test]

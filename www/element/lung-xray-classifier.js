@@ -836,7 +836,7 @@ function readyWords(words, ready) {
   const happened = ready.fallbackCode === 'webgpu-stopped';
   if (!happened) facts.push(reason);
   if (model.id) facts.push(model.id);
-  const { test } = model;
+  const test = model.tests?.[0]?.accuracy;
   return [
     make(
       'p',
@@ -849,7 +849,7 @@ function readyWords(words, ready) {
           make(
             'p',
             { class: 'status-figures' },
-            words.text('status.tested', { percent: wholePercent(words, test.accuracy), count: test.images }),
+            words.text('status.tested', { percent: wholePercent(words, test.share), count: test.images }),
             ' ',
             make('a', { href: new URL(FIGURES, assets.folder).href, target: '_blank', rel: 'noopener' }, words.text('status.figures')),
           ),

@@ -20,14 +20,17 @@ export interface Fault {
   advice: string;
 }
 
-/** What the classifier says of one radiograph. */
+/** What is said about one file, as docs/reference/reading.schema.json describes it; `lung_web` gives it whole. */
 export interface Report {
+  /** Of the schema. */
+  version: 1;
   finding: Finding;
   /** Sum to 1. */
   probabilities: Record<Finding, number>;
   /**
    * The findings that the image may show, the most probable first, and the share of images with a finding that have it in their set.
-   * Null where the bundle has no thresholds. `predictionSet` in `format.js` reads it, also as the list that it was before.
+   * Null where the operating point has no thresholds. `predictionSet` in `format.js` reads it, also as the list that an earlier release may
+   * have kept.
    */
   prediction_set: { coverage: number; findings: Finding[] } | Finding[] | null;
   /**
@@ -37,6 +40,8 @@ export interface Report {
   in_distribution: { score: number; accepted: boolean } | null;
   /** Per finding 7 rows of 7 numbers in logit units; their sum is the finding's logit. */
   evidence: Record<Finding, number[][]>;
+  /** Name of the bundle's operating point that it was classified at. */
+  operating_point: string;
   /** The bundle's id, such as `mobilenet-lung-0123456789ab`. */
   model: string;
   device: Device;
@@ -45,7 +50,7 @@ export interface Report {
   /** Where the radiograph came from; width and height in pixels, as it stands upright. */
   source: { format: string; bits: number; false_colour: boolean; orientation: number; width: number; height: number };
   /** Why the file may not be a frontal chest radiograph, by what it says of itself. */
-  cautions?: Caution[];
+  cautions: Caution[];
   /** What the file says of its image, where it is DICOM. */
   dicom?: DicomFacts;
 }
@@ -77,15 +82,30 @@ export interface DicomFacts {
   pixel_spacing: [number, number] | null;
 }
 
+/** A finding of the bundle. */
+export interface FindingInfo {
+  id: string;
+  /** In English. */
+  name: string;
+  /** By the code of the language. */
+  translations?: Record<string, string>;
+  role?: 'normal';
+  codes?: Array<{ system: string; code: string; meaning: string }>;
+  /** `#rrggbb` */
+  colour?: string;
+}
+
 /** The bundle's metadata as far as the element shows it. */
 export interface ModelInfo {
   id?: string;
   architecture?: string;
-  findings?: string[];
+  /** In the order of their rows. */
+  findings?: FindingInfo[];
+  operating_points?: Array<{ name: string; description: string; translations?: Record<string, string> }>;
+  default_operating_point?: string;
   /** How it did on images it was not trained on, if anybody measured. */
-  test?: { split: string; images: number; accuracy: number; accuracy_interval: [number, number] } | null;
+  tests?: Array<{ split: string; operating_point: string; accuracy: { correct: number; images: number; share: number; interval: [number, number] } }>;
   licence?: string;
-  prediction_sets?: { coverage: number } | null;
   [key: string]: unknown;
 }
 
@@ -178,8 +198,9 @@ export interface LungClassifierHandle {
   readonly picture?: Pixels;
   /** The same in another window; undefined where there is none. */
   windowed(centre: number, width: number): Pixels | undefined;
-  classify(bytes: Uint8Array): Promise<Report>;
-  classifyDecoded(image: DecodedImage): Promise<Report>;
+  /** At an operating point; without a name at the default. */
+  classify(bytes: Uint8Array, operatingPoint?: string): Promise<Report>;
+  classifyDecoded(image: DecodedImage, operatingPoint?: string): Promise<Report>;
   /** Decodes without classifying. */
   look(bytes: Uint8Array): void;
 }

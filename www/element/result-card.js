@@ -208,7 +208,7 @@ function facts(words, report, ready, bytes) {
   // What has happened to this image; what the browser lacks is said of the classifier.
   const reason = report.device === 'cpu' && HAPPENED.test(ready.fallbackCode ?? '') ? words.fallback(ready) : '';
   const likeness = report.in_distribution;
-  const coverage = predictionSet(report)?.coverage ?? ready.model.prediction_sets?.coverage;
+  const coverage = predictionSet(report)?.coverage;
   const rows = [
     ['facts.time', words.text('facts.times', { whole: duration(words, (decode_ms ?? 0) + preprocess_ms + inference_ms), parts })],
     ['facts.ranOn', reason ? words.text('facts.ranOnBecause', { device, reason }) : device],

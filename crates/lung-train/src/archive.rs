@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use indicatif::ProgressBar;
-use mobilenet_lung::{Classifier, Finding};
-use parquet::basic::Compression;
+use mobilenet_lung::{Classifier, Findings};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::Type;
 use rayon::prelude::*;
 
 use crate::predict::{Prediction, Refusal, predict_file};
@@ -25,21 +25,50 @@ use crate::predict::{Prediction, Refusal, predict_file};
 /// Rows of a row group.
 const GROUP: usize = 4096;
 
-/// The columns; `docs/archive.md` says what is in them. An image that could not be read has only `file` and the error.
-const SCHEMA: &str = "message predictions {
-    required binary file (string);
-    optional binary finding (string);
-    optional float probability_normal;
-    optional float probability_lung_opacity;
-    optional float probability_viral_pneumonia;
-    optional binary prediction_set (string);
-    optional float in_distribution_score;
-    optional boolean in_distribution_accepted;
-    optional binary cautions (string);
-    optional binary error_code (string);
-    optional binary error_message (string);
-    required binary model (string);
-}";
+/// The columns, with a probability for each finding; `docs/archive.md` says what is in them. An image that could not be read
+/// has only `file` and the error.
+fn schema(findings: &Findings) -> anyhow::Result<Type> {
+    use LogicalType::String as Text;
+    const OPTIONAL: Repetition = Repetition::OPTIONAL;
+    const REQUIRED: Repetition = Repetition::REQUIRED;
+    let column = |name: &str, repetition, physical, logical: Option<LogicalType>| {
+        let column = Type::primitive_type_builder(name, physical)
+            .with_repetition(repetition)
+            .with_logical_type(logical)
+            .build()?;
+        anyhow::Ok(Arc::new(column))
+    };
+    let text = |name: &str, repetition| column(name, repetition, Physical::BYTE_ARRAY, Some(Text));
+    let mut columns = vec![text("file", REQUIRED)?, text("finding", OPTIONAL)?];
+    for id in findings.ids() {
+        let name = format!("probability_{}", column_name(id));
+        columns.push(column(&name, OPTIONAL, Physical::FLOAT, None)?);
+    }
+    columns.extend([
+        text("prediction_set", OPTIONAL)?,
+        column("in_distribution_score", OPTIONAL, Physical::FLOAT, None)?,
+        column(
+            "in_distribution_accepted",
+            OPTIONAL,
+            Physical::BOOLEAN,
+            None,
+        )?,
+        text("cautions", OPTIONAL)?,
+        text("error_code", OPTIONAL)?,
+        text("error_message", OPTIONAL)?,
+        text("model", REQUIRED)?,
+    ]);
+    Ok(Type::group_type_builder("predictions")
+        .with_fields(columns)
+        .build()?)
+}
+
+/// An id in a column's name: in lower case, with `_` for whatever is no letter or digit. No two findings share one, since their
+/// ids differ in their letters and digits.
+fn column_name(id: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() { c } else { '_' };
+    id.to_lowercase().chars().map(plain).collect()
+}
 
 /// Which part of a manifest: every `of`-th line, beginning with line `index`, both counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +140,7 @@ pub fn predict_to_parquet(
     }
     let cannot = || format!("cannot write {}", out.display());
     let unfinished = out.with_added_extension("unfinished");
-    let schema = Arc::new(parse_message_type(SCHEMA)?);
+    let schema = Arc::new(schema(classifier.findings())?);
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .build();
@@ -132,7 +161,7 @@ pub fn predict_to_parquet(
             .filter(|row| matches!(row, Prediction::Refused { .. }))
             .count();
         let mut group = writer.next_row_group().with_context(cannot)?;
-        write_rows(&mut group, &rows, classifier.id()).with_context(cannot)?;
+        write_rows(&mut group, &rows, classifier).with_context(cannot)?;
         group.close().with_context(cannot)?;
     }
     let mut file = writer.into_inner().with_context(cannot)?;
@@ -143,23 +172,23 @@ pub fn predict_to_parquet(
     Ok(refused)
 }
 
-/// Writes a row group, column by column in the order of [`SCHEMA`].
+/// Writes a row group, column by column in the order of [`schema`].
 fn write_rows<W: std::io::Write + Send>(
     group: &mut SerializedRowGroupWriter<'_, W>,
     rows: &[Prediction],
-    model: &str,
+    classifier: &Classifier,
 ) -> anyhow::Result<()> {
     let mut columns = Columns(group);
     columns.required::<ByteArrayType>(rows.iter().map(|row| match row {
         Prediction::Read { file, .. } | Prediction::Refused { file, .. } => text(file),
     }))?;
     columns.optional::<ByteArrayType>(rows.iter().map(|row| match row {
-        Prediction::Read { finding, .. } => Some(text(finding.name())),
+        Prediction::Read { finding, .. } => Some(text(finding)),
         Prediction::Refused { .. } => None,
     }))?;
-    for finding in Finding::ALL {
+    for id in classifier.findings().ids() {
         columns.optional::<FloatType>(rows.iter().map(|row| match row {
-            Prediction::Read { probabilities, .. } => Some(probabilities[finding]),
+            Prediction::Read { probabilities, .. } => probabilities.get(id).copied(),
             Prediction::Refused { .. } => None,
         }))?;
     }
@@ -167,7 +196,7 @@ fn write_rows<W: std::io::Write + Send>(
         match row {
             Prediction::Read { prediction_set, .. } => prediction_set
                 .as_ref()
-                .map(|set| joined(set.iter().map(|finding| finding.name()))),
+                .map(|set| joined(set.findings.iter().map(String::as_str))),
             Prediction::Refused { .. } => None,
         }
     }))?;
@@ -181,13 +210,13 @@ fn write_rows<W: std::io::Write + Send>(
     columns.optional::<BoolType>(rows.iter().map(|row| Some(likeness(row)?.accepted)))?;
     columns.optional::<ByteArrayType>(rows.iter().map(|row| match row {
         Prediction::Read { cautions, .. } => {
-            Some(joined(cautions.iter().map(radiograph::Caution::code)))
+            Some(joined(cautions.iter().map(|caution| caution.code.as_str())))
         }
         Prediction::Refused { .. } => None,
     }))?;
     columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&refusal(row)?.code))))?;
     columns.optional::<ByteArrayType>(rows.iter().map(|row| Some(text(&refusal(row)?.message))))?;
-    columns.required::<ByteArrayType>(rows.iter().map(|_| text(model)))
+    columns.required::<ByteArrayType>(rows.iter().map(|_| text(classifier.id())))
 }
 
 /// Why a file was not read, if it was not.

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::ensure;
-use mobilenet_lung::{Classifier, Finding};
+use mobilenet_lung::Classifier;
 use radiograph::Radiograph;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
@@ -27,8 +27,9 @@ pub use self::probe::Probe;
 use self::probe::{Sample, probe};
 use self::spectrum::{SIDE, Spectrum};
 use crate::data::{Dataset, Example, read_radiograph};
+use crate::finding::Finding;
 use crate::metrics::{Share, in_text, share_of};
-use crate::predict::report_on;
+use crate::predict::{OTHER_FINDINGS, read_at};
 use crate::train::bar;
 
 /// Which images a model is audited on.
@@ -137,9 +138,10 @@ struct Call {
 
 impl Call {
     fn of(classifier: &Classifier, radiograph: &Radiograph) -> Result<Self, String> {
-        let report = report_on(classifier, radiograph).map_err(|refusal| refusal.message)?;
+        let reading = read_at(classifier, radiograph, None).map_err(|refusal| refusal.message)?;
+        let report = reading.report;
         Ok(Self {
-            finding: report.finding,
+            finding: Finding::from_id(&report.finding).ok_or(OTHER_FINDINGS)?,
             refused: (report.in_distribution).is_some_and(|judged| !judged.accepted),
         })
     }

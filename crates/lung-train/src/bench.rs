@@ -18,10 +18,11 @@ use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
-use mobilenet_lung::{Bundle, Classifier, Finding, load_state_dict};
+use mobilenet_lung::{Bundle, Classifier, load_state_dict};
 use radiograph::Radiograph;
 use serde::{Deserialize, Serialize};
 
+use crate::finding::Finding;
 use crate::predict::load_classifier;
 
 const SIDE: usize = 224;
@@ -46,7 +47,7 @@ enum Reply {
     },
     Check {
         /// Of the first image of the fixed input, calibrated.
-        probabilities: [f32; Finding::COUNT],
+        probabilities: Vec<f32>,
         /// Of the whole of it.
         loss: f32,
         /// Sum of the magnitudes of the loss's gradient for the stem's weight: it has come through every layer.
@@ -76,7 +77,8 @@ pub fn serve(model: &Path, input: impl BufRead, mut output: impl Write) -> anyho
 
 struct Bench {
     classifier: Classifier,
-    temperature: f32,
+    scales: Vec<f32>,
+    offsets: Vec<f32>,
     /// Without gradients.
     plain: MobileNetLung,
     /// With gradients for every parameter.
@@ -93,8 +95,14 @@ impl Bench {
         };
         let trained = load_state_dict(config.init(&device), bundle.state(), false)?;
         Ok(Self {
+            scales: bundle.metadata().scales.values().copied().collect(),
+            offsets: classifier
+                .operating_point(None)?
+                .offsets
+                .values()
+                .copied()
+                .collect(),
             classifier,
-            temperature: bundle.metadata().temperature,
             plain: bundle.network(&Device::flex())?,
             trained: trained.set_require_grad(true),
         })
@@ -142,13 +150,15 @@ impl Bench {
         let logits: Vec<f32> = self
             .plain
             .forward(images(batch, &Device::flex()))
-            .div_scalar(self.temperature)
             .into_data()
             .try_into_vec()
             .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-        let first = logits.first_chunk().context("no logits")?;
+        let changes = self.scales.iter().zip(&self.offsets);
+        let first: Vec<f32> = (logits.iter().zip(changes))
+            .map(|(logit, (scale, offset))| logit * scale + offset)
+            .collect();
         Ok(Reply::Check {
-            probabilities: mobilenet_lung::softmax(*first, 1.0),
+            probabilities: mobilenet_lung::softmax(&first, 1.0),
             loss: loss.into_scalar(),
             gradient: gradient.abs().sum().into_scalar(),
         })

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use mobilenet_lung::Metadata;
 use mobilenet_lung::architecture::AttentionConfig;
-use mobilenet_lung::bundle::CalledAs;
-use mobilenet_lung::{Finding, Metadata};
 
 use crate::config::TrainConfig;
 use crate::data::{Dataset, Split};
 use crate::export::Exported;
+use crate::finding::{CalledAs, Finding};
 use crate::metrics::{
     BINS, Evaluation, ForeignMetrics, NOT_IN_MODEL, Share, called_as, called_in_words, share_of,
 };
@@ -210,12 +210,11 @@ impl Exported {
         writeln!(
             out,
             "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. {}\n",
-            metadata.findings.join(", "),
+            metadata.findings.ids().collect::<Vec<_>>().join(", "),
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are divided by a temperature of {:.3}, which was fitted, with a scale and an offset for each that are part of the head, {}.",
-                    metadata.temperature,
+                    "Its logits are scaled and moved for each finding, by numbers that were fitted {}.",
                     match self.material.cross_fitted {
                         0 => format!("on {images} images that it was not trained on"),
                         trainings => format!(
@@ -349,17 +348,21 @@ impl Exported {
   loader undoes the colour. It was tested on the folders named above and nowhere else; other sources have other grey
   levels and other borders."
         )?;
-        if let Some(sets) = &self.metadata.prediction_sets {
+        if let Some(sets) = self.metadata.prediction_sets() {
+            let counts: Vec<String> = (sets.calibrated_on.iter())
+                .map(|(finding, count)| format!("{count} {finding}"))
+                .collect();
             writeln!(
                 out,
-                "- A prediction set is to hold the truth for {} of the images of each finding. That is promised only for images like those it was calibrated on, of the first data folder ({} Normal, {} Lung_Opacity, {} Viral Pneumonia), not for another folder or hospital.",
+                "- A prediction set holds the truth for at least {} of the images of each finding. That is promised only for images like those it was calibrated on, of the first data folder ({}), not for another folder or hospital. A set is never empty: it always holds the most probable finding.",
                 percent(sets.coverage),
-                sets.calibrated_on.0[0],
-                sets.calibrated_on.0[1],
-                sets.calibrated_on.0[2]
+                counts.join(", ")
             )?;
         }
-        let always = "It knows three findings and always divides all its belief among them";
+        let always = format!(
+            "It knows {} findings and always divides all its belief among them",
+            in_letters(self.metadata.findings.len())
+        );
         if self.metadata.in_distribution.is_none() {
             return writeln!(
                 out,
@@ -368,7 +371,7 @@ impl Exported {
         }
         writeln!(
             out,
-            "- {always}. Its in-distribution score says beside that how near an image's features are to those of the images that it was trained on, and refuses what is far. It does not say whether the answer is right, nor that the patient has one of the three findings, and what looks enough like a frontal chest radiograph is not refused.{}",
+            "- {always}. Its in-distribution score says beside that how near an image's features are to those of the images that it was trained on, and refuses what is far. It does not say whether the answer is right, nor that the patient has one of its findings, and what looks enough like a frontal chest radiograph is not refused.{}",
             match &self.tests.foreign {
                 Some(_) => "",
                 None => " Whether it refuses images that are none was not measured here.",
@@ -474,14 +477,13 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
             writeln!(out, "| {}: {words} | {} |", name(origin), in_cells(&share))?;
         }
     }
-    match (&test.prediction_sets, &metadata.prediction_sets) {
+    match (&test.prediction_sets, metadata.prediction_sets()) {
         (Some(sets), Some(wanted)) => {
             writeln!(
                 out,
-                "\nPrediction sets, which are to hold {} of each finding: {:.2} findings in the mean, empty {}, and of those with one finding right {}.\n",
+                "\nPrediction sets, which are to hold {} of each finding: {:.2} findings in the mean, and of those with one finding right {}.\n",
                 percent(wanted.coverage),
                 sets.mean_size,
-                in_sentence(&sets.empty),
                 in_sentence(&sets.single_correct)
             )?;
             writeln!(
@@ -523,10 +525,21 @@ fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result
     }
 }
 
+/// A small number in letters.
+fn in_letters(number: usize) -> String {
+    match number {
+        2 => "two".to_owned(),
+        3 => "three".to_owned(),
+        4 => "four".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION};
-    use mobilenet_lung::{ByFinding, InDistribution, PredictionSets, Preprocessing, Spread};
+    use crate::finding::ByFinding;
+    use mobilenet_lung::bundle::OperatingPoint;
+    use mobilenet_lung::{Findings, InDistribution, PredictionSets, Spread};
 
     use super::*;
     use crate::evaluate::Tests;
@@ -572,31 +585,26 @@ mod tests {
             all[0].in_distribution,
             Finding::Normal,
         );
+        let findings = Findings::lung_xray();
         Exported {
             file: "model.safetensors".into(),
             metadata: Metadata {
-                format_version: FORMAT_VERSION,
-                architecture: ARCHITECTURE.to_owned(),
-                attention: AttentionConfig::default(),
-                findings: Finding::ALL.map(|f| f.name().to_owned()).to_vec(),
-                preprocessing: Preprocessing::IMAGENET,
-                temperature: 1.0,
-                prediction_sets: Some(PredictionSets {
-                    coverage: 0.9,
-                    thresholds: ByFinding([0.3; Finding::COUNT]),
-                    calibrated_on: ByFinding([11, 12, 13]),
-                }),
+                operating_points: vec![OperatingPoint {
+                    prediction_sets: Some(PredictionSets {
+                        coverage: 0.9,
+                        thresholds: ByFinding([0.3; Finding::COUNT]).into_bundle(),
+                        calibrated_on: ByFinding([11, 12, 13]).into_bundle(),
+                    }),
+                    ..OperatingPoint::plain("default", &findings)
+                }],
                 in_distribution: Some(Spread {
                     variances: vec![1.0],
                     other_variance: 1.0,
                     limit: 1.0,
                 }),
                 trained_on: "<b>main</b>".to_owned(),
-                test: None,
-                further_tests: Vec::new(),
-                licence: "MIT OR Apache-2.0".to_owned(),
-                commit: String::new(),
                 notice: material.notice(),
+                ..Metadata::plain(findings, AttentionConfig::default())
             },
             tests: Tests {
                 foreign: foreign
@@ -637,7 +645,7 @@ mod tests {
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
-            "a temperature of 1.000, which was fitted, with a scale and an offset for each that are part of the head, on 36 images that it was not trained on",
+            "scaled and moved for each finding, by numbers that were fitted on 36 images that it was not trained on",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }

@@ -170,6 +170,7 @@ impl TrainConfig {
     /// The network that is trained.
     pub fn network(&self) -> MobileNetLungConfig {
         MobileNetLungConfig {
+            findings: crate::finding::Finding::COUNT,
             attention: self.attention,
             dropout: self.dropout,
         }

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
-use mobilenet_lung::{Finding, Preprocessing};
+use mobilenet_lung::Preprocessing;
 use radiograph::Radiograph;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Deserialize;
+
+use crate::finding::Finding;
 
 /// How many folds a data set is divided into.
 pub const FOLDS: usize = 5;

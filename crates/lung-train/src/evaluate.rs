@@ -8,8 +8,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::data::Dataset;
+use crate::finding::Finding;
 use crate::metrics::{Evaluation, ForeignMetrics, Outcome};
-use crate::predict::{expand, outcomes, read, report_on};
+use crate::predict::{OTHER_FINDINGS, expand, outcomes, read, read_at};
 use crate::train::bar;
 
 /// What a classifier was tested on, and how it did.
@@ -43,6 +44,12 @@ impl Tests {
         fold: Option<usize>,
         foreign: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        ensure!(
+            Finding::are(classifier.findings()),
+            "the model tells {} apart, and the data {}",
+            classifier.findings().ids().collect::<Vec<_>>().join(", "),
+            Finding::ALL.map(Finding::name).join(", ")
+        );
         let fold_in_words = match fold {
             Some(fold) => format!("fold {fold}"),
             None => "all folds".to_owned(),
@@ -136,10 +143,13 @@ fn test_foreign(
         .map(|path| {
             let file = path.strip_prefix(folder).unwrap_or(path);
             let file = file.to_string_lossy().into_owned();
-            let report = read(path).and_then(|radiograph| report_on(classifier, &radiograph));
+            let reading = read(path).and_then(|radiograph| read_at(classifier, &radiograph, None));
             progress.inc(1);
-            match report {
-                Ok(report) => Ok((file, report.in_distribution, report.finding)),
+            match reading.map(|reading| reading.report) {
+                Ok(report) => match Finding::from_id(&report.finding) {
+                    Some(called) => Ok((file, report.in_distribution, called)),
+                    None => Err((file, OTHER_FINDINGS.to_owned())),
+                },
                 Err(error) => Err((file, error.message)),
             }
         })

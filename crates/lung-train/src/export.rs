@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use mobilenet_lung::architecture::FEATURES;
-use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, sha256};
-use mobilenet_lung::{Bundle, Classifier, Distribution, Finding, Metadata, StateDict};
+use mobilenet_lung::bundle::{OperatingPoint, sha256};
+use mobilenet_lung::{Bundle, ByFinding, Classifier, Distribution, Findings, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
 
 use crate::card::Material;
 use crate::data::Dataset;
 use crate::evaluate::Tests;
+use crate::finding::Finding;
 use crate::metrics::{Evaluation, Outcome};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
@@ -79,7 +79,7 @@ pub fn export(
     let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
-    let state = with_calibration(weights(run_folder)?, &result.calibration)?;
+    let state = weights(run_folder)?;
 
     ensure!(
         data.is_empty() || data.len() == run.data.len(),
@@ -102,24 +102,19 @@ pub fn export(
     };
     let material = Material::new(&dataset, &split, &run.config, &result);
 
-    let mut metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        architecture: ARCHITECTURE.to_owned(),
-        attention: run.config.attention,
-        findings: Finding::ALL
-            .map(|finding| finding.name().to_owned())
-            .to_vec(),
+    let plain = Metadata {
         preprocessing: run.config.preprocessing(),
-        temperature: result.calibration.temperature,
-        prediction_sets: None,
-        in_distribution: None,
         trained_on: trained_on(&run),
-        test: None,
-        further_tests: Vec::new(),
-        licence: "MIT OR Apache-2.0".to_owned(),
         commit: commit(),
         notice: material.notice(),
+        ..Metadata::plain(Findings::lung_xray(), run.config.attention)
     };
+    let mut metadata = with_calibration(plain.clone(), &result.calibration);
+    let points = operating_points(&metadata.findings, &result);
+    if let Some(first) = points.first() {
+        metadata.default_operating_point.clone_from(&first.name);
+        metadata.operating_points = points;
+    }
     // What is calibrated and tested are the numbers that ship: as the file stores them, through the code that the browser runs.
     let through_the_file =
         |state: &StateDict, distribution: Option<&Distribution>, metadata: &Metadata| {
@@ -135,14 +130,8 @@ pub fn export(
                 part.fold
             )
         })?;
-        let state = with_calibration(
-            weights(&folder_without(run_folder, part.fold))?,
-            calibration,
-        )?;
-        let metadata = Metadata {
-            temperature: calibration.temperature,
-            ..metadata.clone()
-        };
+        let state = weights(&folder_without(run_folder, part.fold))?;
+        let metadata = with_calibration(plain.clone(), calibration);
         held.push(Held {
             classifier: through_the_file(&state, None, &metadata)?,
             train: part.train,
@@ -155,14 +144,20 @@ pub fn export(
         held_out: split.validation,
     });
     let answers = trust::answers_held_out(&held, &dataset);
-    metadata.prediction_sets = trust::prediction_sets(&answers, &dataset);
+    if result.points.is_empty() {
+        for point in &mut metadata.operating_points {
+            point.prediction_sets = trust::prediction_sets(&answers, &dataset);
+        }
+    }
     let distribution = trust::distribution(&held, &dataset, &run.config)?;
     let classifier = through_the_file(&state, distribution.as_ref(), &metadata)?;
     let mut tests = Tests::run(&classifier, &dataset, Some(fold), foreign)?;
-    let mut figures = tests.folders.iter().map(Evaluation::test_metrics);
-    metadata.test = figures.next();
-    metadata.further_tests = figures.collect();
-    let (name, bytes) = Bundle::write(&state, distribution.as_ref(), &metadata)?;
+    let point = metadata.default_operating_point.clone();
+    metadata.tests = (tests.folders.iter())
+        .map(|test| test.test_figures(&point))
+        .collect();
+    let (_, bytes) = Bundle::write(&state, distribution.as_ref(), &metadata)?;
+    let (name, bytes) = Bundle::read(&bytes, None)?.with_known_evidence(&metadata)?;
     metadata = Bundle::read(&bytes, Some(&name))?.metadata().clone();
     tests.name_model(Bundle::read(&bytes, Some(&name))?.id());
 
@@ -200,21 +195,39 @@ pub fn export(
     })
 }
 
-/// Makes scales and offsets of a calibration part of the head.
-fn with_calibration(mut state: StateDict, calibration: &Calibration) -> anyhow::Result<StateDict> {
-    let missing = "the weights of the run have no `classifier.1`";
-    let weight = state.get_mut("classifier.1.weight").context(missing)?;
-    for (row, scale) in weight.values.chunks_mut(FEATURES).zip(calibration.scales) {
-        for value in row {
-            *value *= scale;
-        }
+/// The operating points of a run, the default first; none where it is calibrated by what training draws.
+fn operating_points(findings: &Findings, result: &RunResult) -> Vec<OperatingPoint> {
+    // They are in the order of their kinds, which begins with the default.
+    (result.points.iter())
+        .map(|(point, own)| OperatingPoint {
+            description: point.description().to_owned(),
+            offsets: ByFinding::new(
+                findings,
+                own.offsets
+                    .map(|offset| offset / result.calibration.temperature),
+            ),
+            prediction_sets: Some(own.prediction_sets.clone()),
+            ..OperatingPoint::plain(point.name(), findings)
+        })
+        .collect()
+}
+
+/// Makes a calibration part of what a bundle says: scales for all operating points, and the offsets of the only one.
+fn with_calibration(metadata: Metadata, calibration: &Calibration) -> Metadata {
+    let each = |values: [f32; Finding::COUNT]| {
+        let divided = values.map(|value| value / calibration.temperature);
+        ByFinding::new(&metadata.findings, divided)
+    };
+    let (scales, offsets) = (each(calibration.scales), each(calibration.offsets));
+    let mut points = metadata.operating_points.clone();
+    for point in &mut points {
+        point.offsets = offsets.clone();
     }
-    let bias = state.get_mut("classifier.1.bias").context(missing)?;
-    let changes = calibration.scales.iter().zip(calibration.offsets);
-    for (value, (scale, offset)) in bias.values.iter_mut().zip(changes) {
-        *value = *value * scale + offset;
+    Metadata {
+        scales,
+        operating_points: points,
+        ..metadata
     }
-    Ok(state)
 }
 
 /// Answers to images that the answering network was not trained on, summed up for each data folder.
@@ -281,43 +294,28 @@ fn commit() -> String {
 
 #[cfg(test)]
 mod tests {
-    use mobilenet_lung::{Array, softmax};
+    use mobilenet_lung::architecture::AttentionConfig;
 
     use super::*;
 
     #[test]
-    fn the_head_of_a_bundle_gives_calibrated_logits() {
+    fn scales_and_offsets_of_a_bundle_are_the_calibration() {
         let calibration = Calibration {
             temperature: 0.8,
             scales: [0.4, 1.25, 2.0],
             offsets: [-0.3, 0.1, 0.7],
         };
-        let features: Vec<f32> = (0..FEATURES).map(|i| (i % 7) as f32 / 64.0).collect();
-        let weight = (0..Finding::COUNT * FEATURES).map(|i| ((i * 31) % 13) as f32 / 64.0 - 0.1);
-        let head = |shape: Vec<usize>, values| Array { shape, values };
-        let mut state = StateDict::new();
-        state.insert(
-            "classifier.1.weight".to_owned(),
-            head(vec![Finding::COUNT, FEATURES], weight.collect()),
-        );
-        state.insert(
-            "classifier.1.bias".to_owned(),
-            head(vec![Finding::COUNT], vec![0.2, -0.4, 0.6]),
-        );
-        let logits = |state: &StateDict| {
-            Finding::ALL.map(|finding| {
-                let place = finding.index();
-                let row = &state["classifier.1.weight"].values[place * FEATURES..][..FEATURES];
-                let sum: f32 = row.iter().zip(&features).map(|(w, f)| w * f).sum();
-                sum + state["classifier.1.bias"].values[place]
-            })
-        };
-        let want = calibration.probabilities(logits(&state));
-        let state = with_calibration(state, &calibration).unwrap();
-        let got = softmax(logits(&state), calibration.temperature);
-        for (got, want) in got.iter().zip(want) {
-            assert!((got - want).abs() < 1e-5, "{got} {want}");
+        let plain = Metadata::plain(Findings::lung_xray(), AttentionConfig::NONE);
+        let metadata = with_calibration(plain, &calibration);
+        let logits = [1.7, -0.4, 0.6];
+        let changes = metadata.scales.values();
+        let changes = changes.zip(metadata.operating_points[0].offsets.values());
+        let calibrated: Vec<f32> = (logits.iter().zip(changes))
+            .map(|(logit, (scale, offset))| logit * scale + offset)
+            .collect();
+        let got = mobilenet_lung::softmax(&calibrated, 1.0);
+        for (got, want) in got.iter().zip(calibration.probabilities(logits)) {
+            assert!((got - want).abs() < 1e-6, "{got} {want}");
         }
-        assert!(with_calibration(StateDict::new(), &calibration).is_err());
     }
 }

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use mobilenet_lung::architecture::GRID;
-use mobilenet_lung::{EvidenceMap, Finding, Metadata};
+use mobilenet_lung::{EvidenceMap, Metadata};
 
 use crate::evaluate::Tests;
+use crate::finding::Finding;
 use crate::metrics::{
     BINS, Evaluation, ForeignMetrics, Loss, NOT_IN_MODEL, SetMetrics, Share, called_in_words,
     in_text,
@@ -146,7 +147,7 @@ impl Page<'_> {
     }
 
     fn write_sets(&self, out: &mut String, sets: &SetMetrics) -> std::fmt::Result {
-        let caption = match &self.metadata.prediction_sets {
+        let caption = match self.metadata.prediction_sets() {
             Some(wanted) => format!(
                 "Prediction sets, which are to hold {:.0}% of each finding",
                 wanted.coverage * 100.0
@@ -170,7 +171,6 @@ impl Page<'_> {
             "mean size".to_owned(),
             format!("{:.2}", sets.mean_size),
         ]);
-        rows.push(vec!["empty".to_owned(), in_text(&sets.empty)]);
         let [_, one, two, three] = sets.sizes;
         rows.push(vec![
             "of one, two, three findings".to_owned(),

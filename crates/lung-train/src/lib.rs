@@ -13,6 +13,7 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 pub mod export;
+pub mod finding;
 pub mod html;
 pub mod metrics;
 pub mod networks;

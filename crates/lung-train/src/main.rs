@@ -22,7 +22,7 @@ use lung_train::phantoms::write_phantoms;
 use lung_train::picture::write_picture;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::train::{TrainOptions, bar, read_epochs, train, write_atomically};
-use mobilenet_lung::{Finding, InDistribution};
+use mobilenet_lung::InDistribution;
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
 ///
@@ -513,18 +513,20 @@ fn text_line(prediction: &Prediction) -> String {
             cautions,
             ..
         } => {
-            let shares = Finding::ALL
-                .map(|finding| format!("{finding} {:.3}", probabilities[finding]))
-                .join("  ");
+            let shares: Vec<String> = probabilities
+                .iter()
+                .map(|(finding, probability)| format!("{finding} {probability:.3}"))
+                .collect();
+            let shares = shares.join("  ");
             let cautions: String = cautions
                 .iter()
-                .map(|caution| format!("  Caution: {caution}"))
+                .map(|caution| format!("  Caution: {}", caution.message))
                 .collect();
             let called = match in_distribution {
                 Some(InDistribution {
                     accepted: false, ..
                 }) => "does not look like a frontal chest radiograph".to_owned(),
-                _ => finding.to_string(),
+                _ => finding.clone(),
             };
             format!("{file}: {called}  ({shares}){cautions}")
         }

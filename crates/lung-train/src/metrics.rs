@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use mobilenet_lung::bundle::{CalledAs, OriginMetrics, TestMetrics};
-use mobilenet_lung::{ByFinding, EvidenceMap, Finding, InDistribution};
+use crate::finding::{ByFinding, CalledAs, Finding};
+use mobilenet_lung::bundle::{OriginFigures, TestFigures};
+use mobilenet_lung::{EvidenceMap, InDistribution};
 use serde::Serialize;
 
 pub use calibration::{BINS, Bin, CalibrationMetrics};
@@ -353,35 +354,34 @@ impl Evaluation {
         }
     }
 
-    /// The figures that a bundle carries.
-    pub fn test_metrics(&self) -> TestMetrics {
+    /// The figures that a bundle carries of a test at this operating point.
+    pub fn test_figures(&self, operating_point: &str) -> TestFigures {
         let calibration = self.calibration.as_ref();
-        TestMetrics {
+        let rows = |confusion: &[[usize; Finding::COUNT]]| {
+            Some(confusion.iter().map(|row| row.to_vec()).collect())
+        };
+        TestFigures {
             split: self.split.clone(),
-            images: self.accuracy.images,
-            accuracy: self.accuracy.share,
-            accuracy_interval: self.accuracy.interval,
+            operating_point: operating_point.to_owned(),
+            accuracy: self.accuracy,
             macro_f1: self.macro_f1,
-            by_origin: self
-                .by_origin
-                .iter()
-                .map(|(origin, share)| {
-                    let metrics = OriginMetrics {
-                        images: share.images,
-                        accuracy: share.share,
+            confusion: rows(&self.confusion),
+            by_origin: (self.origins.iter())
+                .map(|(origin, test)| {
+                    let figures = OriginFigures {
+                        accuracy: test.calls.accuracy,
+                        confusion: rows(&test.calls.confusion),
                     };
-                    (origin.clone(), metrics)
+                    (origin.clone(), figures)
                 })
-                .collect(),
-            called_by_origin: self
-                .origins
-                .iter()
-                .map(|(origin, test)| (origin.clone(), test.calls.called))
                 .collect(),
             calibration_error: calibration.map(|c| c.expected_error),
             log_loss: calibration.map(|c| c.log_loss),
             brier: calibration.map(|c| c.brier),
-            coverage: self.prediction_sets.as_ref().map(|sets| sets.coverage),
+            coverage: self
+                .prediction_sets
+                .as_ref()
+                .map(|sets| sets.coverage.into_bundle()),
             mean_set_size: self.prediction_sets.as_ref().map(|sets| sets.mean_size),
             refused: self.in_distribution.as_ref().map(|r| r.refused),
         }

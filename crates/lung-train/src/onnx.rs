@@ -1,8 +1,8 @@
 //! A bundle as an ONNX file, for other runtimes: the same network with the same numbers.
 //!
 //! The graph takes `input`, `[batch, 3, side, side]` as [`mobilenet_lung::Preprocessing::apply`] makes it, and gives
-//! `evidence`, `[batch, 3, 7, 7]`, and `logits`, `[batch, 3]`: the two of a [`mobilenet_lung::Report`], already divided
-//! by the temperature. A softmax over the logits gives the report's probabilities.
+//! `evidence`, `[batch, findings, 7, 7]`, and `logits`, `[batch, findings]`: the two of a [`mobilenet_lung::Report`] at the
+//! default operating point, already scaled and moved. A softmax over the logits gives the report's probabilities.
 //!
 //! Only operators that every runtime has are used. An attention's fully connected layers are written as 1 x 1
 //! convolutions, which they are, so that nothing has to be reshaped.
@@ -10,7 +10,7 @@
 use burn::tensor::Device;
 use mobilenet_lung::bundle::BundleError;
 use mobilenet_lung::network::{Attention, Convolution, GRID, InvertedResidual, MobileNetLung};
-use mobilenet_lung::{Array, Bundle, Finding, StateDict};
+use mobilenet_lung::{Array, Bundle, StateDict};
 use prost::Message;
 
 /// The version of the operators: the newest that all of the runtimes in use since 2022 know.
@@ -21,9 +21,9 @@ const IR_VERSION: i64 = 8;
 const BATCH: &str = "batch";
 /// Name of the graph's input.
 pub const INPUT: &str = "input";
-/// Name of the output `[batch, 3, 7, 7]`.
+/// Name of the output `[batch, findings, 7, 7]`.
 pub const EVIDENCE: &str = "evidence";
-/// Name of the output `[batch, 3]`.
+/// Name of the output `[batch, findings]`.
 pub const LOGITS: &str = "logits";
 
 /// Why a bundle could not be written as ONNX.
@@ -50,15 +50,22 @@ pub enum OnnxError {
 pub fn to_onnx(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
     let network = bundle.network(&Device::flex())?;
     let mut graph = Graph::new(bundle.state());
-    graph.network(&network, bundle.metadata().temperature)?;
+    let metadata = bundle.metadata();
+    let point = (metadata.default_point()).ok_or_else(|| BundleError::DefaultOperatingPoint {
+        default: metadata.default_operating_point.clone(),
+        names: metadata.operating_point_names(),
+    })?;
+    let offsets: Vec<f32> = point.offsets.values().copied().collect();
+    let scales: Vec<f32> = metadata.scales.values().copied().collect();
+    graph.network(&network, &scales, &offsets)?;
 
     let side = i64::from(bundle.metadata().preprocessing.side);
-    let (findings, grid) = (Finding::COUNT as i64, GRID as i64);
+    let (findings, grid) = (metadata.findings.len() as i64, GRID as i64);
+    let ids: Vec<&str> = metadata.findings.ids().collect();
     let entry = |key: &str, value: &str| proto::StringStringEntry {
         key: Some(key.to_owned()),
         value: Some(value.to_owned()),
     };
-    let metadata = bundle.metadata();
     let preprocessing = &metadata.preprocessing;
     let model = proto::Model {
         ir_version: Some(IR_VERSION),
@@ -80,7 +87,9 @@ pub fn to_onnx(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             version: Some(OPSET),
         }],
         metadata_props: vec![
-            entry("findings", &metadata.findings.join(",")),
+            entry("findings", &serde_json::json!(ids).to_string()),
+            // Whose scales and offsets are part of the head.
+            entry("operating_point", &point.name),
             // How a radiograph becomes the input: see `docs/archive.md` for an example.
             entry("side", &preprocessing.side.to_string()),
             entry("detail", &preprocessing.detail.to_string()),
@@ -109,7 +118,12 @@ impl<'a> Graph<'a> {
     }
 
     /// The whole network, from [`INPUT`] to [`EVIDENCE`] and [`LOGITS`].
-    fn network(&mut self, network: &MobileNetLung, temperature: f32) -> Result<(), OnnxError> {
+    fn network(
+        &mut self,
+        network: &MobileNetLung,
+        scales: &[f32],
+        offsets: &[f32],
+    ) -> Result<(), OnnxError> {
         let mut x = self.convolution(&["stem"], &network.stem, INPUT)?;
         for (index, block) in network.blocks.iter().enumerate() {
             x = self.block(&index.to_string(), block, x)?;
@@ -120,14 +134,25 @@ impl<'a> Graph<'a> {
         }
 
         // The head as a 1 x 1 convolution gives the evidence, whose sums are the logits: see `MobileNetLung::evidence`.
-        let scale = 1.0 / (temperature * (GRID * GRID) as f32);
-        let scaled = |array: &Array| array.values.iter().map(|v| v * scale).collect::<Vec<_>>();
+        let positions = (GRID * GRID) as f32;
         let weight = self.parameter(&["head", "weight"])?.1;
+        let row = weight
+            .values
+            .len()
+            .checked_div(scales.len())
+            .unwrap_or(0)
+            .max(1);
+        let scaled: Vec<f32> = (weight.values.chunks(row).zip(scales))
+            .flat_map(|(row, scale)| row.iter().map(move |value| value * scale / positions))
+            .collect();
         let mut shape = weight.shape.clone();
         shape.extend([1, 1]);
-        let weight = proto::Tensor::floats("head.weight", &shape, &scaled(weight));
+        let weight = proto::Tensor::floats("head.weight", &shape, &scaled);
         let bias = self.parameter(&["head", "bias"])?.1;
-        let bias = proto::Tensor::floats("head.bias", &bias.shape, &scaled(bias));
+        let moved: Vec<f32> = (bias.values.iter().zip(scales.iter().zip(offsets)))
+            .map(|(value, (scale, offset))| (value * scale + offset) / positions)
+            .collect();
+        let bias = proto::Tensor::floats("head.bias", &bias.shape, &moved);
         self.initializers.extend([weight, bias]);
         self.push("Conv", EVIDENCE, &[&x, "head.weight", "head.bias"], vec![]);
         self.initializers
@@ -523,27 +548,16 @@ mod proto {
 mod tests {
     use super::*;
     use mobilenet_lung::network::{AttentionConfig, AttentionKind, AttentionPlace};
-    use mobilenet_lung::{Metadata, Preprocessing, state_dict};
+    use mobilenet_lung::{Finding, Findings, Metadata, state_dict};
     use std::collections::HashSet;
 
     fn bundle(attention: AttentionConfig) -> Bundle {
+        let findings = ["a", "b", "c", "d"].map(Finding::named).to_vec();
+        let findings = Findings::new(findings).unwrap();
         let metadata = Metadata {
-            format_version: mobilenet_lung::bundle::FORMAT_VERSION,
-            architecture: mobilenet_lung::bundle::ARCHITECTURE.to_owned(),
-            attention,
-            findings: Finding::ALL
-                .map(|finding| finding.name().to_owned())
-                .to_vec(),
-            preprocessing: Preprocessing::IMAGENET,
-            temperature: 1.5,
             trained_on: "nothing".to_owned(),
-            prediction_sets: None,
-            in_distribution: None,
-            test: None,
-            further_tests: Vec::new(),
-            licence: "MIT OR Apache-2.0".to_owned(),
-            commit: String::new(),
             notice: "A test.".to_owned(),
+            ..Metadata::plain(findings, attention)
         };
         let network = metadata.network().init(&Device::flex());
         let (name, bytes) = Bundle::write(&state_dict(&network).unwrap(), None, &metadata).unwrap();

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use mobilenet_lung::Finding;
 use radiograph::phantom::{Pattern, jpeg, phantom, png8};
+
+use crate::finding::Finding;
 
 /// Side of the generated images in pixels, as in the "Lung X-Ray Image Dataset".
 const SIDE: u32 = 299;

@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use indicatif::ProgressBar;
-use mobilenet_lung::{Bundle, ByFinding, Classifier, Finding, InDistribution, Report};
-use radiograph::{Caution, Dicom, Limits, Radiograph};
+use mobilenet_lung::{
+    Bundle, ByFinding, Caution, Classifier, InDistribution, PredictionSet, Reading, Report,
+};
+use radiograph::{Dicom, Limits, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::archives;
-use crate::data::{Dataset, collect_images};
+use crate::data::{Dataset, Example, collect_images};
+use crate::finding::{self, Finding};
 use crate::metrics::{Evaluation, Outcome};
 
 /// Reads a weights file and puts it on the CPU.
@@ -42,25 +45,27 @@ pub fn load_classifier(path: &Path) -> anyhow::Result<(Bundle, Classifier)> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Prediction {
-    /// The file was read.
+    /// The file was read: what its [`Reading`] says, but for evidence and timings.
     Read {
         /// Its path as it was given or found.
         file: String,
-        /// The most probable finding.
-        finding: Finding,
+        /// Id of the most probable finding.
+        finding: String,
         /// Calibrated probability of each finding.
         probabilities: ByFinding<f32>,
-        /// The findings that cannot be ruled out; null where the model has no thresholds.
-        prediction_set: Option<Vec<Finding>>,
+        /// The findings that it may have; null where the model has no thresholds.
+        prediction_set: Option<PredictionSet>,
         /// Whether it looks like a frontal chest radiograph; null where the model cannot tell.
         in_distribution: Option<InDistribution>,
+        /// Name of the operating point.
+        operating_point: String,
         /// Id of the model.
         model: String,
         /// Why the file may not be a frontal chest radiograph, by what it says of itself.
         cautions: Vec<Caution>,
         /// What it says of its image, where it is DICOM.
         #[serde(skip_serializing_if = "Option::is_none")]
-        dicom: Option<Dicom>,
+        dicom: Option<Box<Dicom>>,
     },
     /// The file was not read.
     Refused {
@@ -95,16 +100,22 @@ impl Refusal {
 /// Classifies one file.
 pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
     let file = path.display().to_string();
-    match read(path).and_then(|radiograph| Ok((report_on(classifier, &radiograph)?, radiograph))) {
-        Ok((report, radiograph)) => Prediction::Read {
+    match read(path).and_then(|radiograph| read_at(classifier, &radiograph, None)) {
+        Ok(Reading {
+            report,
+            cautions,
+            dicom,
+            ..
+        }) => Prediction::Read {
             file,
             finding: report.finding,
             probabilities: report.probabilities,
             prediction_set: report.prediction_set,
             in_distribution: report.in_distribution,
+            operating_point: report.operating_point,
             model: report.model,
-            cautions: radiograph.cautions().to_vec(),
-            dicom: radiograph.dicom().cloned(),
+            cautions,
+            dicom: dicom.map(Box::new),
         },
         Err(error) => Prediction::Refused { file, error },
     }
@@ -135,11 +146,14 @@ fn decode(bytes: &[u8]) -> Result<Radiograph, Refusal> {
     })
 }
 
-pub(crate) fn report_on(
+/// What a classifier says of a radiograph at an operating point; without a name at the default.
+pub(crate) fn read_at(
     classifier: &Classifier,
     radiograph: &Radiograph,
-) -> Result<Report, Refusal> {
-    pollster::block_on(classifier.classify(radiograph)).map_err(|error| Refusal {
+    operating_point: Option<&str>,
+) -> Result<Reading, Refusal> {
+    let reading = classifier.classify_at(radiograph, operating_point);
+    pollster::block_on(reading).map_err(|error| Refusal {
         code: error.code().to_owned(),
         message: error.to_string(),
         advice: error.advice().to_owned(),
@@ -193,22 +207,12 @@ pub fn outcomes(
         .par_iter()
         .map(|&index| {
             let example = &dataset.examples[index];
-            let report =
-                read(&example.path).and_then(|radiograph| report_on(classifier, &radiograph));
+            let reading =
+                read(&example.path).and_then(|radiograph| read_at(classifier, &radiograph, None));
             progress.inc(1);
-            match report {
-                Ok(report) => Ok(Outcome {
-                    file: example.file.clone(),
-                    path: example.path.clone(),
-                    source: example.source.clone(),
-                    origin: example.origin.clone(),
-                    truth: example.finding,
-                    called: report.finding,
-                    probabilities: report.probabilities,
-                    prediction_set: report.prediction_set,
-                    in_distribution: report.in_distribution,
-                    evidence: report.evidence,
-                }),
+            match reading {
+                Ok(reading) => of_three(reading.report, example)
+                    .ok_or_else(|| (example.file.clone(), OTHER_FINDINGS.to_owned())),
                 Err(error) => Err((example.file.clone(), error.message)),
             }
         })
@@ -222,4 +226,29 @@ pub fn outcomes(
         }
     }
     (outcomes, unreadable)
+}
+
+/// What is said of an image that a model of other findings was asked about.
+pub(crate) const OTHER_FINDINGS: &str = "The model does not have the findings of the data.";
+
+/// What an example was called, of a report on the three findings.
+fn of_three(report: Report, example: &Example) -> Option<Outcome> {
+    let findings = |ids: Vec<String>| -> Option<Vec<Finding>> {
+        ids.iter().map(|id| Finding::from_id(id)).collect()
+    };
+    Some(Outcome {
+        file: example.file.clone(),
+        path: example.path.clone(),
+        source: example.source.clone(),
+        origin: example.origin.clone(),
+        truth: example.finding,
+        called: Finding::from_id(&report.finding)?,
+        probabilities: finding::ByFinding::of(&report.probabilities)?,
+        prediction_set: match report.prediction_set {
+            Some(set) => Some(findings(set.findings)?),
+            None => None,
+        },
+        in_distribution: report.in_distribution,
+        evidence: finding::ByFinding::of(&report.evidence)?,
+    })
 }

@@ -25,7 +25,7 @@ use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use mobilenet_lung::bundle::read_tensors;
 use mobilenet_lung::network::MobileNetLung;
-use mobilenet_lung::{Finding, StateDict, load_state_dict};
+use mobilenet_lung::{StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
 
 pub use self::calibration::Calibration;
@@ -38,6 +38,7 @@ use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
 use crate::config::TrainConfig;
 use crate::data::{Dataset, FOLDS, Part, Pixels, Split};
+use crate::finding::Finding;
 
 /// A line an epoch.
 const LOG: &str = "log.jsonl";

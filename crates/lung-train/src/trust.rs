@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use mobilenet_lung::architecture::EMBEDDING;
-use mobilenet_lung::{ByFinding, Classifier, Distribution, Finding, PredictionSets, Spread};
+use mobilenet_lung::{Classifier, Distribution, PredictionSets, Spread};
 use radiograph::Radiograph;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::augment::{Augmentation, Framing};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, read_radiograph};
+use crate::finding::{ByFinding, Finding};
 use crate::metrics::Outcome;
 use crate::predict::outcomes;
 use crate::train::bar;
@@ -85,7 +86,7 @@ pub fn prediction_sets(answers: &[Outcome], dataset: &Dataset) -> Option<Predict
         .0
         .iter()
         .any(|probabilities| !probabilities.is_empty());
-    any.then(|| PredictionSets::calibrate(COVERAGE, &of_truth))
+    any.then(|| PredictionSets::calibrate(COVERAGE, &of_truth.into_bundle()))
 }
 
 /// Where the embeddings of training images lie, as they are and changed, for the last of `held`; its limit is from the

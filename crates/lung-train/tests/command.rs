@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use lung_train::finding::ByFinding;
 use mobilenet_lung::architecture::EMBEDDING;
-use mobilenet_lung::{Bundle, ByFinding, Distribution, Metadata, PredictionSets, Spread};
+use mobilenet_lung::{Bundle, Distribution, PredictionSets, Spread};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -344,14 +345,14 @@ fn with_and_without_statistics(folder: &Path) -> [PathBuf; 2] {
     };
     let sets = PredictionSets {
         coverage: 0.9,
-        thresholds: ByFinding([0.0; 3]),
-        calibrated_on: ByFinding([10; 3]),
+        thresholds: ByFinding([0.0; 3]).into_bundle(),
+        calibrated_on: ByFinding([10; 3]).into_bundle(),
     };
     [(Some(&distribution), Some(sets)), (None, None)].map(|(distribution, prediction_sets)| {
-        let metadata = Metadata {
-            prediction_sets,
-            ..bundle.metadata().clone()
-        };
+        let mut metadata = bundle.metadata().clone();
+        for point in &mut metadata.operating_points {
+            point.prediction_sets.clone_from(&prediction_sets);
+        }
         let (name, bytes) = Bundle::write(bundle.state(), distribution, &metadata).unwrap();
         let path = folder.join(name);
         fs::write(&path, bytes).unwrap();

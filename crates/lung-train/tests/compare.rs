@@ -10,11 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lung_train::augment::Augmentation;
 use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
+use lung_train::finding::Finding;
 use lung_train::networks::Architecture;
 use lung_train::phantoms::write_phantoms;
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::MobileNetLungConfig;
-use mobilenet_lung::{Finding, state_dict};
+use mobilenet_lung::state_dict;
 use tempfile::TempDir;
 
 /// First weights and dropout come from the one generator that a process has for its device: two that draw at once take numbers

@@ -249,8 +249,8 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     }
 
     let exported = export(&unbroken.out, &folder.path().join("models"), &[], None).unwrap();
-    let sets = exported.metadata.prediction_sets.clone().unwrap();
-    assert_eq!(sets.calibrated_on.0, [8, 8, 8]);
+    let sets = exported.metadata.prediction_sets().unwrap();
+    assert!(sets.calibrated_on.values().eq(&[8, 8, 8]));
     let card = exported.model_card();
     assert!(card.contains("to 24 answers, each to an image"), "{card}");
     assert!(card.contains("| data, folds left out: all |"), "{card}");

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Finding;
-
 /// Channels of the last feature layer.
 pub const FEATURES: usize = 1280;
 
@@ -111,9 +109,12 @@ pub fn blocks() -> Vec<Block> {
     blocks
 }
 
-/// Name and shape of every parameter of a network with this attention.
-pub fn parameter_shapes(attention: &AttentionConfig) -> BTreeMap<String, Vec<usize>> {
-    Table::mobilenet().parameter_shapes(attention)
+/// Name and shape of every parameter of a network with this attention for so many findings.
+pub fn parameter_shapes(
+    attention: &AttentionConfig,
+    findings: usize,
+) -> BTreeMap<String, Vec<usize>> {
+    Table::mobilenet().parameter_shapes(attention, findings)
 }
 
 /// The sizes of a network of this kind.
@@ -156,6 +157,7 @@ impl Table {
     pub(crate) fn parameter_shapes(
         &self,
         attention: &AttentionConfig,
+        findings: usize,
     ) -> BTreeMap<String, Vec<usize>> {
         let mut shapes = BTreeMap::new();
         let mut layer = |name: &str, weight: &[usize]| {
@@ -179,7 +181,7 @@ impl Table {
         if attention.after_last() {
             attention.layers(FEATURE_LAYERS - 1, self.features, &mut layer);
         }
-        layer("classifier.1", &[Finding::COUNT, self.features]);
+        layer("classifier.1", &[findings, self.features]);
         shapes
     }
 }

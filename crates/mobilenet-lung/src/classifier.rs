@@ -3,13 +3,12 @@
 use radiograph::Radiograph;
 use web_time::Instant;
 
-use crate::Finding;
-use crate::architecture::{EMBEDDING, GRID};
-use crate::bundle::{Bundle, BundleError};
+use crate::Findings;
+use crate::bundle::{Bundle, BundleError, OperatingPoint};
 use crate::inference::{CpuNetwork, Inference};
+use crate::interpretation::{Interpretation, check};
 use crate::preprocess::Preprocessing;
-use crate::report::{ByFinding, EvidenceMap, Report, Timings, softmax};
-use crate::trust::{Distribution, PredictionSets};
+use crate::reading::{Reading, Timings};
 
 /// Why a radiograph got no report.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +23,17 @@ pub enum ClassifyError {
         /// What the device said.
         detail: String,
     },
+    /// The bundle has no operating point of that name.
+    #[error(
+        "This model has no operating point `{wanted}`; it has {}.",
+        names.join(", ")
+    )]
+    OperatingPoint {
+        /// The name that was asked for.
+        wanted: String,
+        /// The names that there are.
+        names: Vec<String>,
+    },
     /// The device gave numbers that are none.
     #[error("The device computed values that are not finite numbers.")]
     NotFinite,
@@ -34,6 +44,7 @@ impl ClassifyError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Bundle(error) => error.code(),
+            Self::OperatingPoint { .. } => "operating-point-unknown",
             Self::Device { .. } | Self::NotFinite => "device-lost",
         }
     }
@@ -42,6 +53,9 @@ impl ClassifyError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Bundle(error) => error.advice(),
+            Self::OperatingPoint { .. } => {
+                "Ask for one of those, or for none: then it is the default."
+            }
             Self::Device { .. } | Self::NotFinite => "Try again, or run on the CPU.",
         }
     }
@@ -96,9 +110,14 @@ impl Classifier {
     /// [`ClassifyError::Bundle`] when the weights do not fit.
     #[cfg(feature = "gpu")]
     pub fn on_gpu(bundle: &Bundle, device: &burn::tensor::Device) -> Result<Self, ClassifyError> {
-        let network =
-            crate::inference::GpuNetwork::new(bundle.state(), bundle.metadata().attention, device)
-                .map_err(BundleError::from)?;
+        let metadata = bundle.metadata();
+        let network = crate::inference::GpuNetwork::new(
+            bundle.state(),
+            metadata.attention,
+            metadata.findings.len(),
+            device,
+        )
+        .map_err(BundleError::from)?;
         Ok(Self::new(bundle, Engine::Gpu(Box::new(network))))
     }
 
@@ -127,17 +146,24 @@ impl Classifier {
     }
 
     fn new(bundle: &Bundle, engine: Engine) -> Self {
-        let metadata = bundle.metadata();
         Self {
             engine,
-            preprocessing: metadata.preprocessing,
-            interpretation: Interpretation {
-                model: bundle.id().to_owned(),
-                temperature: metadata.temperature,
-                prediction_sets: metadata.prediction_sets.clone(),
-                distribution: bundle.distribution().cloned(),
-            },
+            preprocessing: bundle.metadata().preprocessing,
+            interpretation: Interpretation::of(bundle),
         }
+    }
+
+    /// The findings that it tells apart, in the order of their rows.
+    pub fn findings(&self) -> &Findings {
+        &self.interpretation.findings
+    }
+
+    /// The operating point that is called so; without a name the default.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OperatingPoint`] names those that there are.
+    pub fn operating_point(&self, name: Option<&str>) -> Result<&OperatingPoint, ClassifyError> {
+        self.interpretation.operating_point(name)
     }
 
     /// Id of the model: its name and the start of its hash.
@@ -156,32 +182,51 @@ impl Classifier {
         }
     }
 
-    /// Classifies one radiograph.
+    /// Classifies one radiograph at the default operating point.
     ///
     /// # Errors
     /// [`ClassifyError::Device`] when the device is lost, [`ClassifyError::NotFinite`] when its numbers are none.
-    pub async fn classify(&self, radiograph: &Radiograph) -> Result<Report, ClassifyError> {
+    pub async fn classify(&self, radiograph: &Radiograph) -> Result<Reading, ClassifyError> {
+        self.classify_at(radiograph, None).await
+    }
+
+    /// As [`classify`](Self::classify), at the operating point of this name; without one at the default.
+    ///
+    /// # Errors
+    /// Those of [`classify`](Self::classify), and [`ClassifyError::OperatingPoint`], before anything is computed.
+    pub async fn classify_at(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+    ) -> Result<Reading, ClassifyError> {
+        self.operating_point(operating_point)?;
         let start = Instant::now();
         let input = self.preprocessing.apply(radiograph);
         let preprocess_ms = milliseconds(start);
         let start = Instant::now();
         let inference = self.infer(input).await?;
         let timings = Timings {
+            decode_ms: None,
             preprocess_ms,
             inference_ms: milliseconds(start),
         };
-        self.interpretation
-            .report(&inference, self.device_name(), timings)
+        let report = self.interpretation.report(&inference, operating_point)?;
+        Ok(Reading::new(
+            radiograph,
+            report,
+            self.device_name(),
+            timings,
+        ))
     }
 
-    /// Embedding of a radiograph, `[320]`: what [`Distribution`]s are made of.
+    /// Embedding of a radiograph, `[320]`: what a [`Distribution`](crate::Distribution) is made of.
     ///
     /// # Errors
     /// As [`classify`](Self::classify).
     pub async fn embedding(&self, radiograph: &Radiograph) -> Result<Vec<f32>, ClassifyError> {
         let input = self.preprocessing.apply(radiograph);
         let inference = self.infer(input).await?;
-        check(&inference)?;
+        check(&inference, self.findings().len())?;
         Ok(inference.embedding)
     }
 
@@ -207,94 +252,6 @@ impl Classifier {
             }
         })
     }
-}
-
-/// How what a network gave becomes a report: what a bundle says of it, apart from the network.
-#[derive(Clone, Debug)]
-pub struct Interpretation {
-    /// Id of the model.
-    pub model: String,
-    /// Divides the evidence; above 0.
-    pub temperature: f32,
-    /// Thresholds of prediction sets, if the bundle has them.
-    pub prediction_sets: Option<PredictionSets>,
-    /// Where the embeddings of frontal chest radiographs lie, if the bundle says so.
-    pub distribution: Option<Distribution>,
-}
-
-impl Interpretation {
-    /// The report on what a device gave, whatever that is: nothing in a report is ever anything but a finite number.
-    ///
-    /// # Errors
-    /// [`ClassifyError::Device`] for another number of values, [`ClassifyError::NotFinite`] for such as are no finite numbers or
-    /// too large to be summed.
-    pub fn report(
-        &self,
-        inference: &Inference,
-        device: &str,
-        timings: Timings,
-    ) -> Result<Report, ClassifyError> {
-        check(inference)?;
-        let evidence = self.calibrated(&inference.evidence);
-        let logits = evidence.map(|map| map.as_flattened().iter().sum::<f32>());
-        if !logits.iter().all(|logit| logit.is_finite()) {
-            return Err(ClassifyError::NotFinite);
-        }
-        // The evidence is already divided by the temperature, and so are its sums.
-        let probabilities = ByFinding(softmax(logits, 1.0));
-        let finding = Finding::ALL
-            .into_iter()
-            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
-            .unwrap_or(Finding::Normal);
-        Ok(Report {
-            finding,
-            probabilities,
-            prediction_set: self
-                .prediction_sets
-                .as_ref()
-                .map(|sets| sets.set(&probabilities)),
-            in_distribution: self
-                .distribution
-                .as_ref()
-                .map(|distribution| distribution.judge(&inference.embedding)),
-            evidence: ByFinding(evidence),
-            model: self.model.clone(),
-            device: device.to_owned(),
-            timings,
-        })
-    }
-
-    /// Evidence `[3, 7, 7]` divided by the temperature.
-    fn calibrated(&self, evidence: &[f32]) -> [EvidenceMap; Finding::COUNT] {
-        let mut maps = [[[0.0; GRID]; GRID]; Finding::COUNT];
-        for (cell, value) in maps
-            .as_flattened_mut()
-            .as_flattened_mut()
-            .iter_mut()
-            .zip(evidence)
-        {
-            *cell = value / self.temperature;
-        }
-        maps
-    }
-}
-
-/// Refuses what no network gives.
-fn check(inference: &Inference) -> Result<(), ClassifyError> {
-    let Inference {
-        evidence,
-        embedding,
-    } = inference;
-    let lengths = (evidence.len(), embedding.len());
-    if lengths != (Finding::COUNT * GRID * GRID, EMBEDDING) {
-        return Err(ClassifyError::Device {
-            detail: format!("it gave {lengths:?} values"),
-        });
-    }
-    if !evidence.iter().chain(embedding).all(|v| v.is_finite()) {
-        return Err(ClassifyError::NotFinite);
-    }
-    Ok(())
 }
 
 #[cfg(feature = "burn")]

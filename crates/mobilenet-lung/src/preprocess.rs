@@ -22,6 +22,43 @@ pub struct Preprocessing {
     pub mean: [f32; 3],
     /// Standard deviation of each channel, in the same units.
     pub std: [f32; 3],
+    /// Which part of a radiograph is taken.
+    #[serde(default, skip_serializing_if = "Framing::is_whole")]
+    pub framing: Framing,
+}
+
+/// Which part of a radiograph is taken before it is reduced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Framing {
+    /// How the part is found.
+    pub method: FramingMethod,
+    /// What is left around it on each side, as a share of its width and height; 0 for the whole.
+    #[serde(default)]
+    pub margin: f32,
+}
+
+/// How the part of a radiograph that is taken is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FramingMethod {
+    /// All of it is taken.
+    #[default]
+    Whole,
+    /// A method of a later version. No bundle with it is read.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Framing {
+    /// All of the radiograph.
+    pub const WHOLE: Self = Self {
+        method: FramingMethod::Whole,
+        margin: 0.0,
+    };
+
+    fn is_whole(&self) -> bool {
+        *self == Self::WHOLE
+    }
 }
 
 impl Preprocessing {
@@ -31,6 +68,7 @@ impl Preprocessing {
         detail: 224,
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
+        framing: Framing::WHOLE,
     };
 
     /// Squashes the radiograph to a square of the input's detail and stretches it to its own darkest and brightest pixel.

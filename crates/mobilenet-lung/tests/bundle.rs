@@ -7,32 +7,108 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use burn::tensor::Device;
-use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION, Metadata};
+use mobilenet_lung::bundle::{
+    DataSource, FORMAT_VERSION, INPUTS, Metadata, OperatingPoint, SetSentence, Share, TestFigures,
+};
+use mobilenet_lung::inference::CpuNetwork;
 use mobilenet_lung::network::{AttentionConfig, MobileNetLungConfig};
 use mobilenet_lung::{
-    Bundle, BundleError, Classifier, Finding, Preprocessing, StateDict, StateError, state_dict,
+    Bundle, BundleError, ByFinding, Classifier, ClassifyError, Finding, Findings, PredictionSets,
+    Reading, StateDict, StateError, state_dict,
 };
 use radiograph::phantom::{Pattern, phantom};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
+use serde_json::{Value, json};
 
+/// Of the three known findings, with two operating points.
 fn metadata() -> Metadata {
+    let findings = Findings::lung_xray();
+    let of = |values: [f32; 3]| ByFinding::new(&findings, values);
+    let sets = PredictionSets {
+        coverage: 0.9,
+        thresholds: of([0.7, 0.5, 0.9]),
+        calibrated_on: ByFinding::new(&findings, [8, 9, 10]),
+    };
+    let child = OperatingPoint {
+        description: "For children.".to_owned(),
+        translations: [("fr".to_owned(), "Pour les enfants.".to_owned())].into(),
+        offsets: of([-0.5, 0.25, 1.0]),
+        prediction_sets: Some(sets),
+        ..OperatingPoint::plain("child", &findings)
+    };
     Metadata {
-        format_version: FORMAT_VERSION,
-        architecture: ARCHITECTURE.to_owned(),
-        attention: AttentionConfig::default(),
-        findings: Finding::ALL.map(|f| f.name().to_owned()).to_vec(),
-        preprocessing: Preprocessing::IMAGENET,
-        temperature: 1.5,
-        prediction_sets: None,
-        in_distribution: None,
+        scales: of([1.0, 0.5, 2.0]),
+        operating_points: vec![OperatingPoint::plain("clinic", &findings), child],
+        default_operating_point: "clinic".to_owned(),
+        set_sentences: vec![SetSentence {
+            findings: vec!["Viral Pneumonia".to_owned(), "Lung_Opacity".to_owned()],
+            sentence: "These cannot be told apart in children.".to_owned(),
+            translations: [("es".to_owned(), "No se distinguen.".to_owned())].into(),
+        }],
         trained_on: "nothing: random weights".to_owned(),
-        test: None,
-        further_tests: Vec::new(),
-        licence: "MIT OR Apache-2.0".to_owned(),
-        commit: String::new(),
+        data: vec![DataSource {
+            name: "nothing".to_owned(),
+            licence: "CC0-1.0".to_owned(),
+            url: String::new(),
+            images: Some(ByFinding::new(&findings, [1, 2, 3])),
+        }],
+        tests: vec![TestFigures {
+            split: "nothing, fold 0".to_owned(),
+            operating_point: "clinic".to_owned(),
+            accuracy: share(4, 6),
+            macro_f1: 0.5,
+            confusion: Some(vec![vec![1, 0, 1], vec![0, 2, 0], vec![1, 0, 1]]),
+            by_origin: BTreeMap::new(),
+            calibration_error: None,
+            log_loss: None,
+            brier: None,
+            coverage: None,
+            mean_set_size: None,
+            refused: None,
+        }],
         notice: "for tests".to_owned(),
+        ..Metadata::plain(findings, AttentionConfig::default())
     }
+}
+
+fn share(correct: usize, images: usize) -> Share {
+    Share {
+        correct,
+        images,
+        share: correct as f64 / images as f64,
+        interval: [0.0, 1.0],
+    }
+}
+
+/// What a file of format 2 said of itself, in its own words.
+fn older() -> Value {
+    json!({
+        "format_version": 2,
+        "architecture": "mobilenet-lung",
+        "attention": { "kind": "squeeze-excitation", "place": "last", "reduction": 32 },
+        "findings": ["Normal", "Lung_Opacity", "Viral Pneumonia"],
+        "preprocessing": {
+            "side": 224, "detail": 160,
+            "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+        },
+        "temperature": 0.75,
+        "prediction_sets": {
+            "coverage": 0.9,
+            "thresholds": { "Normal": 0.5, "Lung_Opacity": 0.25, "Viral Pneumonia": 0.125 },
+            "calibrated_on": { "Normal": 30, "Lung_Opacity": 20, "Viral Pneumonia": 10 },
+        },
+        "trained_on": "nothing",
+        "test": {
+            "split": "nothing, fold 0", "images": 40, "accuracy": 0.9, "accuracy_interval": [0.77, 0.96],
+            "macro_f1": 0.89, "by_origin": { "adult": { "images": 20, "accuracy": 0.85 } },
+            "called_by_origin": { "adult": { "healthy_called_normal": null } },
+            "calibration_error": 0.02,
+        },
+        "licence": "MIT OR Apache-2.0",
+        "commit": "",
+        "notice": "old",
+    })
 }
 
 fn state() -> &'static StateDict {
@@ -100,18 +176,75 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn a_file_of_format_1_is_read() {
-    let old = Metadata {
-        format_version: 1,
-        ..metadata()
-    };
-    let bytes = with_metadata(Some(&serde_json::to_string(&old).unwrap()));
+fn a_file_of_format_2_is_read_and_written_as_today() {
+    let bytes = with_metadata(Some(&older().to_string()));
     let bundle = Bundle::read(&bytes, None).unwrap();
-    assert_eq!(bundle.metadata().format_version, 1);
-    let (_, bytes) = Bundle::write(bundle.state(), None, bundle.metadata()).unwrap();
-    let written = Bundle::read(&bytes, None).unwrap();
-    assert_eq!(written.metadata(), &metadata());
+    let metadata = bundle.metadata();
+    assert_eq!(metadata.format_version, FORMAT_VERSION);
+    assert_eq!(metadata.findings, Findings::lung_xray());
+    assert_eq!(metadata.preprocessing.detail, 160);
+    assert!(metadata.scales.values().all(|scale| *scale == 1.0 / 0.75));
+    let point = metadata.default_point().unwrap();
+    assert_eq!(point.name, "default");
+    assert!(point.offsets.values().all(|offset| *offset == 0.0));
+    let sets = point.prediction_sets.as_ref().unwrap();
+    assert_eq!(sets.thresholds.get("Viral Pneumonia"), Some(&0.125));
+    let test = &metadata.tests[0];
+    assert_eq!((test.accuracy.correct, test.accuracy.images), (36, 40));
+    assert_eq!(test.by_origin["adult"].accuracy.correct, 17);
+    assert_eq!(
+        (test.confusion.as_ref(), test.calibration_error),
+        (None, Some(0.02))
+    );
+    assert_eq!(bundle.known_evidence(), None);
+
+    let (name, bytes) = bundle.with_known_evidence(metadata).unwrap();
+    let written = Bundle::read(&bytes, Some(&name)).unwrap();
+    assert_eq!(written.metadata(), metadata);
     assert_eq!(written.state(), bundle.state());
+    assert!(written.known_evidence().is_some());
+}
+
+#[test]
+fn a_file_of_format_1_is_read() {
+    let mut old = older();
+    old["format_version"] = json!(1);
+    // Its first writers knew none of these.
+    let fields = old.as_object_mut().unwrap();
+    fields.remove("prediction_sets");
+    fields["preprocessing"]
+        .as_object_mut()
+        .unwrap()
+        .remove("detail");
+    fields["test"] = Value::Null;
+    let bundle = Bundle::read(&with_metadata(Some(&old.to_string())), None).unwrap();
+    assert_eq!(bundle.metadata().preprocessing.detail, 224);
+    assert_eq!(bundle.metadata().prediction_sets(), None);
+    assert!(bundle.metadata().tests.is_empty());
+}
+
+#[test]
+fn older_files_that_cannot_be_are_refused() {
+    let refuse = |change: &dyn Fn(&mut Value)| {
+        let mut old = older();
+        change(&mut old);
+        Bundle::read(&with_metadata(Some(&old.to_string())), None).unwrap_err()
+    };
+    for change in [
+        (&|old: &mut Value| old["findings"] = json!(["Normal", "Lung_Opacity"]))
+            as &dyn Fn(&mut Value),
+        &|old| old["temperature"] = json!(0),
+        &|old| old["temperature"] = json!(-1),
+        &|old| old["architecture"] = json!("resnet"),
+        &|old| old["preprocessing"]["side"] = json!(96),
+    ] {
+        assert!(matches!(refuse(change), BundleError::Foreign { .. }));
+    }
+    let error = refuse(&|old| old["prediction_sets"]["thresholds"]["Normal"] = json!(1.5));
+    assert!(
+        matches!(error, BundleError::OperatingPoint { .. }),
+        "{error}"
+    );
 }
 
 /// What is written, with something else for one of its tensors; `None` leaves it out.
@@ -250,31 +383,293 @@ fn foreign_and_later_files_are_refused() {
         refuse(&with_metadata(Some("{}"))),
         BundleError::Foreign { .. }
     ));
-    let changed = |change: &dyn Fn(&mut Metadata)| {
-        let mut metadata = metadata();
-        change(&mut metadata);
-        refuse(&with_metadata(Some(
-            &serde_json::to_string(&metadata).unwrap(),
-        )))
-    };
-    assert!(matches!(
-        changed(&|m| m.format_version = FORMAT_VERSION + 1),
-        BundleError::Version { found } if found == FORMAT_VERSION + 1
-    ));
-    assert!(matches!(
-        changed(&|m| m.format_version = 0),
-        BundleError::Version { found: 0 }
-    ));
+    for found in [0, FORMAT_VERSION + 1] {
+        let error = refuse(&changed(&|json| json["format_version"] = json!(found)));
+        assert!(matches!(error, BundleError::Version { found: version } if version == found));
+    }
+    // Of a later format nothing else is known.
+    let error = refuse(&with_metadata(Some(r#"{"format_version":4}"#)));
+    assert!(matches!(error, BundleError::Version { found: 4 }));
     for change in [
-        (&|m: &mut Metadata| m.architecture = "resnet".to_owned()) as &dyn Fn(&mut Metadata),
-        &|m| m.findings.reverse(),
-        &|m| m.temperature = 0.0,
-        &|m| m.temperature = -1.0,
-        &|m| m.preprocessing.side = 1 << 30,
-        &|m| m.preprocessing.std[1] = 0.0,
-        &|m| m.attention.reduction = 0,
+        (&|json: &mut Value| json["architecture"] = json!("resnet")) as &dyn Fn(&mut Value),
+        &|json| json["preprocessing"]["side"] = json!(1 << 30),
+        &|json| json["preprocessing"]["std"][1] = json!(0),
+        &|json| json["attention"]["reduction"] = json!(0),
     ] {
-        assert!(matches!(changed(change), BundleError::Foreign { .. }));
+        let error = refuse(&changed(change));
+        assert!(matches!(error, BundleError::Foreign { .. }), "{error}");
+    }
+}
+
+/// The file with today's metadata, changed.
+fn changed(change: &dyn Fn(&mut Value)) -> Vec<u8> {
+    let mut json = serde_json::to_value(metadata()).unwrap();
+    change(&mut json);
+    with_metadata(Some(&json.to_string()))
+}
+
+#[test]
+fn metadata_that_cannot_be_are_refused_and_the_culprit_named() {
+    let nan = |json: &mut Value| json["scales"]["Normal"] = json!(1e300);
+    for (change, code, culprit) in [
+        (
+            (&|json: &mut Value| json["findings"][1]["id"] = json!("normal"))
+                as &dyn Fn(&mut Value),
+            "weights-findings",
+            "`Normal` and `normal`",
+        ),
+        (
+            &|json| json["findings"] = json!([]),
+            "weights-findings",
+            "0 findings",
+        ),
+        (
+            &|json| {
+                json["findings"] = (0..21)
+                    .map(|i| json!({ "id": format!("f{i}"), "name": "f" }))
+                    .collect()
+            },
+            "weights-findings",
+            "21 findings",
+        ),
+        (
+            &|json| json["findings"][0]["translations"] = json!({ "xx": "?" }),
+            "weights-findings",
+            "`xx`",
+        ),
+        (
+            &|json| json["findings"][2]["id"] = json!("_"),
+            "weights-findings",
+            "`_`",
+        ),
+        (
+            &|json| json["scales"]["Normal"] = json!(0),
+            "weights-metadata",
+            "`Normal`",
+        ),
+        (&nan, "weights-metadata", "`Normal`"),
+        (
+            &|json| {
+                drop(
+                    json["scales"]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("Lung_Opacity"),
+                )
+            },
+            "weights-metadata",
+            "`Lung_Opacity`",
+        ),
+        (
+            &|json| json["scales"]["COVID"] = json!(1),
+            "weights-metadata",
+            "`COVID`",
+        ),
+        (
+            &|json| json["operating_points"][1]["name"] = json!("clinic"),
+            "weights-operating-point",
+            "`clinic`",
+        ),
+        (
+            &|json| json["operating_points"] = json!([]),
+            "weights-operating-point",
+            "`clinic`",
+        ),
+        (
+            &|json| json["default_operating_point"] = json!("adult"),
+            "weights-operating-point",
+            "clinic, child",
+        ),
+        (
+            &|json| json["operating_points"][1]["offsets"]["Normal"] = json!(1e300),
+            "weights-operating-point",
+            "`child`",
+        ),
+        (
+            &|json| {
+                json["operating_points"][1]["prediction_sets"]["thresholds"]["Normal"] = json!(1.01)
+            },
+            "weights-operating-point",
+            "`Normal` is 1.01",
+        ),
+        (
+            &|json| json["operating_points"][1]["prediction_sets"]["coverage"] = json!(1),
+            "weights-operating-point",
+            "coverage 1",
+        ),
+        (
+            &|json| json["operating_points"][1]["translations"]["xx"] = json!("?"),
+            "weights-operating-point",
+            "`xx`",
+        ),
+        (
+            &|json| json["set_sentences"][0]["findings"] = json!(["Normal", "COVID"]),
+            "weights-metadata",
+            "`COVID`",
+        ),
+        (
+            &|json| json["set_sentences"][0]["findings"] = json!(["Normal", "Normal"]),
+            "weights-metadata",
+            "Normal, Normal",
+        ),
+        (
+            &|json| json["set_sentences"][0]["translations"]["xx"] = json!("?"),
+            "weights-metadata",
+            "`xx`",
+        ),
+        (
+            &|json| {
+                let same = json["set_sentences"][0].clone();
+                json["set_sentences"].as_array_mut().unwrap().push(same);
+            },
+            "weights-metadata",
+            "two for Lung_Opacity, Viral Pneumonia",
+        ),
+        (
+            &|json| json["tests"][0]["confusion"] = json!([[1, 2], [3, 4]]),
+            "weights-metadata",
+            "nothing, fold 0",
+        ),
+        (
+            &|json| json["preprocessing"]["framing"] = json!({ "method": "thorax" }),
+            "weights-framing",
+            "framing",
+        ),
+        (
+            &|json| json["preprocessing"]["framing"] = json!({ "method": "whole", "margin": 0.1 }),
+            "weights-framing",
+            "framing",
+        ),
+    ] {
+        let error = Bundle::read(&changed(change), None).unwrap_err();
+        let message = error.to_string();
+        assert_eq!(error.code(), code, "{message}");
+        assert!(message.contains(culprit), "{culprit}: {message}");
+        assert!(
+            message.ends_with('.') && error.advice().ends_with('.'),
+            "{message}"
+        );
+    }
+    // Nobody writes what nobody could read.
+    let mut wrong = metadata();
+    wrong.default_operating_point = "adult".to_owned();
+    let error = Bundle::write(state(), None, &wrong).unwrap_err();
+    assert_eq!(error.code(), "weights-operating-point");
+}
+
+#[test]
+fn any_number_of_findings_is_written_and_read() {
+    for count in [2, 7, 20] {
+        let named = |i: usize| Finding::named(format!("sign {i}"));
+        let findings = Findings::new((0..count).map(named).collect()).unwrap();
+        let metadata = Metadata::plain(findings.clone(), AttentionConfig::default());
+        let state = state_dict(&metadata.network().init(&Device::flex())).unwrap();
+        let (name, bytes) = Bundle::write(&state, None, &metadata).unwrap();
+        let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
+        let classifier = Classifier::on_cpu(&bundle).unwrap();
+        let image = phantom(Pattern::Focal, 3, 299);
+        let report = pollster::block_on(classifier.classify(&image))
+            .unwrap()
+            .report;
+        assert!(
+            report
+                .probabilities
+                .iter()
+                .map(|(id, _)| id)
+                .eq(findings.ids())
+        );
+        let sum: f32 = report.probabilities.values().sum();
+        assert!((sum - 1.0).abs() < 1e-5);
+        assert!(findings.row(&report.finding).is_some());
+        // One finding fewer does not fit.
+        let fewer = Findings::new((1..count.max(3)).map(named).collect()).unwrap();
+        let wrong = Metadata::plain(fewer, AttentionConfig::default());
+        if count > 2 {
+            let (_, bytes) = Bundle::write(&state, None, &wrong).unwrap();
+            let error = Bundle::read(&bytes, None).unwrap_err();
+            assert!(
+                matches!(error, BundleError::State(StateError::Shape { .. })),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn known_evidence_is_what_the_network_gives() {
+    let (_, bytes) = written();
+    let bundle = Bundle::read(&bytes, None).unwrap();
+    let (name, bytes) = bundle.with_known_evidence(bundle.metadata()).unwrap();
+    let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
+    let known = bundle.known_evidence().unwrap();
+    let network = bundle.metadata().attention;
+    let network = CpuNetwork::new(bundle.state(), &network, 3).unwrap();
+    for number in 0..INPUTS {
+        let input = mobilenet_lung::bundle::input(number);
+        assert_eq!(input.len(), 3 * 224 * 224);
+        let mut output = network.infer(&input).unwrap();
+        assert!(known.difference(number, &output) < 1e-6);
+        // A device that is wrong anywhere is found out, and so is one that gives something else altogether.
+        output.embedding[7] += 1.0;
+        assert!(known.difference(number, &output) > 1e-3);
+        output.embedding[7] = f32::NAN;
+        assert_eq!(known.difference(number, &output), f32::INFINITY);
+        output.embedding.pop();
+        assert_eq!(known.difference(number, &output), f32::INFINITY);
+    }
+    let other = network.infer(&mobilenet_lung::bundle::input(1)).unwrap();
+    assert!(
+        known.difference(0, &other) > 1e-2,
+        "the two inputs are alike"
+    );
+    // Half of it is none.
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let views = tensors
+        .iter()
+        .filter(|(name, _)| *name != "known.embedding");
+    let half = safetensors::serialize(views, header.metadata().clone()).unwrap();
+    let error = Bundle::read(&half, None).unwrap_err();
+    assert!(error.to_string().contains("known.embedding"), "{error}");
+}
+
+#[test]
+fn an_operating_point_moves_the_probabilities_and_no_other_is_made_up() {
+    let (_, bytes) = written();
+    let bundle = Bundle::read(&bytes, None).unwrap();
+    let classifier = Classifier::on_cpu(&bundle).unwrap();
+    let image = phantom(Pattern::Focal, 3, 299);
+    let at = |name: Option<&str>| pollster::block_on(classifier.classify_at(&image, name));
+    let clinic = at(None).unwrap().report;
+    let child = at(Some("child")).unwrap().report;
+    assert_eq!(
+        (clinic.operating_point.as_str(), clinic.prediction_set),
+        ("clinic", None)
+    );
+    assert_eq!(child.operating_point, "child");
+    let set = child.prediction_set.unwrap();
+    assert_eq!(set.coverage, 0.9);
+    assert_eq!(set.findings[0], child.finding);
+    let logit = |evidence: &ByFinding<[[f32; 7]; 7]>, id: &str| {
+        evidence.get(id).unwrap().as_flattened().iter().sum::<f32>()
+    };
+    for (id, offset) in [
+        ("Normal", -0.5),
+        ("Lung_Opacity", 0.25),
+        ("Viral Pneumonia", 1.0),
+    ] {
+        let moved = logit(&child.evidence, id) - logit(&clinic.evidence, id);
+        assert!((moved - offset).abs() < 1e-4, "{id} {moved}");
+    }
+    match at(Some("adult")).unwrap_err() {
+        error @ ClassifyError::OperatingPoint { .. } => {
+            assert_eq!(error.code(), "operating-point-unknown");
+            assert_eq!(
+                error.to_string(),
+                "This model has no operating point `adult`; it has clinic, child."
+            );
+        }
+        other => panic!("{other}"),
     }
 }
 
@@ -360,22 +755,21 @@ fn every_error_has_a_code_a_sentence_and_advice() {
 }
 
 #[test]
-fn a_report_adds_up() {
+fn a_reading_adds_up() {
     let (name, bytes) = written();
     let bundle = Bundle::read(&bytes, Some(&name)).unwrap();
     let classifier = Classifier::on_cpu(&bundle).unwrap();
     let image = phantom(Pattern::Focal, 3, 299);
-    let report = pollster::block_on(classifier.classify(&image)).unwrap();
-    let probabilities = report.probabilities.0;
-    assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    let reading = pollster::block_on(classifier.classify(&image)).unwrap();
+    let report = &reading.report;
+    assert!((report.probabilities.values().sum::<f32>() - 1.0).abs() < 1e-5);
     // Evidence sums to the calibrated logits, so its softmax is the probabilities.
-    let logits = report
-        .evidence
-        .0
-        .map(|map| map.as_flattened().iter().sum::<f32>());
-    for (a, b) in mobilenet_lung::softmax(logits, 1.0)
+    let logits: Vec<f32> = (report.evidence.values())
+        .map(|map| map.as_flattened().iter().sum::<f32>())
+        .collect();
+    for (a, b) in mobilenet_lung::softmax(&logits, 1.0)
         .iter()
-        .zip(probabilities)
+        .zip(report.probabilities.values())
     {
         assert!((a - b).abs() < 1e-6);
     }
@@ -390,18 +784,19 @@ fn a_report_adds_up() {
         .into_data()
         .try_into_vec::<f32>()
         .unwrap();
-    for (a, b) in logits.iter().zip(direct) {
-        assert!((a - b / 1.5).abs() < 1e-4 * b.abs().max(1.0), "{a} {b}");
+    for ((a, b), scale) in logits.iter().zip(direct).zip([1.0, 0.5, 2.0]) {
+        assert!((a - b * scale).abs() < 1e-4 * b.abs().max(1.0), "{a} {b}");
     }
-    let json = serde_json::to_value(&report).unwrap();
+    let json = serde_json::to_value(&reading).unwrap();
+    assert_eq!(json["version"], 1);
     assert_eq!(json["device"], "cpu");
     assert_eq!(json["model"], bundle.id());
-    assert_eq!(
-        json["evidence"]["Viral Pneumonia"]
-            .as_array()
-            .unwrap()
-            .len(),
-        7
-    );
+    assert_eq!(json["source"]["format"], "luma");
+    assert_eq!(json["source"]["width"], 299);
+    let maps = json["evidence"]["Viral Pneumonia"].as_array().unwrap();
+    assert_eq!(maps.len(), 7);
     assert!(json["probabilities"]["Lung_Opacity"].is_number());
+    // Whoever gets a reading as JSON has all of it.
+    let text = serde_json::to_string(&reading).unwrap();
+    assert_eq!(serde_json::from_str::<Reading>(&text).unwrap(), reading);
 }

@@ -11,6 +11,9 @@ use mobilenet_lung::network::{
 };
 use mobilenet_lung::{StateDict, StateError, load_state_dict, parameter_shapes, state_dict};
 
+/// How many findings most networks here tell apart: not as many as the shipped one.
+const FINDINGS: usize = 7;
+
 /// Every attention there is.
 fn attentions() -> Vec<AttentionConfig> {
     let mut all = vec![AttentionConfig::NONE];
@@ -32,6 +35,7 @@ fn state(attention: AttentionConfig) -> StateDict {
     device.seed(11);
     let config = MobileNetLungConfig {
         attention,
+        findings: FINDINGS,
         ..MobileNetLungConfig::default()
     };
     let mut state = state_dict(&config.init(&device)).unwrap();
@@ -56,10 +60,11 @@ fn the_table_of_the_architecture_is_that_of_the_network() {
     for attention in attentions() {
         let config = MobileNetLungConfig {
             attention,
+            findings: FINDINGS,
             ..MobileNetLungConfig::default()
         };
         assert_eq!(
-            architecture::parameter_shapes(&attention),
+            architecture::parameter_shapes(&attention, FINDINGS),
             parameter_shapes(&config.init(&Device::flex())),
             "{attention:?}"
         );
@@ -73,6 +78,7 @@ fn the_cpu_network_gives_the_evidence_that_burn_gives() {
         let state = state(attention);
         let config = MobileNetLungConfig {
             attention,
+            findings: FINDINGS,
             ..MobileNetLungConfig::default()
         };
         let network = load_state_dict(config.init(&device), &state, false).unwrap();
@@ -82,7 +88,7 @@ fn the_cpu_network_gives_the_evidence_that_burn_gives() {
             .into_data()
             .try_into_vec::<f32>()
             .unwrap();
-        let network = CpuNetwork::new(&state, &attention).unwrap();
+        let network = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
         let largest = want
             .iter()
             .fold(0.0f32, |most, value| most.max(value.abs()));
@@ -103,17 +109,45 @@ fn the_cpu_network_gives_the_evidence_that_burn_gives() {
 fn what_does_not_fit_is_refused() {
     let attention = AttentionConfig::default();
     let mut state = state(attention);
-    let network = CpuNetwork::new(&state, &attention).unwrap();
+    let network = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
     assert_eq!(network.infer(&[0.0; 5]), None);
     assert!(matches!(
-        CpuNetwork::new(&state, &AttentionConfig::NONE),
+        CpuNetwork::new(&state, &AttentionConfig::NONE, FINDINGS),
         Err(StateError::Unknown { .. })
     ));
     state.remove("features.9.conv.2.bias");
     assert_eq!(
-        CpuNetwork::new(&state, &attention).unwrap_err(),
+        CpuNetwork::new(&state, &attention, FINDINGS).unwrap_err(),
         StateError::Missing {
             name: "features.9.conv.2.bias".to_owned()
         }
     );
+}
+
+#[test]
+fn two_to_twenty_findings_have_a_map_each() {
+    let device = Device::flex();
+    let attention = AttentionConfig::default();
+    for findings in [2, 20] {
+        device.seed(5);
+        let config = MobileNetLungConfig {
+            findings,
+            ..MobileNetLungConfig::default()
+        };
+        let network = config.init(&device);
+        let state = state_dict(&network).unwrap();
+        let images = Tensor::<4>::from_data(TensorData::new(input(), [1, 3, 224, 224]), &device);
+        let want = network.evidence(images);
+        assert_eq!(want.dims(), [1, findings, 7, 7]);
+        let want = want.into_data().try_into_vec::<f32>().unwrap();
+        let network = CpuNetwork::new(&state, &attention, findings).unwrap();
+        let got = network.infer(&input()).unwrap().evidence;
+        assert_eq!(got.len(), findings * 49);
+        let largest = want.iter().fold(0f32, |most, value| most.max(value.abs()));
+        for (got, want) in got.iter().zip(&want) {
+            assert!((got - want).abs() <= 1e-4 * largest, "{got} is not {want}");
+        }
+        // Another number of findings is another network.
+        assert!(CpuNetwork::new(&state, &attention, findings + 1).is_err());
+    }
 }

@@ -36,13 +36,18 @@ export class LungClassifier {
   #values;
   model = {
     id: 'mobilenet-lung-0123456789ab',
-    prediction_sets: { coverage: 0.85 },
-    test: {
-      split: 'none',
-      images: 590,
-      accuracy: 0.9561,
-      accuracy_interval: /** @type {[number, number]} */ ([0.936, 0.97]),
-    },
+    findings: [
+      { id: 'Normal', name: 'Normal', role: /** @type {const} */ ('normal') },
+      { id: 'Lung_Opacity', name: 'Lung opacity' },
+      { id: 'Viral Pneumonia', name: 'Viral pneumonia' },
+    ],
+    tests: [
+      {
+        split: 'none',
+        operating_point: 'clinic',
+        accuracy: { correct: 564, images: 590, share: 0.9561, interval: /** @type {[number, number]} */ ([0.936, 0.97]) },
+      },
+    ],
   };
 
   /** Which build this is in the place of: the folder it was loaded from. @type {'webgpu' | 'cpu'} */
@@ -83,7 +88,7 @@ export class LungClassifier {
     if (words.startsWith('torn')) {
       report.finding = 'Lung_Opacity';
       report.probabilities = { Normal: 0.45, Lung_Opacity: 0.5, 'Viral Pneumonia': 0.05 };
-      report.prediction_set = ['Lung_Opacity', 'Normal'];
+      report.prediction_set = { coverage: 0.85, findings: ['Lung_Opacity', 'Normal'] };
     }
     // A set as there may be one: `set` with the share that it holds for, `list` without, `empty`; then what it holds.
     const [, form, normal, opacity, , ...held] = /^(set|list|empty) (\S+) (\S+)(.*)$/.exec(words)?.flatMap((part, at) => (at === 4 ? [part, ...part.trim().split(' ').filter(Boolean)] : [part])) ?? [];
@@ -91,12 +96,13 @@ export class LungClassifier {
       report.finding = 'Normal';
       report.probabilities = { Normal: Number(normal), Lung_Opacity: Number(opacity), 'Viral Pneumonia': 1 - Number(normal) - Number(opacity) };
       const findings = /** @type {Finding[]} */ (held);
-      report.prediction_set = form === 'set' ? { coverage: 0.8, findings } : findings;
+      report.prediction_set = form === 'list' ? findings : { coverage: form === 'set' ? 0.8 : 0.85, findings };
     }
     if (words.startsWith('unlike')) report.in_distribution = { score: 0.0312, accepted: false };
     // A bundle without statistics.
     if (words.startsWith('plain')) report.prediction_set = report.in_distribution = null;
     return {
+      version: 1,
       ...report,
       model: this.model.id,
       device: this.device,
@@ -192,7 +198,7 @@ async function pixels(bytes) {
 /**
  * Differs from file to file, always the same for one.
  * @param {Uint8Array} bytes
- * @returns {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution' | 'evidence'>}
+ * @returns {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution' | 'evidence' | 'operating_point'>}
  */
 function reportOf(bytes) {
   const turn = bytes.reduce((sum, byte) => (sum * 31 + byte) % 9973, 7) / 9973;
@@ -217,8 +223,9 @@ function reportOf(bytes) {
   return {
     finding,
     probabilities: named(probabilities),
-    prediction_set: [finding],
+    prediction_set: { coverage: 0.85, findings: [finding] },
     in_distribution: { score: 0.8125, accepted: true },
     evidence: named(evidence),
+    operating_point: 'clinic',
   };
 }

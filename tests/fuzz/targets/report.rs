@@ -4,9 +4,10 @@
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use mobilenet_lung::architecture::{EMBEDDING, GRID};
+use mobilenet_lung::bundle::OperatingPoint;
 use mobilenet_lung::inference::Inference;
 use mobilenet_lung::{
-    ByFinding, Distribution, Finding, Interpretation, PredictionSets, Preprocessing, Spread, Timings,
+    ByFinding, Distribution, Finding, Findings, Interpretation, PredictionSets, Preprocessing, Reading, Spread, Timings,
 };
 use radiograph::Radiograph;
 
@@ -27,14 +28,27 @@ fn numbers(input: &mut Unstructured, usual: usize) -> arbitrary::Result<Vec<f32>
 fn run(input: &mut Unstructured) -> arbitrary::Result<()> {
     let directions = input.int_in_range(1..=3)?;
     let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
+    let count: usize = input.int_in_range(2..=20)?;
+    let findings = (0..count).map(|at| Finding::named(format!("sign {at}"))).collect();
+    let findings = Findings::new(findings).expect("findings");
+    let mut of = |value: &mut dyn FnMut(&mut Unstructured) -> arbitrary::Result<f32>| {
+        let values: arbitrary::Result<Vec<f32>> = (0..count).map(|_| value(input)).collect();
+        Ok::<_, arbitrary::Error>(ByFinding::new(&findings, values?))
+    };
+    let scales = of(&mut above_0)?;
+    let offsets = of(&mut |input| Ok(finite(f32::arbitrary(input)?)))?;
+    let thresholds = of(&mut |input| Ok(finite(f32::arbitrary(input)?).clamp(0.0, 1.0)))?;
+    let calibrated_on = thresholds.map(|_| 1);
     let interpretation = Interpretation {
         model: "mobilenet-lung-000000000000".to_owned(),
-        temperature: above_0(input)?,
-        prediction_sets: Some(PredictionSets {
-            coverage: 0.9,
-            thresholds: ByFinding(<[f32; Finding::COUNT]>::arbitrary(input)?.map(|t| finite(t).clamp(0.0, 1.0))),
-            calibrated_on: ByFinding([1; Finding::COUNT]),
-        }),
+        scales,
+        operating_points: vec![OperatingPoint {
+            offsets,
+            prediction_sets: Some(PredictionSets { coverage: 0.9, thresholds, calibrated_on }),
+            ..OperatingPoint::plain("clinic", &findings)
+        }],
+        default_operating_point: "clinic".to_owned(),
+        findings,
         distribution: Some(Distribution {
             mean: vec![finite(f32::arbitrary(input)?); EMBEDDING],
             directions: vec![finite(f32::arbitrary(input)?); directions * EMBEDDING],
@@ -46,18 +60,23 @@ fn run(input: &mut Unstructured) -> arbitrary::Result<()> {
         }),
     };
     let inference = Inference {
-        evidence: numbers(input, Finding::COUNT * GRID * GRID)?,
+        evidence: numbers(input, count * GRID * GRID)?,
         embedding: numbers(input, EMBEDDING)?,
     };
-    match interpretation.report(&inference, "cpu", Timings::default()) {
+    match interpretation.report(&inference, None) {
         Ok(report) => {
-            let probabilities = report.probabilities.0;
+            let probabilities: Vec<f32> = report.probabilities.values().copied().collect();
             assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)), "{probabilities:?}");
             assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{probabilities:?}");
+            let set = report.prediction_set.as_ref().expect("a set");
+            assert_eq!(set.findings.first(), Some(&report.finding));
             let likeness = report.in_distribution.expect("a score");
             assert!((0.0..=1.0).contains(&likeness.score), "{likeness:?}");
-            assert!(report.evidence.0.as_flattened().as_flattened().iter().all(|v| v.is_finite()));
-            serde_json::to_string(&report).expect("JSON");
+            assert!(report.evidence.values().all(|map| map.as_flattened().iter().all(|v| v.is_finite())));
+            let image = Radiograph::from_luma(1, 1, vec![0.5]).expect("an image");
+            let reading = Reading::new(&image, report, "cpu", Timings::default());
+            let text = serde_json::to_string(&reading).expect("JSON");
+            assert_eq!(serde_json::from_str::<Reading>(&text).expect("the same"), reading);
         }
         Err(error) => assert!(!error.to_string().is_empty() && !error.code().is_empty()),
     }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use mobilenet_lung::{Finding, Preprocessing, load_state_dict, softmax, state_dict};
+use mobilenet_lung::{Preprocessing, load_state_dict, state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
+use crate::finding::{Finding, softmax};
 use crate::networks::{Architecture, Network};
 use crate::train::{bar, rows, schedule};
 

@@ -1,12 +1,12 @@
 //! Who is trained, watched and tested on: the paper's division by file, and folds by patient.
 
-use mobilenet_lung::Finding;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Dataset, FOLDS, Split};
+use crate::finding::Finding;
 
 /// Seed of the divisions. Fixed: every network and every seed meets the same images.
 const SEED: u64 = 0;

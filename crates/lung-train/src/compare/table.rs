@@ -6,12 +6,12 @@ use std::fs;
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use mobilenet_lung::Finding;
 use serde::{Deserialize, Serialize};
 
 use super::measure::inference_ms;
 use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
 use crate::data::Dataset;
+use crate::finding::Finding;
 use crate::metrics::{Calls, wilson};
 use crate::networks::Architecture;
 use crate::train::write_atomically;

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use mobilenet_lung::bundle::{ARCHITECTURE, FORMAT_VERSION};
-use mobilenet_lung::{ByFinding, InDistribution, Preprocessing};
+use mobilenet_lung::{Findings, InDistribution};
 use roxmltree::{Document, ParsingOptions};
 
 use super::*;
+use crate::finding::ByFinding;
 use crate::metrics::Outcome;
 use crate::train::Stage;
 
@@ -72,20 +72,13 @@ fn tests(statistics: bool) -> Tests {
 
 fn page(tests: &Tests) -> String {
     let metadata = Metadata {
-        format_version: FORMAT_VERSION,
-        architecture: ARCHITECTURE.to_owned(),
-        attention: mobilenet_lung::architecture::AttentionConfig::default(),
-        findings: Finding::ALL.map(|f| f.name().to_owned()).to_vec(),
-        preprocessing: Preprocessing::IMAGENET,
-        temperature: 1.0,
-        prediction_sets: None,
-        in_distribution: None,
         trained_on: HOSTILE.to_owned(),
-        test: None,
-        further_tests: Vec::new(),
         licence: String::new(),
-        commit: String::new(),
         notice: HOSTILE.to_owned(),
+        ..Metadata::plain(
+            Findings::lung_xray(),
+            mobilenet_lung::architecture::AttentionConfig::default(),
+        )
     };
     let epochs: Vec<EpochLog> = (1..=4)
         .map(|epoch| EpochLog {

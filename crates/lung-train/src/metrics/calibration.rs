@@ -1,9 +1,9 @@
 //! Whether probabilities mean what they say.
 
-use mobilenet_lung::Finding;
 use serde::Serialize;
 
 use super::Outcome;
+use crate::finding::Finding;
 
 /// Bins of the top probability, all equally wide.
 pub const BINS: usize = 15;

@@ -313,7 +313,7 @@ fn a_model_without_statistics_says_so() {
     assert_eq!(evaluation.prediction_sets, None);
     assert_eq!(evaluation.in_distribution, None);
     assert!(evaluation.to_text().matches(NOT_IN_MODEL).count() >= 2);
-    let figures = evaluation.test_metrics();
+    let figures = evaluation.test_figures("clinic");
     assert!(figures.coverage.is_none() && figures.refused.is_none());
     let foreign = [("leg.png".to_owned(), None, Normal)];
     let foreign = ForeignMetrics::new("odd".into(), &foreign, Vec::new(), &ten());

@@ -1,9 +1,9 @@
 //! What the model's own doubts are worth: prediction sets, refusals, and what is right among the surest images.
 
-use mobilenet_lung::{ByFinding, Finding};
 use serde::Serialize;
 
 use super::{Outcome, Share, auroc, share_of};
+use crate::finding::{ByFinding, Finding};
 
 /// What prediction sets held.
 #[derive(Clone, Debug, PartialEq, Serialize)]

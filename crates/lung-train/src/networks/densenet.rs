@@ -2,11 +2,11 @@
 
 use burn::module::{Initializer, Module};
 use burn::tensor::{Device, Tensor};
-use mobilenet_lung::Finding;
 
 use super::layers::{
     Activation, BatchNorm, Conv, ConvConfig, ConvNorm, Linear, Walk, global_mean, halve, max_pool,
 };
+use crate::finding::Finding;
 
 /// Layers of each of the four blocks.
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];

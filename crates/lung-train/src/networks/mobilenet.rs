@@ -5,13 +5,13 @@
 use burn::module::Module;
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
-use mobilenet_lung::Finding;
 use mobilenet_lung::architecture::{
     AttentionConfig, AttentionKind, FEATURE_LAYERS, FEATURES, SPATIAL_KERNEL, STEM, blocks,
 };
 use mobilenet_lung::network::Attention;
 
 use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean};
+use crate::finding::Finding;
 
 /// Expand, filter each channel, project, attend where asked for, and add the input where shapes allow.
 #[derive(Module, Debug)]

@@ -384,7 +384,10 @@ mod tests {
             let network = architecture.init(true, &Device::flex());
             assert_eq!(
                 parameter_shapes(&network),
-                mobilenet_lung::architecture::parameter_shapes(&attention),
+                mobilenet_lung::architecture::parameter_shapes(
+                    &attention,
+                    crate::finding::Finding::COUNT
+                ),
                 "{architecture}"
             );
         }

@@ -3,9 +3,9 @@
 use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
-use mobilenet_lung::Finding;
 
 use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean, max_pool};
+use crate::finding::Finding;
 
 /// Channels of each of the four layers.
 const LAYERS: [usize; 4] = [64, 128, 256, 512];

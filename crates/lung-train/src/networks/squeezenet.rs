@@ -3,9 +3,9 @@
 use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
-use mobilenet_lung::Finding;
 
 use super::layers::{Activation, Conv, ConvConfig, Walk, global_mean, max_pool};
+use crate::finding::Finding;
 
 /// torchvision's number of each fire module among the features; channels in, squeezed and expanded (twice).
 const FIRES: [(usize, usize, usize, usize); 8] = [

@@ -5,9 +5,9 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
-use mobilenet_lung::Finding;
 
 use super::layers::{Activation, Conv, ConvConfig, Linear, Walk, max_pool};
+use crate::finding::Finding;
 
 /// torchvision's number of each convolution among the features, its channels out, and whether the map is halved after it.
 const CONVOLUTIONS: [(usize, usize, bool); 8] = [

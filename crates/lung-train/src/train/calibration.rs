@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use mobilenet_lung::{Finding, softmax};
 use serde::{Deserialize, Serialize};
 
 use super::outcomes::Outcomes;
 use super::points::{self, OperatingPoint, Point};
 use crate::config::{CalibrationWeights, TrainConfig};
 use crate::data::Dataset;
+use crate::finding::{Finding, softmax};
 
 /// How logits become probabilities: `softmax((scales * logits + offsets) / temperature)`.
 ///

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use mobilenet_lung::Finding;
 
 use super::calibration::Calibration;
 use super::outcomes::{Outcomes, top};
 use super::write_atomically;
 use crate::data::{Dataset, Example};
+use crate::finding::Finding;
 
 /// The table's name in the run's folder.
 const LABELS: &str = "labels.csv";

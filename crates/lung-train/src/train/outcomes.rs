@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
-use mobilenet_lung::Finding;
 
 use super::calibration::Calibration;
 use crate::data::Dataset;
+use crate::finding::Finding;
 
 /// Logits with the truth beside them.
 #[derive(Clone, Debug, Default)]

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use mobilenet_lung::{ByFinding, Finding, PredictionSets};
+use mobilenet_lung::PredictionSets;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, minimum};
 use super::outcomes::Outcomes;
 use crate::data::{Dataset, Example};
+use crate::finding::{ByFinding, Finding};
 use crate::trust::COVERAGE;
 
 /// Fewest images of a kind whose quantile counts for a threshold of its own: with half as many the rank would be below 1.
@@ -44,6 +45,16 @@ pub struct OperatingPoint {
 impl Point {
     /// Every operating point.
     pub const ALL: [Self; 4] = [Self::Clinic, Self::Child, Self::Adult, Self::Paper];
+
+    /// Whom it is for, in a sentence.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Clinic => "Patients of every age, each finding as common as another.",
+            Self::Child => "Children, each finding as common as another.",
+            Self::Adult => "Adults, each finding as common as another.",
+            Self::Paper => "Findings as common as in the first data folder.",
+        }
+    }
 
     /// Its name in files and commands.
     pub const fn name(self) -> &'static str {
@@ -214,16 +225,19 @@ impl Outcomes {
                 kinds.0[label.index()].push(truth);
             }
         }
-        let mut sets = PredictionSets::calibrate(COVERAGE, &all);
-        for kinds in of_kind.values() {
-            let own = PredictionSets::calibrate(COVERAGE, kinds);
-            for finding in Finding::ALL {
-                if kinds[finding].len() >= ENOUGH {
-                    let threshold = &mut sets.thresholds.0[finding.index()];
-                    *threshold = threshold.min(own.thresholds[finding]);
+        let mut sets = PredictionSets::calibrate(COVERAGE, &all.into_bundle());
+        let mut least: Vec<f32> = sets.thresholds.values().copied().collect();
+        for kinds in of_kind.into_values().map(ByFinding::into_bundle) {
+            let own = PredictionSets::calibrate(COVERAGE, &kinds);
+            let answers = kinds.values().zip(own.thresholds.values());
+            for (least, (answers, own)) in least.iter_mut().zip(answers) {
+                if answers.len() >= ENOUGH {
+                    *least = least.min(*own);
                 }
             }
         }
+        let mut least = least.into_iter();
+        sets.thresholds = sets.thresholds.map(|all| least.next().unwrap_or(*all));
         sets
     }
 }
@@ -395,14 +409,15 @@ mod tests {
         let held = |range: std::ops::Range<usize>, finding: Finding| {
             let held = range.clone().filter(|index| {
                 let probabilities = shared.probabilities(answers.logits[*index]);
-                sets.set(&ByFinding(probabilities)).contains(&finding)
+                let set = sets.set(&ByFinding(probabilities).into_bundle());
+                set.findings.iter().any(|id| id == finding.name())
             });
             held.count() as f64 / range.len() as f64
         };
         let bacterial = held(900..1000, LungOpacity);
         assert!((0.89..0.93).contains(&bacterial), "{bacterial}");
         assert_eq!(held(0..900, LungOpacity), 1.0);
-        assert!(sets.thresholds[Normal] > 0.5, "{sets:?}");
+        assert!(sets.thresholds.get("Normal") > Some(&0.5), "{sets:?}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung};
-use mobilenet_lung::{Finding, StateDict, load_state_dict, state_dict};
+use mobilenet_lung::{StateDict, load_state_dict, state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +27,7 @@ use super::parameters::{Roles, Scales, Shorten, Values};
 use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, bar, write_atomically};
 use crate::config::TrainConfig;
 use crate::data::{Example, Split};
+use crate::finding::Finding;
 
 /// Where a training stands: `checkpoint.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

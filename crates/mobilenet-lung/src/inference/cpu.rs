@@ -39,9 +39,13 @@ impl CpuNetwork {
     /// Packs the parameters of `state`.
     ///
     /// # Errors
-    /// [`StateError`] when they are not those of a network with this attention.
-    pub fn new(state: &StateDict, attention: &AttentionConfig) -> Result<Self, StateError> {
-        check(state, &parameter_shapes(attention), false)?;
+    /// [`StateError`] when they are not those of a network with this attention for so many findings.
+    pub fn new(
+        state: &StateDict,
+        attention: &AttentionConfig,
+        findings: usize,
+    ) -> Result<Self, StateError> {
+        check(state, &parameter_shapes(attention, findings), false)?;
         Self::pack(state, attention)
     }
 

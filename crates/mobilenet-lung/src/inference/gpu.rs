@@ -57,10 +57,11 @@ impl GpuNetwork {
     pub fn new(
         state: &StateDict,
         attention: AttentionConfig,
+        findings: usize,
         device: &Device,
     ) -> Result<Self, StateError> {
         let table = Table::mobilenet();
-        check(state, &table.parameter_shapes(&attention), false)?;
+        check(state, &table.parameter_shapes(&attention, findings), false)?;
         Self::load(state, &table, &attention, device)
     }
 
@@ -72,8 +73,9 @@ impl GpuNetwork {
     /// What the device said, if it could not run them.
     pub async fn compile(attention: AttentionConfig, device: &Device) -> Result<(), String> {
         let table = Table::least();
+        // The head is no kernel, so for one finding is for any.
         let zeros = table
-            .parameter_shapes(&attention)
+            .parameter_shapes(&attention, 1)
             .into_iter()
             .map(|(name, shape)| {
                 let values = vec![0.0; shape.iter().product()];

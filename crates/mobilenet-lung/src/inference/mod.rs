@@ -18,7 +18,7 @@ use crate::state::{Parameters, StateError};
 /// What a network makes of one input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inference {
-    /// `[3, 7, 7]`: its sums over the positions are the logits.
+    /// `[n, 7, 7]`, a map for each finding: its sums over the positions are the logits.
     pub evidence: Vec<f32>,
     /// `[320]`: the output of the last block, averaged over the positions.
     pub embedding: Vec<f32>,

@@ -4,7 +4,6 @@ use lung_kernels::channels_last::Map;
 
 use super::attention::{Attention, dot};
 use super::layer;
-use crate::Finding;
 use crate::architecture::{AttentionConfig, FEATURE_LAYERS};
 use crate::state::{Parameters, StateError};
 
@@ -12,9 +11,9 @@ use crate::state::{Parameters, StateError};
 #[derive(Debug)]
 pub(super) struct Tail {
     attention: Option<Attention>,
-    /// `[3, channels]`
+    /// `[n, channels]`
     head: Vec<f32>,
-    /// `[3]`
+    /// `[n]`
     head_bias: Vec<f32>,
 }
 
@@ -34,14 +33,14 @@ impl Tail {
         })
     }
 
-    /// Evidence `[3, height, width]` of the last feature layer, which is gated on the way: its sums over the positions
+    /// Evidence `[n, height, width]` of the last feature layer, which is gated on the way: its sums over the positions
     /// are the logits.
     pub(super) fn evidence(&self, features: &mut Map) -> Vec<f32> {
         if let Some(attention) = &self.attention {
             attention.apply(features);
         }
         let positions = features.positions().len();
-        let mut evidence = vec![0.0; Finding::COUNT * positions];
+        let mut evidence = vec![0.0; self.head_bias.len() * positions];
         for (finding, (weight, bias)) in self
             .head
             .chunks_exact(features.channels().max(1))

@@ -1,7 +1,7 @@
 //! MobileNetV2 and MobileNet-Lung for burn.
 //!
 //! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) at width 1.0, with torchvision's layer names and symmetric
-//! padding, batch norm folded. MobileNet-Lung adds an [`Attention`] within the feature layers and a head of three.
+//! padding, batch norm folded. MobileNet-Lung adds an [`Attention`] within the feature layers and a head with a row for each finding.
 
 mod attention;
 mod convolution;
@@ -15,7 +15,6 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::Dropout;
 use burn::tensor::{Device, Tensor};
 
-use crate::Finding;
 use crate::architecture::{self, Block, STEM};
 pub use crate::architecture::{
     AttentionConfig, AttentionKind, AttentionPlace, FEATURE_LAYERS, FEATURES, GRID,
@@ -24,8 +23,10 @@ pub use crate::architecture::{
 /// What to build.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MobileNetLungConfig {
-    /// The attention; [`AttentionConfig::NONE`] makes it a plain MobileNetV2 with a head of three.
+    /// The attention; [`AttentionConfig::NONE`] makes it a plain MobileNetV2 with a head with a row for each finding.
     pub attention: AttentionConfig,
+    /// How many findings it tells apart.
+    pub findings: usize,
     /// Probability that a feature is dropped before the head while training, in 0..1.
     pub dropout: f64,
 }
@@ -34,6 +35,7 @@ impl Default for MobileNetLungConfig {
     fn default() -> Self {
         Self {
             attention: AttentionConfig::default(),
+            findings: 3,
             dropout: 0.2,
         }
     }
@@ -65,7 +67,7 @@ impl MobileNetLungConfig {
             last: ConvolutionConfig::pointwise(last, FEATURES, Activation::Relu6).init(device),
             attention,
             dropout: burn::nn::DropoutConfig::new(self.dropout).init(),
-            head: Head::init(device),
+            head: Head::init(self.findings, device),
         }
     }
 }
@@ -132,27 +134,27 @@ impl InvertedResidual {
 /// The linear layer from features to findings.
 #[derive(Module, Debug)]
 pub struct Head {
-    /// `[3, 1280]`
+    /// `[n, 1280]`
     pub weight: Param<Tensor<2>>,
-    /// `[3]`
+    /// `[n]`
     pub bias: Param<Tensor<1>>,
 }
 
 impl Head {
-    fn init(device: &Device) -> Self {
+    fn init(findings: usize, device: &Device) -> Self {
         Self {
             // torchvision's start for a classifier: normal with deviation 0.01.
             weight: Initializer::Normal {
                 mean: 0.0,
                 std: 0.01,
             }
-            .init([Finding::COUNT, FEATURES], device),
-            bias: Initializer::Zeros.init([Finding::COUNT], device),
+            .init([findings, FEATURES], device),
+            bias: Initializer::Zeros.init([findings], device),
         }
     }
 }
 
-/// MobileNetV2 with attention within its feature layers and a head of three findings.
+/// MobileNetV2 with attention within its feature layers and a head of findings.
 #[derive(Module, Debug)]
 pub struct MobileNetLung {
     /// `features.0`
@@ -196,7 +198,7 @@ impl MobileNetLung {
         }
     }
 
-    /// Attended features `[batch, 1280, height, width]` to logits `[batch, 3]`, with dropout while training.
+    /// Attended features `[batch, 1280, height, width]` to logits `[batch, findings]`, with dropout while training.
     pub fn classify(&self, features: Tensor<4>) -> Tensor<2> {
         let pooled: Tensor<2> = features.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2);
         self.dropout
@@ -205,12 +207,12 @@ impl MobileNetLung {
             + self.head.bias.val().unsqueeze()
     }
 
-    /// Images `[batch, 3, 224, 224]` to logits `[batch, 3]`.
+    /// Images `[batch, 3, 224, 224]` to logits `[batch, findings]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.classify(self.features(images))
     }
 
-    /// Images `[batch, 3, 224, 224]` to class evidence `[batch, 3, 7, 7]`, whose sum over positions is the logit.
+    /// Images `[batch, 3, 224, 224]` to class evidence `[batch, findings, 7, 7]`, whose sum over positions is the logit.
     ///
     /// The head is linear and the pool a mean, so `w . mean(f) + b = sum over positions of (w . f + b) / positions`: an
     /// exact decomposition (class activation mapping, Zhou et al. 2016, arXiv 1512.04150), not an approximation.
@@ -226,15 +228,17 @@ impl MobileNetLung {
         (self.evidence_of(self.attend(features)), embedding)
     }
 
-    /// Attended features `[batch, 1280, height, width]` to class evidence `[batch, 3, height, width]`.
+    /// Attended features `[batch, 1280, height, width]` to class evidence `[batch, findings, height, width]`.
     fn evidence_of(&self, features: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = features.dims();
         let positions = height * width;
         let weight = self.head.weight.val().unsqueeze::<3>();
-        let bias = self.head.bias.val().reshape([1, Finding::COUNT, 1]);
+        let bias = self.head.bias.val();
+        let [findings] = bias.dims();
+        let bias = bias.reshape([1, findings, 1]);
         (weight.matmul(features.reshape([batch, channels, positions])) + bias)
             .div_scalar(positions as f64)
-            .reshape([batch, Finding::COUNT, height, width])
+            .reshape([batch, findings, height, width])
     }
 
     /// The name that torchvision gives the parameter at `path` of this module.

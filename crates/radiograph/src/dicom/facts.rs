@@ -2,7 +2,7 @@
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
 use super::greys::Window;
@@ -13,7 +13,7 @@ use crate::Caution;
 ///
 /// The list is short on purpose: nothing here is about the patient, the hospital or the time, and no such element of a file is
 /// ever read. Texts are codes of up to 16 letters, digits, spaces and `_-/`, in capitals; one that is not is left out.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dicom {
     /// What made the image (0008,0060): `DX` and `CR` are radiography.
     pub modality: Option<String>,
@@ -40,7 +40,7 @@ pub struct Dicom {
 }
 
 /// Which side of the body was examined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Laterality {
     /// The right.
@@ -54,7 +54,7 @@ pub enum Laterality {
 }
 
 /// What the values of pixels stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum Photometric {

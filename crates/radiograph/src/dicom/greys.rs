@@ -4,7 +4,7 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use image::imageops::thumbnail;
 use image::{ImageBuffer, Luma};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Flaw;
 use super::dataset::Dataset;
@@ -13,7 +13,7 @@ use super::table::Table;
 use crate::{DecodeError, Limits, decode};
 
 /// Which values are shown from black to white, or from white to black in `MONOCHROME1`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// The value in the middle of the greys, in the unit of the values.
     pub centre: f64,
@@ -26,7 +26,7 @@ pub struct Window {
 }
 
 /// How brightness grows within a window (PS3.3, C.11.2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     /// Evenly, over one value less than the width.
@@ -40,7 +40,7 @@ pub enum Shape {
 }
 
 /// Where a window comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WindowOrigin {
     /// The first that the file gives.

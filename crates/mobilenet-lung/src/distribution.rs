@@ -1,69 +1,10 @@
-//! How far a report can be trusted: which findings cannot be ruled out, and whether the image is one of the kind that the
-//! network was trained on at all.
+//! Whether an image is of the kind that the network was trained on at all.
 
 use serde::{Deserialize, Serialize};
 
-use crate::Finding;
 use crate::architecture::EMBEDDING;
 use crate::inference::dot;
-use crate::report::{ByFinding, InDistribution};
-
-/// Thresholds of prediction sets: split conformal prediction, class by class.
-///
-/// A set holds each finding whose calibrated probability reaches the finding's threshold, which is the quantile of that
-/// probability among the images of a calibration set that have the finding. So of new images with a finding, if they are
-/// exchangeable with those, the share `coverage` has it in the set (Vovk 2012, "Conditional validity of inductive conformal
-/// predictors"; the score is that of Sadinle, Lei and Wasserman 2019). A set may be empty: then the network is less sure of
-/// every finding than it usually is of the right one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PredictionSets {
-    /// Share of the images of each finding whose set is to hold it, above 0 and below 1.
-    pub coverage: f64,
-    /// Least probability with which each finding is in a set, 0..=1.
-    pub thresholds: ByFinding<f32>,
-    /// How many images of each finding the thresholds are from.
-    pub calibrated_on: ByFinding<usize>,
-}
-
-impl PredictionSets {
-    /// Thresholds from the probabilities that the images of a calibration set, by finding, were given of what they are.
-    ///
-    /// Of `n` probabilities it is the `floor((1 - coverage) * (n + 1))`-th smallest, and 0 where that is none.
-    pub fn calibrate(coverage: f64, of_truth: &ByFinding<Vec<f32>>) -> Self {
-        let threshold = |finding: Finding| {
-            let mut sorted = of_truth[finding].clone();
-            sorted.sort_by(f32::total_cmp);
-            // 1 - 0.9 is a little less than 0.1: a whole number must not lose one for that.
-            let rank = (1.0 - coverage) * (sorted.len() + 1) as f64;
-            let rank = (rank + 1e-9).floor() as usize;
-            match rank.checked_sub(1) {
-                Some(place) => sorted.get(place).copied().unwrap_or(0.0),
-                None => 0.0,
-            }
-        };
-        Self {
-            coverage,
-            thresholds: ByFinding(Finding::ALL.map(threshold)),
-            calibrated_on: ByFinding(Finding::ALL.map(|finding| of_truth[finding].len())),
-        }
-    }
-
-    /// The findings whose probability reaches their threshold, the most probable first.
-    pub fn set(&self, probabilities: &ByFinding<f32>) -> Vec<Finding> {
-        let mut set: Vec<Finding> = Finding::ALL
-            .into_iter()
-            .filter(|finding| probabilities[*finding] >= self.thresholds[*finding])
-            .collect();
-        set.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-        set
-    }
-
-    pub(crate) fn usable(&self) -> bool {
-        self.coverage > 0.0
-            && self.coverage < 1.0
-            && self.thresholds.0.iter().all(|t| (0.0..=1.0).contains(t))
-    }
-}
+use crate::report::InDistribution;
 
 /// Where the embeddings of frontal chest radiographs lie: a normal distribution of few directions, with the same variance
 /// in all others (probabilistic principal components, Tipping and Bishop 1999).
@@ -140,46 +81,6 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thresholds_are_the_quantile_that_split_conformal_prediction_takes() {
-        // Of 19 values, floor(0.1 * 20) = 2: the second smallest. Of 8, none: everything is in.
-        let falling: Vec<f32> = (1..=19).rev().map(|i| i as f32 / 20.0).collect();
-        let sets = PredictionSets::calibrate(
-            0.9,
-            &ByFinding([falling, vec![0.5; 8], [0.25, 0.75].repeat(50)]),
-        );
-        assert_eq!(sets.thresholds.0, [0.1, 0.0, 0.25]);
-        assert_eq!(sets.calibrated_on.0, [19, 8, 100]);
-        assert_eq!(
-            sets.set(&ByFinding([0.1, 0.66, 0.24])),
-            [Finding::LungOpacity, Finding::Normal]
-        );
-    }
-
-    #[test]
-    fn a_set_covers_the_truth_as_often_as_it_says() {
-        // Probabilities of the truth drawn alike for calibration and test.
-        let mut seed = 9u64;
-        let mut draw = || {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            ((seed >> 40) as f32 / (1 << 24) as f32).sqrt()
-        };
-        let calibration: Vec<f32> = (0..999).map(|_| draw()).collect();
-        let sets = PredictionSets::calibrate(
-            0.9,
-            &ByFinding([calibration.clone(), calibration.clone(), calibration]),
-        );
-        let covered = (0..4000)
-            .filter(|_| {
-                let p = draw();
-                sets.set(&ByFinding([p, (1.0 - p) / 2.0, (1.0 - p) / 2.0]))
-                    .contains(&Finding::Normal)
-            })
-            .count();
-        // Four standard deviations of both quantile and share: 4 * sqrt(0.09 / 1000 + 0.09 / 4000).
-        assert!((covered as f64 / 4000.0 - 0.9).abs() < 0.043, "{covered}");
-    }
 
     #[test]
     fn distances_are_in_deviations_along_and_across_the_directions() {
