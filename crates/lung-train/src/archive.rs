@@ -1,16 +1,12 @@
-//! Classifying an archive: a shard of a manifest in, a Parquet file out.
+//! Classifying an archive: files in, a Parquet file out.
 //!
 //! Files are read and classified side by side, a row group at a time, so memory does not grow with the shard. The result appears
 //! under its name only when it is whole: where it is there, the shard is done.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::Context as _;
 use indicatif::ProgressBar;
 use mobilenet_lung::{Classifier, Findings};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
@@ -20,6 +16,8 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 use rayon::prelude::*;
 
+use crate::data::Shown as _;
+use crate::files::Unfinished;
 use crate::predict::{Prediction, Refusal, predict_file};
 
 /// Rows of a row group.
@@ -70,57 +68,6 @@ fn column_name(id: &str) -> String {
     id.to_lowercase().chars().map(plain).collect()
 }
 
-/// Which part of a manifest: every `of`-th line, beginning with line `index`, both counted from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Below [`Shard::of`].
-    pub index: usize,
-    /// Number of shards, at least 1.
-    pub of: usize,
-}
-
-impl Shard {
-    /// The whole.
-    pub const WHOLE: Self = Self { index: 0, of: 1 };
-}
-
-impl FromStr for Shard {
-    type Err = String;
-
-    /// `3/16`: the fourth of sixteen.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text
-            .split_once('/')
-            .and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
-        match parts {
-            Some((index, of)) if index < of => Ok(Self { index, of }),
-            _ => Err("a shard is I/N with I from 0 to N - 1, such as 3/16".to_owned()),
-        }
-    }
-}
-
-/// The files that a manifest names, in its order: a path a line, relative to the manifest's own folder. Empty lines are left out.
-///
-/// # Errors
-/// A manifest that cannot be read, is not UTF-8, names no file or one twice.
-pub fn read_manifest(path: &Path, shard: Shard) -> anyhow::Result<Vec<PathBuf>> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let lines: Vec<&str> = text
-        .lines()
-        .map(|line| line.trim_end_matches('\r'))
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    ensure!(!lines.is_empty(), "{} names no file", path.display());
-    let mut seen = BTreeSet::new();
-    for line in &lines {
-        ensure!(seen.insert(*line), "{} names {line} twice", path.display());
-    }
-    let files = lines.into_iter().skip(shard.index).step_by(shard.of);
-    Ok(files.map(|line| folder.join(line)).collect())
-}
-
 /// Classifies `files` and writes a row for each, in their order, to the Parquet file `out`. Returns how many could not be read:
 /// each has a row that says why.
 ///
@@ -132,20 +79,13 @@ pub fn predict_to_parquet(
     out: &Path,
     progress: &ProgressBar,
 ) -> anyhow::Result<usize> {
-    if out.exists() {
-        bail!(
-            "{} is there already, so this shard has been done; remove it to do it again",
-            out.display()
-        );
-    }
-    let cannot = || format!("cannot write {}", out.display());
-    let unfinished = out.with_added_extension("unfinished");
+    let cannot = || format!("cannot write {}", out.shown());
+    let unfinished = Unfinished::begin(out)?;
     let schema = Arc::new(schema(classifier.findings())?);
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .build();
-    let file = File::create(&unfinished).with_context(cannot)?;
-    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(unfinished.file()?, schema, Arc::new(properties))?;
     let mut refused = 0;
     for some in files.chunks(GROUP) {
         let rows: Vec<Prediction> = some
@@ -164,11 +104,8 @@ pub fn predict_to_parquet(
         write_rows(&mut group, &rows, classifier).with_context(cannot)?;
         group.close().with_context(cannot)?;
     }
-    let mut file = writer.into_inner().with_context(cannot)?;
-    file.flush()
-        .and_then(|()| file.sync_all())
-        .with_context(cannot)?;
-    fs::rename(&unfinished, out).with_context(cannot)?;
+    writer.close().with_context(cannot)?;
+    unfinished.finish()?;
     Ok(refused)
 }
 
@@ -268,43 +205,5 @@ impl<W: std::io::Write + Send> Columns<'_, '_, W> {
             .context("the schema has fewer columns than are written")?;
         column.typed::<T>().write_batch(values, levels, None)?;
         Ok(column.close()?)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shards_divide_a_manifest_without_rest() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let manifest = folder.path().join("manifest.txt");
-        let names: Vec<String> = (0..10).map(|at| format!("image {at}.png")).collect();
-        fs::write(&manifest, names.join("\r\n") + "\n\n")?;
-        let mut all = Vec::new();
-        for index in 0..3 {
-            let shard = format!("{index}/3").parse().map_err(anyhow::Error::msg)?;
-            all.extend(read_manifest(&manifest, shard)?);
-        }
-        all.sort();
-        assert_eq!(all, read_manifest(&manifest, Shard::WHOLE)?);
-        assert_eq!(all[0], folder.path().join("image 0.png"));
-        assert_eq!(all.len(), 10);
-        Ok(())
-    }
-
-    #[test]
-    fn a_manifest_that_makes_no_sense_is_refused() -> anyhow::Result<()> {
-        let folder = tempfile::tempdir()?;
-        let manifest = folder.path().join("manifest.txt");
-        for (text, reason) in [("\n \n", "names no file"), ("a\nb\na\n", "names a twice")] {
-            fs::write(&manifest, text)?;
-            let error = read_manifest(&manifest, Shard::WHOLE).unwrap_err();
-            assert!(error.to_string().contains(reason), "{error}");
-        }
-        for shard in ["", "1", "2/2", "-1/2", "0/0", "a/b"] {
-            assert!(shard.parse::<Shard>().is_err(), "{shard}");
-        }
-        Ok(())
     }
 }

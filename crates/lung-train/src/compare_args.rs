@@ -69,6 +69,12 @@ pub struct CompareArgs {
     /// Leave out images that cannot be read (they are named and counted) instead of stopping
     #[arg(long)]
     skip_unreadable: bool,
+    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
+    #[arg(long, value_name = "NAME")]
+    leave_out: Vec<String>,
+    /// Go on with an image that is in two classes, or in two folds of groups.csv, instead of stopping
+    #[arg(long)]
+    allow_duplicates: bool,
     /// Measure how fast the networks are here at this side and batch, and stop
     #[arg(long)]
     measure: bool,
@@ -151,6 +157,8 @@ pub fn run(args: CompareArgs) -> anyhow::Result<String> {
             ..Recipe::default()
         },
         skip_unreadable: args.skip_unreadable,
+        leave_out: args.leave_out,
+        allow_duplicates: args.allow_duplicates,
         stop_after: None,
     })?;
     Ok(table.map_or_else(String::new, |table| table.to_markdown()))

@@ -8,7 +8,7 @@ use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS, MobileNetLungConf
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::data::FOLDS;
+use crate::data::{FOLDS, Shown as _};
 
 /// How a model is trained. Every field has a default; a TOML file names those that differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,9 +152,9 @@ impl TrainConfig {
     /// A file that cannot be read, an unknown or ill-typed field, a value out of range.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
-            .with_context(|| format!("cannot read the configuration {}", path.display()))?;
+            .with_context(|| format!("cannot read the configuration {}", path.shown()))?;
         let config: Self = toml::from_str(&text)
-            .with_context(|| format!("{} is not a training configuration", path.display()))?;
+            .with_context(|| format!("{} is not a training configuration", path.shown()))?;
         config.check()?;
         Ok(config)
     }

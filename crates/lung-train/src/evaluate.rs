@@ -1,17 +1,19 @@
 //! Testing a classifier: each data folder by itself, all of them together, and images that it should refuse.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
-use mobilenet_lung::Classifier;
+use mobilenet_lung::{Classifier, Preprocessing};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Listing, Reading, Shown as _, name_of};
 use crate::finding::Finding;
 use crate::metrics::{Evaluation, ForeignMetrics, Outcome};
 use crate::predict::{OTHER_FINDINGS, expand, outcomes, read, read_at};
-use crate::train::bar;
+use crate::progress::bar;
+use crate::tell;
+use crate::train::tell_some;
 
 /// What a classifier was tested on, and how it did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +33,39 @@ pub struct Tests {
 /// Whether a test by folder would only say again what that of all images says.
 fn is_all(folders: &[Evaluation]) -> bool {
     folders.len() < 2
+}
+
+/// The images to test on of data folders: `leave_out` as for [`Listing::of`].
+///
+/// Where only one fold is tested on and tables do not say which that is, all images are read, since images that are alike are
+/// in one fold.
+///
+/// # Errors
+/// Folders that cannot be used.
+pub fn to_test(
+    folders: &[PathBuf],
+    leave_out: &[String],
+    fold: Option<usize>,
+) -> anyhow::Result<Dataset> {
+    let mut listing = Listing::of(folders, leave_out)?;
+    for note in &listing.notes {
+        tell!("{note}");
+    }
+    if fold.is_some() && !listing.folds_are_given() {
+        let all: Vec<usize> = (0..listing.dataset.examples.len()).collect();
+        let progress = bar(all.len(), "looking for copies");
+        let reading = Reading::of(
+            &listing,
+            &all,
+            |_| false,
+            Preprocessing::IMAGENET,
+            &progress,
+        );
+        progress.finish_and_clear();
+        let lines = reading.join(&mut listing, true)?;
+        tell_some(&lines);
+    }
+    Ok(listing.dataset)
 }
 
 impl Tests {
@@ -134,7 +169,7 @@ fn test_foreign(
     ensure!(
         folder.is_dir(),
         "there is no folder of foreign images at {}",
-        folder.display()
+        folder.shown()
     );
     let files = expand(&[folder.to_owned()])?;
     let progress = bar(files.len(), "classifying foreign images");
@@ -142,7 +177,7 @@ fn test_foreign(
         .par_iter()
         .map(|path| {
             let file = path.strip_prefix(folder).unwrap_or(path);
-            let file = file.to_string_lossy().into_owned();
+            let file = file.shown();
             let reading = read(path).and_then(|radiograph| read_at(classifier, &radiograph, None));
             progress.inc(1);
             match reading.map(|reading| reading.report) {
@@ -163,9 +198,8 @@ fn test_foreign(
             Err(failure) => unreadable.push(failure),
         }
     }
-    let name = folder.file_name().unwrap_or(folder.as_os_str());
     Ok(ForeignMetrics::new(
-        name.to_string_lossy().into_owned(),
+        name_of(folder),
         &read,
         unreadable,
         test,

@@ -10,13 +10,15 @@ use mobilenet_lung::{Bundle, ByFinding, Classifier, Distribution, Findings, Meta
 use serde::{Deserialize, Serialize};
 
 use crate::card::Material;
-use crate::data::Dataset;
+use crate::data::{Dataset, Listing, Shown as _};
 use crate::evaluate::Tests;
 use crate::finding::Finding;
 use crate::metrics::{Evaluation, Outcome};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
-use crate::train::{Calibration, Run, RunResult, folder_without, weights, write_atomically};
+use crate::train::{
+    Calibration, Run, RunResult, folder_without, read_run, recorded_list, weights, write_atomically,
+};
 use crate::trust::{self, Held};
 
 /// `index.json` beside the bundles.
@@ -71,12 +73,13 @@ pub fn export(
         fs::read(&path).with_context(|| {
             format!(
                 "{} is not there: is the run in {} finished?",
-                path.display(),
-                run_folder.display()
+                path.shown(),
+                run_folder.shown()
             )
         })
     };
-    let run: Run = serde_json::from_slice(&read("run.json")?).context("run.json is damaged")?;
+    let run = read_run(run_folder)
+        .with_context(|| format!("is the run in {} finished?", run_folder.shown()))?;
     let result: RunResult =
         serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
     let state = weights(run_folder)?;
@@ -87,14 +90,15 @@ pub fn export(
         run.data.len(),
         data.len()
     );
-    let dataset = Dataset::open_all(if data.is_empty() { &run.data } else { data })?;
+    let folders = if data.is_empty() { &run.data } else { data };
+    let mut listing = Listing::of(folders, &run.leave_out)?;
+    if let Some(list) = recorded_list(&run, &listing, run_folder)? {
+        list.check_contents(&listing, run_folder)?;
+        list.apply(&mut listing);
+    }
+    let dataset = listing.dataset;
     let fold = run.config.test_fold;
-    let sources = dataset.sources();
-    ensure!(
-        (sources.first()).is_some_and(|first| !dataset.fold_of(first, fold).is_empty()),
-        "fold {fold} of {} has no image to test on",
-        sources.first().map_or("the data folder", String::as_str)
-    );
+    dataset.has_test(fold)?;
     let split = dataset.split(fold, run.config.validation, run.config.seed)?;
     let parts = match run.config.cross_fit {
         true => split.parts(&dataset)?,
@@ -126,7 +130,7 @@ pub fn export(
         let calibration = (result.without_fold.get(&part.fold)).with_context(|| {
             format!(
                 "{} was not trained without fold {}, which its configuration asks for; go on with it by `lung train --resume`",
-                run_folder.display(),
+                run_folder.shown(),
                 part.fold
             )
         })?;
@@ -161,14 +165,14 @@ pub fn export(
     metadata = Bundle::read(&bytes, Some(&name))?.metadata().clone();
     tests.name_model(Bundle::read(&bytes, Some(&name))?.id());
 
-    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.shown()))?;
     let path = out.join(&name);
     write_atomically(&path, &bytes)?;
     // The index last: it never names a bundle that is not complete.
     let index_path = out.join("index.json");
     let mut index: Index = match fs::read(&index_path) {
         Ok(text) => serde_json::from_slice(&text)
-            .with_context(|| format!("{} is damaged", index_path.display()))?,
+            .with_context(|| format!("{} is damaged", index_path.shown()))?,
         Err(_) => Index::default(),
     };
     index
@@ -256,8 +260,8 @@ fn evaluate_held_out(answers: &[Outcome], dataset: &Dataset) -> Vec<Evaluation> 
 /// A weights file that is missing or refused, a folder that cannot be written.
 pub fn export_onnx(model: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let (bundle, _) = load_classifier(model)?;
-    let bytes = to_onnx(&bundle).with_context(|| format!("{} as ONNX", model.display()))?;
-    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    let bytes = to_onnx(&bundle).with_context(|| format!("{} as ONNX", model.shown()))?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.shown()))?;
     let path = out.join(format!("{}.onnx", bundle.id()));
     write_atomically(&path, &bytes)?;
     Ok(path)

@@ -7,22 +7,26 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
-use lung_train::archive::{Shard, predict_to_parquet, read_manifest};
+use lung_train::archive::predict_to_parquet;
 use lung_train::audit::{Audit, Wanted};
 use lung_train::bench;
 use lung_train::config::TrainConfig;
-use lung_train::data::{Dataset, FOLDS};
-use lung_train::evaluate::Tests;
+use lung_train::data::{FOLDS, Shown as _, escape};
+use lung_train::evaluate::{Tests, to_test};
 use lung_train::export::{export, export_onnx};
+use lung_train::files::{Unfinished, write_atomically};
 use lung_train::html::{Page, command_in_words};
+use lung_train::manifest::{Shard, read_manifest};
 use lung_train::phantoms::write_phantoms;
 use lung_train::picture::write_picture;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
-use lung_train::train::{TrainOptions, bar, read_epochs, train, write_atomically};
-use mobilenet_lung::InDistribution;
+use lung_train::progress::bar;
+use lung_train::tell;
+use lung_train::train::{TrainOptions, read_epochs, train};
+use mobilenet_lung::{Classifier, InDistribution};
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
 ///
@@ -58,13 +62,15 @@ enum Command {
 ///
 /// DIR holds one folder a class: Normal, Lung_Opacity, Viral Pneumonia (any case, spaces or underscores). If it holds a
 /// groups.csv (file,label,group,origin,fold), no group is ever divided between training and testing; else images are
-/// divided by file into five folds. One fold is left for the test and not looked at.
+/// divided by file, by a hash of their names, into five folds. Images that are identical, or all but, are one group, and are
+/// listed; the same image in two classes stops the training. Of the fold that is left for the test, nothing is trained on.
 ///
 /// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
 /// feature layers down; then all of that again without each of the other folds, to calibrate the model by (cross_fit =
 /// false leaves that out). What these trainings answer to the images that each was not given is in RUN/labels.csv, the
 /// labels that they believe least first: some may be wrong. RUN holds a log line and a checkpoint for each epoch; after a
-/// kill, the same command with --resume goes on and ends where an unbroken run would.
+/// kill, the same command with --resume goes on and ends where an unbroken run would. Images and configuration must be those
+/// that the run was begun with; only learning rates may be lower, after a loss that is no number.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 struct TrainArgs {
@@ -92,6 +98,12 @@ struct TrainArgs {
     /// Leave out images that cannot be read (they are named and counted) instead of stopping
     #[arg(long)]
     skip_unreadable: bool,
+    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
+    #[arg(long, value_name = "NAME")]
+    leave_out: Vec<String>,
+    /// Go on with an image that is in two classes, or in two folds of groups.csv, instead of stopping
+    #[arg(long)]
+    allow_duplicates: bool,
     /// Print the configuration in force and stop
     #[arg(long)]
     print_config: bool,
@@ -113,6 +125,9 @@ struct EvaluateArgs {
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
+    #[arg(long, value_name = "NAME")]
+    leave_out: Vec<String>,
     /// Folder of images that are no frontal chest radiographs, to see which of them are refused
     #[arg(long, value_name = "DIR")]
     foreign: Option<PathBuf>,
@@ -143,6 +158,9 @@ struct AuditArgs {
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
+    #[arg(long, value_name = "NAME")]
+    leave_out: Vec<String>,
     /// At most this many images of each finding, origin and folder, drawn at random but always the same [default: all]
     #[arg(long, value_name = "N")]
     per_group: Option<usize>,
@@ -209,24 +227,25 @@ struct PredictArgs {
     /// Weights file that `lung export` wrote
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// How a line looks
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// How a line looks [default: as the ending of --out has it, else text]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Files and folders
     #[arg(required_unless_present = "manifest", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Instead of files and folders: a text file with a path a line, relative to its own folder
+    /// Instead of files and folders: a text file with a path a line, relative to its own folder; quotes, UTF-16 and \ for / do
+    /// not matter
     #[arg(long, value_name = "FILE", conflicts_with = "paths")]
     manifest: Option<PathBuf>,
     /// Of the manifest, every N-th line from line I on: 0/N to N-1/N together are all of it
     #[arg(long, value_name = "I/N", requires = "manifest", default_value = "0/1")]
     shard: Shard,
-    /// Where the Parquet file goes; it must not exist, and appears when it is complete
+    /// A file to write to, .txt, .ndjson or .parquet; it must not exist, and appears when it is complete
     #[arg(long, value_name = "FILE", required_if_eq("format", "parquet"))]
     out: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Format {
     /// For people
     Text,
@@ -298,7 +317,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            tell!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -306,8 +325,11 @@ fn main() -> ExitCode {
 
 /// Prints; a reader that has gone, as `head` does, is no error.
 fn say(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }
@@ -334,6 +356,8 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         config,
         resume: args.resume,
         skip_unreadable: args.skip_unreadable,
+        leave_out: args.leave_out,
+        allow_duplicates: args.allow_duplicates,
         stop_after: None,
     })?;
     if let Some(result) = result {
@@ -345,7 +369,7 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         }
         say(&format!(
             "next: lung export --run {} --out www/models\n",
-            out.display()
+            out.shown()
         ))?;
     }
     Ok(())
@@ -354,7 +378,7 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
 fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
     check_fold(args.fold)?;
     let (bundle, classifier) = load_classifier(&args.model)?;
-    let dataset = Dataset::open_all(&args.data)?;
+    let dataset = to_test(&args.data, &args.leave_out, args.fold)?;
     // Before minutes of work, not after.
     let epochs = match &args.run {
         Some(run) => read_epochs(run)?,
@@ -381,7 +405,7 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
     check_fold(args.fold)?;
     let (_, classifier) = load_classifier(&args.model)?;
-    let dataset = Dataset::open_all(&args.data)?;
+    let dataset = to_test(&args.data, &args.leave_out, args.fold)?;
     let wanted = Wanted {
         fold: args.fold,
         per_group: args.per_group,
@@ -410,7 +434,7 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
     let run = match (args.format, &args.run, &args.model) {
         (ExportFormat::Onnx, _, Some(model)) => {
             let file = export_onnx(model, &args.out)?;
-            return say(&format!("written to {}\n", file.display()));
+            return say(&format!("written to {}\n", file.shown()));
         }
         (ExportFormat::Bundle, Some(run), _) => run,
         (ExportFormat::Onnx, _, None) => bail!("--format onnx needs --model, a weights file"),
@@ -425,7 +449,7 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
     say(&format!(
         "{}\nwritten to {}\n",
         exported.tests.to_text(),
-        exported.file.display()
+        exported.file.shown()
     ))
 }
 
@@ -439,17 +463,23 @@ fn run_picture(args: &PictureArgs) -> anyhow::Result<()> {
 }
 
 fn run_predict(args: &PredictArgs) -> ExitCode {
-    let files = match &args.manifest {
-        Some(manifest) => read_manifest(manifest, args.shard),
-        None => expand(&args.paths),
-    };
-    let prepared = load_classifier(&args.model).and_then(|(_, model)| Ok((model, files?)));
-    let (classifier, files) = match prepared {
-        Ok(prepared) => prepared,
+    match predict(args) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            return ExitCode::from(2);
+            tell!("error: {error:#}");
+            ExitCode::from(2)
         }
+    }
+}
+
+/// Classifies what is asked for, and returns how many files could not be read.
+fn predict(args: &PredictArgs) -> anyhow::Result<usize> {
+    let format = format_of(args)?;
+    let (_, classifier) = load_classifier(&args.model)?;
+    let files = match &args.manifest {
+        Some(manifest) => read_manifest(manifest, args.shard)?,
+        None => expand(&args.paths)?,
     };
     // Lines go to a pipe or a file most of the time: the bar is for the terminal beside it.
     let progress = if files.len() > 1 {
@@ -457,50 +487,85 @@ fn run_predict(args: &PredictArgs) -> ExitCode {
     } else {
         ProgressBar::hidden()
     };
-    if let Some(out) = args.out.as_deref() {
-        let refused = predict_to_parquet(&classifier, &files, out, &progress);
-        progress.finish_and_clear();
-        return match refused {
-            Ok(0) => ExitCode::SUCCESS,
-            Ok(refused) => {
-                eprintln!("{refused} of {} files could not be read", files.len());
-                ExitCode::FAILURE
-            }
-            Err(error) => {
-                eprintln!("error: {error:#}");
-                ExitCode::from(2)
-            }
+    let Some(out) = args.out.as_deref() else {
+        let out = std::io::stdout().lock();
+        return match write_lines(&classifier, &files, format, out, &progress) {
+            // Whoever read the lines has gone, as `head` does.
+            Err(error) if is_broken_pipe(&error) => Ok(1),
+            result => result.context("cannot write to standard output"),
         };
+    };
+    let refused = match format {
+        Format::Parquet => predict_to_parquet(&classifier, &files, out, &progress)?,
+        Format::Text | Format::Ndjson => {
+            let unfinished = Unfinished::begin(out)?;
+            let lines = std::io::BufWriter::new(unfinished.file()?);
+            let refused = write_lines(&classifier, &files, format, lines, &progress)
+                .with_context(|| format!("cannot write {}", out.shown()))?;
+            unfinished.finish()?;
+            refused
+        }
+    };
+    progress.finish_and_clear();
+    if refused > 0 {
+        tell!("{refused} of {} files could not be read", files.len());
     }
-    let mut out = std::io::stdout().lock();
-    let mut all_read = true;
-    for file in &files {
-        let prediction = predict_file(&classifier, file);
-        all_read &= matches!(prediction, Prediction::Read { .. });
-        let line = match args.format {
+    Ok(refused)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The format that is asked for, by name or by the ending of the file to write.
+fn format_of(args: &PredictArgs) -> anyhow::Result<Format> {
+    let ending = args.out.as_deref().and_then(std::path::Path::extension);
+    let by_ending = match ending.map(|ending| ending.to_string_lossy().to_lowercase()) {
+        None => None,
+        Some(ending) => match ending.as_str() {
+            "parquet" => Some(Format::Parquet),
+            "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
+            "txt" => Some(Format::Text),
+            _ => None,
+        },
+    };
+    let name = |format: Format| {
+        let value = format.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    };
+    match (args.format, by_ending) {
+        (Some(format), Some(other)) if format != other => bail!(
+            "--format is {}, and --out ends as {} does; make them agree",
+            name(format),
+            name(other)
+        ),
+        (format, by_ending) => Ok(format.or(by_ending).unwrap_or(Format::Text)),
+    }
+}
+
+/// Writes a line for each file, in their order, and returns how many could not be read.
+fn write_lines(
+    classifier: &Classifier,
+    files: &[PathBuf],
+    format: Format,
+    mut out: impl std::io::Write,
+    progress: &ProgressBar,
+) -> anyhow::Result<usize> {
+    let mut refused = 0;
+    for file in files {
+        let prediction = predict_file(classifier, file);
+        refused += usize::from(matches!(prediction, Prediction::Refused { .. }));
+        let line = match format {
             Format::Text => text_line(&prediction),
             // Parquet has an --out, and so never comes here.
-            Format::Ndjson | Format::Parquet => match serde_json::to_string(&prediction) {
-                Ok(line) => line,
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    return ExitCode::from(2);
-                }
-            },
+            Format::Ndjson | Format::Parquet => serde_json::to_string(&prediction)?,
         };
-        let written = progress.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()));
-        if written.is_err() {
-            // Whoever read the lines has gone, as `head` does.
-            return ExitCode::FAILURE;
-        }
+        progress.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()))?;
         progress.inc(1);
     }
     progress.finish_and_clear();
-    if all_read {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    Ok(refused)
 }
 
 fn text_line(prediction: &Prediction) -> String {
@@ -528,10 +593,11 @@ fn text_line(prediction: &Prediction) -> String {
                 }) => "does not look like a frontal chest radiograph".to_owned(),
                 _ => finding.clone(),
             };
-            format!("{file}: {called}  ({shares}){cautions}")
+            format!("{}: {called}  ({shares}){cautions}", escape(file))
         }
         Prediction::Refused { file, error } => {
-            format!("{file}: not read: {} {}", error.message, error.advice)
+            let message = escape(&error.message);
+            format!("{}: not read: {message} {}", escape(file), error.advice)
         }
     }
 }

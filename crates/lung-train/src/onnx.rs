@@ -41,6 +41,14 @@ pub enum OnnxError {
     },
 }
 
+/// Half the side of a kernel of this shape, as which it is padded.
+fn half_of(shape: &[usize], path: &[&str], name: &str) -> Result<usize, OnnxError> {
+    let side = shape.last().ok_or_else(|| OnnxError::Missing {
+        name: format!("{}.{name}", path.join(".")),
+    })?;
+    Ok(side / 2)
+}
+
 /// The ONNX file of a bundle, in f32.
 ///
 /// The same bundle gives the same bytes.
@@ -198,8 +206,7 @@ impl<'a> Graph<'a> {
         let geometry = layer.geometry();
         let weight = self.add(&with(path, "weight"), None)?;
         let bias = self.add(&with(path, "bias"), None)?;
-        let side = layer.weight.lazy_shape().to_vec().last().copied();
-        let padding = side.unwrap_or(1) / 2;
+        let padding = half_of(&layer.weight.lazy_shape().to_vec(), path, "weight")?;
         let name = path.join(".");
         let x = self.push(
             "Conv",
@@ -262,7 +269,7 @@ impl<'a> Graph<'a> {
         let summary = self.push("Concat", &summary, &[&mean, &max], axis);
         let kernel = self.add(&with(path, "spatial_weight"), None)?;
         let bias = self.add(&with(path, "spatial_bias"), None)?;
-        let padding = weight.lazy_shape().to_vec().last().copied().unwrap_or(1) / 2;
+        let padding = half_of(&weight.lazy_shape().to_vec(), path, "spatial_weight")?;
         let position = self.push(
             "Conv",
             &format!("{name}.spatial"),

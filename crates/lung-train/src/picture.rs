@@ -8,8 +8,9 @@ use anyhow::{bail, ensure};
 use mobilenet_lung::Preprocessing;
 use radiograph::{Radiograph, phantom};
 
+use crate::data::Shown as _;
+use crate::files::write_atomically;
 use crate::predict;
-use crate::train::write_atomically;
 
 /// Writes the picture of a file as an 8-bit grey PNG, and returns what there is to say of it, a sentence a line.
 ///
@@ -31,7 +32,7 @@ pub fn write_picture(
         Ok(radiograph) => radiograph,
         Err(refusal) => bail!(
             "{}: not read: {} {}",
-            file.display(),
+            file.shown(),
             refusal.message,
             refusal.advice
         ),
@@ -48,7 +49,7 @@ pub fn write_picture(
     let source = radiograph.source();
     let mut said = format!(
         "{}: {} x {} pixels, {}, {} bits\n",
-        file.display(),
+        file.shown(),
         radiograph.width(),
         radiograph.height(),
         source.format,

@@ -1,7 +1,6 @@
 //! Classifying files with a bundle, natively: the same code as in the browser, on the CPU.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -9,21 +8,22 @@ use indicatif::ProgressBar;
 use mobilenet_lung::{
     Bundle, ByFinding, Caution, Classifier, InDistribution, PredictionSet, Reading, Report,
 };
-use radiograph::{Dicom, Limits, Radiograph};
+use radiograph::{Dicom, Radiograph};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::archives;
-use crate::data::{Dataset, Example, collect_images};
+use crate::data::{Dataset, Example, Shown as _, exact, images_under, read_bytes};
 use crate::finding::{self, Finding};
 use crate::metrics::{Evaluation, Outcome};
+use crate::tell;
 
 /// Reads a weights file and puts it on the CPU.
 ///
 /// # Errors
 /// A file that is missing, or that [`Bundle::read`] refuses.
 pub fn load_classifier(path: &Path) -> anyhow::Result<(Bundle, Classifier)> {
-    let refused = || format!("cannot use the model {}", path.display());
+    let refused = || format!("cannot use the model {}", path.shown());
     let size = fs::metadata(path).with_context(refused)?.len();
     if size > mobilenet_lung::bundle::MAX_BYTES as u64 {
         bail!(
@@ -47,7 +47,7 @@ pub fn load_classifier(path: &Path) -> anyhow::Result<(Bundle, Classifier)> {
 pub enum Prediction {
     /// The file was read: what its [`Reading`] says, but for evidence and timings.
     Read {
-        /// Its path as it was given or found.
+        /// Its path as it was given or found; a byte of it that is not UTF-8 as `\xE9`.
         file: String,
         /// Id of the most probable finding.
         finding: String,
@@ -69,7 +69,7 @@ pub enum Prediction {
     },
     /// The file was not read.
     Refused {
-        /// Its path as it was given or found.
+        /// Its path as it was given or found; a byte of it that is not UTF-8 as `\xE9`.
         file: String,
         /// Why.
         error: Refusal,
@@ -99,7 +99,7 @@ impl Refusal {
 
 /// Classifies one file.
 pub fn predict_file(classifier: &Classifier, path: &Path) -> Prediction {
-    let file = path.display().to_string();
+    let file = exact(path);
     match read(path).and_then(|radiograph| read_at(classifier, &radiograph, None)) {
         Ok(Reading {
             report,
@@ -129,13 +129,7 @@ pub(crate) fn read(path: &Path) -> Result<Radiograph, Refusal> {
             advice: error.advice().to_owned(),
         })?);
     }
-    // One byte more than is allowed, so that the decoder sees a file that is too large without all of it being read.
-    let most = Limits::default().max_bytes + 1;
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(most).read_to_end(&mut bytes))
-        .map_err(|error| Refusal::file(&error))?;
-    decode(&bytes)
+    decode(&read_bytes(path).map_err(|error| Refusal::file(&error))?)
 }
 
 fn decode(bytes: &[u8]) -> Result<Radiograph, Refusal> {
@@ -161,6 +155,7 @@ pub(crate) fn read_at(
 }
 
 /// The files that `paths` mean: files as they are, folders with every image under them, archives and CDs with every image in them.
+/// People are told what was left out.
 ///
 /// # Errors
 /// A folder that cannot be listed, or that holds no image.
@@ -172,11 +167,15 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
             let none = images.is_empty().then(|| path.clone());
             files.extend(images.into_iter().chain(none));
         } else if path.is_dir() {
-            let before = files.len();
-            collect_images(path, "", &mut |file| files.push(path.join(file)))?;
-            if files.len() == before {
-                bail!("{} holds no image file", path.display());
+            let (images, notes) = images_under(path)?;
+            if images.is_empty() {
+                let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+                bail!("{} holds no image file{notes}", path.shown());
             }
+            for note in notes {
+                tell!("{note}");
+            }
+            files.extend(images);
         } else {
             files.push(path.clone());
         }

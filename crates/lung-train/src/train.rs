@@ -1,13 +1,15 @@
 //! Training a model, and the trainings without a fold that it is calibrated by.
 //!
-//! A run is a folder: `run.json` (what was asked), `log.jsonl` (a line an epoch), `checkpoint.json` and the folder it
-//! names (everything needed to go on), and at the end `model.safetensors` and `result.json`. With
+//! A run is a folder: `run.json` (what was asked), `files.csv` (on which images, and who is in which fold), `log.jsonl` (a line
+//! an epoch), `checkpoint.json` and the folder it names (everything needed to go on), and at the end `model.safetensors` and
+//! `result.json`. One process at a time writes to it. With
 //! [`TrainConfig::cross_fit`] each training without a fold has such a folder in that of the run (`without-fold-2`), and
 //! `labels.csv` says what these trainings make of the labels.
 //! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
 //! unbroken one does.
 
 mod calibration;
+mod folder;
 mod images;
 mod labels;
 mod outcomes;
@@ -17,12 +19,10 @@ mod trainer;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
-use indicatif::{ProgressBar, ProgressStyle};
 use mobilenet_lung::bundle::read_tensors;
 use mobilenet_lung::network::MobileNetLung;
 use mobilenet_lung::{StateDict, load_state_dict};
@@ -30,6 +30,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::calibration::Calibration;
 use self::calibration::Calibrations;
+pub(crate) use self::folder::tell_some;
+use self::folder::{Prepared, enter, finished, note_slower, prepare, pretrained_hash, write_run};
+pub use self::folder::{read_run, recorded_list};
 use self::images::Images;
 use self::labels::HeldOut;
 pub use self::outcomes::{Outcomes, rows, top};
@@ -37,11 +40,17 @@ pub use self::points::{OperatingPoint, Point, is_adult, is_child};
 use self::trainer::Trainer;
 pub(crate) use self::trainer::schedule;
 use crate::config::TrainConfig;
-use crate::data::{Dataset, FOLDS, Part, Pixels, Split};
+use crate::data::{ListHash, Part, Shown as _, Split};
+pub use crate::files::write_atomically;
 use crate::finding::Finding;
+pub use crate::progress::bar;
+use crate::tell;
 
 /// A line an epoch.
 const LOG: &str = "log.jsonl";
+
+/// What a run came to.
+const RESULT: &str = "result.json";
 
 /// The weights that a training ended with.
 const MODEL: &str = "model.safetensors";
@@ -55,12 +64,36 @@ pub struct Run {
     pub data: Vec<PathBuf>,
     /// Name of the pretrained weights' file; `None` for a start from random weights.
     pub pretrained: Option<String>,
-    /// How it was trained.
+    /// Hex digits of the sha256 of that file; `None` in runs from before it was kept too.
+    #[serde(default)]
+    pub pretrained_sha256: Option<String>,
+    /// How it was trained, in the end.
     pub config: TrainConfig,
+    /// Where it was resumed with lower learning rates.
+    #[serde(default)]
+    pub slowed: Vec<Slowed>,
+    /// Names of folders and files that were left out.
+    #[serde(default)]
+    pub leave_out: Vec<String>,
+    /// Whether images that are there twice stayed where they are.
+    #[serde(default)]
+    pub allow_duplicates: bool,
+    /// The list of its images, `files.csv`; `None` in runs from before there was one.
+    #[serde(default)]
+    pub files: Option<ListHash>,
     /// Images trained on, validated on, left for the test.
     pub images: [usize; 3],
     /// Images that could not be read and were left out.
     pub unreadable: usize,
+}
+
+/// A run that was resumed with lower learning rates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slowed {
+    /// How many epochs of the model had been trained.
+    pub after_epochs: usize,
+    /// How they, and the epochs of trainings without a fold so far, had been trained.
+    pub before: TrainConfig,
 }
 
 /// What a run came to.
@@ -133,6 +166,10 @@ pub struct TrainOptions {
     pub resume: bool,
     /// Leave out images that cannot be read.
     pub skip_unreadable: bool,
+    /// Names of folders and files to leave out; `*` stands for any characters.
+    pub leave_out: Vec<String>,
+    /// Go on with images that are there twice, in two classes or in two folds.
+    pub allow_duplicates: bool,
     /// Stop after this many epochs in all, as if killed there; for tests.
     pub stop_after: Option<usize>,
 }
@@ -143,49 +180,18 @@ pub struct TrainOptions {
 /// Data, weights or a run folder that cannot be used; see each message.
 pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     options.config.check()?;
-    let fresh = prepare_folder(options)?;
-    let dataset = Dataset::open_all(&options.data)?;
-    let split = dataset.split(
-        options.config.test_fold,
-        options.config.validation,
-        options.config.seed,
-    )?;
-    // The test fold is not even decoded here.
-    let wanted: Vec<usize> = split
-        .train
-        .iter()
-        .chain(&split.validation)
-        .copied()
-        .collect();
-    let progress = bar(wanted.len(), "reading images");
-    let (pixels, failures) = Pixels::load(
-        &dataset,
-        &wanted,
-        options.config.preprocessing(),
-        options.skip_unreadable,
-        &progress,
-    )?;
-    progress.finish_and_clear();
-    for (path, reason) in &failures {
-        eprintln!("left out {}: {reason}", path.display());
+    let (_lock, begun) = enter(options)?;
+    let Prepared {
+        dataset,
+        reading,
+        split,
+        list,
+        hash,
+    } = prepare(options, begun.as_ref())?;
+    if let Some(result) = finished(options)? {
+        tell!("the run in {} is finished", options.out.shown());
+        return Ok(Some(result));
     }
-    if !failures.is_empty() {
-        eprintln!(
-            "{} images could not be read and are left out",
-            failures.len()
-        );
-    }
-    let readable = |part: &[usize]| -> Vec<usize> {
-        part.iter()
-            .copied()
-            .filter(|i| pixels.get(*i).is_some())
-            .collect()
-    };
-    let split = Split {
-        train: readable(&split.train),
-        validation: readable(&split.validation),
-        test: split.test,
-    };
     for finding in Finding::ALL {
         ensure!(
             split
@@ -207,17 +213,24 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
             .as_ref()
             .and_then(|path| path.file_name())
             .map(|name| name.to_string_lossy().into_owned()),
+        pretrained_sha256: pretrained_hash(options)?,
         config: options.config.clone(),
+        slowed: Vec::new(),
+        leave_out: options.leave_out.clone(),
+        allow_duplicates: options.allow_duplicates,
+        files: Some(hash),
         images: [split.train.len(), split.validation.len(), split.test.len()],
-        unreadable: failures.len(),
+        unreadable: reading.failures.len(),
     };
-    if fresh {
-        write_atomically(
-            &options.out.join("run.json"),
-            serde_json::to_string_pretty(&run)?.as_bytes(),
-        )?;
+    match begun {
+        // The list first: nothing names one that is not there.
+        None => {
+            list.write(&options.out)?;
+            write_run(&options.out, &run)?;
+        }
+        Some(begun) => note_slower(options, begun)?,
     }
-    eprintln!(
+    tell!(
         "{}: {} images to train on, {} to validate, {} left for the test{}",
         run.data_name,
         run.images[0],
@@ -226,12 +239,12 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         if dataset.grouped {
             " (no group divided)"
         } else {
-            " (no groups.csv: divided by file)"
+            " (no groups.csv: divided by file, copies together)"
         }
     );
     let images = Images {
         dataset: &dataset,
-        pixels: &pixels,
+        pixels: &reading.pixels,
     };
     let Some(state) = trained(options, &options.out, images, &split, options.stop_after)? else {
         return Ok(None);
@@ -253,7 +266,7 @@ fn cross_fit(
     let mut held_out = BTreeMap::new();
     for (place, part) in parts.iter().enumerate() {
         let folder = folder_without(&options.out, part.fold);
-        eprintln!(
+        tell!(
             "without fold {}, to calibrate ({} of {}): {} images to train on",
             part.fold,
             place + 1,
@@ -307,10 +320,10 @@ pub fn weights(folder: &Path) -> anyhow::Result<StateDict> {
     let bytes = fs::read(&path).with_context(|| {
         format!(
             "{} cannot be read: is the run finished? `lung train --resume` goes on with it",
-            path.display()
+            path.shown()
         )
     })?;
-    read_tensors(&bytes).with_context(|| format!("{} is damaged", path.display()))
+    read_tensors(&bytes).with_context(|| format!("{} is damaged", path.shown()))
 }
 
 /// A network of these weights, and the device that it is on.
@@ -342,13 +355,13 @@ fn finish(
     } = Calibrations::fit(images.dataset, &options.config, &validation, &held_out);
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
         let other = outcomes.only(|example| !images.dataset.examples[example].bacterial);
-        eprintln!(
+        tell!(
             "{what}: log loss {:.3}, without bacterial pneumonia {:.3}",
             outcomes.loss(calibration),
             other.loss(calibration)
         );
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
-            eprintln!(
+            tell!(
                 "{what}, {stratum}: called {}",
                 Finding::ALL
                     .map(|finding| format!("{finding} {}", calls[finding.index()]))
@@ -381,7 +394,7 @@ fn finish(
     };
     report("validation", &validation, &result.calibration);
     write_atomically(
-        &options.out.join("result.json"),
+        &options.out.join(RESULT),
         serde_json::to_string_pretty(&result)?.as_bytes(),
     )?;
     Ok(result)
@@ -396,8 +409,8 @@ pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
     let text = fs::read_to_string(&path).with_context(|| {
         format!(
             "{} cannot be read: is {} the folder of a run?",
-            path.display(),
-            run.display()
+            path.shown(),
+            run.shown()
         )
     })?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
@@ -406,60 +419,9 @@ pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
         .enumerate()
         .map(|(place, line)| {
             serde_json::from_str(line)
-                .with_context(|| format!("line {} of {} is damaged", place + 1, path.display()))
+                .with_context(|| format!("line {} of {} is damaged", place + 1, path.shown()))
         })
         .collect()
-}
-
-/// Makes the run's folder, or finds it to be one to resume; whether it is new.
-fn prepare_folder(options: &TrainOptions) -> anyhow::Result<bool> {
-    let out = &options.out;
-    let run_file = out.join("run.json");
-    if !options.resume {
-        // A file that an earlier training left would be taken for one of this.
-        let of_run = [run_file, out.join("checkpoint.json"), out.join(MODEL)];
-        let of_parts = (0..FOLDS).map(|fold| folder_without(out, fold));
-        if of_run.into_iter().chain(of_parts).any(|path| path.exists()) {
-            bail!(
-                "{} already holds a run, or a part of one; go on with it by --resume, or choose another --out",
-                out.display()
-            );
-        }
-        fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-        return Ok(true);
-    }
-    let text = fs::read_to_string(&run_file)
-        .with_context(|| format!("{} holds no run to resume", out.display()))?;
-    let run: Run = serde_json::from_str(&text)
-        .with_context(|| format!("{} is damaged", run_file.display()))?;
-    ensure!(
-        run.config == options.config,
-        "the configuration differs from the one that the run in {} was started with",
-        out.display()
-    );
-    Ok(false)
-}
-
-/// A progress bar that shows itself on a terminal only.
-pub fn bar(length: usize, message: &str) -> ProgressBar {
-    let progress = ProgressBar::new(length as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} left, {msg}") {
-        progress.set_style(style);
-    }
-    progress.set_message(message.to_owned());
-    progress
-}
-
-/// Writes a file so that a reader finds the old content or the new, never a part.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let part = path.with_extension("part");
-    let written = fs::File::create(&part)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&part, path));
-    written.with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

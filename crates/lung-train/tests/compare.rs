@@ -57,6 +57,8 @@ fn options(folder: &Path, out: &str) -> CompareOptions {
             ..Recipe::default()
         },
         skip_unreadable: false,
+        leave_out: Vec::new(),
+        allow_duplicates: false,
         stop_after: None,
     }
 }

@@ -27,6 +27,23 @@ pub enum Format {
     Luma,
 }
 
+impl Format {
+    /// The format of a file that begins with `head`; `None` for what cannot be read. 512 bytes are enough.
+    ///
+    /// ```
+    /// use radiograph::Format;
+    /// assert_eq!(Format::sniff(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Some(Format::Png));
+    /// assert_eq!(Format::sniff(b"file,label,group"), None);
+    /// ```
+    #[must_use]
+    pub fn sniff(head: &[u8]) -> Option<Self> {
+        match sniff(head) {
+            Kind::Image(format) => Some(format),
+            Kind::Other(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -28,9 +28,12 @@ use mobilenet_lung::bundle::sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::data::{Dataset, Pixels, Split};
+use crate::data::{Dataset, FileList, ListHash, Listing, Pixels, Reading, Shown as _, Split};
+use crate::files::{FolderLock, write_atomically};
 use crate::networks::{Architecture, Network, start_from};
-use crate::train::{bar, write_atomically};
+use crate::progress::bar;
+use crate::tell;
+use crate::train::tell_some;
 
 /// What all networks have in common: one budget, one optimizer, one schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,6 +112,10 @@ pub struct CompareOptions {
     pub recipe: Recipe,
     /// Leave out images that cannot be read.
     pub skip_unreadable: bool,
+    /// Names of folders and files to leave out; `*` stands for any characters.
+    pub leave_out: Vec<String>,
+    /// Go on with images that are there twice, in two classes or in two folds.
+    pub allow_duplicates: bool,
     /// Stop after this many new cells, as if killed there; for tests.
     pub stop_after: Option<usize>,
 }
@@ -119,6 +126,9 @@ struct Begun {
     data_name: String,
     examples: usize,
     recipe: Recipe,
+    /// The list of its images, `files.csv`; `None` in comparisons from before there was one.
+    #[serde(default)]
+    files: Option<ListHash>,
 }
 
 /// A weights file that was read and found to fit.
@@ -134,15 +144,18 @@ struct Weights {
 /// Options that make no sense, data or weights that cannot be used, a folder of another comparison.
 pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
     check(options)?;
-    let dataset = Dataset::open(&options.data)?;
-    begin(options, &dataset)?;
+    let mut listing = Listing::of(std::slice::from_ref(&options.data), &options.leave_out)?;
+    listing.tell();
+    let _lock = FolderLock::of(&options.out)?;
+    let reading = begin(options, &mut listing)?;
+    let dataset = listing.dataset;
     // All weights are read once before anything is trained: a file that does not fit is known at once.
     let device = Device::flex().autodiff();
     for network in &options.networks {
         if let Some(weights) = weights_of(options, *network, &device)?
             && !weights.origin.fresh.is_empty()
         {
-            eprintln!(
+            tell!(
                 "{}: {} of its tensors are not in {} and start from scratch: {}",
                 network.title(),
                 weights.origin.fresh.len(),
@@ -161,17 +174,13 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
         }
     }
     if !missing.is_empty() {
-        let (pixels, unreadable) = load_pixels(options, &dataset, &splits)?;
-        if unreadable > 0 {
-            eprintln!("{unreadable} images could not be read and are left out");
-        }
         for (done, cell) in missing.iter().enumerate() {
             if options.stop_after.is_some_and(|limit| done >= limit) {
                 return Ok(None);
             }
-            let outcome = train_cell(options, *cell, &dataset, &pixels, &splits)?;
+            let outcome = train_cell(options, *cell, &dataset, &reading.pixels, &splits)?;
             let right = outcome.tested.iter().filter(|t| t.truth == t.called);
-            eprintln!(
+            tell!(
                 "{} of {}: {}: {:.3} of {} test images right ({:.0} s)",
                 cells.len() - missing.len() + done + 1,
                 cells.len(),
@@ -266,41 +275,86 @@ fn check(options: &CompareOptions) -> anyhow::Result<()> {
         ensure!(
             path.is_file(),
             "there is no weights file {} for {network}",
-            path.display()
+            path.shown()
         );
     }
     Ok(())
 }
 
-/// Makes the folder, or holds it against what is asked.
-fn begin(options: &CompareOptions, dataset: &Dataset) -> anyhow::Result<()> {
+/// Reads the images, and makes the folder or holds it against what is asked.
+fn begin(options: &CompareOptions, listing: &mut Listing) -> anyhow::Result<Reading> {
     let out = &options.out;
-    let begun = Begun {
-        data_name: dataset.name(),
-        examples: dataset.examples.len(),
-        recipe: options.recipe.clone(),
-    };
     let path = out.join("compare.json");
-    match fs::read(&path) {
-        Ok(bytes) => {
-            let before: Begun = serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is damaged", path.display()))?;
-            if before != begun {
-                bail!(
-                    "{} holds a comparison on other images or with another side, budget or learning rate; choose \
-                     another --out",
-                    out.display()
-                );
-            }
-            Ok(())
+    let before: Option<Begun> = match fs::read(&path) {
+        Ok(bytes) => Some(
+            serde_json::from_slice(&bytes)
+                .with_context(|| format!("{} is damaged", path.shown()))?,
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read {}", path.shown()));
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            fs::create_dir_all(out.join("cells"))
-                .with_context(|| format!("cannot make {}", out.display()))?;
-            write_atomically(&path, serde_json::to_string_pretty(&begun)?.as_bytes())
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut begun = Begun {
+        data_name: listing.dataset.name(),
+        examples: listing.dataset.examples.len(),
+        recipe: options.recipe.clone(),
+        files: before.as_ref().and_then(|before| before.files.clone()),
+    };
+    let without_list = before.as_ref().is_some_and(|before| before.files.is_none());
+    if before.as_ref().is_some_and(|before| *before != begun)
+        || (without_list && !listing.folds_are_given())
+    {
+        bail!(
+            "{} holds a comparison on other images or with another side, budget or learning rate; choose another --out",
+            out.shown()
+        );
     }
+    let reading = read_images(options, listing)?;
+    match (before, &begun.files) {
+        (_, Some(hash)) => {
+            let list = FileList::read(out, hash)?;
+            list.check_read(listing, &reading, out)?;
+            list.apply(listing);
+        }
+        // Begun when no list was kept.
+        (Some(_), None) => {}
+        (None, None) => {
+            let listed = listing.clone();
+            tell_some(&reading.join(listing, options.allow_duplicates)?);
+            let list = FileList::new(&listed, listing, &reading);
+            fs::create_dir_all(out.join("cells"))
+                .with_context(|| format!("cannot make {}", out.shown()))?;
+            list.write(out)?;
+            begun.files = Some(list.hash()?);
+            write_atomically(&path, serde_json::to_string_pretty(&begun)?.as_bytes())?;
+        }
+    }
+    Ok(reading)
+}
+
+/// Reads the images that any division needs: without fold 0 where it is not even tested on, it is not decoded.
+fn read_images(options: &CompareOptions, listing: &Listing) -> anyhow::Result<Reading> {
+    let examples = &listing.dataset.examples;
+    let inner = (options.protocols.iter()).all(|protocol| *protocol == Protocol::Inner);
+    let wanted: Vec<usize> = (0..examples.len())
+        .filter(|index| !(inner && examples[*index].fold == 0))
+        .collect();
+    let preprocessing = Preprocessing {
+        side: options.recipe.side,
+        detail: options.recipe.side,
+        ..Preprocessing::IMAGENET
+    };
+    let progress = bar(wanted.len(), "reading images");
+    let reading = Reading::of(listing, &wanted, |_| true, preprocessing, &progress);
+    progress.finish_and_clear();
+    if !options.skip_unreadable {
+        reading.all_readable()?;
+    }
+    for (path, reason) in &reading.failures {
+        tell!("left out {}: {reason}", path.shown());
+    }
+    Ok(reading)
 }
 
 /// Every cell, those of a table's part together. A network without weights of its own starts from scratch in either part:
@@ -370,7 +424,7 @@ fn weights_of(
         return Ok(None);
     };
     let start = start_from(network, path, device)?;
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.shown()))?;
     Ok(Some(Weights {
         network: start.network,
         origin: Origin {
@@ -399,13 +453,13 @@ fn read_cell(options: &CompareOptions, cell: Cell) -> anyhow::Result<Option<Outc
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return Err(error).with_context(|| format!("cannot read {}", path.display()));
+            return Err(error).with_context(|| format!("cannot read {}", path.shown()));
         }
     };
     let outcome: Outcome = serde_json::from_slice(&bytes).with_context(|| {
         format!(
             "{} is damaged; remove it, and the cell is trained again",
-            path.display()
+            path.shown()
         )
     })?;
     let given = pretrained_file(options, cell.network)
@@ -416,7 +470,7 @@ fn read_cell(options: &CompareOptions, cell: Cell) -> anyhow::Result<Option<Outc
     {
         bail!(
             "{} was trained from {}; choose another --out for another start",
-            path.display(),
+            path.shown(),
             origin.file
         );
     }
@@ -434,40 +488,6 @@ fn splits(options: &CompareOptions, dataset: &Dataset) -> anyhow::Result<Splits>
         }
     }
     Ok(splits)
-}
-
-/// The images that any division needs, and how many could not be read. No other is even decoded.
-fn load_pixels(
-    options: &CompareOptions,
-    dataset: &Dataset,
-    splits: &Splits,
-) -> anyhow::Result<(Pixels, usize)> {
-    let mut wanted: Vec<usize> = splits
-        .iter()
-        .flat_map(|(.., split)| [&split.train, &split.validation, &split.test])
-        .flatten()
-        .copied()
-        .collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let preprocessing = Preprocessing {
-        side: options.recipe.side,
-        detail: options.recipe.side,
-        ..Preprocessing::IMAGENET
-    };
-    let progress = bar(wanted.len(), "reading images");
-    let (pixels, failures) = Pixels::load(
-        dataset,
-        &wanted,
-        preprocessing,
-        options.skip_unreadable,
-        &progress,
-    )?;
-    progress.finish_and_clear();
-    for (path, reason) in &failures {
-        eprintln!("left out {}: {reason}", path.display());
-    }
-    Ok((pixels, failures.len()))
 }
 
 fn train_cell(

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::inference_ms;
 use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
-use crate::data::Dataset;
+use crate::data::{Dataset, Shown as _};
 use crate::finding::Finding;
 use crate::metrics::{Calls, wilson};
 use crate::networks::Architecture;
@@ -276,7 +276,7 @@ fn size(options: &CompareOptions, network: Architecture, folded: bool) -> anyhow
     let path = options.out.join("speed.json");
     let mut known: BTreeMap<String, f64> = match fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is damaged; remove it", path.display()))?,
+            .with_context(|| format!("{} is damaged; remove it", path.shown()))?,
         Err(_) => BTreeMap::new(),
     };
     let name = format!("{network}{}", if folded { ", folded" } else { "" });
@@ -358,11 +358,9 @@ impl Table {
             )?;
             for row in &part.rows {
                 let recall = Finding::ALL
-                    .map(|finding| {
-                        format!(
-                            "{:.3}",
-                            row.recall.get(finding.name()).copied().unwrap_or(0.0)
-                        )
+                    .map(|finding| match row.recall.get(finding.name()) {
+                        Some(recall) => format!("{recall:.3}"),
+                        None => "none".to_owned(),
                     })
                     .join(" | ");
                 let p = if row.versus.is_empty() {

@@ -1,5 +1,6 @@
 //! What a network answers to labelled images.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
@@ -86,24 +87,30 @@ impl Outcomes {
     }
 }
 
-/// The finding with the largest logit.
+/// The finding with the largest logit, of equal ones the last.
 pub fn top(logits: &[f32; Finding::COUNT]) -> Finding {
-    Finding::ALL
-        .into_iter()
-        .max_by(|a, b| logits[a.index()].total_cmp(&logits[b.index()]))
-        .unwrap_or(Finding::Normal)
+    let [first, others @ ..] = Finding::ALL;
+    others.into_iter().fold(first, |best, finding| {
+        match logits[best.index()].total_cmp(&logits[finding.index()]) {
+            Ordering::Greater => best,
+            Ordering::Less | Ordering::Equal => finding,
+        }
+    })
 }
 
 /// A tensor `[batch, 3]` as rows.
 ///
 /// # Errors
-/// When the device does not give its numbers.
+/// When the device does not give its numbers, or not one for each finding.
 pub fn rows(logits: Tensor<2>) -> anyhow::Result<Vec<[f32; Finding::COUNT]>> {
     let values = logits
         .into_data()
         .try_into_vec::<f32>()
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    Ok(values.as_chunks::<{ Finding::COUNT }>().0.to_vec())
+    match values.as_chunks::<{ Finding::COUNT }>() {
+        (rows, []) => Ok(rows.to_vec()),
+        _ => anyhow::bail!("{} logits are no rows of {}", values.len(), Finding::COUNT),
+    }
 }
 
 pub(super) fn predictions(logits: Tensor<2>) -> anyhow::Result<Vec<Finding>> {

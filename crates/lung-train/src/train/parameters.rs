@@ -50,6 +50,21 @@ pub(super) struct Scales {
     path: Vec<String>,
     /// By the parameter's path: one number for each of its first dimension.
     of: HashMap<String, Vec<f32>>,
+    /// A parameter that could not be read, and why.
+    unread: Option<String>,
+}
+
+impl Scales {
+    /// Refuses scales that a parameter is missing from: its steps would not be relative.
+    ///
+    /// # Errors
+    /// Names the parameter whose numbers the device did not give.
+    pub(super) fn are_whole(&self) -> anyhow::Result<()> {
+        match &self.unread {
+            None => Ok(()),
+            Some(unread) => anyhow::bail!("the numbers of a parameter could not be read: {unread}"),
+        }
+    }
 }
 
 /// The smallest scale: what starts at zero has to move as well.
@@ -76,7 +91,13 @@ impl ModuleVisitor for Scales {
         }
         let values = param.val();
         let rows = if D == 1 { 1 } else { values.dims()[0] };
-        let data = values.into_data().try_into_vec::<f32>().unwrap_or_default();
+        let data = match values.into_data().try_into_vec::<f32>() {
+            Ok(data) if !data.is_empty() => data,
+            other => {
+                self.unread = Some(format!("{}: {other:?}", self.path.join(".")));
+                return;
+            }
+        };
         let of_row = |row: &[f32]| {
             let mean = row.iter().map(|v| v * v).sum::<f32>() / row.len().max(1) as f32;
             mean.sqrt().max(LEAST_SCALE)

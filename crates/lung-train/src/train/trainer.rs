@@ -14,7 +14,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung};
-use mobilenet_lung::{StateDict, load_state_dict, state_dict};
+use mobilenet_lung::{Array, StateDict, load_state_dict, state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -26,8 +26,9 @@ use super::outcomes::{Outcomes, predictions, top};
 use super::parameters::{Roles, Scales, Shorten, Values};
 use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, bar, write_atomically};
 use crate::config::TrainConfig;
-use crate::data::{Example, Split};
+use crate::data::{Example, Shown as _, Split};
 use crate::finding::Finding;
+use crate::tell;
 
 /// Where a training stands: `checkpoint.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,7 +118,7 @@ impl<'a> Trainer<'a> {
         images: Images<'a>,
         split: &'a Split,
     ) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.shown()))?;
         let position = position_in(folder)?;
         let config = &options.config;
         let device = Device::flex().autodiff();
@@ -130,6 +131,7 @@ impl<'a> Trainer<'a> {
         state_dict(&network)?;
         let mut scales = Scales::default();
         network.visit(&mut scales);
+        scales.are_whole()?;
         let mut roles = Roles::default();
         network.visit(&mut roles);
         let mut optimizer = new_optimizer(config, &roles);
@@ -141,7 +143,7 @@ impl<'a> Trainer<'a> {
         if let Some(position) = &position {
             let log_file = folder.join(LOG);
             let folder = folder.join(&position.folder);
-            let damaged = || format!("the checkpoint {} is damaged", folder.display());
+            let damaged = || format!("the checkpoint {} is damaged", folder.shown());
             let bytes = fs::read(folder.join("network.bpk")).with_context(damaged)?;
             let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))
                 .map_err(|error| anyhow::anyhow!("{error}"))
@@ -169,9 +171,10 @@ impl<'a> Trainer<'a> {
                 .open(log_file)
                 .with_context(damaged)?;
             log.set_len(position.log_bytes)?;
-            eprintln!(
+            tell!(
                 "resuming after {:?} epoch {}",
-                position.stage, position.epochs
+                position.stage,
+                position.epochs
             );
         }
         let mut counts = [0usize; Finding::COUNT];
@@ -345,8 +348,8 @@ impl<'a> Trainer<'a> {
             .map(|place| self.split.train[place])
             .collect();
         let of_epoch = |list: &[usize]| list.get(epoch).or(list.last()).copied();
-        let from_layer = of_epoch(&stage.from_layer).unwrap_or_default();
-        let side = of_epoch(&stage.side).unwrap_or(self.images.pixels.preprocessing.side as usize);
+        let from_layer = of_epoch(&stage.from_layer).context("fine_tune.from_layer is empty")?;
+        let side = of_epoch(&stage.side).context("fine_tune.side is empty")?;
         self.freeze_below(from_layer);
         let batches: Vec<&[usize]> = order.chunks(config.batch).collect();
         let total = (batches.len() * stage.epochs) as f64;
@@ -430,10 +433,7 @@ impl<'a> Trainer<'a> {
         );
         let loss = (log_softmax(logits.clone(), 1) * targets).sum().neg();
         let value: f32 = loss.clone().into_scalar();
-        ensure!(
-            value.is_finite(),
-            "the loss is no longer a number; lower the learning rate and resume from the last checkpoint"
-        );
+        ensure!(value.is_finite(), self.diverged());
         tally.loss += f64::from(value);
         tally.steps += 1;
         tally.images += labels.len();
@@ -454,6 +454,18 @@ impl<'a> Trainer<'a> {
         self.average.update(&self.network)
     }
 
+    /// What happened, and what to do, where numbers have grown beyond all bounds.
+    fn diverged(&self) -> String {
+        let config = &self.options.config;
+        let (head, fine_tune) = (&config.head, &config.fine_tune);
+        format!(
+            "the loss is no longer a number: a learning rate is too high. Lower those of the stage in the file that --config names, \
+             and repeat the command with --resume: it goes on from the last epoch that was whole. They are \
+             head.learning_rate = {}, fine_tune.learning_rate = {}, fine_tune.head_learning_rate = {}",
+            head.learning_rate, fine_tune.learning_rate, fine_tune.head_learning_rate
+        )
+    }
+
     /// Validates, logs, and writes the checkpoint.
     fn end_epoch(
         &mut self,
@@ -463,6 +475,9 @@ impl<'a> Trainer<'a> {
         tally: &Tally,
         start: Instant,
     ) -> anyhow::Result<()> {
+        // A checkpoint of such weights could not be gone on with.
+        let whole = |array: &Array| array.values.iter().all(|value| value.is_finite());
+        ensure!(self.average.state.values().all(whole), self.diverged());
         let validation = self.validate()?;
         let line = EpochLog {
             stage,
@@ -482,7 +497,7 @@ impl<'a> Trainer<'a> {
         writeln!(log, "{}", serde_json::to_string(&line)?)?;
         log.sync_all()?;
         let percent = |share: f64| format!("{:.1}%", share * 100.0);
-        eprintln!(
+        tell!(
             "{stage:?} epoch {}: loss {:.3}, train {}, validation {} ({:.0} s)",
             line.epoch,
             line.train_loss,
@@ -612,7 +627,7 @@ fn new_optimizer(config: &TrainConfig, roles: &Roles) -> ModuleOptimizer {
 
 /// Loads the parameters that a pretrained file has; a classifier of other classes in it is left out.
 fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNetLung> {
-    let refused = || format!("cannot use the pretrained weights {}", path.display());
+    let refused = || format!("cannot use the pretrained weights {}", path.shown());
     let bytes = fs::read(path).with_context(refused)?;
     let mut state = read_tensors(&bytes).with_context(refused)?;
     state.retain(|name, _| !name.starts_with("classifier."));

@@ -1,0 +1,143 @@
+//! Folders of labelled radiographs: one folder a class, and who may be tested on what.
+//!
+//! A [`Listing`] is what lies in the folders, by names and tables alone. [`Reading`] looks into the files: it decodes them, and
+//! finds images that are there twice. A [`FileList`] is what a run remembers of both, so that it is never tested on what it was
+//! trained on.
+
+mod class;
+mod error;
+mod folds;
+mod likeness;
+mod list;
+mod listing;
+mod names;
+mod pixels;
+mod reading;
+mod split;
+mod table;
+pub(crate) mod text;
+mod walk;
+
+use std::path::{Path, PathBuf};
+
+use crate::finding::Finding;
+
+pub use self::error::DataError;
+pub use self::list::{FileList, ListHash};
+pub use self::listing::Listing;
+pub(crate) use self::listing::name_of;
+pub use self::names::{Shown, escape};
+pub(crate) use self::names::{composed, decomposed, exact, path_of};
+pub(crate) use self::pixels::read_bytes;
+pub use self::pixels::{Pixels, read_radiograph};
+pub use self::reading::Reading;
+pub use self::split::{Part, Split};
+pub(crate) use self::table::key as table_key;
+use self::walk::Walk;
+
+/// How many folds a data set is divided into.
+pub const FOLDS: usize = 5;
+
+/// One labelled radiograph.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Example {
+    /// Its file, under its data folder, with `/` between folders; on one line, whatever its name.
+    pub file: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Name of the data folder that it is from.
+    pub source: String,
+    /// Its class.
+    pub finding: Finding,
+    /// Whether its label is bacterial pneumonia, which is a [`Finding::LungOpacity`].
+    pub bacterial: bool,
+    /// Patient or near-duplicates: a group is never divided between training and testing.
+    pub group: String,
+    /// Where the patient comes from (`adult`, `paediatric`); the data folder's name where its table does not say.
+    pub origin: String,
+    /// Which of the [`FOLDS`] folds it is in.
+    pub fold: usize,
+}
+
+impl Example {
+    /// What it has in common with others of its kind: finding, origin and data folder.
+    pub fn stratum(&self) -> (Finding, &str, &str) {
+        (self.finding, &self.origin, &self.source)
+    }
+}
+
+/// The examples of one data folder, or of several.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// The folders.
+    pub folders: Vec<PathBuf>,
+    /// Folder by folder, in the order of their file names.
+    pub examples: Vec<Example>,
+    /// Whether every folder has a `groups.csv` (else files are held to be groups of their own, but for images that are all but
+    /// identical).
+    pub grouped: bool,
+}
+
+impl Dataset {
+    /// Lists a data folder: class folders by any spelling of their names, `groups.csv` where there is one.
+    ///
+    /// # Errors
+    /// No folder, no class folder, a class without images, or a table that does not fit the folder.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        Self::open_all(&[folder.to_owned()])
+    }
+
+    /// Lists several data folders as one data set. Each has some class folder, all of them together every class.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and for no folder at all.
+    pub fn open_all(folders: &[PathBuf]) -> Result<Self, DataError> {
+        Listing::of(folders, &[]).map(|listing| listing.dataset)
+    }
+
+    /// The names of the data folders.
+    pub fn name(&self) -> String {
+        self.sources().join(" and ")
+    }
+
+    /// The names of the data folders, one by one, in their order.
+    pub fn sources(&self) -> Vec<String> {
+        self.folders.iter().map(|folder| name_of(folder)).collect()
+    }
+
+    /// Indices of the examples of one fold of one data folder.
+    pub fn fold_of(&self, source: &str, fold: usize) -> Vec<usize> {
+        (0..self.examples.len())
+            .filter(|i| self.examples[*i].fold == fold && self.examples[*i].source == source)
+            .collect()
+    }
+}
+
+/// The image files under a folder, in the order of their names, and what was left out, in sentences. `leave_out` is as for
+/// [`Listing::of`]; masks, thumbnails and a system's own files are left out too.
+///
+/// # Errors
+/// [`DataError::Io`] for a folder that cannot be listed.
+pub fn images_under(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), DataError> {
+    let walked = Walk::within(folder, &[])?.under(folder, "")?;
+    let mut notes = walked.notes.clone();
+    for (name, count) in &walked.doubtful {
+        notes.push(format!(
+            "left out {} of {}: by its name it holds masks or thumbnails ({})",
+            escape(name),
+            folder.shown(),
+            listing::images(*count)
+        ));
+    }
+    if !walked.others.is_empty() {
+        notes.push(format!(
+            "left out files of {} that are no image that can be read: {}",
+            folder.shown(),
+            walked.others_in_words()
+        ));
+    }
+    Ok((
+        walked.images.into_iter().map(|image| image.path).collect(),
+        notes,
+    ))
+}
