@@ -171,6 +171,7 @@ fn backbone(folder: &Path) -> PathBuf {
     let _alone = alone();
     let network = MobileNetLungConfig {
         attention: mobilenet_lung::network::AttentionConfig::NONE,
+        findings: Finding::COUNT,
         dropout: 0.0,
     }
     .init(&burn::tensor::Device::flex());

@@ -101,8 +101,8 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     );
 
     let (bundle, classifier) = load_classifier(&path).unwrap();
-    let test = bundle.metadata().test.clone().unwrap();
-    assert_eq!(test.accuracy, exported.evaluation().accuracy.share);
+    let test = &bundle.metadata().tests[0];
+    assert_eq!(test.accuracy.share, exported.evaluation().accuracy.share);
     let dataset = Dataset::open_all(&options.data).unwrap();
     let split = dataset.split(0, 0.0, 1).unwrap();
     let trained = evaluate(
