@@ -425,6 +425,8 @@ const CLAIMS = {
         // A click on its edge, or on what it shows, is no click on the label.
         let dialogs = 0;
         page.on('filechooser', () => dialogs++);
+        // The page may still be bringing the result into view: this waits until it stands still.
+        await element.first().hover();
         const box = (await element.first().boundingBox()) ?? assert.fail();
         await page.mouse.click(box.x + 3, box.y + box.height - 3);
         await element.nth(1).locator('.card-name').click();
