@@ -68,6 +68,9 @@ pub struct Caution {
     pub code: String,
     /// One sentence.
     pub message: String,
+    /// How many images the file holds, where the caution is of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
 }
 
 impl Reading {
@@ -91,6 +94,7 @@ impl Reading {
                 .map(|caution| Caution {
                     code: caution.code().to_owned(),
                     message: caution.to_string(),
+                    count: caution.count(),
                 })
                 .collect(),
             dicom: radiograph.dicom().cloned(),

@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use mobilenet_lung::{
-    ByFinding, Finding, Findings, InDistribution, PredictionSet, READING_VERSION, Reading, Report,
-    Timings,
+    ByFinding, Caution, Finding, Findings, InDistribution, PredictionSet, READING_VERSION, Reading,
+    Report, Timings,
 };
 use radiograph::Radiograph;
 use serde_json::{Value, json};
@@ -137,7 +137,13 @@ fn a_reading_is_as_its_schema_says() {
     let mut least = whole.clone();
     least.report.prediction_set = None;
     least.report.in_distribution = None;
-    for reading in [whole, least] {
+    let mut counted = whole.clone();
+    counted.cautions.push(Caution {
+        code: "first-frame-only".to_owned(),
+        message: "The file holds 3 images, of which only the first was read.".to_owned(),
+        count: Some(3),
+    });
+    for reading in [whole, least, counted] {
         let value = serde_json::to_value(&reading).unwrap();
         assert_eq!(flaw(&schema, &value, "reading"), None);
         // As text: a `Value` sorts its fields, and the order of the findings would be lost.

@@ -80,6 +80,15 @@ impl Caution {
             Self::Repaired { .. } => "read-with-repairs",
         }
     }
+
+    /// How many images the file holds, where the caution is of that; programs and translations name it.
+    #[must_use]
+    pub fn count(&self) -> Option<u32> {
+        match self {
+            Self::FirstFrame { frames } => Some(*frames),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Caution {
@@ -154,10 +163,7 @@ impl fmt::Display for Caution {
 
 impl Serialize for Caution {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let count = match self {
-            Self::FirstFrame { frames } => Some(*frames),
-            _ => None,
-        };
+        let count = self.count();
         let fields = 2 + usize::from(count.is_some());
         let mut caution = serializer.serialize_struct("Caution", fields)?;
         caution.serialize_field("code", self.code())?;
