@@ -107,7 +107,7 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
   /** The arms of `fn code(&self)`. @param {string} rust */
   const arms = (rust) =>
     [...rust.matchAll(/fn code\(&self\)[^{]*\{([^]*?)\n {4}\}/g)].flatMap(([, body]) =>
-      [...body.matchAll(/=> "([a-z-]+)"/g)].map(([, code]) => code),
+      [...body.matchAll(/=> (?:\{\s*)?"([a-z-]+)"/g)].map(([, code]) => code),
     );
   const rust = async (/** @type {string} */ folder) => {
     // Archives are opened by the command alone.
