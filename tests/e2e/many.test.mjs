@@ -544,7 +544,8 @@ test('the report of the chosen image prints on one page, black on white, without
       await page.emulateMedia({ media: 'screen' });
       await page.evaluate(() => (window.print = () => void (/** @type {any} */ (globalThis).printed = true)));
       await element.getByRole('button', { name: 'Print report' }).click();
-      assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).printed), true);
+      // What prints is fetched with the first click.
+      await page.waitForFunction(() => /** @type {any} */ (globalThis).printed);
     },
     { colorScheme: 'dark' },
   ));
