@@ -10,27 +10,11 @@
 mod common;
 
 use common::dicom::*;
-use common::{Random, chest, decode, no_panic};
+use common::{Random, SIDE, chest, decode, grey, no_panic, values};
 use radiograph::phantom;
 use radiograph::{
     Caution, DecodeError, Laterality, Limits, Photometric, Radiograph, Shape, WindowOrigin,
 };
-
-const SIDE: u32 = 48;
-
-/// A chest as a detector of `bits` gives it: most of the range, and none of it in order.
-fn values(bits: u16) -> Vec<u16> {
-    let most = f32::from(u16::MAX >> (16 - bits));
-    let luma = chest(SIDE);
-    luma.luma()
-        .iter()
-        .map(|value| (value * most) as u16)
-        .collect()
-}
-
-fn grey(bits: u16) -> DicomFile {
-    DicomFile::grey(&values(bits), SIDE, SIDE, bits)
-}
 
 /// What is made of values without a window: the least is black, the greatest is white.
 fn stretched(values: &[f64]) -> Vec<f32> {

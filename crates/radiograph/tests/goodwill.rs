@@ -10,24 +10,9 @@
 
 mod common;
 
-use common::chest;
 use common::dicom::*;
+use common::{SIDE, chest, grey, values};
 use radiograph::{Caution, Radiograph, phantom};
-
-const SIDE: u32 = 48;
-
-fn values(bits: u16) -> Vec<u16> {
-    let most = f32::from(u16::MAX >> (16 - bits));
-    let luma = chest(SIDE);
-    luma.luma()
-        .iter()
-        .map(|value| (value * most) as u16)
-        .collect()
-}
-
-fn grey(bits: u16) -> DicomFile {
-    DicomFile::grey(&values(bits), SIDE, SIDE, bits)
-}
 
 /// What is made of a good file of the same values.
 fn expected(bits: u16) -> Vec<f32> {

@@ -332,3 +332,21 @@ impl Tiff {
         file
     }
 }
+
+/// Side of the square test images, in pixels.
+pub const SIDE: u32 = 48;
+
+/// A chest as a detector of `bits` gives it: most of the range, and none of it in order.
+pub fn values(bits: u16) -> Vec<u16> {
+    let most = f32::from(u16::MAX >> (16 - bits));
+    let luma = chest(SIDE);
+    luma.luma()
+        .iter()
+        .map(|value| (value * most) as u16)
+        .collect()
+}
+
+/// Such a chest as a plain file of grey values.
+pub fn grey(bits: u16) -> dicom::DicomFile {
+    dicom::DicomFile::grey(&values(bits), SIDE, SIDE, bits)
+}
