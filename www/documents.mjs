@@ -10,17 +10,23 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What lies above `docs/`, and what it is called there. @type {Record<string, string>} */
-const ABOVE = { 'README.md': 'index', 'MODEL_CARD.md': 'model-card', 'ARCHITECTURE.md': 'architecture', 'CHANGELOG.md': 'changelog' };
+/** The pages that are called otherwise than their sources below `docs/`. @type {Record<string, string>} */
+const RENAMED = {
+  'README.md': 'project',
+  'MODEL_CARD.md': 'model-card',
+  'ARCHITECTURE.md': 'architecture',
+  'CHANGELOG.md': 'changelog',
+  'docs/README.md': 'index',
+};
 
 const POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'";
 
 /** @param {string} dist */
 export async function documents(dist) {
   const below = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'));
-  const sources = [...Object.keys(ABOVE), ...below.map((name) => `docs/${name.replaceAll('\\', '/')}`)];
+  const sources = new Set([...Object.keys(RENAMED), ...below.map((name) => `docs/${name.replaceAll('\\', '/')}`)]);
   /** Where each goes, below `docs/`. */
-  const pages = new Map(sources.map((source) => [source, `${ABOVE[source] ?? source.slice('docs/'.length, -'.md'.length)}.html`]));
+  const pages = new Map([...sources].map((source) => [source, `${RENAMED[source] ?? source.slice('docs/'.length, -'.md'.length)}.html`]));
   for (const [source, page] of pages) {
     const to = join(dist, 'docs', page);
     await mkdir(dirname(to), { recursive: true });

@@ -114,7 +114,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
 });
 
 describe('the page as cargo xtask serves it', { skip: noXtask || noPage || noCommand }, () => {
-  test('classifies and is kept under the headers of docs/hosting.md', async () => {
+  test('classifies and is kept under the headers of docs/guide/hosting.md', async () => {
     const built = await release(DIST);
     const generated = await phantoms(1);
     const server = spawn(XTASK, ['serve', '--built', built.folder, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });

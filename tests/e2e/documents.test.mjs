@@ -70,7 +70,7 @@ forEverybody(() => {
       const [browser, site] = [await launch('cpu'), await serve(folder)];
       try {
         const { page, complaints } = await open(browser, { colorScheme, viewport: { width: 360, height: 740 } });
-        for (const name of ['model-card', 'privacy', 'element']) {
+        for (const name of ['index', 'model-card', 'privacy', 'reference/element']) {
           await page.goto(`${site.url}docs/${name}.html`);
           await isAccessible(page, name, 360);
         }

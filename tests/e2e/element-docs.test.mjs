@@ -1,5 +1,5 @@
 // @ts-check
-/** docs/element.md lists all that the element has, and nothing that it has not; so do its types. */
+/** docs/reference/element.md lists all that the element has, and nothing that it has not; so do its types. */
 
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';

@@ -32,7 +32,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 /**
- * The policy of docs/element.md, with the element's files on `files`; nothing but what it needs is allowed.
+ * The policy of docs/reference/element.md, with the element's files on `files`; nothing but what it needs is allowed.
  * @param {string} [files] their origin, where it is another
  */
 function policy(files = '') {

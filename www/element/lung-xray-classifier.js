@@ -49,7 +49,7 @@ const LUNGS =
 
 /**
  * Classifies chest X-rays in the browser. Its attributes, properties, methods, events, slots, parts and custom properties are
- * listed in docs/element.md, which a test holds to what is here.
+ * listed in docs/reference/element.md, which a test holds to what is here.
  */
 export class LungXrayClassifier extends HTMLElement {
   static observedAttributes = ['src', 'device', 'multiple', 'lang'];

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Everything a reader sees, in the reader's language. English is here at once; the other languages are fetched when somebody
- * reads them. `docs/translating.md` says how to add or to correct one.
+ * reads them. `docs/guide/translating.md` says how to add or to correct one.
  *
  * @import { Caution, DicomFacts, Fault } from './protocol.js'
  */

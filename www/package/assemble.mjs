@@ -39,9 +39,9 @@ async function workspaceVersion() {
   return version;
 }
 
-/** The tables of docs/element.md, by the headings above them: the cells of each row. @returns {Promise<Record<string, string[][]>>} */
+/** The tables of docs/reference/element.md, by the headings above them: the cells of each row. @returns {Promise<Record<string, string[][]>>} */
 export async function documented() {
-  const text = await readFile(join(ROOT, 'docs/element.md'), 'utf8');
+  const text = await readFile(join(ROOT, 'docs/reference/element.md'), 'utf8');
   const sections = text.split(/^## /m).slice(1);
   return Object.fromEntries(
     sections.map((section) => {

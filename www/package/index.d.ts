@@ -1,4 +1,4 @@
-/** The element as TypeScript sees it; docs/element.md says what each of it does. */
+/** The element as TypeScript sees it; docs/reference/element.md says what each of it does. */
 
 import type { DoneDetail, ErrorDetail, Fault, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
 

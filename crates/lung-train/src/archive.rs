@@ -23,7 +23,7 @@ use crate::predict::{Prediction, Refusal, predict_file};
 /// Rows of a row group.
 const GROUP: usize = 4096;
 
-/// The columns, with a probability for each finding; `docs/archive.md` says what is in them. An image that could not be read
+/// The columns, with a probability for each finding; `docs/guide/archive.md` says what is in them. An image that could not be read
 /// has only `file` and the error.
 fn schema(findings: &Findings) -> anyhow::Result<Type> {
     use LogicalType::String as Text;

@@ -98,7 +98,7 @@ pub fn to_onnx(bundle: &Bundle) -> Result<Vec<u8>, OnnxError> {
             entry("findings", &serde_json::json!(ids).to_string()),
             // Whose scales and offsets are part of the head.
             entry("operating_point", &point.name),
-            // How a radiograph becomes the input: see `docs/archive.md` for an example.
+            // How a radiograph becomes the input: see `docs/guide/archive.md` for an example.
             entry("side", &preprocessing.side.to_string()),
             entry("detail", &preprocessing.detail.to_string()),
             entry("licence", &metadata.licence),

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; \
                       connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'";
 
-/// Sent with every file, as `docs/hosting.md` asks of any server.
+/// Sent with every file, as `docs/guide/hosting.md` asks of any server.
 const HEADERS: [(&str, &str); 6] = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
@@ -337,7 +337,7 @@ mod tests {
             page.contains(&format!("content=\"{POLICY}\"")),
             "the policy of www/index.html is not {POLICY}"
         );
-        let documents = include_str!("../../../docs/hosting.md");
+        let documents = include_str!("../../../docs/guide/hosting.md");
         let policy = format!("{POLICY}; frame-ancestors 'self'");
         for (name, value) in HEADERS
             .into_iter()
@@ -349,7 +349,7 @@ mod tests {
             ] {
                 assert!(
                     documents.contains(&line),
-                    "docs/hosting.md has not the line {line}"
+                    "docs/guide/hosting.md has not the line {line}"
                 );
             }
         }

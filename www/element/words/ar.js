@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Arabic. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`.
+ * Arabic. Not yet reviewed by a medical translator: corrections are welcome, see `docs/guide/translating.md`.
  *
  * `\u2066` to `\u2069` is written left to right whatever is beside it; after `\u200f` a number goes on from right to left.
  */

@@ -1,5 +1,5 @@
 // @ts-check
-/** Spanish. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`. */
+/** Spanish. Not yet reviewed by a medical translator: corrections are welcome, see `docs/guide/translating.md`. */
 export default {
   // Dropping and choosing files
   'drop.one': 'Suelte aquí una radiografía de tórax',

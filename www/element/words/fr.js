@@ -1,5 +1,5 @@
 // @ts-check
-/** French. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`. */
+/** French. Not yet reviewed by a medical translator: corrections are welcome, see `docs/guide/translating.md`. */
 export default {
   // Dropping and choosing files
   'drop.one': 'Déposez ici une radiographie thoracique',

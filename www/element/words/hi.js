@@ -1,5 +1,5 @@
 // @ts-check
-/** Hindi. Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`. */
+/** Hindi. Not yet reviewed by a medical translator: corrections are welcome, see `docs/guide/translating.md`. */
 export default {
   // Dropping and choosing files
   'drop.one': 'छाती का एक्स-रे यहाँ छोड़ें',

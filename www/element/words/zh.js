@@ -1,5 +1,5 @@
 // @ts-check
-/** Chinese (simplified). Not yet reviewed by a medical translator: corrections are welcome, see `docs/translating.md`. */
+/** Chinese (simplified). Not yet reviewed by a medical translator: corrections are welcome, see `docs/guide/translating.md`. */
 export default {
   // Dropping and choosing files
   'drop.one': '将一张胸片拖放到此处',
