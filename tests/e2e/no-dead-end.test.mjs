@@ -24,7 +24,7 @@ import { bytes, serve, status, underPolicy } from './lib/server.mjs';
 
 /** @import { Route } from './lib/server.mjs' */
 
-const README = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+const GUIDE = await readFile(new URL('../../docs/guide/embedding.md', import.meta.url), 'utf8');
 const FILE = 'mobilenet-lung-0123456789ab.safetensors';
 const BUNDLE = `/models/${FILE}`;
 const INDEX = '/models/index.json';
@@ -282,8 +282,8 @@ describe('in Chromium', () => {
       }));
 
     for (const path of ['element/define.js', 'element/client.js'])
-      test(`${path} on a page that follows the README: its own words stay, and offer to reload`, () => {
-        const snippet = /## Embed it\s+```html\n([^]*?)```/.exec(README)?.[1] ?? '';
+      test(`${path} on a page that follows the guide: its own words stay, and offer to reload`, () => {
+        const snippet = /## Put it on a page\s+```html\n([^]*?)```/.exec(GUIDE)?.[1] ?? '';
         return onPage(
           async (page, _found, site) => {
             await page.getByRole('link', { name: 'Reload the page' }).waitFor();
