@@ -55,6 +55,13 @@ if (ticket) {
   void import('./offline.js').then(({ takeShared }) => takeShared(element, ticket));
 }
 
+// Whom the answers are weighed for is asked where the bundle has more than one answer to that.
+element.addEventListener('lung-ready', async () => {
+  const points = element.ready?.model.operating_points?.map(({ name }) => name) ?? [];
+  const asked = points.some((name) => /^(adult|child)$/.test(name)) || element.querySelector('.patient');
+  if (asked) (await import('./patient.js')).askForPatient(element, points);
+});
+
 /** How long a classifier that has started must have been left in peace before the page keeps itself, in milliseconds. */
 const PEACE = 2000;
 

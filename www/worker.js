@@ -139,14 +139,14 @@ function putBack({ bytes, file }) {
 }
 
 /** @param {Extract<Request, { type: 'ahead' }>} request */
-function readAhead({ id, blob }) {
+function readAhead({ id, blob, operatingPoint }) {
   const bytes = read(blob);
   const content = bytes.then(contentOf);
   const ours = bytes.then(readable);
   const decoded = decodeAhead(ours);
   const answer = started.promise.then(async (classifier) => {
     const image = await decoded;
-    return answerOf(classifier, id, content, await ours, () => classifier.classifyDecoded(image));
+    return answerOf(classifier, id, content, await ours, () => classifier.classifyDecoded(image, operatingPoint));
   });
   // What is wrong with it is told when it is asked for.
   for (const promise of [content, decoded, answer]) promise.catch(() => {});
@@ -160,7 +160,7 @@ async function decodeAhead(reading) {
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
-async function classify({ id, blob }) {
+async function classify({ id, blob, operatingPoint }) {
   /** @type {Promise<string> | undefined} */
   let content;
   try {
@@ -180,7 +180,7 @@ async function classify({ id, blob }) {
     const bytes = await read(blob);
     content = contentOf(bytes);
     const ours = await readable(bytes);
-    return answerOf(classifier, id, content, ours, () => classifier.classify(ours.bytes));
+    return answerOf(classifier, id, content, ours, () => classifier.classify(ours.bytes, operatingPoint));
   }
 }
 

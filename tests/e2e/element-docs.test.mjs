@@ -21,6 +21,9 @@ const names = (heading) => tables[heading].map(nameOf).sort();
 /** Attributes whose meaning is not for a script to observe: the browser's own, and what is read when it matters. */
 const UNOBSERVED = ['disabled', 'loading', 'name', 'resume', 'theme'];
 
+/** The stand-in's bundle with operating points and a sentence. */
+const POINTS = 'mobilenet-lung-points.safetensors';
+
 /** @type {import('playwright-core').Browser} */
 let browser;
 before(async () => (browser = await launch('cpu')));
@@ -38,9 +41,8 @@ async function onPage(body, options = {}) {
     await page.addInitScript(() => {
       const seen = /** @type {any} */ (globalThis);
       seen.passing = [];
-      document.addEventListener('lung-done', (event) =>
-        seen.lungEvents.push({ type: event.type, detail: /** @type {CustomEvent} */ (event).detail }),
-      );
+      for (const type of ['lung-done', 'lung-operating-point'])
+        document.addEventListener(type, (event) => seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }));
       document.addEventListener('lung-progress', ({ target }) => {
         for (const node of /** @type {Element} */ (target).shadowRoot?.querySelectorAll('[part]') ?? [])
           seen.passing.push(node.getAttribute('part'));
@@ -78,7 +80,7 @@ test('every part is in some state of the element, and no other', async () => {
   const look = async (page) => {
     for (const part of await inShadow(page, '[part]', 'part')) for (const name of part.split(' ')) seen.add(name);
   };
-  await onPage(async (page, { picker, answered, choose }) => {
+  await onPage(async (page, { picker, answered, choose, element }) => {
     await ready(page);
     // What passes while it starts was noted as it came.
     for (const part of await page.evaluate(() => /** @type {any} */ (globalThis).passing)) seen.add(part);
@@ -93,7 +95,14 @@ test('every part is in some state of the element, and no other', async () => {
       await page.waitForTimeout(100);
       await look(page);
     }
-  }, SLOWLY);
+    // A bundle that has something to say of a set, at a point that is not its default.
+    await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
+    await picker.setInputFiles({ ...picture('child.png'), buffer: Buffer.from('set 0.9 0.05 Normal') });
+    await answered('child.png');
+    await choose('child.png');
+    await element.locator('.card [part=sentence]').waitFor();
+    await look(page);
+  }, { ...SLOWLY, file: POINTS });
   assert.deepEqual([...seen].sort(), names('Parts'));
 });
 
@@ -101,14 +110,14 @@ test('every slot is there, takes words, and no other; the notice stays', () =>
   onPage(async (page, { element }) => {
     assert.deepEqual((await inShadow(page, 'slot', 'name')).sort(), names('Slots'));
     await element.evaluate((node) => {
-      for (const slot of ['title', 'hint', 'notice']) {
+      for (const slot of ['title', 'hint', 'notice', 'options']) {
         const words = document.createElement('span');
         words.slot = slot;
         words.textContent = `our ${slot}`;
         node.append(words);
       }
     });
-    for (const slot of ['title', 'hint', 'notice']) assert.ok(await page.getByText(`our ${slot}`).isVisible(), slot);
+    for (const slot of ['title', 'hint', 'notice', 'options']) assert.ok(await page.getByText(`our ${slot}`).isVisible(), slot);
     assert.equal(await element.getByText('Drop a chest X-ray here').isVisible(), false);
     assert.ok(await element.getByText('not a medical device').isVisible());
   }));
@@ -166,7 +175,7 @@ test('properties and methods are there, and no other that is public', () =>
   }));
 
 test('every event is fired with the details that are listed, and no other', async () => {
-  const fired = new Set([...(await source()).matchAll(/#fire\('(lung-[a-z]+)'/g)].map(([, name]) => name));
+  const fired = new Set([...(await source()).matchAll(/#fire\('(lung-[a-z-]+)'/g)].map(([, name]) => name));
   assert.deepEqual([...fired].sort(), names('Events'));
   /** @type {Map<string, Set<string>>} */
   const told = new Map();
@@ -174,13 +183,15 @@ test('every event is fired with the details that are listed, and no other', asyn
     for (const { type, detail } of list)
       told.set(type, new Set([...(told.get(type) ?? []), ...Object.keys(detail)]));
   };
-  await onPage(async (page, { picker, answered }) => {
+  await onPage(async (page, { picker, answered, element }) => {
     await ready(page);
     await picker.setInputFiles([picture('chest.png'), { ...picture('bad'), buffer: Buffer.from('refuse') }]);
     await answered('chest.png');
     await answered('bad', 'error');
+    await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
+    await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.some((/** @type {any} */ { type }) => type === 'lung-operating-point'));
     note(await events(page));
-  }, SLOWLY);
+  }, { ...SLOWLY, file: POINTS });
   await onPage(
     async (page, { status: said }) => {
       await said.and(page.locator('[data-phase=failed]')).waitFor();

@@ -282,7 +282,7 @@ test('what is said agrees with the figures above it, and with the bundle: a set 
     await answered('6.png');
     const opacity = 'Unsure: normal or lung opacity.';
     const none = 'Normal; the others are unlikely.';
-    for (const [at, [said, note]] of [[opacity, 'Lung opacity'], [opacity, 'Lung opacity'], [opacity, 'Lung opacity'], ['Unsure: any of the three.', 'Lung opacity or Viral pneumonia'], [none, 'Nothing else'], [none, 'Nothing else'], [opacity, 'Lung opacity']].entries()) {
+    for (const [at, [said, note]] of [[opacity, 'Lung opacity'], [opacity, 'Lung opacity'], [opacity, 'Lung opacity'], ['Unsure: any of the findings it knows.', 'Lung opacity or Viral pneumonia'], [none, 'Nothing else'], [none, 'Nothing else'], [opacity, 'Lung opacity']].entries()) {
       const shown = await choose(`${at}.png`);
       assert.equal(await shown.locator('.set').innerText(), said, near[at]);
       assert.equal(await row(`${at}.png`).locator('.row-note').innerText(), note, near[at]);

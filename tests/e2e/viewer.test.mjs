@@ -156,8 +156,7 @@ describe('the evidence in words', () => {
   test('are sentences about the finding that is chosen', () => {
     const evidence = { Normal: map(() => 0), Lung_Opacity: map((x, y) => (x > 4 && y > 4 ? 3 : 0)), 'Viral Pneumonia': map(() => 0) };
     const sides = 'The left of the picture is the patient’s right side, if the view is usual.';
-    const said = (/** @type {import('../../www/element/protocol.js').Finding} */ finding) =>
-      evidenceWords(ENGLISH, evidence, finding).replaceAll('\u00a0', ' ');
+    const said = (/** @type {string} */ id) => evidenceWords(ENGLISH, evidence, { id, name: id }).replaceAll('\u00a0', ' ');
     assert.equal(
       said('Lung_Opacity'),
       `Evidence for lung opacity is strongest in the lower right of the picture (100 % of it). ${sides}`,
@@ -167,7 +166,7 @@ describe('the evidence in words', () => {
       `Hardly anything in the picture speaks for normal. Evidence against normal is strongest in the lower right (100 % of it). ${sides}`,
     );
     const flat = { ...evidence, Lung_Opacity: map(() => 0) };
-    assert.equal(evidenceWords(ENGLISH, flat, 'Normal'), 'Nothing in the picture stands out for or against normal.');
+    assert.equal(evidenceWords(ENGLISH, flat, { id: 'Normal', name: 'Normal' }), 'Nothing in the picture stands out for or against normal.');
   });
 
   test('stand under the picture, describe it, and follow the choice of the finding', () =>

@@ -65,7 +65,7 @@ class Crash extends Error {
 
 /**
  * One image waiting for its turn.
- * @typedef {{ blob: Blob, begin: () => void, owner: unknown, image: unknown, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
+ * @typedef {{ blob: Blob, begin: () => void, owner: unknown, image: unknown, point: () => string | undefined, resolve: (answer: Answer) => void, reject: (error: LungError) => void }} Job
  */
 
 /** The number last given to an image or a window: those of a worker that has ended are not given again. */
@@ -130,13 +130,14 @@ export class LungClient extends EventTarget {
    * @param {() => void} [begin] called when its turn has come
    * @param {unknown} [owner] whose `cancel` it heeds
    * @param {unknown} [image] which of the owner's it is
+   * @param {() => string | undefined} [point] the operating point that it is to be answered at, when its turn has come
    * @returns {Promise<Answer>} rejects with a `LungError`
    */
-  classify(blob, begin = () => {}, owner = null, image = null) {
+  classify(blob, begin = () => {}, owner = null, image = null, point = () => undefined) {
     return new Promise((resolve, reject) => {
       const refused = refuse(blob);
       if (refused) return reject(refused);
-      this.#queue.push({ blob, begin, owner, image, resolve, reject });
+      this.#queue.push({ blob, begin, owner, image, point, resolve, reject });
       void this.#pump();
     });
   }
@@ -189,16 +190,16 @@ export class LungClient extends EventTarget {
   }
 
   /** @param {Job} job @returns {Promise<Answer>} */
-  async #answer({ blob, begin }) {
+  async #answer({ blob, begin, point }) {
     /** @type {Crash | null} */
     let before = null;
     for (;;) {
       const running = this.#worker();
-      this.#starting?.sendAhead(blob);
+      this.#starting?.sendAhead(blob, point());
       const { life, ready } = await running;
       begin();
       try {
-        return await life.classify(blob);
+        return await life.classify(blob, point());
       } catch (error) {
         if (!(error instanceof Crash)) throw error;
         this.#drop(life);
@@ -334,18 +335,18 @@ class WorkerLife {
     return { ...told, ...start.fallback };
   }
 
-  /** Lets the worker read an image while it still starts. @param {Blob} blob */
-  sendAhead(blob) {
+  /** Lets the worker read an image while it still starts. @param {Blob} blob @param {string} [operatingPoint] */
+  sendAhead(blob, operatingPoint) {
     if (this.#ahead) return;
     this.#ahead = { blob, id: ++number };
-    this.#send({ type: 'ahead', ...this.#ahead });
+    this.#send({ type: 'ahead', ...this.#ahead, operatingPoint });
   }
 
-  /** @param {Blob} blob @returns {Promise<Answer>} rejects with a `LungError` or a `Crash` */
-  classify(blob) {
+  /** @param {Blob} blob @param {string} [operatingPoint] @returns {Promise<Answer>} rejects with a `LungError` or a `Crash` */
+  classify(blob, operatingPoint) {
     const id = this.#ahead?.blob === blob ? this.#ahead.id : ++number;
     this.#ahead = null;
-    return this.#ask({ type: 'classify', id, blob }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
+    return this.#ask({ type: 'classify', id, blob, operatingPoint }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
       if (reply.type === 'result' && reply.id === id) resolve(reply.answer);
       else if (reply.type === 'error' && reply.id === id)
         reject(Object.assign(new LungError(reply.fault), { content: reply.content }));

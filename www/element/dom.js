@@ -30,6 +30,12 @@ export function viewOf(node) {
   return node.ownerDocument?.defaultView ?? window;
 }
 
+/** Sets a dot of a finding's colour before its name; none where the bundle gives it no colour. @param {HTMLElement} node @param {string} [colour] */
+export function tint(node, colour) {
+  node.toggleAttribute('data-colour', colour !== undefined);
+  if (colour) node.style.setProperty('--finding', colour);
+}
+
 /** The path of a warning sign. */
 export const WARNING = 'M12 9v4m0 4h.01M10.3 3.9 2.6 17.2A2 2 0 0 0 4.3 20.2h15.4a2 2 0 0 0 1.7-3L13.7 3.9a2 2 0 0 0-3.4 0Z';
 

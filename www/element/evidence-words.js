@@ -2,11 +2,12 @@
 /**
  * Where in the picture the evidence lies, in words: for whoever does not see colours, and for whoever asks what they mean.
  *
- * @import { Finding, Report } from './protocol.js'
+ * @import { FindingInfo, Report } from './protocol.js'
  * @import { Key, Words } from './words.js'
  */
 
 import { contrast } from './evidence.js';
+import { withinWords } from './format.js';
 
 const ROWS = /** @type {const} */ (['upper', 'middle', 'lower']);
 const COLUMNS = /** @type {const} */ (['left', 'centre', 'right']);
@@ -47,11 +48,11 @@ export function strongest(map) {
  * The sentences for one finding.
  * @param {Words} words
  * @param {Report['evidence']} evidence
- * @param {Finding} finding
+ * @param {FindingInfo} finding
  */
 export function evidenceWords(words, evidence, finding) {
-  const within = { finding: words.text(`within.${finding}`) };
-  const { inFavour, against } = strongest(contrast(evidence, finding));
+  const within = { finding: withinWords(words, finding) };
+  const { inFavour, against } = strongest(contrast(evidence, finding.id));
   if (!inFavour && !against) return words.text('evidence.flat', within);
   const named = [...(inFavour?.regions ?? []), ...(against?.regions ?? [])];
   return [

@@ -3,10 +3,10 @@
  * The results as a file: CSV for spreadsheets, JSON for programs. What a file says of its patient is in neither, because it is
  * in no report; what the file is called is.
  *
- * @import { Result } from './protocol.js'
+ * @import { Finding, Result } from './protocol.js'
  */
 
-import { FINDINGS, predictionSet, unlike } from './format.js';
+import { predictionSet, unlike } from './format.js';
 
 /**
  * What a spreadsheet would take for a formula: at the beginning of a cell, or of what becomes a cell of its own where it divides at
@@ -17,25 +17,24 @@ const FORMULA = /(^|[,;\t|\r\n])(\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
 /** A number that is taken for a thousand times as much where the point divides thousands. */
 const THOUSANDS = /^-?\d+\.\d{3}$/;
 
-/**
- * The columns of the CSV, and what stands in each. The finding is left out where the image does not look like a chest X-ray,
- * because it means nothing then.
- * @type {Array<[string, (result: Result) => string | number | boolean | null | undefined]>}
- */
-const COLUMNS = [
+/** A column of the CSV: what it is called, and what stands in it. @typedef {[string, (result: Result) => string | number | boolean | null | undefined]} Column */
+
+/** The columns before those of the findings; no finding where the image does not look like a chest X-ray: it means nothing then. @type {Column[]} */
+const BEFORE = [
   ['name', ({ name }) => name],
   ['state', ({ state }) => state],
   ['finding', ({ report }) => (report && !unlike(report) ? report.finding : null)],
-  ...FINDINGS.map((finding) => /** @type {(typeof COLUMNS)[number]} */ ([
-    `probability_${finding.toLowerCase().replace(' ', '_')}`,
-    ({ report }) => report?.probabilities[finding],
-  ])),
+];
+
+/** Those after them. @type {Column[]} */
+const AFTER = [
   ['prediction_set', ({ report }) => report && predictionSet(report)?.findings.join('; ')],
   ['likeness', ({ report }) => report?.in_distribution?.score],
   ['looks_like_chest_xray', ({ report }) => report?.in_distribution?.accepted],
   ['cautions', ({ report }) => report?.cautions?.map(({ code }) => code).join('; ')],
   ['error', ({ error }) => error?.code],
   ['model', ({ report }) => report?.model],
+  ['operating_point', ({ report }) => report?.operating_point],
   ['device', ({ report }) => report?.device],
   ['milliseconds', ({ report }) => report && wholeTime(report.timings)],
 ];
@@ -47,10 +46,27 @@ const COLUMNS = [
  */
 export function resultsFile(results, format) {
   if (format === 'json') return new Blob([`${JSON.stringify(results, null, 2)}\n`], { type: 'application/json' });
-  const lines = [COLUMNS.map(([name]) => cell(name)), ...results.map((result) => COLUMNS.map(([, value]) => cell(value(result) ?? '')))];
+  const lines = table(results).map((row) => row.map(cell));
   // Without the mark at the front, spreadsheets take UTF-8 for something else; without the first line, those of half the world divide
   // at semicolons.
   return new Blob(['\ufeffsep=,\r\n', ...lines.map((line) => `${line.join(',')}\r\n`)], { type: 'text/csv;charset=utf-8' });
+}
+
+/** The results as rows under a head. @param {Result[]} results */
+export function table(results) {
+  const columns = [...BEFORE, ...probabilities(results), ...AFTER];
+  return [columns.map(([name]) => name), ...results.map((result) => columns.map(([, value]) => value(result) ?? ''))];
+}
+
+/** A column for each finding; those of two models that are called alike but for their signs share one. @param {Result[]} results @returns {Column[]} */
+function probabilities(results) {
+  /** @type {Map<string, Finding[]>} */
+  const columns = new Map();
+  for (const finding of new Set(results.flatMap(({ report }) => Object.keys(report?.probabilities ?? {})))) {
+    const name = `probability_${finding.toLowerCase().replace(/[^\p{L}\p{N}\p{M}]+/gu, '_')}`;
+    columns.set(name, [...(columns.get(name) ?? []), finding]);
+  }
+  return [...columns].map(([name, ids]) => [name, ({ report }) => ids.map((id) => report?.probabilities[id]).find((value) => value !== undefined)]);
 }
 
 /** What a file of results is called: by the day where it is saved. @param {'csv' | 'json'} format @param {Date} [now] */

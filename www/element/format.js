@@ -2,20 +2,44 @@
 /**
  * Numbers and names as a reader wants them; a number and its unit stay on one line.
  *
- * @import { Device, Finding, Report } from './protocol.js'
+ * @import { Device, Finding, FindingInfo, ModelInfo, Report } from './protocol.js'
  * @import { Words } from './words.js'
  */
 
-/** The findings in the order they are shown. @type {ReadonlyArray<Finding>} */
-export const FINDINGS = ['Normal', 'Lung_Opacity', 'Viral Pneumonia'];
+/** What a model's findings are called, in the order of its rows; what is needed of its metadata. @typedef {Pick<ModelInfo, 'findings' | 'set_sentences'>} Model */
 
-/** @param {Words} words @param {Finding} finding */
-export function findingWords(words, finding) {
-  return words.text(`finding.${finding}`);
-}
+/** What is needed of a report to say what the image may show. @typedef {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} Told */
 
 /** A finding with this probability is named as possible, whatever the set says: words and bars must agree. */
 const POSSIBLE = 0.25;
+
+/**
+ * The findings of a report in the order of the bundle's rows. Those of a bundle that nobody has at hand are called by their ids.
+ * @param {Pick<Report, 'probabilities'>} report
+ * @param {Model} model
+ * @returns {FindingInfo[]}
+ */
+export function findingsOf({ probabilities }, { findings = [] }) {
+  const ids = Object.keys(probabilities);
+  const known = new Map(findings.map((finding) => [finding.id, finding]));
+  if (ids.length === known.size && ids.every((id) => known.has(id))) return findings;
+  return ids.map((id) => ({ id, name: id.replaceAll('_', ' ') }));
+}
+
+/** The most likely finding of a report. @param {Pick<Report, 'finding' | 'probabilities'>} report @param {Model} model */
+export function foundIn(report, model) {
+  return findingsOf(report, model).find(({ id }) => id === report.finding) ?? { id: report.finding, name: report.finding };
+}
+
+/** What a finding is called by itself: in our words where we have some for its id, else as the bundle calls it. @param {Words} words @param {FindingInfo} finding */
+export function findingWords(words, { id, name, translations }) {
+  return words.known('finding', id) ?? translations?.[words.lang] ?? name;
+}
+
+/** What it is called within a sentence. @param {Words} words @param {FindingInfo} finding */
+export function withinWords(words, finding) {
+  return words.known('within', finding.id) ?? words.apart(findingWords(words, finding));
+}
 
 /** Whether the network does not know the like of it. @param {Pick<Report, 'in_distribution'>} report */
 export function unlike({ in_distribution }) {
@@ -36,35 +60,63 @@ export function predictionSet({ finding, prediction_set: set }) {
 
 /**
  * The findings beside the most likely one that a reader should think of; null where the bundle has no thresholds.
- * @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report
+ * @param {Told} report
+ * @param {Model} model
  */
-export function alsoPossible(report) {
+export function alsoPossible(report, model) {
   const set = predictionSet(report);
-  return set && FINDINGS.filter((name) => name !== report.finding && (set.findings.includes(name) || report.probabilities[name] >= POSSIBLE));
+  return set && findingsOf(report, model).filter(({ id }) => id !== report.finding && (set.findings.includes(id) || report.probabilities[id] >= POSSIBLE));
 }
 
-/** `Unsure: normal or lung opacity.` @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report */
-export function setWords(words, report) {
-  const others = alsoPossible(report);
+/** `Unsure: normal or lung opacity.` @param {Words} words @param {Told} report @param {Model} model */
+export function setWords(words, report, model) {
+  const others = alsoPossible(report, model);
   if (!others) return '';
-  if (others.length === 0) return words.text('set.one', { finding: findingWords(words, report.finding) });
-  if (others.length + 1 === FINDINGS.length) return words.text('set.all');
-  const findings = FINDINGS.filter((name) => name === report.finding || others.includes(name));
-  return words.text('set.some', { findings: words.either(findings.map((name) => words.text(`within.${name}`))) });
+  if (others.length === 0) return words.text('set.one', { finding: words.known('finding', report.finding) ?? withinWords(words, foundIn(report, model)) });
+  const all = findingsOf(report, model);
+  if (others.length + 1 === all.length) return words.text('set.all');
+  const findings = all.filter((finding) => finding.id === report.finding || others.includes(finding));
+  return words.text('set.some', { findings: words.either(findings.map((finding) => withinWords(words, finding))) });
+}
+
+/**
+ * What the bundle says of images that may show just these findings, and in which language; undefined where it says nothing.
+ * @param {Words} words @param {Told} report @param {Model} model
+ */
+export function setSentence(words, report, model) {
+  const others = alsoPossible(report, model);
+  if (!others) return undefined;
+  const held = new Set([report.finding, ...others.map(({ id }) => id)]);
+  const found = model.set_sentences?.find(({ findings }) => findings.length === held.size && findings.every((id) => held.has(id)));
+  const translated = found?.translations?.[words.lang];
+  return found && { text: translated ?? found.sentence, lang: translated === undefined ? 'en' : words.lang };
 }
 
 /**
  * A report in a line: `Lung opacity 52.3 %, or normal`.
  * @param {Words} words
- * @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set' | 'in_distribution'>} report
+ * @param {Told & Pick<Report, 'in_distribution'>} report
+ * @param {Model} model
  */
-export function outcomeWords(words, report) {
+export function outcomeWords(words, report, model) {
   if (unlike(report)) return words.text('result.unlike');
   const { finding, probabilities } = report;
-  const others = alsoPossible(report) ?? [];
-  const found = { finding: findingWords(words, finding), percent: percent(words, probabilities[finding]) };
+  const others = alsoPossible(report, model) ?? [];
+  const found = { finding: findingWords(words, foundIn(report, model)), percent: percent(words, probabilities[finding]) };
   if (others.length === 0) return words.text('result.outcome', found);
-  return words.text('result.outcomeOr', { ...found, others: words.either(others.map((name) => words.text(`within.${name}`))) });
+  return words.text('result.outcomeOr', { ...found, others: words.either(others.map((other) => withinWords(words, other))) });
+}
+
+/**
+ * Which operating point answered, where it is not the default of its bundle; empty where it is, or nobody knows.
+ * @param {Words} words
+ * @param {Pick<Report, 'operating_point'>} report
+ * @param {Pick<ModelInfo, 'operating_points' | 'default_operating_point'>} model
+ */
+export function pointWords(words, { operating_point: name }, { operating_points: points = [], default_operating_point: usual }) {
+  if (!name || !usual || name === usual) return '';
+  const { translations = {}, description = '' } = points.find((point) => point.name === name) ?? {};
+  return words.text('point.answered', { point: words.known('point', name) ?? words.apart(translations[words.lang] ?? (description || name)) });
 }
 
 /** @param {Words} words @param {Device} device */

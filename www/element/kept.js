@@ -3,6 +3,7 @@
  * What was found, kept in the tab until it is closed, so that a reload does not begin anew. No image is kept and no byte of
  * one; what a file is called is, which may be a patient's name, and so nothing is kept without the attribute `resume`.
  *
+ * @import { ModelInfo } from './protocol.js'
  * @import { Entry, FileFacts, Image, Outcome, ResultList, Watcher } from './result-list.js'
  */
 
@@ -21,6 +22,12 @@ import { translate } from './words.js';
 /** @typedef {{ state: 'done', report: Extract<Outcome, { state: 'done' }>['report'], fallback?: string, fallbackCode?: string, at: number }
  *   | { state: 'error', error: { code: string, message: string, advice: string } }} KeptOutcome */
 
+/** What the names of models begin with, after the prefix; their ids follow. */
+const MODEL = 'model ';
+
+/** What is kept of a model, to say what its reports mean. @param {ModelInfo} model @returns {ModelInfo} */
+const keptModel = ({ findings, set_sentences, operating_points, default_operating_point }) => ({ findings, set_sentences, operating_points, default_operating_point });
+
 /** How many files are read at a time to be compared. */
 const AT_A_TIME = 4;
 
@@ -36,6 +43,8 @@ export class Kept {
   #batch = 0;
   /** @type {Map<Entry, [number, number]>} */
   #places = new Map();
+  /** Ids of the models that are kept. @type {Set<string>} */
+  #models = new Set();
   /** Why nothing more is kept: no room, or no leave. @type {'full' | 'refused' | null} */
   #lost = null;
   #said = make('p', { 'data-words': 'kept.here' });
@@ -74,8 +83,16 @@ export class Kept {
     const place = this.#places.get(entry);
     // Whether it is waiting or being read makes no difference to another visit.
     if (!place || entry.outcome.state === 'working') return;
+    if (entry.outcome.state === 'done') this.#keepModel(entry.outcome.report.model, entry.outcome.ready.model);
     const { name, path, bytes, modified, content } = entry;
     this.#write(place, { place, file: { name, path, bytes, modified, content }, outcome: keptOutcome(entry.outcome) });
+  }
+
+  /** Keeps what a model's reports mean, once. @param {string} id @param {ModelInfo} model */
+  #keepModel(id, model) {
+    if (this.#models.has(id) || !model.findings) return;
+    this.#models.add(id);
+    this.#store(`${this.#prefix}${MODEL}${id}`, keptModel(model));
   }
 
   /** @param {Entry} entry */
@@ -88,6 +105,7 @@ export class Kept {
 
   cleared() {
     this.#places.clear();
+    this.#models.clear();
     for (const key of this.#keys()) sessionStorage.removeItem(key);
     this.#lost = null;
     this.#say();
@@ -144,9 +162,14 @@ export class Kept {
   #restore() {
     /** @type {Record[]} */
     const records = [];
+    /** @type {Map<string, ModelInfo>} */
+    const models = new Map();
     for (const key of this.#keys()) {
+      const id = key.startsWith(MODEL, this.#prefix.length) ? key.slice(this.#prefix.length + MODEL.length) : null;
       try {
-        records.push(JSON.parse(sessionStorage.getItem(key) ?? ''));
+        const kept = JSON.parse(sessionStorage.getItem(key) ?? '');
+        if (id === null) records.push(kept);
+        else models.set(id, kept);
       } catch {
         sessionStorage.removeItem(key);
       }
@@ -155,7 +178,7 @@ export class Kept {
     this.#batch = records[0]?.place[0] ?? 0;
     const at = this.#list.entries.length;
     this.#list.restore(
-      records.map(({ file, outcome }) => ({ file: { path: file.name, content: null, ...file }, outcome: restored(outcome) })),
+      records.map(({ file, outcome }) => ({ file: { path: file.name, content: null, ...file }, outcome: restored(outcome, models) })),
     );
     for (const [k, { place }] of records.entries()) this.#places.set(this.#list.entries[at + k], place);
     this.#element.hidden = records.length === 0;
@@ -164,8 +187,13 @@ export class Kept {
   /** @param {[number, number]} place @param {Record} record */
   #write(place, record) {
     this.#element.hidden = false;
+    this.#store(this.#keyOf(place), record);
+  }
+
+  /** @param {string} key @param {unknown} value */
+  #store(key, value) {
     try {
-      sessionStorage.setItem(this.#keyOf(place), JSON.stringify(record));
+      sessionStorage.setItem(key, JSON.stringify(value));
       if (this.#lost) return;
     } catch (error) {
       this.#lost = error instanceof DOMException && error.name === 'QuotaExceededError' ? 'full' : 'refused';
@@ -233,15 +261,15 @@ function keptOutcome(outcome) {
   return { state: 'error', error: { code, message, advice } };
 }
 
-/** @param {KeptOutcome | null} kept @returns {Outcome} */
-function restored(kept) {
+/** @param {KeptOutcome | null} kept @param {Map<string, ModelInfo>} models @returns {Outcome} */
+function restored(kept, models) {
   if (!kept) return { state: 'absent' };
   if (kept.state === 'error') return { state: 'error', error: new LungError(kept.error) };
   const { report, fallback, fallbackCode, at } = kept;
   return {
     state: 'done',
     report,
-    ready: { device: report.device, fallback, fallbackCode, model: {} },
+    ready: { device: report.device, fallback, fallbackCode, model: models.get(report.model) ?? {} },
     evidence: null,
     picture: null,
     windowed: null,

@@ -2,7 +2,7 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { DoneDetail, ErrorDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
+ * @import { DoneDetail, ErrorDetail, ModelInfo, OperatingPointDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
  * @import { Entry, Image } from './result-list.js'
  * @import { Found } from './folder.js'
@@ -13,7 +13,7 @@
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
 import { fileFacts, icon, make, viewOf } from './dom.js';
 import { assets } from './download.js';
-import { deviceWords, outcomeWords, share, wholePercent } from './format.js';
+import { deviceWords, outcomeWords, pointWords, share, wholePercent } from './format.js';
 import { faultDetails, folded } from './result-card.js';
 import { forgetKept, hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
@@ -32,6 +32,9 @@ const REMOVED = {
   message: 'This image was removed before it was answered.',
   advice: 'Choose it again to have it read.',
 };
+
+/** What an image is refused with that is to be answered at an operating point that the bundle has not. */
+const NO_POINT = 'operating-point-unknown';
 
 /** Where the figures of the model are, beside the worker. */
 const FIGURES = 'docs/model-card.html';
@@ -52,7 +55,7 @@ const LUNGS =
  * listed in docs/reference/element.md, which a test holds to what is here.
  */
 export class LungXrayClassifier extends HTMLElement {
-  static observedAttributes = ['src', 'device', 'multiple', 'lang'];
+  static observedAttributes = ['src', 'device', 'multiple', 'lang', 'operating-point'];
   static formAssociated = true;
 
   /** Where `worker.js`, `runtime/` and `models/` lie, when they no longer lie beside this module: after bundling. */
@@ -102,6 +105,7 @@ export class LungXrayClassifier extends HTMLElement {
   #title = make('slot', { name: 'title' });
   #hint = make('slot', { name: 'hint' });
   #status = make('div', { class: 'status', part: 'status' });
+  #options = make('slot', { name: 'options', class: 'notice' });
   #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
   #results = new ResultList({
     cancel: () => this.cancel(),
@@ -127,6 +131,7 @@ export class LungXrayClassifier extends HTMLElement {
       make('slot', { name: 'notice', class: 'notice' }),
       this.#dropzone,
       this.#status,
+      this.#options,
       this.#aside,
     ),
     this.#spoken,
@@ -226,6 +231,7 @@ export class LungXrayClassifier extends HTMLElement {
   attributeChangedCallback(name) {
     if (name === 'multiple') this.#writeDropzone();
     else if (name === 'lang') void (this.isConnected && this.#speak());
+    else if (name === 'operating-point') void (this.isConnected && this.#answerAnew());
     else if (this.isConnected) this.#connect();
   }
 
@@ -457,9 +463,13 @@ export class LungXrayClassifier extends HTMLElement {
     return this.#results.entries.filter(({ blob, outcome }) => outcome.state === 'error' && blob);
   }
 
-  /** Reads what was not read for want of a model. */
-  #readLeftOut() {
-    const left = this.#leftOut().flatMap((entry) => (entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : []));
+  /** Reads what was not read for want of a model, or of an operating point. @param {string} [code] only what was refused with this */
+  #readLeftOut(code) {
+    const left = this.#leftOut().flatMap((entry) => {
+      const { blob, name, outcome } = entry;
+      const meant = code === undefined || (outcome.state === 'error' && outcome.error.code === code);
+      return blob && meant ? [{ entry, blob, name }] : [];
+    });
     if (left.length > 0) this.#begin(left, false, true);
   }
 
@@ -534,7 +544,11 @@ export class LungXrayClassifier extends HTMLElement {
     const batch = this.#batch;
     batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working(), this, entry);
+      const answer = await client.classify(blob, () => entry.working(), this, entry, () => this.#point ?? undefined);
+      const ready = client.state.phase === 'ready' ? client.state.ready : { device: answer.report.device, model: {} };
+      // Another one may have been asked for meanwhile.
+      const weighed = await this.#weigh(answer.report, answer.report.evidence, ready.model);
+      if (weighed) answer.report = { ...weighed.report, evidence: weighed.evidence };
       if (entry.gone) {
         answer.picture?.close();
         throw new LungError(REMOVED);
@@ -542,12 +556,12 @@ export class LungXrayClassifier extends HTMLElement {
       const { report } = answer;
       entry.answered(
         answer,
-        client.state.phase === 'ready' ? client.state.ready : { device: report.device, model: {} },
+        ready,
         (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width),
       );
       batch.answered++;
       this.#submit(entry, report);
-      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report) }));
+      this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report, ready.model) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
@@ -566,9 +580,9 @@ export class LungXrayClassifier extends HTMLElement {
         throw entry.gone ? new LungError(REMOVED) : error;
       }
       batch.failed++;
-      // Nothing is wrong with an image that there was no model for.
+      // Nothing is wrong with an image that there was no model for, or no such operating point.
       const { state } = client;
-      entry.failed(error, state.phase === 'failed' && state.error === error);
+      entry.failed(error, (state.phase === 'failed' && state.error === error) || error.code === NO_POINT);
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: this.#words.fault(error).message }));
       this.#fire(
         'lung-error',
@@ -580,6 +594,67 @@ export class LungXrayClassifier extends HTMLElement {
       // Not before the first result: it would take from what that waits for.
       if (this.hasAttribute('resume')) void this.#keep();
     }
+  }
+
+  /** The operating point that is asked for; null for the default. */
+  get #point() {
+    return this.getAttribute('operating-point') || null;
+  }
+
+  /**
+   * A report at the operating point that is asked for by now; null where it is of that one, or the bundle has none of that name.
+   * @template {Report['evidence'] | null} E
+   * @param {Omit<Report, 'evidence'>} report @param {E} evidence @param {ModelInfo} model
+   */
+  async #weigh(report, evidence, model) {
+    const wanted = this.#point ?? model.default_operating_point;
+    if (!wanted || wanted === report.operating_point) return null;
+    // What cannot be fetched leaves it as it is, and its card says so.
+    const fetched = await import('./operating-point.js').catch(() => null);
+    return fetched && fetched.weighed(report, evidence, model, this.#point);
+  }
+
+  /** Answers the images shown at the operating point that is asked for now. No file is read again. */
+  async #answerAnew() {
+    this.#renderStatus();
+    this.#checkPoint();
+    this.#readLeftOut(NO_POINT);
+    let said = '';
+    let count = 0;
+    for (const entry of [...this.#results.entries].reverse()) {
+      const { outcome } = entry;
+      if (outcome.state !== 'done') continue;
+      const sent = this.#submitted.get(entry);
+      const evidence = outcome.evidence ?? (sent ? /** @type {Report} */ (JSON.parse(sent)).evidence : null);
+      const weighed = await this.#weigh(outcome.report, evidence, outcome.ready.model);
+      if (!weighed || entry.gone || entry.outcome !== outcome) continue;
+      const { report } = weighed;
+      entry.weighed(report, outcome.evidence && weighed.evidence);
+      if (this.#submitted.has(entry)) this.#submitted.set(entry, JSON.stringify({ ...report, evidence: weighed.evidence }));
+      count++;
+      said = [pointWords(this.#words, report, outcome.ready.model), outcomeWords(this.#words, report, outcome.ready.model)].filter(Boolean).join('. ');
+    }
+    if (count === 0) return;
+    this.#writeForm();
+    this.#say(said);
+    const name = this.#point ?? this.ready?.model.default_operating_point ?? '';
+    this.#fire('lung-operating-point', /** @type {OperatingPointDetail} */ ({ name }));
+  }
+
+  /** Tells that the bundle has no operating point of the name that is asked for, and which it has. */
+  #checkPoint() {
+    const state = this.#client?.state;
+    const points = state?.phase === 'ready' ? state.ready.model.operating_points : undefined;
+    const wanted = this.#point;
+    if (!wanted || !points || points.some(({ name }) => name === wanted)) return;
+    const fault = {
+      code: NO_POINT,
+      message: `This model has no operating point \`${wanted}\`; it has ${points.map(({ name }) => name).join(', ')}.`,
+      advice: 'Ask for one that the model has, or for none: then it is the default.',
+    };
+    const { message, advice, told } = this.#words.fault(fault);
+    this.#tellAside([message, advice, told].filter(Boolean).join(' '));
+    this.#fire('lung-error', /** @type {ErrorDetail} */ (fault));
   }
 
   /**
@@ -681,6 +756,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'ready') {
       this.#say(this.#words.text('status.readyOn', { device: deviceWords(this.#words, state.ready.device) }));
       this.#fire('lung-ready', state.ready);
+      this.#checkPoint();
       this.#readLeftOut();
       // An image that is there already comes first.
       if (this.#batch.open === 0) fetchTheRest();
@@ -742,7 +818,7 @@ export class LungXrayClassifier extends HTMLElement {
         make('p', { class: 'status-line' }, this.#words.text('status.idle')),
       );
     else if (state.phase === 'loading') this.#renderProgress(state.progress);
-    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(this.#words, state.ready));
+    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(this.#words, state.ready, this.#point));
     else {
       const again = make('button', { type: 'button', class: 'again' }, this.#words.text('again'));
       again.addEventListener('click', () => void this.start().catch(() => {}));
@@ -828,15 +904,15 @@ export class LungXrayClassifier extends HTMLElement {
   };
 }
 
-/** @param {Words} words @param {Ready} ready */
-function readyWords(words, ready) {
+/** @param {Words} words @param {Ready} ready @param {string | null} point the operating point that is asked for */
+function readyWords(words, ready, point) {
   const { device, model } = ready;
   const facts = [words.text('status.runsOn', { device: deviceWords(words, device) })];
   const reason = device === 'cpu' ? words.fallback(ready) : '';
   const happened = ready.fallbackCode === 'webgpu-stopped';
   if (!happened) facts.push(reason);
   if (model.id) facts.push(model.id);
-  const test = model.tests?.[0]?.accuracy;
+  const test = (model.tests?.find((test) => test.operating_point === point) ?? model.tests?.[0])?.accuracy;
   return [
     make(
       'p',
@@ -924,6 +1000,7 @@ function fetchTheRest() {
     import('./folder.js'),
     import('./kept.js'),
     import('./offer.js'),
+    import('./operating-point.js'),
     import('./paste-taker.js'),
     import('./pixels.js'),
     import('./result-table.js'),

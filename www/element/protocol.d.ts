@@ -3,8 +3,8 @@
  * Types only: nothing here is ever loaded by a page.
  */
 
-/** The three findings, by the names the network was trained with. */
-export type Finding = 'Normal' | 'Lung_Opacity' | 'Viral Pneumonia';
+/** The id of a finding: whatever the network was trained with. */
+export type Finding = string;
 
 /** Where the network runs. */
 export type Device = 'webgpu' | 'cpu';
@@ -95,14 +95,27 @@ export interface FindingInfo {
   colour?: string;
 }
 
+/** How probabilities become calls: which mix of patients they are weighed for. */
+export interface OperatingPoint {
+  name: string;
+  /** In English. */
+  description: string;
+  translations?: Record<string, string>;
+  /** What is added to the logit of each finding. */
+  offsets: Record<Finding, number>;
+  prediction_sets?: { coverage: number; thresholds: Record<Finding, number> };
+}
+
 /** The bundle's metadata as far as the element shows it. */
 export interface ModelInfo {
   id?: string;
   architecture?: string;
   /** In the order of their rows. */
   findings?: FindingInfo[];
-  operating_points?: Array<{ name: string; description: string; translations?: Record<string, string> }>;
+  operating_points?: OperatingPoint[];
   default_operating_point?: string;
+  /** What is to be said of images whose prediction set holds just these findings. */
+  set_sentences?: Array<{ findings: Finding[]; sentence: string; translations?: Record<string, string> }>;
   /** How it did on images it was not trained on, if anybody measured. */
   tests?: Array<{ split: string; operating_point: string; accuracy: { correct: number; images: number; share: number; interval: [number, number] } }>;
   licence?: string;
@@ -148,9 +161,9 @@ export type Request =
   /** What the start waits for. */
   | { type: 'module'; module: WebAssembly.Module }
   | { type: 'bundle'; bytes: ArrayBuffer; file: string }
-  /** An image that will be asked for under this number: it can be read already. */
-  | { type: 'ahead'; id: number; blob: Blob }
-  | { type: 'classify'; id: number; blob: Blob }
+  /** An image that will be asked for under this number: it can be read already. Without an operating point it is the default. */
+  | { type: 'ahead'; id: number; blob: Blob; operatingPoint?: string }
+  | { type: 'classify'; id: number; blob: Blob; operatingPoint?: string }
   /**
    * The picture in a window: of the image that was classified as number `of`, which is read again if another one came since, and
    * refused if its content is no longer the one that was read.
@@ -227,6 +240,11 @@ export interface ResultDetail {
 /** Detail of `lung-error`; `name` is missing when start-up failed, not one image. */
 export interface ErrorDetail extends Fault {
   name?: string;
+}
+
+/** Detail of `lung-operating-point`: the operating point that the images shown have been answered at anew. */
+export interface OperatingPointDetail {
+  name: string;
 }
 
 /** Detail of `lung-done`: how many images were answered, failed, and were cancelled since the last one. */

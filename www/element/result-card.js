@@ -5,22 +5,25 @@
  * Its picture and its controls are made once: Chromium 156 keeps inputs that have left the page, and with them what they
  * refer to.
  *
- * @import { Finding, Ready, Report } from './protocol.js'
+ * @import { Finding, FindingInfo, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
  * @import { Entry } from './result-list.js'
  * @import { Key, Words } from './words.js'
  */
 
 import { dicomFacts } from './dicom-facts.js';
-import { icon, make, WARNING } from './dom.js';
+import { icon, make, tint, WARNING } from './dom.js';
 import {
   deviceWords,
   duration,
+  findingsOf,
   findingWords,
-  FINDINGS,
+  foundIn,
   megabytes,
   percent,
+  pointWords,
   predictionSet,
+  setSentence,
   setWords,
   unlike,
   wholePercent,
@@ -57,10 +60,11 @@ export class ResultCard {
     else {
       const { report, evidence, picture, windowed, ready } = outcome;
       const doubted = unlike(report);
+      const findings = findingsOf(report, ready.model);
       this.#body.replaceChildren(
-        doubted ? doubt(words, report) : verdict(words, report),
+        doubted ? doubt(words, report, findings) : verdict(words, report, ready.model),
         ...(picture
-          ? this.#viewer.show({ name, report, picture, windowed, evidence: doubted ? null : evidence }, words)
+          ? this.#viewer.show({ name, report, picture, windowed, findings, evidence: doubted ? null : evidence }, words)
           : []),
         ...(picture ? [] : [make('p', { class: 'gone' }, words.text('picture.gone'))]),
         facts(words, report, ready, bytes),
@@ -115,26 +119,31 @@ export function faultDetails(words, code, told) {
   ];
 }
 
-/** @param {Words} words @param {Omit<Report, 'evidence'>} report */
-function verdict(words, report) {
+/** @param {Words} words @param {Omit<Report, 'evidence'>} report @param {Ready['model']} model */
+function verdict(words, report, model) {
+  const found = foundIn(report, model);
+  const point = pointWords(words, report, model);
+  const sentence = setSentence(words, report, model);
   return make(
     'div',
     { class: 'verdict-side' },
     ...dicomFacts(words, report),
     make(
       'p',
-      { class: 'verdict', part: 'finding', 'data-finding': report.finding },
+      { class: 'verdict', part: 'finding', 'data-finding': report.finding, 'data-role': found.role ?? false },
       make('span', { class: 'verdict-label' }, words.text('result.mostLikely')),
-      make('strong', {}, findingWords(words, report.finding)),
+      make('strong', {}, make('bdi', {}, findingWords(words, found))),
       make('span', { class: 'verdict-value' }, percent(words, report.probabilities[report.finding])),
     ),
-    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report))] : []),
-    bars(words, report, report.finding),
+    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))] : []),
+    ...(sentence ? [make('p', { class: 'set', part: 'sentence', lang: sentence.lang, dir: 'auto' }, sentence.text)] : []),
+    ...(point ? [make('p', { class: 'set', part: 'point' }, point)] : []),
+    bars(words, report, findingsOf(report, model), report.finding),
   );
 }
 
-/** In the place of a verdict, for an image that is unlike those the network knows. @param {Words} words @param {Omit<Report, 'evidence'>} report */
-function doubt(words, report) {
+/** In the place of a verdict, for an image that is unlike those the network knows. @param {Words} words @param {Omit<Report, 'evidence'>} report @param {FindingInfo[]} findings */
+function doubt(words, report, findings) {
   return make(
     'div',
     { class: 'verdict-side' },
@@ -154,22 +163,25 @@ function doubt(words, report) {
       'details',
       { class: 'all-the-same', part: 'doubted' },
       make('summary', {}, words.text('result.allTheSame')),
-      bars(words, report, null),
+      bars(words, report, findings, null),
     ),
   );
 }
 
-/** @param {Words} words @param {Omit<Report, 'evidence'>} report @param {Finding | null} found the one to set off */
-function bars(words, { probabilities }, found) {
-  const rows = FINDINGS.map((finding) => {
+/** @param {Words} words @param {Omit<Report, 'evidence'>} report @param {FindingInfo[]} findings @param {Finding | null} found the one to set off */
+function bars(words, { probabilities }, findings, found) {
+  const rows = findings.map((finding) => {
+    const { id } = finding;
     const name = findingWords(words, finding);
-    const value = probabilities[finding];
+    const value = probabilities[id];
+    const label = make('span', { class: 'bar-name', 'aria-hidden': 'true' }, make('bdi', {}, name));
+    tint(label, finding.colour);
     const fill = make('span', { class: 'bar-fill', part: 'bar-fill' });
     fill.style.setProperty('width', `${(value * 100).toFixed(2)}%`);
     return make(
       'div',
-      { class: 'bar', part: 'bar', 'data-finding': finding, 'data-found': finding === found },
-      make('span', { class: 'bar-name', 'aria-hidden': 'true' }, name),
+      { class: 'bar', part: 'bar', 'data-finding': id, 'data-found': id === found },
+      label,
       make('span', { class: 'bar-value', 'aria-hidden': 'true' }, percent(words, value)),
       make(
         'div',

@@ -108,6 +108,11 @@ export class Entry {
     this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
   }
 
+  /** It has been answered at another operating point. @param {Omit<Report, 'evidence'>} report @param {Report['evidence'] | null} evidence */
+  weighed(report, evidence) {
+    if (this.outcome.state === 'done') this.#set({ ...this.outcome, report, evidence });
+  }
+
   /** Lets go of the picture and what is shown over it. */
   forget() {
     if (this.outcome.state !== 'done' || !this.outcome.evidence) return;

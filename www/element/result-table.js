@@ -5,14 +5,14 @@
  * It is a grid whose rows are what is chosen: one stop for the tabulator, arrows within, and each row is read out as a whole
  * under the headings of its columns.
  *
- * @import { Report } from './protocol.js'
+ * @import { FindingInfo, ModelInfo, Report } from './protocol.js'
  * @import { Entry, ResultList, Watcher } from './result-list.js'
  * @import { Key, Words } from './words.js'
  */
 
-import { icon, make, viewOf, WARNING } from './dom.js';
+import { icon, make, tint, viewOf, WARNING } from './dom.js';
 import { guarded } from './export.js';
-import { alsoPossible, FINDINGS, findingWords, percent, unlike } from './format.js';
+import { alsoPossible, findingsOf, findingWords, foundIn, percent, unlike } from './format.js';
 import { SIDE, Thumbnails } from './thumbnails.js';
 import { translate } from './words.js';
 
@@ -53,10 +53,12 @@ const COLUMNS = [
   ['state', null],
 ];
 
-/** The images of a kind, by the value of the choice. @type {Record<string, (entry: Entry) => boolean>} */
+/** What the value of a choice begins with that is of a finding; its id follows. */
+const OF_FINDING = 'finding ';
+
+/** The images of a kind that is no finding, by the value of the choice. @type {Record<string, (entry: Entry) => boolean>} */
 const KINDS = {
   all: () => true,
-  ...Object.fromEntries(FINDINGS.map((finding) => [finding, (/** @type {Entry} */ entry) => reportOf(entry)?.finding === finding])),
   warnings: (entry) => warned(entry),
   errors: ({ outcome }) => outcome.state === 'error',
   waiting: ({ outcome }) => outcome.state !== 'error' && outcome.state !== 'done',
@@ -93,10 +95,10 @@ export class ResultTable {
   #kind = make(
     'select',
     { class: 'pick' },
-    ...Object.keys(KINDS).map((kind) =>
-      make('option', { value: kind, 'data-words': FINDINGS.some((finding) => finding === kind) ? `finding.${kind}` : `filter.${kind}` }),
-    ),
+    ...Object.keys(KINDS).map((kind) => make('option', { value: kind, 'data-words': `filter.${kind}` })),
   );
+  /** The findings that any of the images was compared with, and the choice of each. @type {Map<string, { finding: FindingInfo, option: HTMLElement }>} */
+  #findings = new Map();
   #name = make('input', { type: 'search', class: 'pick', autocomplete: 'off', spellcheck: 'false' });
   #sort = make('select', { class: 'pick' }, ...SORTS.map((key) => make('option', { value: key, 'data-words': `sort.${key}` })));
   #reverse = make(
@@ -196,18 +198,42 @@ export class ResultTable {
       this.#shown += SHOWN;
       this.#render();
     });
-    for (const entry of list.entries) this.#picture(entry);
+    for (const entry of list.entries) this.#learn(entry);
     this.write(list.words);
   }
 
   /** @param {Words} words */
   write(words) {
     translate(this.element, words);
+    for (const { finding, option } of this.#findings.values()) option.textContent = findingWords(words, finding);
     for (const row of this.#rows.values()) row.write();
     this.#refresh();
   }
 
-  added() {
+  /** Takes what an entry brings: a small picture, and findings that have not been met. @param {Entry} entry */
+  #learn(entry) {
+    this.#picture(entry);
+    const { outcome } = entry;
+    if (outcome.state !== 'done') return;
+    for (const finding of findingsOf(outcome.report, outcome.ready.model)) {
+      if (this.#findings.has(finding.id)) continue;
+      const option = make('option', { value: OF_FINDING + finding.id }, findingWords(this.#list.words, finding));
+      // After "All images" and the findings met before.
+      this.#kind.children[this.#findings.size].after(option);
+      this.#findings.set(finding.id, { finding, option });
+    }
+  }
+
+  /** Whether an entry is of the kind that is chosen. @param {Entry} entry */
+  #ofKind(entry) {
+    const { value } = this.#kind;
+    if (!value.startsWith(OF_FINDING)) return KINDS[value](entry);
+    return reportOf(entry)?.finding === value.slice(OF_FINDING.length);
+  }
+
+  /** @param {Entry[]} entries */
+  added(entries) {
+    for (const entry of entries) this.#learn(entry);
     this.#refresh();
     this.#grid.scrollTop = 0;
   }
@@ -241,7 +267,7 @@ export class ResultTable {
 
   /** @param {Entry} entry */
   changed(entry) {
-    this.#picture(entry);
+    this.#learn(entry);
     this.#stale.add(entry);
     if (entry.outcome.state === 'done' || entry.outcome.state === 'error') {
       this.#answers.push(performance.now());
@@ -312,11 +338,11 @@ export class ResultTable {
     this.#settled = performance.now();
     const { entries, words } = this.#list;
     const named = this.#name.value.trim().toLocaleLowerCase(words.lang);
-    const kind = KINDS[this.#kind.value];
     this.#view = sorted(
-      entries.filter((entry) => kind(entry) && (!named || entry.name.toLocaleLowerCase(words.lang).includes(named))),
+      entries.filter((entry) => this.#ofKind(entry) && (!named || entry.name.toLocaleLowerCase(words.lang).includes(named))),
       this.#order,
       words.lang,
+      [...this.#findings.keys()],
     );
     const shown = this.#view.slice(0, this.#shown);
     this.#place(shown);
@@ -515,14 +541,17 @@ class Row {
     this.#finding.toggleAttribute('aria-colspan', false);
     if (message !== null) this.#finding.setAttribute('aria-colspan', '3');
     this.#probability.hidden = this.#note.hidden = message !== null;
-    this.#finding.textContent = message ?? (report ? findingWords(words, report.finding) : '');
+    const model = state === 'done' ? outcome.ready.model : {};
+    const found = report && message === null ? foundIn(report, model) : null;
+    tint(this.#finding, found?.colour);
+    this.#finding.replaceChildren(make('bdi', {}, message ?? (found ? findingWords(words, found) : '')));
     this.#finding.title = message ?? '';
     this.#probability.textContent = report && message === null ? percent(words, report.probabilities[report.finding]) : '';
-    this.#writeNote(report && message === null ? report : null, words);
+    this.#writeNote(report && message === null ? report : null, model, words);
   }
 
-  /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'probabilities' | 'prediction_set'> | null} report @param {Words} words */
-  #writeNote(report, words) {
+  /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'probabilities' | 'prediction_set'> | null} report @param {ModelInfo} model @param {Words} words */
+  #writeNote(report, model, words) {
     const [caution] = report?.cautions ?? [];
     if (report && caution) {
       const text = words.caution(caution, report.dicom);
@@ -530,15 +559,15 @@ class Row {
       return this.#note.replaceChildren(icon(WARNING, 'note-icon'), text);
     }
     this.#note.title = '';
-    this.#note.textContent = report ? setNote(words, report) : '';
+    this.#note.textContent = report ? setNote(words, report, model) : '';
   }
 }
 
-/** What else the image may show. @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report */
-function setNote(words, report) {
-  const others = alsoPossible(report);
+/** What else the image may show. @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report @param {ModelInfo} model */
+function setNote(words, report, model) {
+  const others = alsoPossible(report, model);
   if (!others) return '';
-  return others.length > 0 ? words.either(others.map((name) => findingWords(words, name))) : words.text('note.nothing');
+  return others.length > 0 ? words.either(others.map((other) => words.known('finding', other.id) ?? words.apart(findingWords(words, other)))) : words.text('note.nothing');
 }
 
 /** What was found, unless it means nothing. @param {Entry} entry */
@@ -556,14 +585,15 @@ function warned({ outcome }) {
  * @param {Entry[]} entries
  * @param {{ key: SortKey, direction: 1 | -1 }} order
  * @param {string} lang
+ * @param {string[]} findings ids in the order that they are sorted in
  */
-function sorted(entries, { key, direction }, lang) {
+function sorted(entries, { key, direction }, lang, findings) {
   if (key === 'added') return direction === 1 ? entries : entries.toReversed();
   if (key === 'name') {
     const { compare } = new Intl.Collator(lang, { numeric: true });
     return entries.toSorted((a, b) => direction * compare(a.name, b.name));
   }
-  const keyed = entries.map((entry) => ({ entry, value: valueOf(entry, key) }));
+  const keyed = entries.map((entry) => ({ entry, value: valueOf(entry, key, findings) }));
   keyed.sort((a, b) => {
     if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
     return direction * (a.value - b.value);
@@ -571,14 +601,14 @@ function sorted(entries, { key, direction }, lang) {
   return keyed.map(({ entry }) => entry);
 }
 
-/** @param {Entry} entry @param {'finding' | 'probability' | 'likeness'} key @returns {number | null} */
-function valueOf(entry, key) {
+/** @param {Entry} entry @param {'finding' | 'probability' | 'likeness'} key @param {string[]} findings @returns {number | null} */
+function valueOf(entry, key, findings) {
   if (key === 'likeness') return entry.outcome.state === 'done' ? (entry.outcome.report.in_distribution?.score ?? null) : null;
   const report = reportOf(entry);
   if (!report) return null;
   const probability = report.probabilities[report.finding];
   // Of one finding the surest first.
-  return key === 'probability' ? probability : FINDINGS.indexOf(report.finding) + (1 - probability);
+  return key === 'probability' ? probability : findings.indexOf(report.finding) + (1 - probability);
 }
 
 /** @param {Key} words @param {string} part */

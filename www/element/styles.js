@@ -246,7 +246,7 @@ button:disabled { opacity: .5; cursor: default; }
 .evidence-choice { display: grid; gap: .75rem; transition: opacity .15s; }
 .evidence-choice:disabled { opacity: .45; }
 .evidence-choice legend { padding: 0; margin-bottom: .4rem; font-size: .85rem; color: var(--muted); }
-.options { display: flex; padding: 3px; gap: 3px; border-radius: 10px; background: var(--sunken); border: 1px solid var(--line); }
+.options { display: flex; flex-wrap: wrap; padding: 3px; gap: 3px; border-radius: 10px; background: var(--sunken); border: 1px solid var(--line); }
 .option { position: relative; flex: 1 1 auto; display: grid; }
 .option input { position: absolute; inset: 0; margin: 0; opacity: 0; cursor: pointer; }
 .option span { display: grid; place-items: center; padding: .4rem .35rem; border-radius: 7px; font-size: .85rem; line-height: 1.25; text-align: center; pointer-events: none; }
@@ -270,6 +270,7 @@ button:disabled { opacity: .5; cursor: default; }
 .all-the-same summary { width: fit-content; cursor: pointer; }
 .bars { display: grid; gap: .85rem; margin-top: 1rem; }
 .bar { display: grid; grid-template-columns: 1fr auto; gap: .3rem 1rem; font-size: .95rem; }
+[data-colour]::before { content: ""; display: inline-block; width: .55em; height: .55em; margin-inline-end: .45em; border-radius: 50%; background: var(--finding); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .bar-value { font-variant-numeric: tabular-nums; }
 .bar-track { grid-column: 1 / -1; height: 10px; border-radius: 5px; background: var(--sunken); box-shadow: inset 0 0 0 1px var(--line); overflow: hidden; }
 .bar-fill { display: block; height: 100%; min-width: 3px; background: color-mix(in srgb, var(--muted) 75%, transparent); }

@@ -3,7 +3,7 @@
  * The radiograph under its evidence, and everything it is looked at with.
  *
  * @import { Examples } from './examples.js'
- * @import { Finding, Report } from './protocol.js'
+ * @import { Finding, FindingInfo, Report } from './protocol.js'
  * @import { WindowControl, Windowed } from './window-control.js'
  * @import { Words } from './words.js'
  * @import { Zoom } from './zoom.js'
@@ -11,13 +11,13 @@
 
 import { make } from './dom.js';
 import { contrast, contrastScale, paint } from './evidence.js';
-import { FINDINGS } from './format.js';
+import { findingWords } from './format.js';
 import { ENGLISH, translate } from './words.js';
 
 /**
  * What is looked at: `evidence` is null where it means nothing, `windowed` where there are no values but brightness.
- * @typedef {{ name: string, picture: ImageBitmap, report: Pick<Report, 'finding' | 'dicom'>, evidence: Report['evidence'] | null,
- *   windowed: Windowed | null }} Image
+ * @typedef {{ name: string, picture: ImageBitmap, report: Pick<Report, 'finding' | 'dicom'>, findings: FindingInfo[],
+ *   evidence: Report['evidence'] | null, windowed: Windowed | null }} Image
  */
 
 /** Makes its elements once, for one image after the other. */
@@ -31,20 +31,15 @@ export class Viewer {
   #shown = make('input', { type: 'checkbox', role: 'switch', checked: true });
   #strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: '55' });
   /** @type {Map<Finding, HTMLInputElement>} */
-  #options = new Map(
-    FINDINGS.map((finding) => [finding, make('input', { type: 'radio', name: 'evidence', value: finding })]),
-  );
+  #options = new Map();
+  /** What there are options of, by their ids. */
+  #offered = '';
+  #optionRow = make('div', { class: 'options' });
   #choice = make(
     'fieldset',
     { class: 'evidence-choice' },
     make('legend', { 'data-words': 'evidence.for' }),
-    make(
-      'div',
-      { class: 'options' },
-      ...FINDINGS.map((finding) =>
-        make('label', { class: 'option' }, this.#options.get(finding) ?? '', make('span', { 'data-words': `finding.${finding}` })),
-      ),
-    ),
+    this.#optionRow,
     make(
       'div',
       { class: 'strength' },
@@ -73,7 +68,7 @@ export class Viewer {
   /** @type {Image | null} */
   #image = null;
   /** @type {Finding} */
-  #finding = FINDINGS[0];
+  #finding = '';
   #words = ENGLISH;
   /** @type {Zoom | null} */
   #zoom = null;
@@ -87,11 +82,6 @@ export class Viewer {
   #furnished = null;
 
   constructor() {
-    for (const [finding, input] of this.#options)
-      input.addEventListener('change', () => {
-        this.#finding = finding;
-        this.#paint();
-      });
     this.#shown.addEventListener('change', () => this.#apply());
     this.#strength.addEventListener('input', () => this.#apply());
     this.#apply();
@@ -104,9 +94,12 @@ export class Viewer {
    */
   show(image, words) {
     const same = image.picture === this.#image?.picture;
+    // Another operating point has its own evidence for the same picture.
+    const weighed = image.evidence !== this.#image?.evidence;
     this.#image = image;
     this.#words = words;
-    const { name, picture, report, evidence } = image;
+    const { name, picture, report, evidence, findings } = image;
+    this.#offer(findings, words);
     this.#base.setAttribute('aria-label', words.text('picture.label', { name }));
     if (!same) {
       this.#base.width = picture.width;
@@ -116,6 +109,8 @@ export class Viewer {
       this.#frame.style.setProperty('aspect-ratio', `${picture.width} / ${picture.height}`);
       // A tall radiograph is narrowed rather than scrolled past.
       this.#frame.style.setProperty('max-width', `min(100%, calc(28rem * ${(picture.width / picture.height).toFixed(4)}))`);
+    }
+    if (!same || weighed) {
       this.#finding = report.finding;
       const chosen = this.#options.get(report.finding);
       if (chosen) chosen.checked = true;
@@ -125,6 +120,23 @@ export class Viewer {
     translate(this.#controls, words);
     void this.#furnish();
     return evidence ? [this.#side, this.#controls] : [this.#side];
+  }
+
+  /** Makes the options anew for another bundle's findings, and writes what they are called. @param {FindingInfo[]} findings @param {Words} words */
+  #offer(findings, words) {
+    const offered = JSON.stringify(findings.map(({ id }) => id));
+    if (offered !== this.#offered) {
+      this.#offered = offered;
+      this.#options = new Map(findings.map(({ id }) => [id, make('input', { type: 'radio', name: 'evidence', value: id })]));
+      for (const [finding, input] of this.#options)
+        input.addEventListener('change', () => {
+          this.#finding = finding;
+          this.#paint();
+        });
+      this.#optionRow.replaceChildren(...[...this.#options.values()].map((input) => make('label', { class: 'option' }, input, make('span'))));
+    }
+    for (const [at, label] of [...this.#optionRow.children].entries())
+      /** @type {Element} */ (label.lastElementChild).textContent = findingWords(words, findings[at]);
   }
 
   /** Forgets the image. */
@@ -151,7 +163,7 @@ export class Viewer {
     this.#describe = evidenceWords;
     if (!this.#zoom) this.#frame.after((this.#zoom = new Zoom(this.#frame, this.#plane)).element);
     if (!this.#examples) this.#said.after((this.#examples = new Examples()).element);
-    this.#examples.show(image.evidence ? image.report.finding : null);
+    this.#examples.show(image.evidence ? image.report.finding : null, image.findings, this.#words);
     if (control && !this.#window) this.#side.append((this.#window = new control.WindowControl()).element);
     if (image.picture !== this.#furnished) {
       this.#furnished = image.picture;
@@ -185,8 +197,9 @@ export class Viewer {
 
   /** Says where the evidence is. */
   #say() {
-    const evidence = this.#image?.evidence;
-    this.#said.textContent = evidence && this.#describe ? this.#describe(this.#words, evidence, this.#finding) : '';
+    const { evidence, findings } = this.#image ?? {};
+    const finding = findings?.find(({ id }) => id === this.#finding);
+    this.#said.textContent = evidence && finding && this.#describe ? this.#describe(this.#words, evidence, finding) : '';
     this.#said.hidden = !evidence;
   }
 

@@ -91,6 +91,11 @@ export class Words {
     return new Intl.DateTimeFormat(this.#locale, { dateStyle: 'long', timeStyle: 'short' }).format(date);
   }
 
+  /** A name from elsewhere, within a sentence that may go the other way. @param {string} name */
+  apart(name) {
+    return this.dir === 'rtl' ? `\u2068${name}\u2069` : name;
+  }
+
   /** `this or that`. @param {string[]} names */
   either(names) {
     this.#either ??= new Intl.ListFormat(this.#locale, { type: 'disjunction' });

@@ -1,6 +1,6 @@
 /** The element as TypeScript sees it; docs/reference/element.md says what each of it does. */
 
-import type { DoneDetail, ErrorDetail, Fault, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
+import type { DoneDetail, ErrorDetail, Fault, OperatingPointDetail, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
 
 export type {
   Caution,
@@ -10,7 +10,10 @@ export type {
   ErrorDetail,
   Fault,
   Finding,
+  FindingInfo,
   ModelInfo,
+  OperatingPoint,
+  OperatingPointDetail,
   ProgressDetail,
   Ready,
   ReadyDetail,
@@ -26,6 +29,7 @@ export interface LungEventMap {
   'lung-result': CustomEvent<ResultDetail>;
   'lung-error': CustomEvent<ErrorDetail>;
   'lung-done': CustomEvent<DoneDetail>;
+  'lung-operating-point': CustomEvent<OperatingPointDetail>;
 }
 
 /** What `classify` and `start` reject with. */
@@ -83,6 +87,7 @@ export interface LungAttributes {
   theme?: 'auto' | 'light' | 'dark';
   name?: string;
   disabled?: boolean;
+  'operating-point'?: string;
 }
 
 declare global {

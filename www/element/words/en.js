@@ -54,9 +54,12 @@ export default {
   'result.unlikeMeans': 'The network answers whatever it is shown. What it answers to an image like this one means nothing.',
   'result.allTheSame': 'What it answers all the same',
   'result.spoken': '{name}: {outcome}',
-  'set.all': 'Unsure: any of the three.',
+  'set.all': 'Unsure: any of the findings it knows.',
   'set.some': 'Unsure: {findings}.',
   'set.one': '{finding}; the others are unlikely.',
+  'point.answered': 'Operating point: {point}',
+  'point.adult': 'adult',
+  'point.child': 'child',
 
   // The evidence over the picture
   'picture.label': 'Radiograph {name}',
@@ -237,14 +240,14 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung: read a chest X-ray in the browser',
-  'page.description': 'Normal, lung opacity or viral pneumonia: a chest X-ray classifier that runs in the browser. The image never leaves the machine.',
+  'page.description': 'A chest X-ray classifier that runs in the browser: it names what the image may show, and where. The image never leaves the machine.',
   'page.language': 'Language',
   'page.languageFailed': 'This language could not be loaded. Check the connection and choose it again.',
   'page.title': 'Read a chest X-ray on your own machine',
-  'page.lede': 'A small network runs inside this page and says whether a frontal chest X\u2011ray looks normal, shows a lung opacity, or looks like viral pneumonia, and where in the image it sees that.',
+  'page.lede': 'A small network runs inside this page, names what a frontal chest X\u2011ray most likely shows, and marks where in the image it sees that.',
   'page.help': 'How to read a result',
   'page.probabilities': 'Probabilities',
-  'page.probabilitiesAre': 'How the network divides its belief among the three findings it knows. It always divides all of it, also for an image that shows something else.',
+  'page.probabilitiesAre': 'How the network divides its belief among the findings it knows. It always divides all of it, also for an image that shows something else.',
   'page.unsure': 'Unsure',
   'page.unsureIs': 'Below the finding stands what else the image may show. Where nothing does, the others are unlikely, though not impossible. “Details” says for how many images that held.',
   'page.likeness': 'Likeness',
@@ -252,11 +255,15 @@ export default {
   'page.evidence': 'Evidence',
   'page.evidenceIs': 'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
-  'page.limitsAre': 'In the images it learned from, every viral pneumonia is of a child and most other images are of adults, so age can sway it. It learned from frontal views. It does not replace a radiologist.',
+  'page.limitsAre': 'Where it learned a finding only from children or only from adults, age can sway it. It learned from frontal views. It does not replace a radiologist.',
   'absent.said': 'The classifier did not load: a file of it did not arrive whole.',
   'absent.reload': 'Reload the page',
   'camera.take': 'Take a photo of a film',
   'camera.warning': 'The classifier learned from files, not from photos: hold the camera straight, avoid glare, and trust what it says less.',
+  'patient.label': 'The patient is',
+  'patient.adult': 'an adult',
+  'patient.child': 'a child',
+  'patient.unstated': 'not stated',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Keeping the page for use without a network…',

@@ -51,9 +51,12 @@ export default {
   'result.unlikeMeans': 'La red responde a cualquier cosa que se le muestre. Lo que responde ante una imagen como esta no significa nada.',
   'result.allTheSame': 'Lo que responde de todos modos',
   'result.spoken': '{name}: {outcome}',
-  'set.all': 'Dudoso: cualquiera de los tres.',
+  'set.all': 'Dudoso: cualquiera de los hallazgos que conoce.',
   'set.some': 'Dudoso: {findings}.',
   'set.one': '{finding}; los demás son poco probables.',
+  'point.answered': 'Punto de operación: {point}',
+  'point.adult': 'adulto',
+  'point.child': 'niño',
 
   // The evidence over the picture
   'picture.label': 'Radiografía {name}',
@@ -277,14 +280,14 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung: leer una radiografía de tórax en el navegador',
-  'page.description': 'Normal, opacidad pulmonar o neumonía viral: un clasificador de radiografías de tórax que funciona en el navegador. La imagen nunca sale del equipo.',
+  'page.description': 'Un clasificador de radiografías de tórax que funciona en el navegador: nombra lo que la imagen puede mostrar, y dónde. La imagen nunca sale del equipo.',
   'page.language': 'Idioma',
   'page.languageFailed': 'No se ha podido cargar este idioma. Compruebe la conexión y elíjalo de nuevo.',
   'page.title': 'Lea una radiografía de tórax en su propio equipo',
-  'page.lede': 'Una pequeña red neuronal funciona dentro de esta página y dice si una radiografía frontal de tórax parece normal, muestra una opacidad pulmonar o hace pensar en una neumonía viral, y en qué parte de la imagen lo ve.',
+  'page.lede': 'Una pequeña red neuronal funciona dentro de esta página, nombra lo que una radiografía frontal de tórax muestra con mayor probabilidad y marca en qué parte de la imagen lo ve.',
   'page.help': 'Cómo leer un resultado',
   'page.probabilities': 'Probabilidades',
-  'page.probabilitiesAre': 'Cómo reparte la red su confianza entre los tres hallazgos que conoce. Siempre la reparte entera, también ante una imagen que muestra otra cosa.',
+  'page.probabilitiesAre': 'Cómo reparte la red su confianza entre los hallazgos que conoce. Siempre la reparte entera, también ante una imagen que muestra otra cosa.',
   'page.unsure': 'Dudoso',
   'page.unsureIs': 'Debajo del hallazgo figura qué más puede mostrar la imagen. Donde no figura nada, los demás son poco probables, aunque no imposibles. En «Detalles» se indica en cuántas imágenes se cumplió.',
   'page.likeness': 'Semejanza',
@@ -292,11 +295,15 @@ export default {
   'page.evidence': 'Indicios',
   'page.evidenceIs': 'Las zonas naranjas hablan a favor del hallazgo elegido y las azules en contra, en comparación con los demás hallazgos. El mapa tiene 7 por 7 celdas suavizadas: muestra una zona, no un contorno.',
   'page.limits': 'Límites',
-  'page.limitsAre': 'En las imágenes con las que aprendió, todas las neumonías virales son de niños y casi todas las demás imágenes son de adultos, así que la edad puede influir. Aprendió con proyecciones frontales. No sustituye a un radiólogo.',
+  'page.limitsAre': 'Si aprendió un hallazgo solo con niños o solo con adultos, la edad puede influir. Aprendió con proyecciones frontales. No sustituye a un radiólogo.',
   'absent.said': 'El clasificador no se ha cargado: un archivo suyo no llegó entero.',
   'absent.reload': 'Recargar la página',
   'camera.take': 'Fotografiar una placa',
   'camera.warning': 'El clasificador aprendió con archivos, no con fotos: sostenga la cámara recta, evite los reflejos y confíe menos en lo que diga.',
+  'patient.label': 'El paciente es',
+  'patient.adult': 'adulto',
+  'patient.child': 'un niño',
+  'patient.unstated': 'sin indicar',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Guardando la página para usarla sin red…',

@@ -51,9 +51,12 @@ export default {
   'result.unlikeMeans': 'Le réseau répond quoi qu’on lui montre. Ce qu’il répond pour une image comme celle-ci ne signifie rien.',
   'result.allTheSame': 'Ce qu’il répond malgré tout',
   'result.spoken': '{name}\u00a0: {outcome}',
-  'set.all': 'Incertain\u00a0: n’importe lequel des trois.',
+  'set.all': 'Incertain\u00a0: n’importe lequel des résultats qu’il connaît.',
   'set.some': 'Incertain\u00a0: {findings}.',
   'set.one': '{finding}\u00a0; les autres sont peu probables.',
+  'point.answered': 'Point de fonctionnement\u00a0: {point}',
+  'point.adult': 'adulte',
+  'point.child': 'enfant',
 
   // The evidence over the picture
   'picture.label': 'Radiographie {name}',
@@ -277,14 +280,14 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung\u00a0: lire une radiographie thoracique dans le navigateur',
-  'page.description': 'Normal, opacité pulmonaire ou pneumonie virale\u00a0: un classificateur de radiographies thoraciques qui fonctionne dans le navigateur. L’image ne quitte jamais l’appareil.',
+  'page.description': 'Un classificateur de radiographies thoraciques qui fonctionne dans le navigateur\u00a0: il nomme ce que l’image peut montrer, et à quel endroit. L’image ne quitte jamais l’appareil.',
   'page.language': 'Langue',
   'page.languageFailed': 'Cette langue n’a pas pu être chargée. Vérifiez la connexion et choisissez-la à nouveau.',
   'page.title': 'Lisez une radiographie thoracique sur votre propre appareil',
-  'page.lede': 'Un petit réseau de neurones fonctionne dans cette page et dit si une radiographie thoracique de face paraît normale, montre une opacité pulmonaire ou évoque une pneumonie virale, et à quel endroit de l’image il le voit.',
+  'page.lede': 'Un petit réseau de neurones fonctionne dans cette page, nomme ce qu’une radiographie thoracique de face montre le plus probablement et indique à quel endroit de l’image il le voit.',
   'page.help': 'Comment lire un résultat',
   'page.probabilities': 'Probabilités',
-  'page.probabilitiesAre': 'Comment le réseau répartit sa confiance entre les trois résultats qu’il connaît. Il la répartit toujours en entier, même pour une image qui montre autre chose.',
+  'page.probabilitiesAre': 'Comment le réseau répartit sa confiance entre les résultats qu’il connaît. Il la répartit toujours en entier, même pour une image qui montre autre chose.',
   'page.unsure': 'Incertain',
   'page.unsureIs': 'Sous le résultat figure ce que l’image peut aussi montrer. Quand rien n’y figure, les autres sont peu probables, mais pas impossibles. «\u00a0Précisions\u00a0» dit pour combien d’images c’était vrai.',
   'page.likeness': 'Ressemblance',
@@ -292,11 +295,15 @@ export default {
   'page.evidence': 'Indices',
   'page.evidenceIs': 'Les zones orange parlent pour le résultat choisi, les bleues contre, par rapport aux autres résultats. La carte compte 7 cellules sur 7, lissées\u00a0: elle montre une zone, pas un contour.',
   'page.limits': 'Limites',
-  'page.limitsAre': 'Dans les images qui ont servi à l’apprentissage, toutes les pneumonies virales sont d’enfants et la plupart des autres images sont d’adultes\u00a0: l’âge peut donc peser. Il a appris sur des incidences de face. Il ne remplace pas un radiologue.',
+  'page.limitsAre': 'S’il a appris un résultat seulement sur des enfants ou seulement sur des adultes, l’âge peut peser. Il a appris sur des incidences de face. Il ne remplace pas un radiologue.',
   'absent.said': 'Le classificateur ne s’est pas chargé\u00a0: un de ses fichiers n’est pas arrivé entier.',
   'absent.reload': 'Recharger la page',
   'camera.take': 'Photographier un cliché',
   'camera.warning': 'Le classificateur a appris sur des fichiers, pas sur des photos\u00a0: tenez l’appareil bien droit, évitez les reflets et fiez-vous moins à ce qu’il dit.',
+  'patient.label': 'Le patient est',
+  'patient.adult': 'un adulte',
+  'patient.child': 'un enfant',
+  'patient.unstated': 'non précisé',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Enregistrement de la page pour l’utiliser sans réseau…',

@@ -48,9 +48,12 @@ export default {
   'result.unlikeMeans': '无论给网络看什么，它都会作答。对于这样的图像，它的回答没有任何意义。',
   'result.allTheSame': '它仍然给出的回答',
   'result.spoken': '{name}：{outcome}',
-  'set.all': '不确定：三者皆有可能。',
+  'set.all': '不确定：它所认识的所见皆有可能。',
   'set.some': '不确定：{findings}。',
   'set.one': '{finding}；其他所见可能性不大。',
+  'point.answered': '工作点：{point}',
+  'point.adult': '成人',
+  'point.child': '儿童',
 
   // The evidence over the picture
   'picture.label': '胸片 {name}',
@@ -271,14 +274,14 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung：在浏览器中判读胸片',
-  'page.description': '正常、肺部密度增高影或病毒性肺炎：在浏览器中运行的胸片分类器。图像绝不会离开您的设备。',
+  'page.description': '在浏览器中运行的胸片分类器：指出图像可能显示什么、在什么位置。图像绝不会离开您的设备。',
   'page.language': '语言',
   'page.languageFailed': '无法加载这种语言。请检查网络连接，然后重新选择。',
   'page.title': '在您自己的设备上判读胸片',
-  'page.lede': '一个小型神经网络在本页面内运行，判断正位胸片看起来是正常、有肺部密度增高影，还是像病毒性肺炎，并指出它在图像的什么位置看到了这些。',
+  'page.lede': '一个小型神经网络在本页面内运行，指出正位胸片最可能显示什么，并标出它在图像的什么位置看到了这些。',
   'page.help': '如何阅读结果',
   'page.probabilities': '概率',
-  'page.probabilitiesAre': '网络如何在它所认识的三种所见之间分配自己的把握。它总是全部分完，即使图像显示的是别的东西。',
+  'page.probabilitiesAre': '网络如何在它所认识的各种所见之间分配自己的把握。它总是全部分完，即使图像显示的是别的东西。',
   'page.unsure': '不确定',
   'page.unsureIs': '所见下方列出了图像还可能显示什么。没有列出时，其他所见可能性不大，但并非不可能。“详细信息”中说明了这对多少图像成立。',
   'page.likeness': '相似度',
@@ -286,11 +289,15 @@ export default {
   'page.evidence': '证据',
   'page.evidenceIs': '与其他所见相比，橙色区域支持所选的所见，蓝色区域不支持。该图由 7 × 7 个格子平滑而成：它显示的是区域，而不是轮廓。',
   'page.limits': '局限',
-  'page.limitsAre': '在它学习所用的图像中，所有病毒性肺炎都来自儿童，而其他图像大多来自成人，因此年龄可能影响判断。它只学习过正位片。它不能代替放射科医生。',
+  'page.limitsAre': '如果某种所见它只从儿童或只从成人的图像中学到，年龄就可能影响判断。它只学习过正位片。它不能代替放射科医生。',
   'absent.said': '分类器未能加载：它的一个文件没有完整到达。',
   'absent.reload': '重新加载页面',
   'camera.take': '拍摄胶片',
   'camera.warning': '分类器是用文件而不是照片训练的：请端正地持握相机，避免反光，并对其结论保持更多保留。',
+  'patient.label': '患者是',
+  'patient.adult': '成人',
+  'patient.child': '儿童',
+  'patient.unstated': '不说明',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': '正在保存页面以供离线使用…',
