@@ -408,7 +408,7 @@ test('the results are saved as CSV that a spreadsheet reads and no formula of a 
     const [header, ...lines] = parseCsv(csv.text.slice(8));
     assert.deepEqual(header, [
       'name', 'state', 'finding', 'probability_normal', 'probability_lung_opacity', 'probability_viral_pneumonia', 'prediction_set',
-      'likeness', 'looks_like_chest_xray', 'cautions', 'error', 'model', 'device', 'milliseconds',
+      'likeness', 'looks_like_chest_xray', 'cautions', 'error', 'model', 'operating_point', 'device', 'milliseconds',
     ]);
     const all = await results();
     assert.deepEqual(
