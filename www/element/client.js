@@ -148,7 +148,8 @@ export class LungClient extends EventTarget {
    * @param {number} centre @param {number} width
    * @returns {Promise<ImageBitmap>} rejects with a `LungError`
    */
-  async windowed({ id, content, blob }, centre, width) {
+  async windowed({ id, content, blob: given }, centre, width) {
+    const blob = await unpacked(given);
     for (let again = false; ; again = true) {
       const { life } = await this.#worker();
       try {
@@ -190,7 +191,8 @@ export class LungClient extends EventTarget {
   }
 
   /** @param {Job} job @returns {Promise<Answer>} */
-  async #answer({ blob, begin, point }) {
+  async #answer({ blob: given, begin, point }) {
+    const blob = await unpacked(given);
     /** @type {Crash | null} */
     let before = null;
     for (;;) {
@@ -446,6 +448,11 @@ class WorkerLife {
     // After those who replace this worker.
     for (const { reject } of this.#windows.values()) reject(crash);
   }
+}
+
+/** The file itself: one in an archive is unpacked when its turn has come. @param {Blob & { unpack?(): Promise<Blob> }} blob */
+function unpacked(blob) {
+  return blob.unpack?.() ?? blob;
 }
 
 /** @param {Blob} blob @returns {LungError | null} */

@@ -5,6 +5,7 @@
  * @import { Image } from './result-list.js'
  */
 
+import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
 import { fileFacts } from './dom.js';
 
 /**
@@ -15,19 +16,22 @@ const OTHER_KINDS = new Set(
   (
     '7z avi bat bz2 c cfg cpp css csv db dll doc docx exe gz h htm html ini ipynb iso jar js json log m4a md mkv mov mp3 mp4 mpg ' +
     'npy npz odp ods odt parquet pdf pkl ppt pptx ps1 pt pth py rar rs rtf safetensors sh sqlite svg tar tex toml ts tsv txt wav ' +
-    'webm xls xlsx xml yaml yml zip'
+    'webm xls xlsx xml yaml yml'
   ).split(' '),
 );
 
-/** Names of files that systems leave in folders, and the table of contents of DICOM media. */
-const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', 'dicomdir', '__macosx']);
+/** Names of files that systems leave in folders. */
+const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', '__macosx']);
 
-/** What was found in folders, and how many files were left out. @typedef {{ images: Image[], left: number }} Found */
+/**
+ * What was found in folders and archives, and how many files were left out; `named` is how many of them a DICOMDIR names, where there is one.
+ * @typedef {{ images: Image[], left: number, named?: number }} Found
+ */
 
 /**
  * Of files chosen with their folder.
  * @param {Iterable<File>} files
- * @returns {Found}
+ * @returns {Promise<Found>}
  */
 export function ofFolder(files) {
   return found([...files].map((blob) => ({ blob, name: fileFacts(blob).name })));
@@ -55,16 +59,18 @@ export async function ofEntries(entries, tell) {
     }
   };
   for (const entry of entries) await walk(entry);
-  const { images, left: others } = found(all);
-  return { images, left: left + others };
+  const { left: others, ...rest } = await found(all);
+  return { ...rest, left: left + others };
 }
 
-/** @param {Image[]} all @returns {Found} */
-function found(all) {
-  const images = all.filter(({ name }) => mayBeImage(below(name)));
+/** @param {Image[]} all @returns {Promise<Found>} */
+async function found(all) {
+  const files = all.filter(({ name }) => isDirectory(name) || mayBeImage(below(name)));
   const { compare } = new Intl.Collator(undefined, { numeric: true });
-  images.sort((a, b) => compare(a.name, b.name));
-  return { images, left: all.length - images.length };
+  files.sort((a, b) => compare(a.name, b.name));
+  const { images, named } = await inOrderOfDirectory(files);
+  const directories = files.filter(({ name }) => isDirectory(name)).length;
+  return { images, left: all.length - directories - images.length, named };
 }
 
 /** A path without its first folder. @param {string} path */
@@ -72,8 +78,8 @@ function below(path) {
   return path.slice(path.indexOf('/') + 1);
 }
 
-/** @param {string} path */
-function mayBeImage(path) {
+/** Whether the path of a file, as far as it is below what was chosen, is that of an image or an archive. @param {string} path */
+export function mayBeImage(path) {
   const parts = path.split('/');
   const ending = /\.([^.]+)$/.exec(parts[parts.length - 1])?.[1].toLowerCase() ?? '';
   return !parts.some(hidden) && !OTHER_KINDS.has(ending);

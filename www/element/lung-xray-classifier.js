@@ -24,7 +24,7 @@ import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
 export { LungError };
 
 const ACCEPT =
-  'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif';
+  'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif,application/zip,.zip';
 
 /** What is told of an image that somebody has removed before it was answered. */
 const REMOVED = {
@@ -413,12 +413,14 @@ export class LungXrayClassifier extends HTMLElement {
    * @param {Found} found
    * @param {Since} since when it was chosen
    */
-  #takeFound({ images, left }, since) {
+  #takeFound({ images, left, named = 0 }, since) {
     if (since.gone()) return;
+    if (images.some(isArchive)) return void this.#lookInto({ images, left, named }, since);
     const taken = this.hasAttribute('multiple') ? images : images.slice(0, 1);
     /** @type {string[]} */
     const aside = [];
     if (left > 0 && images.length === 0) aside.push(this.#words.text('folder.none'));
+    if (named > 0) aside.push(this.#words.text('folder.directory', { count: named }));
     if (left > 0) aside.push(this.#words.text('folder.left', { count: left }));
     if (images.length > taken.length) aside.push(this.#words.text('drop.first', { count: images.length }));
     this.#tellAside(aside.join(' '));
@@ -434,6 +436,17 @@ export class LungXrayClassifier extends HTMLElement {
       this.#begin(tasks, since.stopped());
       if (tasks.length === 0 && again.length > 0) this.#results.choose(again[0]);
     });
+  }
+
+  /** Takes what archives hold in their place. @param {Found} found @param {Since} since */
+  async #lookInto({ images, left, named = 0 }, since) {
+    try {
+      const { lookInto } = await import('./archive.js');
+      const held = await lookInto(images, (count) => this.#tellAside(this.#words.text('folder.reading', { count })));
+      this.#takeFound({ images: held.images, left: left + held.left, named: named + (held.named ?? 0) }, since);
+    } catch {
+      if (!since.gone()) this.#tellAside(this.#words.text('archive.failed'));
+    }
   }
 
   /**
@@ -936,6 +949,11 @@ function readyWords(words, ready, point) {
   ];
 }
 
+/** Whether it is an archive that has not been looked into; that is done by what is fetched for it. @param {Image} image */
+function isArchive({ blob, name }) {
+  return /\.zip$/i.test(name) && !('unpack' in blob);
+}
+
 /** @param {DataTransfer} carried */
 function carriesFiles({ types }) {
   return types.includes('Files');
@@ -994,6 +1012,7 @@ let rest;
  */
 function fetchTheRest() {
   rest ??= Promise.allSettled([
+    import('./archive.js'),
     import('./evidence-words.js'),
     import('./examples.js'),
     import('./export.js'),
