@@ -190,6 +190,16 @@ impl Classifier {
         self.classify_at(radiograph, None).await
     }
 
+    /// As [`classify`](Self::classify), without an executor: the thread waits. There is none of it in a browser, whose page must
+    /// not wait.
+    ///
+    /// # Errors
+    /// Those of [`classify`](Self::classify).
+    #[cfg(not(target_family = "wasm"))]
+    pub fn classify_blocking(&self, radiograph: &Radiograph) -> Result<Reading, ClassifyError> {
+        crate::blocking::block_on(self.classify(radiograph))
+    }
+
     /// As [`classify`](Self::classify), at the operating point of this name; without one at the default.
     ///
     /// # Errors

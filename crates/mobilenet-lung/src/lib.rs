@@ -7,26 +7,67 @@
 //! [`Bundle`], which is checked before anything is built from it. The same code runs natively and in the browser: there
 //! is no file system, no network and no page here.
 //!
-//! ```no_run
+//! # How do I ...
+//!
+//! ## ... classify a file?
+//!
+//! ```
 //! use mobilenet_lung::{Bundle, Classifier};
 //! use radiograph::Radiograph;
 //!
-//! # async fn example(weights: &[u8], file: &[u8]) -> Result<(), Box<dyn std::error::Error>> {
-//! let bundle = Bundle::read(weights, None)?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use radiograph::phantom::{self, Pattern};
+//! # let models = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www/models");
+//! # let index: serde_json::Value = serde_json::from_slice(&std::fs::read(format!("{models}/index.json"))?)?;
+//! # let weights = std::fs::read(format!("{models}/{}", index["current"].as_str().unwrap_or_default()))?;
+//! # let file = phantom::png8(&phantom::phantom(Pattern::Clear, 1, 256))?;
+//! // let weights = std::fs::read("mobilenet-lung-….safetensors")?;
+//! // let file = std::fs::read("chest.png")?;
+//! let bundle = Bundle::read(&weights, None)?;
 //! let classifier = Classifier::on_cpu(&bundle)?;
-//! let reading = classifier.classify(&Radiograph::decode(file)?).await?;
+//! let reading = classifier.classify_blocking(&Radiograph::decode(&file)?)?;
 //! for (finding, probability) in reading.report.probabilities.iter() {
 //!     println!("{finding} {probability:.2}");
 //! }
+//! # assert_eq!(reading.report.probabilities.len(), bundle.metadata().findings.len());
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! In a browser, or within an executor, await [`Classifier::classify`] instead.
+//!
+//! ## ... know whether to believe it?
+//!
+//! Look at `reading.report.in_distribution` first. Where it is not `accepted`, the image does not look like a frontal chest
+//! radiograph, and the finding means nothing. `reading.cautions` says what the file itself says against it.
+//!
+//! ## ... tell the user what is wrong with a weights file?
+//!
+//! ```
+//! use mobilenet_lung::Bundle;
+//!
+//! let error = Bundle::read(b"", None).unwrap_err();
+//! assert_eq!(error.to_string(), "The weights file is empty.");
+//! assert!(!error.advice().is_empty());
+//! ```
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `gpu` | inference on WebGPU, Vulkan, Metal or DirectX |
+//! | `burn` | the network in burn, to train it |
+//! | `relaxed-simd` | faster WebAssembly, in browsers that have it |
+//!
+//! Without features it runs on the CPU, and depends on no framework.
 //!
 //! It is research software, not a medical device.
 
 #![forbid(unsafe_code)]
 
 pub mod architecture;
+#[cfg(not(target_family = "wasm"))]
+mod blocking;
 pub mod bundle;
 mod by_finding;
 mod classifier;

@@ -1,6 +1,7 @@
 //! Every test there is, and one summary at the end.
 
 mod browser;
+mod docs;
 mod lane;
 mod long;
 mod parts;
@@ -51,6 +52,7 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
     let mut lane = Lane::new(project);
     match part {
         Part::Format => format(&mut lane),
+        Part::Docs => docs::documentation(&mut lane),
         Part::Lints => lints(&mut lane),
         Part::Native => {
             compile(&mut lane);
@@ -138,6 +140,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             }
         });
         format(lane);
+        docs::documentation(lane);
         lints(lane);
         // Nobody listens any more where the second lane has broken down.
         let _ = compiled.send(compile(lane));
@@ -158,6 +161,10 @@ fn lints(lane: &mut Lane<'_>) {
     let mut clippy = cargo(lane.project, &["clippy", "--all-targets"]);
     clippy.args(["--", "-D", "warnings"]);
     lane.tests("lints", &mut clippy);
+    // What clippy has checked of the crates that are depended on serves here too.
+    let mut doc = cargo(lane.project, &["doc", "--quiet", "--no-deps"]);
+    doc.env("RUSTDOCFLAGS", "-D warnings");
+    lane.tests("documentation of the crates", &mut doc);
 }
 
 /// Compiles the native tests, with all that they run and the examples; returns whether that went well.

@@ -7,7 +7,9 @@ use clap::ValueEnum;
 pub enum Part {
     /// Formatting of the Rust sources: a second
     Format,
-    /// Clippy, all targets: half a minute (3 minutes)
+    /// Sentences, spelling and links of the documentation: seconds
+    Docs,
+    /// Clippy and rustdoc, all targets: half a minute (3 minutes)
     Lints,
     /// Everything that runs natively, examples in the documentation too: 4 minutes (8)
     Native,

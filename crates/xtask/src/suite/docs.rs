@@ -1,0 +1,27 @@
+//! The documentation: how long its sentences are, whether its links lead somewhere, and spelling, also of the sources.
+
+use super::lane::Lane;
+use crate::tools;
+
+/// Scripts of `tests/docs`, and what each is called in the summary.
+const SCRIPTS: [(&str, &str); 2] = [
+    ("prose.mjs", "words per sentence"),
+    ("links.mjs", "links of the documentation"),
+];
+
+/// All of it; a second or two.
+pub fn documentation(lane: &mut Lane<'_>) {
+    let project = lane.project;
+    for (script, name) in SCRIPTS {
+        let mut node = project.command("node");
+        node.arg(project.root().join("tests/docs").join(script));
+        lane.tests(name, &mut node);
+    }
+    if lane.step("typos", || tools::typos(project)).is_some() {
+        let mut typos = project.command("typos");
+        typos
+            .args(["--format", "brief"])
+            .current_dir(project.root());
+        lane.tests("spelling", &mut typos);
+    }
+}
