@@ -153,7 +153,8 @@ describe('CSV in a spreadsheet', () => {
     device: 'cpu',
     timings: { preprocess_ms: 1.25, inference_ms: 20 },
   };
-  const csv = () => resultsFile(NAMES.map((name) => ({ name, state: 'done', report })), 'csv').text();
+  const saved = (/** @type {import('../../www/element/protocol.js').Format} */ format) => resultsFile(NAMES.map((name) => ({ name, state: 'done', report })), format);
+  const csv = async () => (await saved('csv')).text();
 
   test('divided at any separator, with quotes or without, no cell begins as a formula', async () => {
     const text = await csv();
@@ -162,11 +163,21 @@ describe('CSV in a spreadsheet', () => {
         for (const cell of line.split(separator)) assert.doesNotMatch(cell.replace(/^["\s]+/, ''), /^[=+\-@＝＋－＠]/, `${JSON.stringify(line)} at ${separator}`);
   });
 
-  for (const lang of ['en', 'es'])
-    test(`LibreOffice, ${lang}: each value in its column, no number a thousand times too large, no formula`, { skip: existsSync(OFFICE) ? false : `no LibreOffice at ${OFFICE} (SOFFICE)` }, async () => {
+  test('as a workbook no text can be a formula, and what XML has no sign for is left out', async () => {
+    const name = 'a\u0001<b>&"\ud800\r\n.png';
+    const sheet = await (await resultsFile([{ name, state: 'done', report }], 'xlsx')).text();
+    assert.ok(sheet.startsWith('PK'));
+    assert.ok(sheet.includes('<t xml:space="preserve">a\uFFFD&lt;b&gt;&amp;"\uFFFD&#13;\n.png</t>'), sheet);
+    assert.ok(sheet.includes('<c><v>0.896</v></c>'));
+    assert.ok(sheet.includes('<c t="b"><v>1</v></c>'));
+    assert.doesNotMatch(sheet, /<f>/);
+  });
+
+  for (const [lang, format] of /** @type {const} */ ([['en', 'csv'], ['es', 'csv'], ['en', 'xlsx'], ['es', 'xlsx']]))
+    test(`LibreOffice, ${lang}, ${format}: each value in its column, no number a thousand times too large, no formula`, { skip: existsSync(OFFICE) ? false : `no LibreOffice at ${OFFICE} (SOFFICE)` }, async () => {
       const folder = await mkdtemp(join(tmpdir(), 'lung-office-'));
       try {
-        await writeFile(join(folder, 'results.csv'), Buffer.from(await resultsFile(NAMES.map((name) => ({ name, state: 'done', report })), 'csv').arrayBuffer()));
+        await writeFile(join(folder, `results.${format}`), Buffer.from(await (await saved(format)).arrayBuffer()));
         // The locale is a setting of the profile.
         const locale = { en: 'en-US', es: 'es-ES' }[lang];
         await run('mkdir', ['-p', join(folder, 'profile/user')]);
@@ -174,9 +185,10 @@ describe('CSV in a spreadsheet', () => {
           join(folder, 'profile/user/registrymodifications.xcu'),
           `<?xml version="1.0" encoding="UTF-8"?><oor:items xmlns:oor="http://openoffice.org/2001/registry"><item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>${locale}</value></prop></item></oor:items>`,
         );
-        await run(OFFICE, [`-env:UserInstallation=file://${folder}/profile`, '--headless', '--infilter=Text - txt - csv (StarCalc):44,34,76,1', '--convert-to', 'fods', '--outdir', folder, join(folder, 'results.csv')], { timeout: 120_000 });
+        await run(OFFICE, [`-env:UserInstallation=file://${folder}/profile`, '--headless', ...(format === 'csv' ? ['--infilter=Text - txt - csv (StarCalc):44,34,76,1'] : []), '--convert-to', 'fods', '--outdir', folder, join(folder, `results.${format}`)], { timeout: 120_000 });
         const sheet = await readFile(join(folder, 'results.fods'), 'utf8');
-        assert.doesNotMatch(sheet, /table:formula/);
+        // What is true or false becomes a formula without anything in it.
+        assert.doesNotMatch(sheet, /table:formula="(?!of:=(TRUE|FALSE)\(\)")/);
         const rows = [...sheet.matchAll(/<table:table-row[^>]*>([^]*?)<\/table:table-row>/g)].map(([, row]) =>
           [...row.matchAll(/<table:table-cell([^>]*)>([^]*?)<\/table:table-cell>/g)].map(([, attributes, inside]) => ({
             type: /office:value-type="(\w+)"/.exec(attributes)?.[1],
@@ -190,8 +202,8 @@ describe('CSV in a spreadsheet', () => {
         for (const [at, name] of NAMES.entries()) {
           const row = rows[head + 1 + at];
           assert.ok(row[0].text.replaceAll("'", '').includes(name.replaceAll('\t', '').trim().slice(-8)), `${name}: ${row[0].text}`);
-          // Where the comma is the decimal sign it stays a text.
-          assert.deepEqual([row[normal].type, row[normal].value ?? row[normal].text], lang === 'en' ? ['float', '0.896'] : ['string', '0.8960'], name);
+          // Of a CSV it stays a text where the comma is the decimal sign.
+          assert.deepEqual([row[normal].type, row[normal].value ?? row[normal].text], lang === 'en' || format === 'xlsx' ? ['float', '0.896'] : ['string', '0.8960'], name);
         }
       } finally {
         await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * The results as a file: CSV for spreadsheets, JSON for programs. What a file says of its patient is in neither, because it is
+ * The results as a file: a workbook or CSV for spreadsheets, JSON for programs. What a file says of its patient is in neither, because it is
  * in no report; what the file is called is.
  *
- * @import { Finding, Result } from './protocol.js'
+ * @import { Finding, Format, Result } from './protocol.js'
  */
 
 import { predictionSet, unlike } from './format.js';
@@ -41,10 +41,11 @@ const AFTER = [
 
 /**
  * @param {Result[]} results
- * @param {'csv' | 'json'} format
- * @returns {Blob}
+ * @param {Format} format
+ * @returns {Promise<Blob>}
  */
-export function resultsFile(results, format) {
+export async function resultsFile(results, format) {
+  if (format === 'xlsx') return (await import('./xlsx.js')).workbook(table(results));
   if (format === 'json') return new Blob([`${JSON.stringify(results, null, 2)}\n`], { type: 'application/json' });
   const lines = table(results).map((row) => row.map(cell));
   // Without the mark at the front, spreadsheets take UTF-8 for something else; without the first line, those of half the world divide
@@ -69,7 +70,7 @@ function probabilities(results) {
   return [...columns].map(([name, ids]) => [name, ({ report }) => ids.map((id) => report?.probabilities[id]).find((value) => value !== undefined)]);
 }
 
-/** What a file of results is called: by the day where it is saved. @param {'csv' | 'json'} format @param {Date} [now] */
+/** What a file of results is called: by the day where it is saved. @param {Format} format @param {Date} [now] */
 export function fileName(format, now = new Date()) {
   const two = (/** @type {number} */ number) => String(number).padStart(2, '0');
   return `lung-results-${now.getFullYear()}-${two(now.getMonth() + 1)}-${two(now.getDate())}.${format}`;

@@ -2,7 +2,7 @@
 /**
  * `<lung-xray-classifier>`: a place to drop chest X-rays, and what the classifier says of them.
  *
- * @import { DoneDetail, ErrorDetail, ModelInfo, OperatingPointDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
+ * @import { DoneDetail, ErrorDetail, Format, ModelInfo, OperatingPointDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
  * @import { Entry, Image } from './result-list.js'
  * @import { Found } from './folder.js'
@@ -321,7 +321,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /**
    * The results as a file.
-   * @param {'csv' | 'json'} format
+   * @param {Format} format
    * @param {string} [name] only of the image with this name
    * @returns {Promise<Blob>}
    */
@@ -390,7 +390,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (focused) this.#button.focus();
   }
 
-  /** @param {'csv' | 'json'} format @param {Entry} [entry] */
+  /** @param {Format} format @param {Entry} [entry] */
   async #save(format, entry) {
     const [file, { fileName, save }, { maySave }] = await Promise.all([
       this.exportResults(format, entry?.name),
@@ -399,7 +399,9 @@ export class LungXrayClassifier extends HTMLElement {
     ]);
     const may = maySave(viewOf(this));
     if (may !== false) save(file, fileName(format));
-    if (!may) await this.#results.offer(may === null ? 'export.perhaps' : 'export.blocked', await file.text());
+    // A workbook is nothing to copy.
+    const text = format === 'xlsx' ? await this.exportResults('csv', entry?.name) : file;
+    if (!may) await this.#results.offer(may === null ? 'export.perhaps' : 'export.blocked', await text.text());
   }
 
   /** Tells what is stopped or forgotten from now on. @returns {Since} */
@@ -1024,6 +1026,7 @@ function fetchTheRest() {
     import('./pixels.js'),
     import('./result-table.js'),
     import('./window-control.js'),
+    import('./xlsx.js'),
     import('./zoom.js'),
   ]);
 }

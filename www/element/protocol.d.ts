@@ -247,6 +247,9 @@ export interface OperatingPointDetail {
   name: string;
 }
 
+/** What results are saved as. */
+export type Format = 'csv' | 'json' | 'xlsx';
+
 /** Detail of `lung-done`: how many images were answered, failed, and were cancelled since the last one. */
 export interface DoneDetail {
   answered: number;

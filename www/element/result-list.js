@@ -3,7 +3,7 @@
  * What was found of every image, and one card for the image that is chosen. Several images get a table besides, which is
  * fetched when there are several: a thousand images are a thousand lines of text, not a thousand pictures.
  *
- * @import { Answer, Ready, Report } from './protocol.js'
+ * @import { Answer, Format, Ready, Report } from './protocol.js'
  * @import { LungError } from './client.js'
  * @import { Offer } from './offer.js'
  * @import { Windowed } from './window-control.js'
@@ -48,7 +48,7 @@ const NEARBY = 200;
 
 /**
  * What can be asked for from the list, and who does it; `entry` where it is asked for one image.
- * @typedef {{ cancel(): void, proceed(): void, save(format: 'csv' | 'json', entry?: Entry): Promise<void>, remove(entry: Entry): void,
+ * @typedef {{ cancel(): void, proceed(): void, save(format: Format, entry?: Entry): Promise<void>, remove(entry: Entry): void,
  *   forget(): void }} Actions
  */
 
@@ -132,11 +132,12 @@ export class ResultList {
   #card = new ResultCard();
   #printed = make('p', { class: 'print-head' });
   #remove = action('remove', 'remove');
+  #xlsx = action('save.xlsx', 'save');
   #csv = action('save.csv', 'save');
   #json = action('save.json', 'save');
   #print = action('print', 'print');
   #clear = action('clear', 'clear');
-  #foot = make('div', { class: 'card-actions' }, this.#remove, this.#csv, this.#json, this.#print);
+  #foot = make('div', { class: 'card-actions' }, this.#remove, this.#xlsx, this.#csv, this.#json, this.#print);
   #failed = make('p', { class: 'export-failed', role: 'alert', 'data-words': 'export.failed', hidden: true });
   element = make(
     'div',
@@ -178,6 +179,7 @@ export class ResultList {
     this.#clear.addEventListener('click', () => actions.forget());
     this.#remove.addEventListener('click', () => this.chosen && actions.remove(this.chosen));
     for (const [button, format] of /** @type {const} */ ([
+      [this.#xlsx, 'xlsx'],
       [this.#csv, 'csv'],
       [this.#json, 'json'],
     ]))
@@ -387,7 +389,7 @@ export class ResultList {
       const { outcome } = this.chosen;
       if (outcome.state === 'done' || outcome.state === 'error') this.#bring();
       this.#print.hidden = outcome.state !== 'done';
-      this.#csv.hidden = this.#json.hidden = outcome.state !== 'done' && outcome.state !== 'error';
+      this.#xlsx.hidden = this.#csv.hidden = this.#json.hidden = outcome.state !== 'done' && outcome.state !== 'error';
       this.#printed.textContent =
         outcome.state === 'done' ? this.words.text('print.head', { date: this.words.date(outcome.at) }) : '';
     });

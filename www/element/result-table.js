@@ -113,6 +113,7 @@ export class ResultTable {
     make('div', { class: 'sorting' }, field('sort.label', this.#sort), this.#reverse),
     field('filter.name', this.#name),
   );
+  #xlsx = button('export.xlsx', 'export');
   #csv = button('export.csv', 'export');
   #json = button('export.json', 'export');
   #failed = make('p', { class: 'export-failed', role: 'alert', 'data-words': 'export.failed', hidden: true });
@@ -139,7 +140,7 @@ export class ResultTable {
     make(
       'div',
       { class: 'toolbar', part: 'toolbar' },
-      make('div', { class: 'batch' }, this.#tally, this.#cancel, this.#proceed, make('div', { class: 'savers' }, this.#csv, this.#json)),
+      make('div', { class: 'batch' }, this.#tally, this.#cancel, this.#proceed, make('div', { class: 'savers' }, this.#xlsx, this.#csv, this.#json)),
       this.#bar,
       this.#failed,
       this.#finders,
@@ -165,6 +166,7 @@ export class ResultTable {
       this.#cancel.focus();
     });
     for (const [saver, format] of /** @type {const} */ ([
+      [this.#xlsx, 'xlsx'],
       [this.#csv, 'csv'],
       [this.#json, 'json'],
     ]))
@@ -417,9 +419,9 @@ export class ResultTable {
     const left = waiting === 0 && this.#cancel.matches(':focus');
     this.#cancel.hidden = waiting === 0;
     this.#proceed.hidden = cancelled === 0 || waiting > 0;
-    this.#csv.disabled = this.#json.disabled = done + error === 0;
+    this.#xlsx.disabled = this.#csv.disabled = this.#json.disabled = done + error === 0;
     // Whoever stood on a button that goes is led to the next.
-    if (left) (this.#proceed.hidden ? this.#csv : this.#proceed).focus();
+    if (left) (this.#proceed.hidden ? this.#xlsx : this.#proceed).focus();
   }
 
   /** Copies rows as columns: those that the selection goes over, or without one the row that has the focus. @param {ClipboardEvent} event */

@@ -1,6 +1,6 @@
 /** The element as TypeScript sees it; docs/reference/element.md says what each of it does. */
 
-import type { DoneDetail, ErrorDetail, Fault, OperatingPointDetail, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
+import type { DoneDetail, ErrorDetail, Fault, Format, OperatingPointDetail, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
 
 export type {
   Caution,
@@ -11,6 +11,7 @@ export type {
   Fault,
   Finding,
   FindingInfo,
+  Format,
   ModelInfo,
   OperatingPoint,
   OperatingPointDetail,
@@ -54,7 +55,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** The newest first. */
   readonly results: Result[];
   /** With a name only the result of that name. */
-  exportResults(format: 'csv' | 'json', name?: string): Promise<Blob>;
+  exportResults(format: Format, name?: string): Promise<Blob>;
   cancel(): void;
   proceed(): void;
   /** With a name only the result of that name. */
