@@ -76,6 +76,26 @@ describe('the package', { skip: noPage }, () => {
     await readFile(join(installed, 'models', index.current));
   });
 
+  test('in Node, without a document, it can be imported and nothing runs', async () => {
+    const script = `import { LungError, LungXrayClassifier } from '@mobilenet-lung/element';
+      import '@mobilenet-lung/element/define';
+      import '@mobilenet-lung/element/start';
+      LungXrayClassifier.assets = '/lung/';
+      console.log(LungXrayClassifier.assets, new LungError({ code: 'a', message: 'b', advice: 'c' }).code);`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: project });
+    assert.equal(stdout, '/lung/ a\n');
+  });
+
+  test('publint and attw find nothing: every entry has types for bundlers and for Node', async () => {
+    const bin = join(HERE, 'node_modules/.bin');
+    const packed = join(project, `mobilenet-lung-element-${JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')).version}.tgz`);
+    for (const [tool, ...options] of [
+      ['publint', '--strict', packed],
+      ['attw', '--profile', 'esm-only', packed],
+    ])
+      await run(join(bin, tool), options, { cwd: project }).catch(({ stdout }) => assert.fail(`${tool}: ${stdout}`));
+  });
+
   test('its types compile in a strict project: events, tag name, class', async () => {
     await writeFile(
       join(project, 'use.ts'),
@@ -94,8 +114,9 @@ describe('the package', { skip: noPage }, () => {
        void element.classify('chest.png');`,
     );
     const tsc = join(HERE, 'node_modules/.bin/tsc');
-    const options = '--noEmit --strict --target es2022 --module nodenext --lib es2022,dom,dom.iterable'.split(' ');
-    await run(tsc, [...options, 'use.ts'], { cwd: project }).catch((error) => assert.fail(error.stdout));
+    const options = '--noEmit --strict --target es2022 --lib es2022,dom,dom.iterable'.split(' ');
+    for (const resolution of [['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
+      await run(tsc, [...options, ...resolution, 'use.ts'], { cwd: project }).catch((error) => assert.fail(error.stdout));
   });
 
   /** @param {'react.jsx' | 'vue.vue'} example */

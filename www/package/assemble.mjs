@@ -12,8 +12,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What the page as built has of the element, and the figures that it links to. */
 const BUILT = ['element', 'worker.js', 'runtime', 'models', 'docs'];
-/** What lies beside this script, and does so in the package: the class by itself, and types. */
-const OWN = ['index.js', 'index.d.ts', 'define.d.ts', 'start.d.ts'].map((name) => `package/${name}`);
+/** What lies beside this script, and does so in the package: the class by itself, what Node gets of it, and types. */
+const OWN = ['index.js', 'server.js', 'index.d.ts', 'define.d.ts', 'start.d.ts', 'worker.d.ts'].map((name) => `package/${name}`);
 const LICENCES = ['LICENSE-MIT', 'LICENSE-APACHE'];
 
 /** @param {string} dist @param {string} out replaced if it is there */

@@ -1,0 +1,2 @@
+/** The worker, which the element begins by itself. */
+export {};
