@@ -1,6 +1,7 @@
 //! Small random changes that a radiograph of the same patient could have had.
 
 mod framing;
+mod tone;
 
 use mobilenet_lung::Preprocessing;
 use radiograph::{Radiograph, phantom};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::framing::Framing;
 use self::framing::{Frame, Place};
+pub use self::tone::Tone;
 
 /// How far each change may go. All zero (and `flip = false`) leaves images as they are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,8 @@ pub struct Augmentation {
     pub recompress: f32,
     /// Other frames: cut closer, or with margins.
     pub framing: Framing,
+    /// Other tones: as other machines and other software would have shown the same film.
+    pub tone: Tone,
 }
 
 impl Default for Augmentation {
@@ -60,6 +64,7 @@ impl Default for Augmentation {
             clutter: 0.1,
             recompress: 0.0,
             framing: Framing::NONE,
+            tone: Tone::NONE,
         }
     }
 }
@@ -90,19 +95,21 @@ impl Augmentation {
         clutter: 0.0,
         recompress: 0.0,
         framing: Framing::NONE,
+        tone: Tone::NONE,
     };
 
     /// One random change of `pixels` (`[detail * detail]` grey levels), as `[side * side]` intensities in 0..=1.
     ///
-    /// Blur, noise and compression; then one affine map (rotation, scale, stretch, shift, flip about the centre) with bilinear
+    /// Blur or sharpening, noise and compression; then one affine map (rotation, scale, stretch, shift, flip about the centre) with bilinear
     /// sampling, the border repeated outward; a frame, and where there is one the stretch to the image's own range; then
-    /// gamma, contrast and brightness, clamped; then clutter.
+    /// gamma, contrast and brightness, clamped; then other tones; then clutter.
     pub fn apply(&self, pixels: &[u8], detail: usize, side: usize, rng: &mut impl Rng) -> Vec<f32> {
         let mut source: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
         let blur = up_to(self.blur, rng);
         if blur > 0.0 {
             gaussian(&mut source, detail, detail, blur);
         }
+        self.tone.sharpen(&mut source, detail, rng);
         let noise = up_to(self.noise, rng);
         if noise > 0.0 {
             for value in &mut source {
@@ -139,6 +146,7 @@ impl Augmentation {
             }
             *value = ((*value - 0.5) * contrast + 0.5 + brightness).clamp(0.0, 1.0);
         }
+        self.tone.change(&mut out, side, rng);
         self.add_clutter(&mut out, side, rng);
         out
     }

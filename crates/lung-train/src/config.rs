@@ -212,6 +212,10 @@ impl TrainConfig {
                 f64::from(self.augmentation.framing.margin),
             ),
             (
+                "augmentation.tone.shading",
+                f64::from(self.augmentation.tone.shading),
+            ),
+            (
                 "augmentation.contrast",
                 f64::from(self.augmentation.contrast),
             ),
@@ -234,6 +238,10 @@ impl TrainConfig {
             ),
             ("weight_decay", f64::from(self.weight_decay)),
             ("augmentation.gamma", f64::from(self.augmentation.gamma)),
+            (
+                "augmentation.tone.sharpen",
+                f64::from(self.augmentation.tone.sharpen),
+            ),
             ("augmentation.blur", f64::from(self.augmentation.blur)),
             (
                 "augmentation.rotation",
@@ -276,6 +284,10 @@ impl TrainConfig {
                     "augmentation.framing.{name} is {value}; it must be at least 0 and below 0.4"
                 );
             }
+        }
+        let curve = self.augmentation.tone.curve;
+        if !(0.0..0.5).contains(&curve) {
+            bail!("augmentation.tone.curve is {curve}; it must be at least 0 and below 0.5");
         }
         let sides = &self.fine_tune.side;
         if sides.is_empty()

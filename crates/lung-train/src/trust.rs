@@ -8,7 +8,7 @@ use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::augment::{Augmentation, Framing};
+use crate::augment::{Augmentation, Framing, Tone};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, read_radiograph};
 use crate::finding::{ByFinding, Finding};
@@ -44,6 +44,7 @@ const CHANGED: Augmentation = Augmentation {
     clutter: 0.3,
     recompress: 0.0,
     framing: Framing::NONE,
+    tone: Tone::NONE,
 };
 
 /// A classifier with the images that it was trained on, and others that it was not.
