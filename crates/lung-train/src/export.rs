@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
-use mobilenet_lung::bundle::{OperatingPoint, sha256};
+use mobilenet_lung::bundle::{OperatingPoint, SetSentence, sha256};
 use mobilenet_lung::{Bundle, ByFinding, Classifier, Distribution, Findings, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
 
@@ -58,15 +58,17 @@ pub struct Exported {
 }
 
 /// Exports the model of `run` into `out`, tested on the run's test fold of each data folder and on images under `foreign`
-/// that are no frontal chest radiographs.
+/// that are no frontal chest radiographs. `sentences` are shown with the prediction sets that they name.
 ///
 /// # Errors
-/// A run that is not finished, test data that cannot be read, a folder that cannot be written.
+/// A run that is not finished, test data that cannot be read, a sentence for findings that the model does not have, a folder
+/// that cannot be written.
 pub fn export(
     run_folder: &Path,
     out: &Path,
     data: &[PathBuf],
     foreign: Option<&Path>,
+    sentences: Vec<SetSentence>,
 ) -> anyhow::Result<Exported> {
     let read = |name: &str| {
         let path = run_folder.join(name);
@@ -111,6 +113,7 @@ pub fn export(
         trained_on: trained_on(&run),
         commit: commit(),
         notice: material.notice(),
+        set_sentences: sentences,
         ..Metadata::plain(Findings::lung_xray(), run.config.attention)
     };
     let mut metadata = with_calibration(plain.clone(), &result.calibration);

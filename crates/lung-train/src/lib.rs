@@ -24,5 +24,6 @@ pub mod phantoms;
 pub mod picture;
 pub mod predict;
 pub mod progress;
+pub mod sentences;
 pub mod train;
 pub mod trust;

@@ -24,6 +24,7 @@ use lung_train::phantoms::write_phantoms;
 use lung_train::picture::write_picture;
 use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
 use lung_train::progress::bar;
+use lung_train::sentences::read_sentences;
 use lung_train::tell;
 use lung_train::train::{TrainOptions, read_epochs, train};
 use mobilenet_lung::{Classifier, InDistribution};
@@ -193,7 +194,7 @@ struct ExportArgs {
         long,
         value_name = "FILE",
         required_if_eq("format", "onnx"),
-        conflicts_with_all = ["run", "data", "card", "foreign"]
+        conflicts_with_all = ["run", "data", "card", "foreign", "sentences"]
     )]
     model: Option<PathBuf>,
     /// Folder for what is written
@@ -205,6 +206,9 @@ struct ExportArgs {
     /// Folder of images that are no frontal chest radiographs: the model card says how many of them are refused
     #[arg(long, value_name = "DIR")]
     foreign: Option<PathBuf>,
+    /// TOML file of sentences for particular prediction sets, as recipes/lung-xray-sentences.toml has them
+    #[arg(long, value_name = "FILE.toml")]
+    sentences: Option<PathBuf>,
     /// Write a model card in Markdown too
     #[arg(long, value_name = "FILE")]
     card: Option<PathBuf>,
@@ -442,7 +446,12 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
             bail!("--model is for --format onnx; a weights file is made of a --run")
         }
     };
-    let exported = export(run, &args.out, &args.data, args.foreign.as_deref())?;
+    let sentences = match &args.sentences {
+        Some(path) => read_sentences(path)?,
+        None => Vec::new(),
+    };
+    let foreign = args.foreign.as_deref();
+    let exported = export(run, &args.out, &args.data, foreign, sentences)?;
     if let Some(card) = &args.card {
         write_atomically(card, exported.model_card().as_bytes())?;
     }
