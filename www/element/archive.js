@@ -9,9 +9,8 @@
  */
 
 import { FILE_LIMIT, LungError } from './client.js';
-import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
 import { fileFacts } from './dom.js';
-import { mayBeImage } from './folder.js';
+import { inOrderOfDirectory, isDirectory, mayBeImage } from './folder.js';
 
 /** Most files in an archive: a CD of several examinations. */
 const MOST_ENTRIES = 20_000;

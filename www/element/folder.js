@@ -8,6 +8,9 @@
 import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
 import { fileFacts } from './dom.js';
 
+// Whoever looks into archives asks here: what two modules share that are fetched later has to be one's own.
+export { inOrderOfDirectory, isDirectory };
+
 /**
  * What is no image, by the end of its name. Whatever else there is, is looked into: many a DICOM file ends in a number or in
  * nothing.
