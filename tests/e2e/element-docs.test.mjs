@@ -86,10 +86,10 @@ test('every part is in some state of the element, and no other', async () => {
     for (const part of await page.evaluate(() => /** @type {any} */ (globalThis).passing)) seen.add(part);
     await picker.setInputFiles([
       picture('chest.png'),
-      ...['refuse', 'unlike', 'lateral'].map((name) => ({ ...picture(name), buffer: Buffer.from(name) })),
+      ...['refuse', 'unlike', 'torn', 'lateral'].map((name) => ({ ...picture(name), buffer: Buffer.from(name) })),
     ]);
     await answered('lateral');
-    for (const name of ['chest.png', 'refuse', 'unlike', 'lateral']) {
+    for (const name of ['chest.png', 'refuse', 'unlike', 'torn', 'lateral']) {
       await choose(name);
       // The card is drawn with the next frame.
       await page.waitForTimeout(100);

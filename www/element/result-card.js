@@ -135,8 +135,9 @@ function verdict(words, report, model) {
       make('strong', {}, make('bdi', {}, findingWords(words, found))),
       make('span', { class: 'verdict-value' }, percent(words, report.probabilities[report.finding])),
     ),
-    ...(report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))] : []),
-    ...(sentence ? [make('p', { class: 'set', part: 'sentence', lang: sentence.lang, dir: 'auto' }, sentence.text)] : []),
+    ...(sentence
+      ? [make('p', { class: 'set', part: 'sentence', lang: sentence.lang, dir: 'auto' }, sentence.text)]
+      : report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))] : []),
     ...(point ? [make('p', { class: 'set', part: 'point' }, point)] : []),
     bars(words, report, findingsOf(report, model), report.finding),
   );
