@@ -8,11 +8,13 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
 import { imagesNamedIn, inOrderOfDirectory } from '../../www/element/dicomdir.js';
+import { firefox, noFirefox } from './lib/any-browser.mjs';
 import { events } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
+import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { dicomdir, zip } from './lib/zip.mjs';
 
@@ -200,5 +202,38 @@ describe('a CD', () => {
     assert.deepEqual(await names(Buffer.from('no directory')), [['cd/b.png', 'cd/a.png;1', 'other.png'], 0]);
     // Its names are in capitals; a copy may have a version behind them.
     assert.deepEqual(await names(dicomdir(['A.PNG', 'B.PNG'])), [['cd/a.png;1', 'cd/b.png', 'other.png'], 2]);
+  });
+});
+
+describe('in Firefox', { skip: noFirefox }, () => {
+  /** @type {import('./lib/any-browser.mjs').AnyBrowser} */
+  let browser;
+  /** @type {Awaited<ReturnType<typeof serveMock>>} */
+  let site;
+  before(async () => {
+    [browser, site] = [await firefox(), await serveMock({ took: 20 })];
+  });
+  after(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  test('images are unpacked, and what cannot be is an error of its own', async () => {
+    const page = await browser.open(site.url);
+    await page.until(() => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot));
+    const archives = [zip([image('stored.png', 1), image('deflated.png', 2, { packed: 'deflated' })]), ...WRONG.map(([, bytes]) => bytes)];
+    await page.evaluate((/** @type {string[]} */ all) => {
+      const files = all.map((base64, at) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], `${at}.zip`));
+      /** @type {any} */ (document.querySelector('lung-xray-classifier')).take(files);
+    }, archives.map((bytes) => bytes.toString('base64')));
+    const told = await page.until((/** @type {number} */ count) => {
+      const { results } = /** @type {any} */ (document.querySelector('lung-xray-classifier'));
+      const over = results.filter((/** @type {any} */ { state }) => state === 'done' || state === 'error');
+      return over.length === count && over.map((/** @type {any} */ { name, error }) => [name, error?.code ?? 'done']);
+    }, WRONG.length + 2, 60_000);
+    assert.deepEqual(told.slice(0, 2), [['0.zip/stored.png', 'done'], ['0.zip/deflated.png', 'done']]);
+    assert.deepEqual(told.slice(2).map((/** @type {[string, string]} */ [, code]) => code), WRONG.map(([, , code]) => code));
+    assert.deepEqual(page.complaints, []);
+    await page.close();
   });
 });
