@@ -1,4 +1,4 @@
-//! `cargo xtask serve | build | package | test | fuzz | bench`: gets the tools, builds the page, serves it, packs the element,
+//! `cargo xtask serve | build | package | test | structure | fuzz | bench`: gets the tools, builds the page, serves it, packs the element,
 //! runs every test, and times it all beside others.
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
@@ -15,6 +15,7 @@ mod process;
 mod release;
 mod server;
 mod stage;
+mod structure;
 mod suite;
 mod tools;
 
@@ -81,6 +82,12 @@ enum Task {
         /// With `--only browser` files of tests, such as `viewer`; with a native crate names of tests.
         #[arg(last = true, requires = "only")]
         filters: Vec<String>,
+    },
+    /// Check how the sources are divided: cycles between modules, files and functions that have become too long.
+    Structure {
+        /// Draw the modules into docs/modules.svg instead.
+        #[arg(long)]
+        picture: bool,
     },
     /// Feed every door with hostile bytes: image files, DICOM, weights files, what a device gives back.
     Fuzz {
@@ -156,6 +163,13 @@ fn run(task: Task, install: bool) -> Result<()> {
             None if long => suite::run_long(&project, hours),
             None => suite::run(&project),
         },
+        Task::Structure { picture: true } => structure::draw(project.root()),
+        Task::Structure { picture: false } => {
+            for line in structure::check(project.root())? {
+                println!("{line}");
+            }
+            Ok(())
+        }
         Task::Fuzz { target, seconds } => {
             fuzz::build(&project, &mut suite::fuzz_seeds(&project))?;
             for line in fuzz::feed(&project, target, seconds, 1)? {

@@ -2,10 +2,12 @@
 
 mod runtime;
 mod site;
+mod speed;
 mod trunk;
 
 pub use runtime::{Build, set_up};
 pub use site::assemble;
+pub use speed::Speed;
 pub use trunk::same_with_trunk;
 
 use crate::process::{run, step};
@@ -14,30 +16,6 @@ use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// How the wasm crate is compiled.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Speed {
-    /// Small and fast to run: what is published.
-    Release,
-    /// Fast to build: for development and tests.
-    Fast,
-}
-
-impl Speed {
-    /// What `--fast` asks for, or its absence.
-    pub fn of(fast: bool) -> Self {
-        if fast { Self::Fast } else { Self::Release }
-    }
-
-    /// The name in `Cargo.toml` of how the wasm crate is compiled.
-    pub fn profile(self) -> &'static str {
-        match self {
-            Self::Release => "wasm-release",
-            Self::Fast => "wasm-dev",
-        }
-    }
-}
 
 /// Gets the tools that are missing, builds the page, and returns the folder it is in.
 pub fn build(project: &Project, speed: Speed) -> Result<PathBuf> {
@@ -87,7 +65,7 @@ pub fn whole(project: &Project, runtimes: &[(Build, PathBuf)]) -> Result<PathBuf
     let id = release::write(&unfinished)?;
     let dist = project.root().join("dist");
     // Until now there was the last one, whole.
-    remove(&dist)?;
+    site::remove(&dist)?;
     fs::rename(&unfinished, &dist).with_context(|| format!("{} cannot be made", dist.display()))?;
     step(format!("release {}", &id[..12]));
     Ok(dist)
@@ -104,13 +82,4 @@ fn merge_scripts(project: &Project, dist: &Path) -> Result<()> {
             .arg(packages),
         "Its message above says which script.",
     )
-}
-
-/// Removes a folder that may not be there.
-fn remove(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)
-            .with_context(|| format!("{} cannot be removed", folder.display()))?;
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The builds of the wasm crate, of which the page picks one.
 
-use super::Speed;
+use super::speed::Speed;
 use crate::process::{run, step};
 use crate::release::sha256;
 use crate::tools::{self, Project, WASM_TARGET, WasmRust};

@@ -1,6 +1,6 @@
 //! The page around the builds: the files that `www/index.html` lists for trunk, and that page itself.
 
-use super::{Build, remove};
+use super::runtime::Build;
 use crate::tools::Project;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -136,6 +136,15 @@ fn copy_folder(from: &Path, to: &Path) -> Result<()> {
         } else {
             copy(&from, &to)?;
         }
+    }
+    Ok(())
+}
+
+/// Removes a folder that may not be there.
+pub(super) fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)
+            .with_context(|| format!("{} cannot be removed", folder.display()))?;
     }
     Ok(())
 }

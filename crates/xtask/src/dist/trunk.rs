@@ -1,6 +1,8 @@
 //! `trunk build`, which some know better than this tool, makes the same page of `www/index.html`.
 
-use super::{Build, Speed, assemble, set_up};
+use super::runtime::{Build, set_up};
+use super::site::assemble;
+use super::speed::Speed;
 use crate::process::{run, step};
 use crate::tools::{Project, WasmRust};
 use anyhow::{Context, Result, ensure};

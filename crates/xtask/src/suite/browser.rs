@@ -1,7 +1,7 @@
 //! The page in Chromium and Firefox, held to what the native command says.
 
 use super::lane::Lane;
-use super::{command, set_up};
+use super::steps::{command, set_up};
 use crate::dist::{self, Speed};
 use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result, ensure};

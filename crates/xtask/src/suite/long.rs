@@ -1,7 +1,8 @@
 //! What is too long for every change: hours of fuzzing, thousands of files, sleep; and the record of it.
 
+use super::browser;
 use super::lane::Lane;
-use super::{browser, cargo, compile, fuzz_targets, fuzzing, trunk};
+use super::steps::{FUZZ_AT_A_TIME, cargo, compile, fuzz_targets, fuzzing, trunk};
 use crate::process::{output, step};
 use crate::tools::{self, Project};
 use anyhow::{Context, Result, ensure};
@@ -41,7 +42,7 @@ fn seconds_each(hours: f64) -> Result<u32> {
         hours > 0.0 && hours <= MOST_HOURS,
         "--hours is a number above 0 and at most {MOST_HOURS}"
     );
-    let turns = crate::fuzz::targets().div_ceil(super::FUZZ_AT_A_TIME);
+    let turns = crate::fuzz::targets().div_ceil(FUZZ_AT_A_TIME);
     // At most 1.2 million, and at least one.
     Ok(((hours * 3600.0 / turns as f64).round() as u32).max(1))
 }

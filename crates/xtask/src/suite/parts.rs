@@ -11,6 +11,8 @@ pub enum Part {
     Docs,
     /// Clippy and rustdoc, all targets: half a minute (3 minutes)
     Lints,
+    /// Cycles between modules, and what has become too long: seconds
+    Structure,
     /// Everything that runs natively, examples in the documentation too: 4 minutes (8)
     Native,
     /// Native, the decoder of image files: 1 minute (1)

@@ -1,6 +1,6 @@
 //! Tools written in Rust: taken from packages that have them compiled, or else compiled.
 
-use super::Project;
+use super::project::Project;
 use crate::process::{output, run, say, step};
 use anyhow::{Context, Result};
 use std::fs;

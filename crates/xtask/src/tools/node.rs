@@ -1,6 +1,6 @@
 //! Node, and what npm installs.
 
-use super::{Project, first_number};
+use super::project::{Project, first_number};
 use crate::process::{output, run, step};
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};

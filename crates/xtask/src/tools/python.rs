@@ -1,7 +1,7 @@
 //! Packages of Python, in a virtual environment of the project's own.
 
-use super::Project;
-use super::system::{apt_install, has_apt};
+use super::project::Project;
+use super::system::{VENV_PACKAGES, apt_install, has_apt, has_venv};
 use crate::process::{output, run, step};
 use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
@@ -62,12 +62,4 @@ pub fn python(project: &Project, packages: &PythonPackages<'_>) -> Result<PathBu
         own.display()
     );
     Ok(own)
-}
-
-/// Debian's packages of what virtual environments are made with.
-pub const VENV_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
-
-/// Whether virtual environments can be made.
-pub fn has_venv() -> bool {
-    output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_some()
 }

@@ -1,7 +1,7 @@
 //! What the machine itself must have: browsers, a graphics driver, a C++ compiler. Debian's packages are installed as root, or
 //! with `sudo` if that was asked for.
 
-use super::Project;
+use super::project::Project;
 use crate::process::{output, run, step};
 use anyhow::{Result, bail, ensure};
 use std::path::{Path, PathBuf};
@@ -31,10 +31,18 @@ pub fn for_tests(project: &Project) -> Result<()> {
     if !has_cpp() {
         packages.push(CPP_PACKAGE);
     }
-    if !super::python::has_venv() {
-        packages.extend(super::python::VENV_PACKAGES);
+    if !has_venv() {
+        packages.extend(VENV_PACKAGES);
     }
     apt_install(project, &packages)
+}
+
+/// Debian's packages of what virtual environments are made with.
+pub const VENV_PACKAGES: [&str; 2] = ["python3", "python3-venv"];
+
+/// Whether virtual environments can be made.
+pub fn has_venv() -> bool {
+    output(Command::new("python3").args(["-c", "import ensurepip, venv"])).is_some()
 }
 
 fn has_cpp() -> bool {

@@ -1,8 +1,8 @@
 //! A compiler for the browser, and wasm-bindgen.
 
 use super::cargo::{cargo_install, finish_install};
+use super::project::{Project, first_number};
 use super::system::{apt_install, has_apt, missing_debian_packages};
-use super::{Project, first_number};
 use crate::process::{output, run, say, step};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
