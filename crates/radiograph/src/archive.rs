@@ -15,10 +15,14 @@
 //! # }
 //! ```
 
+mod dicomdir;
+
 use std::io::{Read, Seek, SeekFrom};
 
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
+
+pub use dicomdir::images_of_dicomdir;
 
 /// What an archive may cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -455,47 +459,4 @@ fn inflate(packed: &[u8], entry: &Entry) -> Result<Vec<u8>, ArchiveError> {
         (TINFLStatus::Done, _, written) if written == size => Ok(bytes),
         _ => Err(wrong()),
     }
-}
-
-/// The paths of the images that a DICOMDIR file names, relative to its folder, with `/` between folders (DICOM PS3.3, F.3).
-///
-/// Other files on a CD are often the viewer's own pictures. Empty where the bytes name none.
-#[must_use]
-pub fn images_of_dicomdir(bytes: &[u8]) -> Vec<String> {
-    /// Where a record begins with its type, and where it names its file: as every DICOMDIR is written, with VR, little-endian.
-    const RECORD_TYPE: &[u8] = b"\x04\0\x30\x14CS";
-    const FILE_ID: &[u8] = b"\x04\0\0\x15CS";
-    let mut images = Vec::new();
-    if bytes.get(128..132) != Some(b"DICM".as_slice()) {
-        return images;
-    }
-    let mut is_image = false;
-    let mut at = 132;
-    while let Some(rest) = bytes.get(at..) {
-        let Some(found) = rest
-            .windows(6)
-            .position(|part| part == RECORD_TYPE || part == FILE_ID)
-        else {
-            break;
-        };
-        let is_type = rest[found..].starts_with(RECORD_TYPE);
-        let length = number(rest, found + 6, 2).unwrap_or(0) as usize;
-        let value = rest.get(found + 8..found + 8 + length).unwrap_or_default();
-        let value = String::from_utf8_lossy(value);
-        let value = value.trim_end_matches(['\0', ' ']);
-        if is_type {
-            is_image = value == "IMAGE";
-        } else if is_image {
-            let parts: Vec<_> = value.split('\\').map(str::trim).collect();
-            // Nothing outside the folder.
-            if !parts
-                .iter()
-                .any(|part| matches!(*part, "" | "." | "..") || part.contains(['/', ':']))
-            {
-                images.push(parts.join("/"));
-            }
-        }
-        at += found + 8 + length;
-    }
-    images
 }

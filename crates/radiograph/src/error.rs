@@ -153,3 +153,27 @@ impl DecodeError {
         }
     }
 }
+
+/// What is wrong with a file that ends too early.
+pub(crate) const CUT_SHORT: &str = "it ends before its image does";
+
+/// The same, with the share of the image that is missing, `0..=1`.
+pub(crate) fn cut_short(missing: f64) -> String {
+    match (missing * 100.0).round() {
+        ..1.0 => format!("{CUT_SHORT}, of which less than 1% is missing"),
+        percent => format!(
+            "{CUT_SHORT}, of which {:.0}% is missing",
+            percent.min(100.0)
+        ),
+    }
+}
+
+/// Returns `detail` on one line, short enough to show, and without the full stop that our own sentence brings.
+pub(crate) fn sentence(detail: &str) -> String {
+    let line = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = line.chars().take(160).collect();
+    while short.ends_with(['.', ' ']) {
+        short.pop();
+    }
+    short
+}

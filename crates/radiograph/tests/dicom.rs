@@ -13,34 +13,13 @@ use common::dicom::*;
 use common::{Random, SIDE, chest, decode, grey, no_panic, values};
 use radiograph::phantom;
 use radiograph::{
-    Caution, DecodeError, Laterality, Limits, Photometric, Radiograph, Shape, WindowOrigin,
+    Caution, DecodeError, Laterality, Limits, Photometric, Radiograph, WindowOrigin, WindowShape,
 };
-
-/// What is made of values without a window: the least is black, the greatest is white.
-fn stretched(values: &[f64]) -> Vec<f32> {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let shown =
-        |value: &f64| ((value - (low + high) / 2.0) / (high - low) + 0.5).clamp(0.0, 1.0) as f32;
-    values.iter().map(shown).collect()
-}
-
-fn plain(values: &[u16]) -> Vec<f64> {
-    values.iter().map(|&value| f64::from(value)).collect()
-}
 
 fn code(file: &DicomFile) -> &'static str {
     let result = Radiograph::decode(&file.file());
     no_panic("", &result);
     result.map_or_else(|error| error.code(), |_| "decoded")
-}
-
-fn furthest(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max)
 }
 
 #[test]
@@ -215,7 +194,7 @@ fn a_window_that_shows_nothing_gives_way_to_all_there_is() {
         assert_eq!(decoded.luma(), expected, "{centre}, {width}");
         let window = decoded.dicom().unwrap().window.unwrap();
         assert_eq!(window.origin, WindowOrigin::Pixels, "{centre}, {width}");
-        assert_eq!(window.shape, Shape::LinearExact);
+        assert_eq!(window.shape, WindowShape::LinearExact);
     }
 }
 
@@ -266,7 +245,7 @@ fn tables_say_what_was_measured_and_what_is_shown() {
             let window = decoded.dicom().unwrap().window.unwrap();
             assert_eq!(
                 (window.shape, window.origin),
-                (Shape::Table, WindowOrigin::File)
+                (WindowShape::Table, WindowOrigin::File)
             );
         }
     }
@@ -275,7 +254,7 @@ fn tables_say_what_was_measured_and_what_is_shown() {
         .item(VOI_LUT, table(0, &entries, 11, "US"), true)
         .window("1000", "500");
     let window = decode(&both.file()).dicom().unwrap().window.unwrap();
-    assert_eq!((window.shape, window.centre), (Shape::Linear, 1000.0));
+    assert_eq!((window.shape, window.centre), (WindowShape::Linear, 1000.0));
     // One that is cut short.
     let mut short = table(100, &entries, 16, "US");
     short.insert(LUT_DATA, ("OW", Value::Words(entries[1..].to_vec())));

@@ -1,31 +1,37 @@
 //! Which bits of a sample count, where what the file says of them is not what its pixels are.
 
-use super::dataset::Dataset;
+use super::elements::Elements;
 use super::layout::Layout;
 use super::repairs::Repair;
 
 /// Puts the bits that count at the bottom of each cell, which has `precision` of them; those above may be anything afterwards.
-/// `layout` follows what is found.
-pub(super) fn settle(cells: &mut [u16], precision: u8, layout: &mut Layout, dataset: &Dataset<'_>) {
+/// Returns the layout of what is found.
+pub(super) fn settle(
+    cells: &mut [u16],
+    precision: u8,
+    mut layout: Layout,
+    elements: &Elements<'_>,
+) -> Layout {
     let precision = precision.clamp(1, 16);
     layout.stored = layout.stored.min(precision);
     // Compressed samples seldom have a gap below them, whatever the file says.
     layout.shift = layout.shift.min(precision - layout.stored);
-    if layout.shift > 0 && !is_shifted(cells, layout) {
-        dataset.note(Repair::Bits);
+    if layout.shift > 0 && !is_shifted(cells, &layout) {
+        elements.note(Repair::Bits);
         layout.shift = 0;
     }
     if layout.shift > 0 {
         for cell in &mut *cells {
             *cell >>= layout.shift;
         }
-        return;
+        return layout;
     }
-    let (_, embedded) = dataset.overlays();
-    if layout.stored < precision && !embedded && reaches_above(cells, precision, layout) {
-        dataset.note(Repair::Bits);
+    let (_, embedded) = elements.overlays();
+    if layout.stored < precision && !embedded && reaches_above(cells, precision, &layout) {
+        elements.note(Repair::Bits);
         layout.stored = precision;
     }
+    layout
 }
 
 /// Whether there is a gap below the bits that count: not if it is in use, and none of the highest is.

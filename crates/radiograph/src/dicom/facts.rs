@@ -4,9 +4,9 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::Dataset;
-use super::greys::Window;
-use super::layout::Layout;
+use super::elements::Elements;
+use super::layout::{Layout, Photometric};
+use super::window::Window;
 use crate::Caution;
 
 /// What a DICOM file says of its image, beside the pixels.
@@ -53,37 +53,6 @@ pub enum Laterality {
     Unpaired,
 }
 
-/// What the values of pixels stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[non_exhaustive]
-pub enum Photometric {
-    /// Greys, the least of which is white.
-    Monochrome1,
-    /// Greys, the least of which is black.
-    Monochrome2,
-    /// Places in a table of colours.
-    #[serde(rename = "PALETTE COLOR")]
-    PaletteColor,
-    /// Red, green and blue.
-    Rgb,
-    /// Luminance and two colour differences.
-    YbrFull,
-    /// The same, with half as many colour differences in a row.
-    #[serde(rename = "YBR_FULL_422")]
-    YbrFull422,
-    /// The same, in the range of television.
-    #[serde(rename = "YBR_PARTIAL_422")]
-    YbrPartial422,
-    /// The same, with half as many colour differences in a column too.
-    #[serde(rename = "YBR_PARTIAL_420")]
-    YbrPartial420,
-    /// Red, green and blue, as JPEG 2000 transforms them with loss.
-    YbrIct,
-    /// Red, green and blue, as JPEG 2000 transforms them without loss.
-    YbrRct,
-}
-
 /// Codes of views (PS3.16, CID 4010) in SNOMED CT and in SNOMED RT, and what is said here for them.
 const VIEWS: [(&str, &str); 14] = [
     ("399348003", "AP"),
@@ -106,24 +75,24 @@ const VIEWS: [(&str, &str); 14] = [
 const CHEST: [&str; 4] = ["51185008", "T-D3000", "39607008", "T-28000"];
 
 impl Dicom {
-    pub(super) fn read(dataset: &Dataset<'_>, layout: &Layout) -> Self {
+    pub(super) fn from_elements(elements: &Elements<'_>, layout: &Layout) -> Self {
         // What such a sequence says is only for the eye, so a damaged one says nothing.
         let code_in = |sequence: Tag| {
-            let item = dataset.item(sequence)?;
+            let item = elements.item(sequence)?;
             item.text(tags::CODE_VALUE)
         };
-        let anatomy = dataset.functional_group(tags::FRAME_ANATOMY_SEQUENCE);
+        let anatomy = elements.functional_group(tags::FRAME_ANATOMY_SEQUENCE);
         let laterality = [tags::IMAGE_LATERALITY, tags::LATERALITY]
             .into_iter()
-            .find_map(|tag| dataset.text(tag))
+            .find_map(|tag| elements.text(tag))
             .or_else(|| anatomy.as_ref()?.text(tags::FRAME_LATERALITY));
         Self {
-            modality: code(dataset, tags::MODALITY),
-            body_part: code(dataset, tags::BODY_PART_EXAMINED).or_else(|| {
+            modality: code(elements, tags::MODALITY),
+            body_part: code(elements, tags::BODY_PART_EXAMINED).or_else(|| {
                 let known = CHEST.contains(&code_in(tags::ANATOMIC_REGION_SEQUENCE)?);
                 known.then(|| "CHEST".to_owned())
             }),
-            view: code(dataset, tags::VIEW_POSITION).or_else(|| {
+            view: code(elements, tags::VIEW_POSITION).or_else(|| {
                 let found = code_in(tags::VIEW_CODE_SEQUENCE)?;
                 let (_, view) = VIEWS.iter().find(|(code, _)| *code == found)?;
                 Some((*view).to_owned())
@@ -136,15 +105,15 @@ impl Dicom {
                 _ => None,
             },
             photometric: layout.photometric,
-            pixel_aspect: pixel_aspect(dataset),
+            pixel_aspect: pixel_aspect(elements),
             window: None,
             range: None,
             frames: layout.frames,
             pixel_spacing: [tags::PIXEL_SPACING, tags::IMAGER_PIXEL_SPACING]
                 .into_iter()
-                .find_map(|tag| dataset.pair(tag))
+                .find_map(|tag| elements.pair(tag))
                 .or_else(|| {
-                    let measures = dataset.functional_group(tags::PIXEL_MEASURES_SEQUENCE)?;
+                    let measures = elements.functional_group(tags::PIXEL_MEASURES_SEQUENCE)?;
                     measures.pair(tags::PIXEL_SPACING)
                 })
                 .filter(|spacing| spacing.iter().all(|&side| side > 0.0)),
@@ -183,13 +152,13 @@ impl Dicom {
 }
 
 /// What the file says of how its image is to be shown that is not done here.
-pub(super) fn cautions_of_display(dataset: &Dataset<'_>, layout: &Layout) -> Vec<Caution> {
+pub(super) fn cautions_of_display(elements: &Elements<'_>, layout: &Layout) -> Vec<Caution> {
     let mut cautions = Vec::new();
-    let class = dataset.text(tags::SOP_CLASS_UID).unwrap_or_default();
-    if dataset.says(tags::PRESENTATION_INTENT_TYPE, "FOR PROCESSING") || RAW.contains(&class) {
+    let class = elements.text(tags::SOP_CLASS_UID).unwrap_or_default();
+    if elements.says(tags::PRESENTATION_INTENT_TYPE, "FOR PROCESSING") || RAW.contains(&class) {
         cautions.push(Caution::ForProcessing);
     }
-    if let Some((mirrored, degrees)) = orientation(dataset) {
+    if let Some((mirrored, degrees)) = orientation(elements) {
         if mirrored {
             cautions.push(Caution::Mirrored);
         }
@@ -204,10 +173,10 @@ pub(super) fn cautions_of_display(dataset: &Dataset<'_>, layout: &Layout) -> Vec
         tags::SHUTTER_UPPER_HORIZONTAL_EDGE,
         tags::SHUTTER_LOWER_HORIZONTAL_EDGE,
     ];
-    let of_frame = dataset.functional_group(tags::FRAME_DISPLAY_SHUTTER_SEQUENCE);
-    if std::iter::once(dataset)
+    let of_frame = elements.functional_group(tags::FRAME_DISPLAY_SHUTTER_SEQUENCE);
+    if std::iter::once(elements)
         .chain(&of_frame)
-        .any(|dataset| cuts(dataset, layout, shutter))
+        .any(|elements| cuts(elements, layout, shutter))
     {
         cautions.push(Caution::Shutter);
     }
@@ -218,17 +187,17 @@ pub(super) fn cautions_of_display(dataset: &Dataset<'_>, layout: &Layout) -> Vec
         tags::COLLIMATOR_UPPER_HORIZONTAL_EDGE,
         tags::COLLIMATOR_LOWER_HORIZONTAL_EDGE,
     ];
-    if cuts(dataset, layout, collimator) {
+    if cuts(elements, layout, collimator) {
         cautions.push(Caution::Collimator);
     }
-    let (beside, within) = dataset.overlays();
-    if beside || within || dataset.item(tags::GRAPHIC_ANNOTATION_SEQUENCE).is_some() {
+    let (beside, within) = elements.overlays();
+    if beside || within || elements.item(tags::GRAPHIC_ANNOTATION_SEQUENCE).is_some() {
         cautions.push(Caution::Overlay);
     }
-    if dataset.says(tags::BURNED_IN_ANNOTATION, "YES") {
+    if elements.says(tags::BURNED_IN_ANNOTATION, "YES") {
         cautions.push(Caution::BurnedInAnnotation);
     }
-    if pixel_aspect(dataset) != 1.0 {
+    if pixel_aspect(elements) != 1.0 {
         cautions.push(Caution::PixelsNotSquare);
     }
     cautions
@@ -245,7 +214,7 @@ const RAW: [&str; 3] = [
 const SQUARE: f64 = 0.02;
 
 /// How high a pixel is for its width, 1 where nothing is said.
-fn pixel_aspect(dataset: &Dataset<'_>) -> f64 {
+fn pixel_aspect(elements: &Elements<'_>) -> f64 {
     [
         tags::PIXEL_ASPECT_RATIO,
         tags::PIXEL_SPACING,
@@ -253,9 +222,9 @@ fn pixel_aspect(dataset: &Dataset<'_>) -> f64 {
         tags::NOMINAL_SCANNED_PIXEL_SPACING,
     ]
     .into_iter()
-    .filter_map(|tag| dataset.pair(tag))
+    .filter_map(|tag| elements.pair(tag))
     .chain(
-        dataset
+        elements
             .functional_group(tags::PIXEL_MEASURES_SEQUENCE)
             .and_then(|measures| measures.pair(tags::PIXEL_SPACING)),
     )
@@ -268,8 +237,8 @@ fn pixel_aspect(dataset: &Dataset<'_>) -> f64 {
 
 /// Whether the image is mirrored, and by how many degrees it is turned then, where the directions of its rows and columns are those
 /// of a frontal view (PS3.3, C.7.6.1.1.1).
-fn orientation(dataset: &Dataset<'_>) -> Option<(bool, u16)> {
-    let mut directions = std::str::from_utf8(dataset.bytes(tags::PATIENT_ORIENTATION)?)
+fn orientation(elements: &Elements<'_>) -> Option<(bool, u16)> {
+    let mut directions = std::str::from_utf8(elements.bytes(tags::PATIENT_ORIENTATION)?)
         .ok()?
         .split('\\')
         .map(|direction| match direction.trim().bytes().next() {
@@ -293,12 +262,12 @@ fn orientation(dataset: &Dataset<'_>) -> Option<(bool, u16)> {
 }
 
 /// Whether what has a shape and four edges leaves part of the image out.
-fn cuts(dataset: &Dataset<'_>, layout: &Layout, [shape, edges @ ..]: [Tag; 5]) -> bool {
-    let Some(shapes) = dataset.bytes(shape) else {
+fn cuts(elements: &Elements<'_>, layout: &Layout, [shape, edges @ ..]: [Tag; 5]) -> bool {
+    let Some(shapes) = elements.bytes(shape) else {
         return false;
     };
     let shapes = String::from_utf8_lossy(shapes).to_ascii_uppercase();
-    let [left, right, upper, lower] = edges.map(|tag| dataset.number(tag));
+    let [left, right, upper, lower] = edges.map(|tag| elements.number(tag));
     // Edges are rows and columns, counted from 1, and are no part of what is left.
     let all = left.is_some_and(|edge| edge <= 1.0)
         && upper.is_some_and(|edge| edge <= 1.0)
@@ -324,8 +293,8 @@ const SIDEWAYS: [&str; 14] = [
 ];
 
 /// A code of a file, if it is one: a text of this kind may hold anything, and is shown and kept.
-fn code(dataset: &Dataset<'_>, tag: Tag) -> Option<String> {
-    let text = dataset.text(tag)?;
+fn code(elements: &Elements<'_>, tag: Tag) -> Option<String> {
+    let text = elements.text(tag)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-' | '/');
     (text.len() <= 16 && text.chars().all(plain)).then(|| text.to_ascii_uppercase())
 }

@@ -1,6 +1,7 @@
 //! What is wrong with a file, before it is an error of a format.
 
-use crate::header::CUT_SHORT;
+use crate::error::CUT_SHORT;
+use crate::header::Fault;
 use crate::{DecodeError, Format, Limits};
 
 /// What is wrong with a file, before it is an error of a format.
@@ -34,6 +35,18 @@ impl From<DecodeError> for Flaw {
         Self::Error(error)
     }
 }
+
+impl From<Fault> for Flaw {
+    fn from(fault: Fault) -> Self {
+        Self::Error(fault.into_error(Format::Dicom))
+    }
+}
+
+/// What is wrong with a compressed image that is not as large as its file says.
+pub(super) const OTHER_SIZE: &str = "its compressed image has another size";
+
+/// What is wrong with run lengths that have another number of segments than the image.
+pub(super) const OTHER_RUN_LENGTHS: &str = "its run lengths are of another kind of image";
 
 /// What is wrong with elements that cannot be told apart.
 pub(super) const DAMAGED: &str = "its elements are damaged";

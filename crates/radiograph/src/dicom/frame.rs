@@ -5,23 +5,16 @@ use std::borrow::Cow;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::dataset::{Dataset, Encoding, ITEM, SEQUENCE_END};
+use super::codec::markers;
+use super::codec::rle::is_rle;
+use super::element::{Encoding, ITEM, SEQUENCE_END};
+use super::elements::Elements;
+use super::flaw::{Flaw, OTHER_RUN_LENGTHS};
+use super::layout::Layout;
 use super::repairs::Repair;
-use super::syntax::{Claim, Syntax};
-use super::{Flaw, jpeg2000, markers, rle};
-use crate::header::CUT_SHORT;
-
-/// What pixels are stored as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codec {
-    Plain,
-    RunLength,
-    /// JPEG with loss: baseline, extended or progressive, of 8 bits.
-    Dct,
-    Lossless,
-    JpegLs,
-    Jpeg2000,
-}
+use super::syntax::{Codec, Syntax};
+use crate::error::CUT_SHORT;
+use crate::reader::{is_high_throughput, is_jpeg2000, jpeg2000_channels};
 
 /// The first frame.
 pub(super) struct Frame<'a> {
@@ -31,78 +24,79 @@ pub(super) struct Frame<'a> {
     pub(super) channels: Option<usize>,
 }
 
-impl<'a> Frame<'a> {
-    /// Finds the first of `frames`, of which one that is not compressed has `plain` bytes.
-    pub(super) fn read(
-        dataset: &Dataset<'a>,
-        frames: u32,
-        plain: usize,
-        syntax: &Syntax,
-    ) -> Result<Self, Flaw> {
-        let element = dataset
-            .find(tags::PIXEL_DATA)
-            .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-        let big = dataset.encoding() == Encoding::ExplicitBig;
-        let value = element.value;
-        // What says how long it is may be in fragments too, and what does not may not.
-        let fragmented = item(value, 0, big).is_some_and(|(tag, _)| tag == ITEM)
-            && (element.open || syntax.claim != Claim::None || value.len() < plain);
-        let bytes = match fragmented {
-            true => first(&fragments(value, big, dataset), frames, dataset),
-            false => Cow::Borrowed(value),
-        };
-        if fragmented != element.open {
-            dataset.note(Repair::Claim);
-        }
-        let said = syntax.claim;
-        // Where the pixels are as many as there would be, they are no stream, whatever they begin with.
-        let whole = bytes.len() >= plain && (!fragmented || said == Claim::None);
-        let codec = match said {
-            _ if !fragmented && bytes.len() >= plain => Codec::Plain,
-            Claim::RunLength if rle::is(&bytes) => Codec::RunLength,
-            _ if is_codestream(&bytes) => {
-                let (codec, channels) = codestream(&bytes, syntax)?;
-                if matches!(said, Claim::None | Claim::RunLength) {
-                    dataset.note(Repair::Claim);
-                }
-                return Ok(Self {
-                    bytes,
-                    codec,
-                    channels: Some(channels),
-                });
-            }
-            _ if !whole && rle::is(&bytes) => {
-                if said != Claim::Unknown {
-                    dataset.note(Repair::Claim);
-                }
-                Codec::RunLength
-            }
-            Claim::None => Codec::Plain,
-            _ if fragmented && bytes.len().wrapping_sub(plain) <= 1 => {
-                dataset.note(Repair::Claim);
-                Codec::Plain
-            }
-            _ if syntax.refused.is_some() => {
-                return Err(syntax.refusal(syntax.refused.unwrap_or_default(), ""));
-            }
-            _ if !fragmented => Codec::Plain,
-            Claim::RunLength => return Err(Flaw::Corrupt(rle::OTHER)),
-            _ => {
-                return Err(Flaw::Corrupt(
-                    "its compressed image is not what it says it is",
-                ));
-            }
-        };
-        Ok(Self {
-            bytes,
-            codec,
-            channels: None,
-        })
+/// Finds the first frame of pixels that are laid out so, and tells what it is compressed with.
+///
+/// # Errors
+/// If it is compressed with something that is not read, or is not what the file says.
+pub(super) fn first_frame<'a>(
+    elements: &Elements<'a>,
+    layout: &Layout,
+    syntax: &Syntax,
+) -> Result<Frame<'a>, Flaw> {
+    let (frames, plain) = (layout.frames, layout.frame_bytes());
+    let element = elements
+        .find(tags::PIXEL_DATA)
+        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+    let big = elements.encoding() == Encoding::ExplicitBig;
+    let value = element.value;
+    // What says how long it is may be in fragments too, and what does not may not.
+    let fragmented = item(value, 0, big).is_some_and(|(tag, _)| tag == ITEM)
+        && (element.open || syntax.claim != Some(Codec::Raw) || value.len() < plain);
+    let bytes = match fragmented {
+        true => first(&fragments(value, big, elements), frames, elements),
+        false => Cow::Borrowed(value),
+    };
+    if fragmented != element.open {
+        elements.note(Repair::Claim);
     }
+    let said = syntax.claim;
+    // Where the pixels are as many as there would be, they are no stream, whatever they begin with.
+    let whole = bytes.len() >= plain && (!fragmented || said == Some(Codec::Raw));
+    let codec = match said {
+        _ if !fragmented && bytes.len() >= plain => Codec::Raw,
+        Some(Codec::Rle) if is_rle(&bytes) => Codec::Rle,
+        _ if is_codestream(&bytes) => {
+            let (codec, channels) = codestream(&bytes, syntax)?;
+            if matches!(said, Some(Codec::Raw | Codec::Rle)) {
+                elements.note(Repair::Claim);
+            }
+            return Ok(Frame {
+                bytes,
+                codec,
+                channels: Some(channels),
+            });
+        }
+        _ if !whole && is_rle(&bytes) => {
+            if said.is_some() {
+                elements.note(Repair::Claim);
+            }
+            Codec::Rle
+        }
+        Some(Codec::Raw) => Codec::Raw,
+        _ if fragmented && bytes.len().wrapping_sub(plain) <= 1 => {
+            elements.note(Repair::Claim);
+            Codec::Raw
+        }
+        _ if syntax.refused.is_some() => {
+            return Err(syntax.refusal(syntax.refused.unwrap_or_default(), ""));
+        }
+        _ if !fragmented => Codec::Raw,
+        Some(Codec::Rle) => return Err(Flaw::Corrupt(OTHER_RUN_LENGTHS)),
+        _ => {
+            return Err(Flaw::Corrupt(
+                "its compressed image is not what it says it is",
+            ));
+        }
+    };
+    Ok(Frame {
+        bytes,
+        codec,
+        channels: None,
+    })
 }
 
 fn is_codestream(bytes: &[u8]) -> bool {
-    jpeg2000::is(bytes) || bytes.starts_with(b"\xff\xd8\xff")
+    is_jpeg2000(bytes) || bytes.starts_with(b"\xff\xd8\xff")
 }
 
 /// Tag and length of the item at `at`.
@@ -128,7 +122,7 @@ struct Fragments<'a> {
 }
 
 /// Reads the items of pixel data, up to whatever is no item.
-fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments<'a> {
+fn fragments<'a>(value: &'a [u8], big: bool, elements: &Elements<'_>) -> Fragments<'a> {
     let mut found = Fragments {
         offsets: &[],
         parts: Vec::new(),
@@ -138,7 +132,7 @@ fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments
         let (tag, length) = match item(value, at, big) {
             Some(item) => item,
             None => {
-                dataset.note(Repair::Fragments);
+                elements.note(Repair::Fragments);
                 return found;
             }
         };
@@ -150,7 +144,7 @@ fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments
                 continue;
             }
             if tag != SEQUENCE_END || length != 0 {
-                dataset.note(Repair::Fragments);
+                elements.note(Repair::Fragments);
             }
             return found;
         }
@@ -158,7 +152,7 @@ fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments
         let rest = value.get(start..).unwrap_or_default();
         let length = length as usize;
         let part = rest.get(..length).unwrap_or_else(|| {
-            dataset.note(Repair::Lengths);
+            elements.note(Repair::Lengths);
             // Up to the next item, or all there is.
             let heads: [&[u8]; 2] = match big {
                 true => [b"\xff\xfe\xe0\0", b"\xff\xfe\xe0\xdd\0\0\0\0"],
@@ -169,13 +163,13 @@ fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments
             &rest[..end.unwrap_or(rest.len())]
         });
         number += 1;
-        if number == 1 && !is_codestream(part) && !rle::is(part) {
+        if number == 1 && !is_codestream(part) && !is_rle(part) {
             found.offsets = part;
             base = start + part.len();
         } else {
             if number == 1 {
                 // There is no table, not even an empty one.
-                dataset.note(Repair::Fragments);
+                elements.note(Repair::Fragments);
             }
             found.parts.push((at - base, part));
         }
@@ -184,11 +178,11 @@ fn fragments<'a>(value: &'a [u8], big: bool, dataset: &Dataset<'_>) -> Fragments
 }
 
 /// Joins the fragments of the first of `frames`.
-fn first<'a>(fragments: &Fragments<'a>, frames: u32, dataset: &Dataset<'_>) -> Cow<'a, [u8]> {
+fn first<'a>(fragments: &Fragments<'a>, frames: u32, elements: &Elements<'_>) -> Cow<'a, [u8]> {
     let parts = &fragments.parts[..];
     // Where the second frame begins.
     let second = fragments.offsets.as_chunks::<4>().0.get(1);
-    let second = second.map(|&offset| match dataset.is_big_endian() {
+    let second = second.map(|&offset| match elements.is_big_endian() {
         true => u32::from_be_bytes(offset),
         false => u32::from_le_bytes(offset),
     } as usize);
@@ -207,7 +201,7 @@ fn first<'a>(fragments: &Fragments<'a>, frames: u32, dataset: &Dataset<'_>) -> C
         let ends = parts.iter().enumerate().position(|(index, (_, part))| {
             let next = parts.get(index + 1).map(|&(_, next)| next);
             let tail = &part[part.len().saturating_sub(4)..];
-            tail.windows(2).any(|pair| pair == [0xff, 0xd9]) || next.is_some_and(rle::is)
+            tail.windows(2).any(|pair| pair == [0xff, 0xd9]) || next.is_some_and(is_rle)
         });
         ends.map_or(parts.len(), |last| last + 1)
     };
@@ -223,8 +217,8 @@ fn codestream(frame: &[u8], syntax: &Syntax) -> Result<(Codec, usize), Flaw> {
     if let Some(name @ ("JPEG 2000 across components" | "JPEG XL")) = syntax.refused {
         return Err(syntax.refusal(name, ""));
     }
-    if jpeg2000::is(frame) {
-        if jpeg2000::is_high_throughput(frame) {
+    if is_jpeg2000(frame) {
+        if is_high_throughput(frame) {
             let named = syntax.uid.starts_with(HIGH_THROUGHPUT);
             let uid = if named {
                 &*syntax.uid
@@ -236,13 +230,14 @@ fn codestream(frame: &[u8], syntax: &Syntax) -> Result<(Codec, usize), Flaw> {
                 uid: uid.to_owned(),
             });
         }
-        return Ok((Codec::Jpeg2000, jpeg2000::channels(frame)?));
+        return Ok((Codec::Jpeg2000, jpeg2000_channels(frame)?));
     }
     let mut walk = markers::Walk::new(frame);
     while let Some(segment) = walk.next()? {
         let channels = segment.body.get(5).map_or(0, |&count| usize::from(count));
         let refused = |name, standard: &str| {
-            let named = syntax.uid.starts_with(JPEG) && syntax.claim == Claim::Codestream
+            let named = syntax.uid.starts_with(JPEG)
+                && syntax.claim.is_some_and(Codec::has_markers)
                 || syntax.refused == Some(ARITHMETIC);
             let uid = if named { &*syntax.uid } else { standard };
             Err(Flaw::Refused {

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 
-use super::dataset::{Element, ITEM, ITEM_END, MAX_DEPTH, SEQUENCE_END};
+use super::element::{Element, ITEM, ITEM_END, MAX_DEPTH, SEQUENCE_END};
 use super::repairs::{Repair, Repairs};
 
 /// Before every tag.

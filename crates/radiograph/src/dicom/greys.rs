@@ -4,88 +4,14 @@ use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use image::imageops::thumbnail;
 use image::{ImageBuffer, Luma};
-use serde::{Deserialize, Serialize};
 
-use super::Flaw;
-use super::dataset::Dataset;
+use super::elements::Elements;
+use super::flaw::Flaw;
 use super::layout::{Colour, Layout};
-use super::table::Table;
-use crate::{DecodeError, Limits, decode};
-
-/// Which values are shown from black to white, or from white to black in `MONOCHROME1`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Window {
-    /// The value in the middle of the greys, in the unit of the values.
-    pub centre: f64,
-    /// From the value that is black to the one that is white; more than 0.
-    pub width: f64,
-    /// What is between them.
-    pub shape: Shape,
-    /// Where it comes from.
-    pub origin: WindowOrigin,
-}
-
-/// How brightness grows within a window (PS3.3, C.11.2.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shape {
-    /// Evenly, over one value less than the width.
-    Linear,
-    /// Evenly, over the width.
-    LinearExact,
-    /// Steeply in the middle and less and less towards both ends, and somewhat beyond them.
-    Sigmoid,
-    /// As a table in the file says; centre and width are those of the table.
-    Table,
-}
-
-/// Where a window comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WindowOrigin {
-    /// The first that the file gives.
-    File,
-    /// From the least to the greatest value of a pixel, because the file gives none that shows anything.
-    Pixels,
-    /// The caller's: [`Radiograph::with_window`](crate::Radiograph::with_window).
-    Caller,
-}
-
-impl Window {
-    /// Whether it can be shown at all.
-    fn is_sound(&self) -> bool {
-        let least = if self.shape == Shape::Linear {
-            1.0
-        } else {
-            1e-6
-        };
-        self.centre.is_finite() && self.width.is_finite() && self.width >= least
-    }
-
-    /// The same, exact where the standard's formula makes no sense: it takes half a value and one of the width, which are not
-    /// small where values are fractions.
-    fn fitting(self, unit: f64) -> Self {
-        let fine = self.width < 1.0 || (unit < 0.1 && self.width < 16.0);
-        match self.shape {
-            Shape::Linear if fine => Self {
-                shape: Shape::LinearExact,
-                ..self
-            },
-            _ => self,
-        }
-    }
-
-    /// The brightness of a value, `0..=1`.
-    fn brightness(&self, value: f64) -> f64 {
-        let Self { centre, width, .. } = *self;
-        match self.shape {
-            Shape::Linear if width <= 1.0 => f64::from(u8::from(value > centre - 0.5)),
-            Shape::Linear => ((value - (centre - 0.5)) / (width - 1.0) + 0.5).clamp(0.0, 1.0),
-            Shape::LinearExact | Shape::Table => ((value - centre) / width + 0.5).clamp(0.0, 1.0),
-            Shape::Sigmoid => 1.0 / (1.0 + (-4.0 * (value - centre) / width).exp()),
-        }
-    }
-}
+use super::table::LookupTable;
+use super::window::{Window, WindowOrigin, WindowShape};
+use crate::plane::zeros;
+use crate::{DecodeError, Limits};
 
 /// A window, and the brightness of every level in it.
 pub(super) struct Shown {
@@ -124,8 +50,12 @@ enum Scale {
 
 impl Scale {
     /// Of pixels between `stored` ones.
-    fn read(dataset: &Dataset<'_>, layout: &Layout, stored: [f64; 2]) -> Result<Self, Flaw> {
-        if let Some(item) = dataset.item(tags::MODALITY_LUT_SEQUENCE)
+    fn from_elements(
+        elements: &Elements<'_>,
+        layout: &Layout,
+        stored: [f64; 2],
+    ) -> Result<Self, Flaw> {
+        if let Some(item) = elements.item(tags::MODALITY_LUT_SEQUENCE)
             // An item may be there for nothing but to be there.
             && (item.bytes(tags::LUT_DESCRIPTOR).is_some() || item.bytes(tags::LUT_DATA).is_some())
         {
@@ -136,10 +66,10 @@ impl Scale {
                 entries: table.entries,
             });
         }
-        let transformation = dataset.functional_group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
+        let transformation = elements.functional_group(tags::PIXEL_VALUE_TRANSFORMATION_SEQUENCE);
         let number = |tag| {
             let inner = || transformation.as_ref()?.number(tag);
-            dataset.number(tag).or_else(inner)
+            elements.number(tag).or_else(inner)
         };
         let slope = number(tags::RESCALE_SLOPE).filter(|&slope| slope != 0.0 && slope.abs() < 1e9);
         let intercept = number(tags::RESCALE_INTERCEPT).filter(|intercept| intercept.abs() < 1e12);
@@ -173,8 +103,8 @@ fn entry(entries: &[u16], index: i32) -> u16 {
 
 /// A table of a sequence, and what its first entry is for. Whether that has a sign, files say wrongly: where more of the `values` that
 /// are looked up are within the table, it is right.
-fn lookup(item: &Dataset<'_>, values: [f64; 2]) -> Option<(i32, Table)> {
-    let table = Table::read(item, tags::LUT_DESCRIPTOR, tags::LUT_DATA)?;
+fn lookup(item: &Elements<'_>, values: [f64; 2]) -> Option<(i32, LookupTable)> {
+    let table = LookupTable::from_elements(item, tags::LUT_DESCRIPTOR, tags::LUT_DATA)?;
     let (plain, signed) = (i32::from(table.first), i32::from(table.first.cast_signed()));
     let within = |first: i32| {
         let (from, to) = (
@@ -198,8 +128,8 @@ fn lookup(item: &Dataset<'_>, values: [f64; 2]) -> Option<(i32, Table)> {
 impl Greys {
     /// # Errors
     /// [`DecodeError::Blank`] if all pixels are nearly the same.
-    pub(super) fn read(
-        dataset: &Dataset<'_>,
+    pub(super) fn from_levels(
+        elements: &Elements<'_>,
         layout: &Layout,
         mut levels: Vec<u16>,
     ) -> Result<Self, Flaw> {
@@ -217,8 +147,8 @@ impl Greys {
             seen[usize::from(*level)] = true;
         }
         let least = -i32::from(flip);
-        let padding = dataset.short(tags::PIXEL_PADDING_VALUE).and_then(|one| {
-            let other = dataset
+        let padding = elements.short(tags::PIXEL_PADDING_VALUE).and_then(|one| {
+            let other = elements
                 .short(tags::PIXEL_PADDING_RANGE_LIMIT)
                 .unwrap_or(one);
             let level = |word: u16| {
@@ -251,7 +181,7 @@ impl Greys {
             return Err(DecodeError::Blank.into());
         }
         let stored = [first, last].map(|level| f64::from(level + least));
-        let scale = Scale::read(dataset, layout, stored)?;
+        let scale = Scale::from_elements(elements, layout, stored)?;
         let range = used()
             .map(|level| scale.value(level + least))
             .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
@@ -279,15 +209,15 @@ impl Greys {
     }
 
     /// What the file wants to be shown, or all there is, if that is nothing.
-    pub(super) fn default_window(&self, dataset: &Dataset<'_>) -> Result<Shown, Flaw> {
-        let groups = dataset.functional_group(tags::FRAME_VOILUT_SEQUENCE);
-        for dataset in std::iter::once(dataset).chain(&groups) {
-            if let Some(shown) = self.file_window(dataset) {
+    pub(super) fn default_window(&self, elements: &Elements<'_>) -> Result<Shown, Flaw> {
+        let groups = elements.functional_group(tags::FRAME_VOILUT_SEQUENCE);
+        for elements in std::iter::once(elements).chain(&groups) {
+            if let Some(shown) = self.file_window(elements) {
                 return Ok(shown);
             }
         }
-        for dataset in std::iter::once(dataset).chain(&groups) {
-            if let Some(shown) = self.file_table(dataset) {
+        for elements in std::iter::once(elements).chain(&groups) {
+            if let Some(shown) = self.file_table(elements) {
                 return Ok(shown);
             }
         }
@@ -295,24 +225,24 @@ impl Greys {
         Ok(self.shown(Window {
             centre: (low + high) / 2.0,
             width: high - low,
-            shape: Shape::LinearExact,
+            shape: WindowShape::LinearExact,
             origin: WindowOrigin::Pixels,
         }))
     }
 
     /// The first window of a file in which there is anything to see.
-    fn file_window(&self, dataset: &Dataset<'_>) -> Option<Shown> {
-        let says = |function| dataset.says(tags::VOILUT_FUNCTION, function);
+    fn file_window(&self, elements: &Elements<'_>) -> Option<Shown> {
+        let says = |function| elements.says(tags::VOILUT_FUNCTION, function);
         let shape = if says("SIGMOID") {
-            Shape::Sigmoid
+            WindowShape::Sigmoid
         } else if says("LINEAR_EXACT") {
-            Shape::LinearExact
+            WindowShape::LinearExact
         } else {
-            Shape::Linear
+            WindowShape::Linear
         };
-        dataset
+        elements
             .numbers(tags::WINDOW_CENTER)
-            .zip(dataset.numbers(tags::WINDOW_WIDTH))
+            .zip(elements.numbers(tags::WINDOW_WIDTH))
             .take(MOST_WINDOWS)
             .filter_map(|(centre, width)| {
                 let window = Window {
@@ -329,13 +259,13 @@ impl Greys {
     }
 
     /// The table of brightness of a file, if there is anything to see with it.
-    fn file_table(&self, dataset: &Dataset<'_>) -> Option<Shown> {
-        let (first, table) = lookup(&dataset.item(tags::VOILUT_SEQUENCE)?, self.range)?;
+    fn file_table(&self, elements: &Elements<'_>) -> Option<Shown> {
+        let (first, table) = lookup(&elements.item(tags::VOILUT_SEQUENCE)?, self.range)?;
         let last = table.entries.len() as f64 - 1.0;
         let window = Window {
             centre: f64::from(first) + last / 2.0,
             width: last.max(1.0),
-            shape: Shape::Table,
+            shape: WindowShape::Table,
             origin: WindowOrigin::File,
         };
         let most = f64::from(table.most);
@@ -354,7 +284,7 @@ impl Greys {
         let window = Window {
             centre,
             width,
-            shape: Shape::LinearExact,
+            shape: WindowShape::LinearExact,
             origin: WindowOrigin::Caller,
         };
         let table = window.is_sound().then(|| self.shown(window).table)?;
@@ -364,7 +294,7 @@ impl Greys {
 
     /// The brightness of every pixel, by that of its level.
     pub(super) fn luma(&self, table: &[f32], limits: &Limits) -> Result<Vec<f32>, DecodeError> {
-        let mut luma = decode::zeros::<f32>(self.levels.len() as u64, limits)?;
+        let mut luma = zeros::<f32>(self.levels.len() as u64, limits)?;
         for (value, &level) in luma.iter_mut().zip(&self.levels) {
             *value = table[usize::from(level)];
         }

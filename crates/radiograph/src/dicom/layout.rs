@@ -1,11 +1,42 @@
 //! How an image is stored, by what the file says, and by what its pixels say where that contradicts itself.
 
 use dicom_dictionary_std::tags;
+use serde::{Deserialize, Serialize};
 
-use super::dataset::Dataset;
+use super::elements::Elements;
+use super::flaw::{Flaw, OTHER_RUN_LENGTHS};
 use super::repairs::Repair;
-use super::{Flaw, Photometric};
-use crate::decode::Upright;
+
+/// What the values of pixels stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum Photometric {
+    /// Greys, the least of which is white.
+    Monochrome1,
+    /// Greys, the least of which is black.
+    Monochrome2,
+    /// Places in a table of colours.
+    #[serde(rename = "PALETTE COLOR")]
+    PaletteColor,
+    /// Red, green and blue.
+    Rgb,
+    /// Luminance and two colour differences.
+    YbrFull,
+    /// The same, with half as many colour differences in a row.
+    #[serde(rename = "YBR_FULL_422")]
+    YbrFull422,
+    /// The same, in the range of television.
+    #[serde(rename = "YBR_PARTIAL_422")]
+    YbrPartial422,
+    /// The same, with half as many colour differences in a column too.
+    #[serde(rename = "YBR_PARTIAL_420")]
+    YbrPartial420,
+    /// Red, green and blue, as JPEG 2000 transforms them with loss.
+    YbrIct,
+    /// Red, green and blue, as JPEG 2000 transforms them without loss.
+    YbrRct,
+}
 
 /// How an image is stored.
 #[derive(Debug, Clone)]
@@ -26,6 +57,8 @@ pub(super) struct Layout {
     pub(super) signed: bool,
     /// Whether each channel has a plane to itself.
     pub(super) planar: bool,
+    /// Whether samples of 12 bits lie side by side, two in three bytes.
+    pub(super) packed: bool,
     /// Channels of a pixel, 1 or 3.
     pub(super) samples: usize,
     /// How colour differences are sampled, where pixels are not compressed.
@@ -59,9 +92,9 @@ pub(super) enum Colour {
 }
 
 impl Layout {
-    pub(super) fn read(dataset: &Dataset<'_>) -> Result<Self, Flaw> {
+    pub(super) fn from_elements(elements: &Elements<'_>) -> Result<Self, Flaw> {
         let missing = Flaw::Corrupt("it does not say how its pixels are stored");
-        let number = |tag| dataset.short(tag);
+        let number = |tag| elements.short(tag);
         let (rows, columns) = number(tags::ROWS)
             .zip(number(tags::COLUMNS))
             .ok_or(missing.clone())?;
@@ -80,18 +113,18 @@ impl Layout {
         };
         let high = number(tags::HIGH_BIT).unwrap_or(stored.saturating_sub(1));
         if said == 0 || said > allocated || high >= allocated || high + 1 < stored {
-            dataset.note(Repair::Bits);
+            elements.note(Repair::Bits);
         }
         let shift = match high {
             high if high >= allocated.max(stored) => 0,
             high => (high + 1).saturating_sub(stored),
         };
         let samples = number(tags::SAMPLES_PER_PIXEL).map(usize::from);
-        let photometric = photometric(dataset, samples)?;
+        let photometric = photometric(elements, samples)?;
         let mut colour = Colour::of(photometric);
         if let Colour::Grey { inverted } = &mut colour {
             // It says what is white once; where the other element does too, it is the same.
-            *inverted |= dataset.says(tags::PRESENTATION_LUT_SHAPE, "INVERSE");
+            *inverted |= elements.says(tags::PRESENTATION_LUT_SHAPE, "INVERSE");
         }
         let expected = colour.samples();
         let samples = match samples {
@@ -108,7 +141,7 @@ impl Layout {
             Photometric::YbrPartial420 => Sampling::Quarter,
             _ => Sampling::Full,
         };
-        let frames = dataset.text(tags::NUMBER_OF_FRAMES);
+        let frames = elements.text(tags::NUMBER_OF_FRAMES);
         Ok(Self {
             columns: u32::from(columns),
             rows: u32::from(rows),
@@ -124,6 +157,7 @@ impl Layout {
             unit: 1.0,
             signed: number(tags::PIXEL_REPRESENTATION) == Some(1),
             planar: number(tags::PLANAR_CONFIGURATION) == Some(1),
+            packed: false,
             samples,
             sampling,
             photometric,
@@ -137,6 +171,9 @@ impl Layout {
 
     /// Bytes of a frame that is not compressed.
     pub(super) fn frame_bytes(&self) -> usize {
+        if self.packed {
+            return (12 * self.pixels()).div_ceil(8);
+        }
         self.bytes_each * self.frame_samples(self.samples, self.sampling)
     }
 
@@ -152,11 +189,11 @@ impl Layout {
         }
     }
 
-    /// Follows pixels that are not compressed, `bytes` of them, in how many bytes and channels each has.
+    /// Returns the layout of pixels that are not compressed, `bytes` of them: it follows them in how many bytes and channels each has.
     ///
     /// # Errors
     /// [`Flaw::Short`] if they are too few, however they are stored.
-    pub(super) fn follow(&mut self, bytes: usize, dataset: &Dataset<'_>) -> Result<(), Flaw> {
+    pub(super) fn of_raw(mut self, bytes: usize, elements: &Elements<'_>) -> Result<Self, Flaw> {
         let expected = self.colour.samples();
         let frames = self.frames as usize;
         let need = |this: &Self, each: usize, samples: usize, sampling| {
@@ -169,23 +206,28 @@ impl Layout {
         };
         if self.samples != expected {
             let (sampling, each) = (self.sampling, self.bytes_each);
-            let other = need(self, each, expected, sampling);
+            let other = need(&self, each, expected, sampling);
             if exactly(other) || (expected > self.samples && bytes >= other) {
                 self.samples = expected;
             }
-            dataset.note(Repair::Channels);
+            elements.note(Repair::Channels);
         }
         let wide = usize::from(self.stored).div_ceil(8);
-        if wide > self.bytes_each && bytes >= need(self, wide, self.samples, self.sampling) {
+        if wide > self.bytes_each && bytes >= need(&self, wide, self.samples, self.sampling) {
             // Fewer are allocated than are stored, but there are as many.
             self.bytes_each = wide;
-            return Ok(());
+            return Ok(self);
+        }
+        let packed = (12 * self.pixels()).saturating_mul(frames).div_ceil(8);
+        if self.allocated == 12 && self.samples == 1 && matches!(bytes - packed.min(bytes), 0 | 1) {
+            // As many as the standard once wanted, and perhaps one to make them even.
+            self.packed = bytes >= packed;
         }
         let said = self.frame_bytes();
         if bytes >= said {
-            return Ok(());
+            return Ok(self);
         }
-        let cut = dataset
+        let cut = elements
             .find(tags::PIXEL_DATA)
             .is_some_and(|element| element.cut);
         for (each, samples, sampling, repair) in [
@@ -199,12 +241,12 @@ impl Layout {
             if !cut
                 && samples <= self.samples
                 && (each == self.bytes_each || each < self.bytes_each && wide <= each)
-                && exactly(need(self, each, samples, sampling))
+                && exactly(need(&self, each, samples, sampling))
             {
-                dataset.note(repair);
+                elements.note(repair);
                 (self.bytes_each, self.sampling) = (each, sampling);
                 self.samples = samples;
-                return Ok(());
+                return Ok(self);
             }
         }
         Err(Flaw::Short {
@@ -213,19 +255,23 @@ impl Layout {
         })
     }
 
-    /// Takes over how many channels a stream has.
-    pub(super) fn adopt(&mut self, channels: usize, dataset: &Dataset<'_>) -> Result<(), Flaw> {
+    /// Returns the layout of a stream of so many channels.
+    pub(super) fn of_stream(
+        mut self,
+        channels: usize,
+        elements: &Elements<'_>,
+    ) -> Result<Self, Flaw> {
         if !matches!(channels, 1 | 3) {
             return Err(Flaw::Corrupt(
                 "its compressed image has neither one nor three channels",
             ));
         }
         if channels != self.samples || channels != self.colour.samples() {
-            dataset.note(Repair::Channels);
+            elements.note(Repair::Channels);
         }
         self.samples = channels;
         self.sampling = Sampling::Full;
-        Ok(())
+        Ok(self)
     }
 
     /// Whether colours are stored where greys are said to be.
@@ -233,21 +279,22 @@ impl Layout {
         self.samples == 3 && matches!(self.colour, Colour::Grey { .. })
     }
 
-    /// Follows the number of channels in what they are.
-    pub(super) fn settle_colour(&mut self) {
+    /// Returns the layout with colours that follow from the number of channels.
+    pub(super) fn with_settled_colour(mut self) -> Self {
         self.colour = match (self.samples, self.colour) {
             (1, Colour::Rgb | Colour::Luminance) => Colour::Grey { inverted: false },
             (3, Colour::Palette) => Colour::Rgb,
             (_, colour) => colour,
         };
+        self
     }
 
-    /// Takes `bytes_each` and `samples` of run lengths, of which there are `segments`, for what they must be.
-    pub(super) fn follow_segments(
-        &mut self,
+    /// Returns the layout of run lengths in so many segments: `bytes_each` and `samples` are what they must be.
+    pub(super) fn of_segments(
+        mut self,
         segments: usize,
-        dataset: &Dataset<'_>,
-    ) -> Result<(), Flaw> {
+        elements: &Elements<'_>,
+    ) -> Result<Self, Flaw> {
         if segments != self.samples * self.bytes_each || self.samples != self.colour.samples() {
             let wide = usize::from(self.stored).div_ceil(8);
             let (samples, each) = match segments {
@@ -255,16 +302,16 @@ impl Layout {
                 1 | 2 | 4 => (1, segments),
                 3 => (3, 1),
                 6 => (3, 2),
-                _ => return Err(Flaw::Corrupt(super::rle::OTHER)),
+                _ => return Err(Flaw::Corrupt(OTHER_RUN_LENGTHS)),
             };
             let repair = match samples == self.samples {
                 true => Repair::Bits,
                 false => Repair::Channels,
             };
-            dataset.note(repair);
+            elements.note(repair);
             (self.samples, self.bytes_each) = (samples, each);
         }
-        Ok(())
+        Ok(self)
     }
 
     /// Bits of memory for a sample that is not compressed.
@@ -272,18 +319,6 @@ impl Layout {
         let bits = (8 * self.bytes_each).min(64) as u16;
         // Ten or twelve that are said to be allocated are in two bytes.
         self.allocated.max(bits).min(bits) as u8
-    }
-
-    /// A plane of brightness as what [`crate::decode::finish`] takes.
-    pub(super) fn upright(&self, luma: Vec<f32>) -> Upright {
-        Upright {
-            width: self.columns,
-            height: self.rows,
-            luma,
-            bits: 8,
-            false_colour: false,
-            orientation: 1,
-        }
     }
 }
 
@@ -310,8 +345,8 @@ impl Colour {
 }
 
 /// What the values of pixels stand for, in capitals or not, with or without spaces.
-fn photometric(dataset: &Dataset<'_>, samples: Option<usize>) -> Result<Photometric, Flaw> {
-    let text = dataset.text(tags::PHOTOMETRIC_INTERPRETATION);
+fn photometric(elements: &Elements<'_>, samples: Option<usize>) -> Result<Photometric, Flaw> {
+    let text = elements.text(tags::PHOTOMETRIC_INTERPRETATION);
     let letters: String = text
         .unwrap_or_default()
         .chars()

@@ -2,23 +2,37 @@
 
 use dicom_dictionary_std::uids;
 
-use super::Flaw;
+use super::flaw::Flaw;
 
-/// How pixels are said to be compressed. Which JPEG it is, its own first bytes say more reliably.
+/// What pixels are stored as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    None,
-    RunLength,
-    Codestream,
-    /// Nothing is said, or what is not known here.
-    Unknown,
+pub(super) enum Codec {
+    /// Not compressed.
+    Raw,
+    /// Run lengths.
+    Rle,
+    /// JPEG with loss: baseline, extended or progressive, of 8 bits.
+    Dct,
+    /// JPEG without loss.
+    Lossless,
+    JpegLs,
+    Jpeg2000,
+}
+
+impl Codec {
+    /// Whether it is a stream with markers, whose own first bytes say what it is more reliably than any transfer syntax.
+    pub(super) fn has_markers(self) -> bool {
+        !matches!(self, Self::Raw | Self::Rle)
+    }
 }
 
 /// What a transfer syntax says.
 #[derive(Debug, Clone)]
 pub(super) struct Syntax {
     pub(super) deflated: bool,
-    pub(super) claim: Claim,
+    /// What it says that pixels are stored as; `None` where it says nothing, or what is not known here. JPEG of all kinds is mixed up
+    /// too often to tell them apart by it.
+    pub(super) claim: Option<Codec>,
     /// Whether pixels have their high byte first, whatever the elements do: a syntax of GE's own.
     pub(super) big_pixels: bool,
     /// What it is called, if it is not read.
@@ -39,19 +53,16 @@ impl Syntax {
             | uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN
             | uids::EXPLICIT_VR_BIG_ENDIAN
             | uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
-            | GE_BIG_PIXELS => Claim::None,
-            uids::RLE_LOSSLESS => Claim::RunLength,
+            | GE_BIG_PIXELS => Some(Codec::Raw),
+            uids::RLE_LOSSLESS => Some(Codec::Rle),
             uids::JPEG_BASELINE8_BIT
             | uids::JPEG_EXTENDED12_BIT
             | uids::JPEG_SPECTRAL_SELECTION_NON_HIERARCHICAL68
-            | uids::JPEG_FULL_PROGRESSION_NON_HIERARCHICAL1012
-            | uids::JPEG_LOSSLESS
-            | uids::JPEG_LOSSLESS_SV1
-            | uids::JPEGLS_LOSSLESS
-            | uids::JPEGLS_NEAR_LOSSLESS
-            | uids::JPEG2000_LOSSLESS
-            | uids::JPEG2000 => Claim::Codestream,
-            _ => Claim::Unknown,
+            | uids::JPEG_FULL_PROGRESSION_NON_HIERARCHICAL1012 => Some(Codec::Dct),
+            uids::JPEG_LOSSLESS | uids::JPEG_LOSSLESS_SV1 => Some(Codec::Lossless),
+            uids::JPEGLS_LOSSLESS | uids::JPEGLS_NEAR_LOSSLESS => Some(Codec::JpegLs),
+            uids::JPEG2000_LOSSLESS | uids::JPEG2000 => Some(Codec::Jpeg2000),
+            _ => None,
         };
         let is_uid = uid.len() <= 64
             && uid
@@ -61,7 +72,7 @@ impl Syntax {
             deflated: uid == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
             claim,
             big_pixels: uid == GE_BIG_PIXELS,
-            refused: (claim == Claim::Unknown).then(|| unsupported(uid)),
+            refused: claim.is_none().then(|| unsupported(uid)),
             uid: if is_uid {
                 uid.to_owned()
             } else {

@@ -3,8 +3,8 @@
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
-use super::Flaw;
-use super::dataset::Dataset;
+use super::elements::Elements;
+use super::flaw::Flaw;
 
 /// A table of colours (PS3.3, C.7.6.3.1.5 and 6).
 pub(super) struct Palette {
@@ -14,8 +14,8 @@ pub(super) struct Palette {
 }
 
 impl Palette {
-    pub(super) fn read(dataset: &Dataset<'_>) -> Result<Self, Flaw> {
-        if dataset.has(tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA) {
+    pub(super) fn from_elements(elements: &Elements<'_>) -> Result<Self, Flaw> {
+        if elements.has(tags::SEGMENTED_RED_PALETTE_COLOR_LOOKUP_TABLE_DATA) {
             return Err(Flaw::Unsupported("a table of colours in segments"));
         }
         let broken = Flaw::Corrupt("its table of colours is damaged");
@@ -36,7 +36,8 @@ impl Palette {
         let mut first_entry = 0;
         let mut colours = Vec::new();
         for (channel, (descriptor, data)) in channels.into_iter().enumerate() {
-            let table = Table::read(dataset, descriptor, data).ok_or(broken.clone())?;
+            let table =
+                LookupTable::from_elements(elements, descriptor, data).ok_or(broken.clone())?;
             first_entry = table.first;
             colours.resize(table.entries.len().max(colours.len()), [0.0; 3]);
             let most = f32::from(table.most);
@@ -58,7 +59,7 @@ impl Palette {
 }
 
 /// A table of values, as there are for colours, for what is measured and for what is shown (PS3.3, C.11.1.1).
-pub(super) struct Table {
+pub(super) struct LookupTable {
     /// What its first entry is for, as it is written: 16 bits that may have a sign.
     pub(super) first: u16,
     /// At least one.
@@ -67,10 +68,14 @@ pub(super) struct Table {
     pub(super) most: u16,
 }
 
-impl Table {
+impl LookupTable {
     /// `None` if it is not there or damaged.
-    pub(super) fn read(dataset: &Dataset<'_>, descriptor: Tag, data: Tag) -> Option<Self> {
-        let mut described = dataset.shorts(descriptor)?;
+    pub(super) fn from_elements(
+        elements: &Elements<'_>,
+        descriptor: Tag,
+        data: Tag,
+    ) -> Option<Self> {
+        let mut described = elements.shorts(descriptor)?;
         let (count, first, bits) = (described.next()?, described.next()?, described.next()?);
         // There is no 65536 in 16 bits.
         let count = if count == 0 {
@@ -78,7 +83,7 @@ impl Table {
         } else {
             usize::from(count)
         };
-        let bytes = dataset.bytes(data)?;
+        let bytes = elements.bytes(data)?;
         let entries: Vec<u16> = if bits <= 8 && bytes.len() < 2 * count {
             bytes
                 .iter()
@@ -86,7 +91,7 @@ impl Table {
                 .map(|&byte| u16::from(byte))
                 .collect()
         } else {
-            dataset.words(bytes).take(count).collect()
+            elements.words(bytes).take(count).collect()
         };
         if entries.len() < count {
             return None;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Header, u16_le, u32_le};
+use super::summary::Header;
+use crate::bytes::{u16_le, u32_le};
 
 /// The header of the file itself; that of the image follows.
 const FILE_HEADER: usize = 14;

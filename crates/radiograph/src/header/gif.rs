@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Header, u16_le};
+use super::summary::Header;
+use crate::bytes::u16_le;
 
 /// What ends a file.
 const TRAILER: u8 = 0x3b;

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-use super::{CUT_SHORT, Header, u32_be};
-use crate::jpeg::Fault;
-use crate::tiff;
+use super::directory::exif_orientation;
+use super::summary::{Fault, Header};
+use crate::bytes::u32_be;
+use crate::error::CUT_SHORT;
 
 /// What a PNG decoder may take for metadata and rows.
 pub(crate) const WORKING_BYTES: u64 = 16 * 1024 * 1024;
@@ -59,7 +60,7 @@ pub(super) fn examine(bytes: &[u8]) -> Result<Header, Fault> {
     for chunk in chunks(bytes) {
         match &chunk.name {
             b"eXIf" if header.orientation.is_none() => {
-                header.orientation = tiff::exif_orientation(chunk.body);
+                header.orientation = exif_orientation(chunk.body);
             }
             b"acTL" => header.images = u32_be(chunk.body, 0).unwrap_or(0),
             _ => {}

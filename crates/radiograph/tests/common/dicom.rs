@@ -776,3 +776,26 @@ impl LsCoder {
         decoded
     }
 }
+
+/// What is made of values without a window: the least is black, the greatest is white.
+pub fn stretched(values: &[f64]) -> Vec<f32> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let shown =
+        |value: &f64| ((value - (low + high) / 2.0) / (high - low) + 0.5).clamp(0.0, 1.0) as f32;
+    values.iter().map(shown).collect()
+}
+
+/// Values as they are measured without a slope.
+pub fn plain(values: &[u16]) -> Vec<f64> {
+    values.iter().map(|&value| f64::from(value)).collect()
+}
+
+/// The largest difference between values of the same place.
+pub fn furthest(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max)
+}

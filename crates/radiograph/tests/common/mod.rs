@@ -3,6 +3,7 @@
 
 pub mod dicom;
 pub mod jpeg;
+pub mod tiff;
 
 use radiograph::phantom::{self, Pattern};
 use radiograph::{DecodeError, Radiograph};

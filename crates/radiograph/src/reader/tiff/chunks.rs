@@ -8,24 +8,16 @@ use fax::decoder::{DecodeStatus, Group3Decoder, Group4Decoder, pels};
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 use weezl::{BitOrder, LzwStatus};
 
-use super::{Layout, corrupt, tag, unsupported};
-use crate::{DecodeError, jpeg};
-
-pub(super) const NONE: u64 = 1;
-const FAX_3: u64 = 3;
-const FAX_4: u64 = 4;
-const LZW: u64 = 5;
-pub(super) const OLD_JPEG: u64 = 6;
-pub(super) const JPEG: u64 = 7;
-const DEFLATE: u64 = 8;
-const OLD_DEFLATE: u64 = 32946;
-const PACK_BITS: u64 = 32773;
+use super::layout::{Layout, compression, corrupt, tag, unsupported};
+use crate::header::directory::Values;
+use crate::reader::jpeg::{Channels, decode_embedded};
+use crate::{DecodeError, Limits};
 
 /// Where the strips or tiles of an image are.
 pub(super) struct Chunks<'a, 'l> {
     layout: &'l Layout<'a>,
-    offsets: super::directory::Values<'a>,
-    lengths: super::directory::Values<'a>,
+    offsets: Values<'a>,
+    lengths: Values<'a>,
 }
 
 impl<'a, 'l> Chunks<'a, 'l> {
@@ -39,7 +31,7 @@ impl<'a, 'l> Chunks<'a, 'l> {
             }
         };
         let offsets = either(tag::TILE_OFFSETS, tag::STRIP_OFFSETS);
-        if offsets.len() == 0 && layout.compression != OLD_JPEG {
+        if offsets.len() == 0 && layout.compression != compression::OLD_JPEG {
             return Err(corrupt("it does not say where its image is"));
         }
         Ok(Self {
@@ -62,7 +54,7 @@ impl<'a, 'l> Chunks<'a, 'l> {
         };
         let left = (file.bytes.len() as u64).saturating_sub(offset);
         let said = self.lengths.get(index).filter(|&length| length > 0);
-        let length = if self.layout.compression == NONE {
+        let length = if self.layout.compression == compression::NONE {
             // Said too often wrongly, or not at all.
             needed as u64
         } else {
@@ -87,15 +79,15 @@ impl<'a, 'l> Chunks<'a, 'l> {
             Cow::Borrowed(stored)
         };
         match layout.compression {
-            NONE => {
+            compression::NONE => {
                 let count = stored.len().min(out.len());
                 out[..count].copy_from_slice(&stored[..count]);
                 Ok(count)
             }
-            LZW => lzw(&stored, out),
-            DEFLATE | OLD_DEFLATE => inflate(&stored, out),
-            PACK_BITS => Ok(pack_bits(&stored, out)),
-            FAX_3 | FAX_4 => self.fax(&stored, rows, out),
+            compression::LZW => lzw(&stored, out),
+            compression::DEFLATE | compression::OLD_DEFLATE => inflate(&stored, out),
+            compression::PACK_BITS => Ok(pack_bits(&stored, out)),
+            compression::FAX_3 | compression::FAX_4 => self.fax(&stored, rows, out),
             other => Err(unsupported(format!("compression by {}", name(other)))),
         }
     }
@@ -134,7 +126,7 @@ impl<'a, 'l> Chunks<'a, 'l> {
             true
         };
         let mut count = 0;
-        if layout.compression == FAX_4 {
+        if layout.compression == compression::FAX_4 {
             let mut decoder =
                 Group4Decoder::new(bytes, width).map_err(|_| corrupt("it is no fax"))?;
             while count < rows {
@@ -168,13 +160,13 @@ impl<'a, 'l> Chunks<'a, 'l> {
     }
 }
 
-/// The planes of a JPEG strip or tile, which must not have more than `max_pixels`.
-pub(super) fn jpeg_planes(
+/// The channels of a JPEG strip or tile, which must not have more than `max_pixels`.
+pub(super) fn jpeg_channels(
     stream: &[u8],
     max_pixels: usize,
-    limits: &crate::Limits,
-) -> Result<jpeg::Planes, DecodeError> {
-    jpeg::read_embedded(stream, max_pixels as u64, limits).map_err(|error| match error {
+    limits: &Limits,
+) -> Result<Channels, DecodeError> {
+    decode_embedded(stream, max_pixels as u64, limits).map_err(|error| match error {
         DecodeError::Corrupt { detail, .. } => corrupt(format!("one of its JPEG strips: {detail}")),
         DecodeError::Unsupported { detail, .. } => unsupported(detail),
         error => error,
@@ -246,8 +238,8 @@ fn pack_bits(mut stored: &[u8], out: &mut [u8]) -> usize {
 }
 
 /// What a number of the tag Compression stands for.
-fn name(compression: u64) -> String {
-    let name = match compression {
+fn name(number: u64) -> String {
+    let name = match number {
         2 => "fax, run lengths",
         9 | 10 => "JBIG",
         32809 => "ThunderScan",

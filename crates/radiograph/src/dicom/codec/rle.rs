@@ -1,16 +1,13 @@
 //! Run lengths (DICOM PS3.5, annex G): one segment for each byte of each sample, each of them packed as in PackBits.
 
-use super::Flaw;
-use crate::header::CUT_SHORT;
+use crate::dicom::flaw::{Flaw, OTHER_RUN_LENGTHS};
+use crate::error::CUT_SHORT;
 
 /// Number and offsets of the segments come first, in as much room as the most of them need.
 const HEADER_BYTES: usize = 64;
 
-/// What is wrong with run lengths that have another number of segments than the image.
-pub(super) const OTHER: &str = "its run lengths are of another kind of image";
-
 /// Whether bytes begin with a table of segments.
-pub(super) fn is(frame: &[u8]) -> bool {
+pub(in crate::dicom) fn is_rle(frame: &[u8]) -> bool {
     let Some(header) = header(frame) else {
         return false;
     };
@@ -23,7 +20,7 @@ pub(super) fn is(frame: &[u8]) -> bool {
 }
 
 /// How many segments there are.
-pub(super) fn segments(frame: &[u8]) -> Result<usize, Flaw> {
+pub(in crate::dicom) fn segments(frame: &[u8]) -> Result<usize, Flaw> {
     let header = header(frame).ok_or(Flaw::Corrupt(CUT_SHORT))?;
     Ok(header[0] as usize)
 }
@@ -41,7 +38,7 @@ fn header(frame: &[u8]) -> Option<[u32; HEADER_BYTES / 4]> {
 /// # Errors
 /// If the segments are not those of such an image, or end before it does.
 #[inline(never)]
-pub(super) fn decode(
+pub(in crate::dicom) fn decode_rle(
     frame: &[u8],
     samples: usize,
     bytes_each: usize,
@@ -51,7 +48,7 @@ pub(super) fn decode(
     let word = |index: usize| header.get(index).map_or(0, |&word| word as usize);
     let segments = samples * bytes_each;
     if word(0) != segments || segments >= header.len() {
-        return Err(Flaw::Corrupt(OTHER));
+        return Err(Flaw::Corrupt(OTHER_RUN_LENGTHS));
     }
     for segment in 0..segments {
         let from = word(1 + segment);

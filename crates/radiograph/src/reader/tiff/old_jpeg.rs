@@ -1,16 +1,16 @@
 //! JPEG as TIFF 6.0 had it before its technical note 2: a stream in pieces, or its tables in tags.
 
 use super::chunks::{self, Chunks};
-use super::{Layout, corrupt, tag};
-use crate::jpeg::Planes;
+use super::layout::{Layout, corrupt, tag};
+use crate::reader::jpeg::Channels;
 use crate::{DecodeError, Limits};
 
-/// Returns the planes of an image that is stored so.
-pub(super) fn read(
+/// Returns the channels of an image that is stored so.
+pub(super) fn decode_old_jpeg(
     layout: &Layout<'_>,
     chunks: &Chunks<'_, '_>,
     limits: &Limits,
-) -> Result<Planes, DecodeError> {
+) -> Result<Channels, DecodeError> {
     let directory = &layout.directory;
     let most = layout.width * layout.height;
     if let Some(offset) = directory
@@ -23,9 +23,9 @@ pub(super) fn read(
         for length in [said.min(left), left] {
             let stream = directory.file.slice(offset, length).unwrap_or_default();
             if has_scan(stream) {
-                let planes = chunks::jpeg_planes(stream, most, limits);
-                if planes.is_ok() || length == left {
-                    return planes;
+                let channels = chunks::jpeg_channels(stream, most, limits);
+                if channels.is_ok() || length == left {
+                    return channels;
                 }
             }
         }
@@ -35,7 +35,7 @@ pub(super) fn read(
             .unwrap_or_default();
         let head = head.strip_suffix(b"\xff\xd9").unwrap_or(head);
         if head.starts_with(b"\xff\xd8") {
-            return chunks::jpeg_planes(
+            return chunks::jpeg_channels(
                 &assembled(layout, chunks, head.to_vec(), false),
                 most,
                 limits,
@@ -45,10 +45,10 @@ pub(super) fn read(
     // A whole stream where a strip should be.
     let first = chunks.stored(0, 0);
     if first.starts_with(b"\xff\xd8") {
-        return chunks::jpeg_planes(first, most, limits);
+        return chunks::jpeg_channels(first, most, limits);
     }
     let head = tables(layout)?;
-    chunks::jpeg_planes(&assembled(layout, chunks, head, true), most, limits)
+    chunks::jpeg_channels(&assembled(layout, chunks, head, true), most, limits)
 }
 
 /// Whether a JPEG stream holds more than tables.

@@ -3,7 +3,6 @@
 //! Through `image` that decoder fills what it cannot decode with grey and reports success. In a radiograph grey is a
 //! finding.
 
-mod markers;
 mod rare;
 
 use std::borrow::Cow;
@@ -13,24 +12,26 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 
-pub(crate) use markers::{Fault, walk};
-
-use crate::decode::{self, Pixels};
-use crate::header::Header;
+use crate::error::{CUT_SHORT, sentence};
+use crate::header::{self, Header, jpeg::Markers};
+use crate::plane::{Raster, check_memory, zeros};
 use crate::{DecodeError, Format, Limits};
-use markers::Markers;
 
 /// Returns the pixels of a JPEG file whose markers have been walked over by [`crate::header::examine`].
 #[inline(never)]
-pub(crate) fn read(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+pub(crate) fn decode_jpeg(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+) -> Result<Raster, DecodeError> {
     if header.rare {
-        return read_rarely(bytes, limits);
+        return decode_slowly(bytes, limits);
     }
     let stream = ended(bytes, header, limits)?;
-    match read_fast(&stream, header, limits) {
+    match decode_fast(&stream, header, limits) {
         // What the fast decoder stumbles over may still be right, and what is not is better explained there.
         Err(DecodeError::Corrupt { .. } | DecodeError::Unsupported { .. }) => {
-            read_rarely(bytes, limits)
+            decode_slowly(bytes, limits)
         }
         read => read,
     }
@@ -46,7 +47,7 @@ fn ended<'a>(
         return Ok(Cow::Borrowed(bytes));
     }
     // The fast decoder fills up what is missing; the slow one does not.
-    planes_rarely(bytes, limits)?;
+    channels_slowly(bytes, limits)?;
     Ok(Cow::Owned([bytes, b"\xff\xd9"].concat()))
 }
 
@@ -58,7 +59,7 @@ fn options() -> DecoderOptions {
         .set_max_height(usize::MAX)
 }
 
-fn read_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, DecodeError> {
+fn decode_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster, DecodeError> {
     let options = options();
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(explain)?;
@@ -72,10 +73,10 @@ fn read_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, D
     decoder.set_options(options.set_strict_mode(true).jpeg_set_out_colorspace(out));
 
     let raw_bytes = u64::from(width) * u64::from(height) * u64::from(color_type.bytes_per_pixel());
-    decode::check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
-    let mut raw = decode::zeros::<u8>(raw_bytes, limits)?;
+    check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
+    let mut raw = zeros::<u8>(raw_bytes, limits)?;
     decoder.decode_into(&mut raw).map_err(explain)?;
-    Ok(Pixels {
+    Ok(Raster {
         width,
         height,
         orientation: header.orientation.unwrap_or(1),
@@ -85,33 +86,33 @@ fn read_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels, D
 }
 
 /// Returns the channels of a stream by the slow decoder, and what its markers say.
-fn planes_rarely(bytes: &[u8], limits: &Limits) -> Result<(Planes, Markers), DecodeError> {
-    let fault = |fault| explain_fault(Format::Jpeg, fault);
-    let markers = markers::walk(bytes).map_err(fault)?;
+fn channels_slowly(bytes: &[u8], limits: &Limits) -> Result<(Channels, Markers), DecodeError> {
+    let fault = |fault: header::Fault| fault.into_error(Format::Jpeg);
+    let markers = header::jpeg::walk(bytes).map_err(fault)?;
     let (width, height) = markers.size();
     let raw_bytes = u64::from(width) * u64::from(height) * markers.components;
     // Coefficients are kept, whatever the fast decoder would need.
     let working = (2 * markers.components + 1) * (u64::from(width) + 32) * (u64::from(height) + 32);
-    decode::check_memory(width, height, raw_bytes, working, limits)?;
+    check_memory(width, height, raw_bytes, working, limits)?;
     let rare::Frame { channels, raw } = rare::decode(bytes, &markers, limits).map_err(fault)?;
-    let planes = Planes {
+    let decoded = Channels {
         width,
         height,
         channels,
         raw,
     };
-    Ok((planes, markers))
+    Ok((decoded, markers))
 }
 
 #[inline(never)]
-fn read_rarely(bytes: &[u8], limits: &Limits) -> Result<Pixels, DecodeError> {
-    let (planes, markers) = planes_rarely(bytes, limits)?;
-    let Planes {
+fn decode_slowly(bytes: &[u8], limits: &Limits) -> Result<Raster, DecodeError> {
+    let (decoded, markers) = channels_slowly(bytes, limits)?;
+    let Channels {
         width,
         height,
         channels,
         mut raw,
-    } = planes;
+    } = decoded;
     let color_type = match channels {
         1 => ColorType::L8,
         3 => {
@@ -142,7 +143,7 @@ fn read_rarely(bytes: &[u8], limits: &Limits) -> Result<Pixels, DecodeError> {
             });
         }
     };
-    Ok(Pixels {
+    Ok(Raster {
         width,
         height,
         orientation: markers.orientation.unwrap_or(1),
@@ -164,7 +165,7 @@ fn rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
 }
 
 /// The channels of an image as they were coded: nothing has been made of luminance and colour differences.
-pub(crate) struct Planes {
+pub(crate) struct Channels {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) channels: usize,
@@ -175,24 +176,24 @@ pub(crate) struct Planes {
 /// Returns the channels of a JPEG stream within another file, which knows what they are. Its markers have been walked over by
 /// [`crate::header::examine`].
 #[inline(never)]
-pub(crate) fn read_planes(
+pub(crate) fn decode_channels(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
-) -> Result<Planes, DecodeError> {
+) -> Result<Channels, DecodeError> {
     if header.rare {
-        return Ok(planes_rarely(bytes, limits)?.0);
+        return Ok(channels_slowly(bytes, limits)?.0);
     }
     let stream = ended(bytes, header, limits)?;
-    match planes_fast(&stream, header, limits) {
+    match channels_fast(&stream, header, limits) {
         Err(DecodeError::Corrupt { .. } | DecodeError::Unsupported { .. }) => {
-            Ok(planes_rarely(bytes, limits)?.0)
+            Ok(channels_slowly(bytes, limits)?.0)
         }
         read => read,
     }
 }
 
-fn planes_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Planes, DecodeError> {
+fn channels_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Channels, DecodeError> {
     let options = options();
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
     decoder.decode_headers().map_err(explain)?;
@@ -201,10 +202,10 @@ fn planes_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Planes,
     let (width, height) = header.dimensions.unwrap_or_default();
     let channels = space.num_components();
     let raw_bytes = u64::from(width) * u64::from(height) * channels as u64;
-    decode::check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
-    let mut raw = decode::zeros::<u8>(raw_bytes, limits)?;
+    check_memory(width, height, raw_bytes, header.working_bytes, limits)?;
+    let mut raw = zeros::<u8>(raw_bytes, limits)?;
     decoder.decode_into(&mut raw).map_err(explain)?;
-    Ok(Planes {
+    Ok(Channels {
         width,
         height,
         channels,
@@ -213,11 +214,11 @@ fn planes_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Planes,
 }
 
 /// Returns the channels of a JPEG stream within another file, which has at most `max_pixels` pixels.
-pub(crate) fn read_embedded(
+pub(crate) fn decode_embedded(
     bytes: &[u8],
     max_pixels: u64,
     limits: &Limits,
-) -> Result<Planes, DecodeError> {
+) -> Result<Channels, DecodeError> {
     let corrupt = |detail: &str| DecodeError::Corrupt {
         format: Format::Jpeg,
         detail: detail.to_owned(),
@@ -225,21 +226,12 @@ pub(crate) fn read_embedded(
     if !bytes.starts_with(b"\xff\xd8") {
         return Err(corrupt("it is no JPEG stream"));
     }
-    let header = crate::header::examine(Format::Jpeg, bytes)?;
+    let header = header::examine(Format::Jpeg, bytes)?;
     let (width, height) = header.dimensions.unwrap_or_default();
     if u64::from(width) * u64::from(height) > max_pixels {
         return Err(corrupt("it is larger than its file says"));
     }
-    read_planes(bytes, &header, limits)
-}
-
-/// Returns a fault of a stream in our terms.
-pub(crate) fn explain_fault(format: Format, fault: Fault) -> DecodeError {
-    match fault {
-        Fault::Corrupt(detail) => DecodeError::Corrupt { format, detail },
-        Fault::Unsupported(detail) => DecodeError::Unsupported { format, detail },
-        Fault::Error(error) => error,
-    }
+    decode_channels(bytes, &header, limits)
 }
 
 fn explain(error: DecodeErrors) -> DecodeError {
@@ -247,15 +239,15 @@ fn explain(error: DecodeErrors) -> DecodeError {
     match error {
         DecodeErrors::Unsupported(scheme) => DecodeError::Unsupported {
             format,
-            detail: decode::sentence(&format!("{scheme:?}")),
+            detail: sentence(&format!("{scheme:?}")),
         },
         DecodeErrors::ExhaustedData => DecodeError::Corrupt {
             format,
-            detail: crate::header::CUT_SHORT.to_owned(),
+            detail: CUT_SHORT.to_owned(),
         },
         error => DecodeError::Corrupt {
             format,
-            detail: decode::sentence(&format!("{error:?}")),
+            detail: sentence(&format!("{error:?}")),
         },
     }
 }

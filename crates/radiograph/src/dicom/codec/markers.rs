@@ -1,39 +1,36 @@
 //! The markers of a compressed image, up to its scans.
 
-use super::Flaw;
-use crate::header::CUT_SHORT;
-
-/// What is wrong with a compressed image that is not as large as its file says.
-pub(super) const OTHER_SIZE: &str = "its compressed image has another size";
+use crate::dicom::flaw::Flaw;
+use crate::error::CUT_SHORT;
 
 /// A marker of JPEG and what belongs to it, without its length.
-pub(super) struct Segment<'a> {
-    pub(super) marker: u8,
-    pub(super) body: &'a [u8],
+pub(in crate::dicom) struct Segment<'a> {
+    pub(in crate::dicom) marker: u8,
+    pub(in crate::dicom) body: &'a [u8],
 }
 
 /// A walk over the segments of a JPEG stream. Behind that of a scan, [`skip`](Self::skip) has to be told of its data.
-pub(super) struct Walk<'a> {
+pub(in crate::dicom) struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::dicom) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 2 }
     }
 
     /// What follows the last segment.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(in crate::dicom) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    pub(super) fn skip(&mut self, count: usize) {
+    pub(in crate::dicom) fn skip(&mut self, count: usize) {
         self.at += count;
     }
 
     /// The next segment, or `None` at the end of the image.
-    pub(super) fn next(&mut self) -> Result<Option<Segment<'a>>, Flaw> {
+    pub(in crate::dicom) fn next(&mut self) -> Result<Option<Segment<'a>>, Flaw> {
         let marker = loop {
             // Any number of bytes may fill up the space before a marker; some encoders leave others.
             let rest = self.rest();
@@ -62,13 +59,7 @@ impl<'a> Walk<'a> {
 }
 
 /// The big-endian number at `at`.
-pub(super) fn u16_be(bytes: &[u8], at: usize) -> Result<u16, Flaw> {
+pub(in crate::dicom) fn u16_be(bytes: &[u8], at: usize) -> Result<u16, Flaw> {
     let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
     Ok(u16::from_be_bytes(*bytes.ok_or(Flaw::Corrupt(CUT_SHORT))?))
-}
-
-/// The big-endian number at `at`.
-pub(super) fn u32_be(bytes: &[u8], at: usize) -> Result<u32, Flaw> {
-    let bytes = bytes.get(at..).and_then(|rest| rest.first_chunk());
-    Ok(u32::from_be_bytes(*bytes.ok_or(Flaw::Corrupt(CUT_SHORT))?))
 }

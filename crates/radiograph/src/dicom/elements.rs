@@ -1,24 +1,16 @@
 //! The elements of a DICOM file that are read, and where its pixels are.
 //!
-//! The headers of elements are decoded by dicom-rs, which knows the encodings. Its readers of whole data sets are not used:
-//! they keep every element, the patient's name among them, and know 5,000 elements and the world's character sets by
+//! The readers of whole data sets of dicom-rs are not used: they keep every element, the patient's name among them, and know 5,000 elements and the world's character sets by
 //! heart, which is more than half of what the page downloads in all. Here an element that is not in [`READ`] is stepped
 //! over.
 
-use dicom_core::dictionary::stub::StubDataDictionary;
-use dicom_core::header::{HasLength as _, Header as _};
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
-use dicom_encoding::decode::Decode as _;
-use dicom_encoding::decode::explicit_be::ExplicitVRBigEndianDecoder;
-use dicom_encoding::decode::explicit_le::ExplicitVRLittleEndianDecoder;
-use dicom_encoding::decode::implicit_le::ImplicitVRLittleEndianDecoder;
 
-use super::Flaw;
-use super::flaw::DAMAGED;
+use super::element::{Element, Encoding, FILLING, ITEM, Reader, text, within};
+use super::flaw::{DAMAGED, Flaw};
 use super::goodwill::Walk;
 use super::repairs::{Repair, Repairs};
-use crate::header::CUT_SHORT;
 
 /// Every element whose value is read. None of them is about the patient, the hospital or the time.
 const READ: &[Tag] = &[
@@ -100,17 +92,6 @@ const READ: &[Tag] = &[
     tags::PIXEL_DATA,
 ];
 
-/// Sequences within sequences that are stepped into.
-pub(super) const MAX_DEPTH: usize = 32;
-
-/// How the elements of a data set are written (PS3.5, annex A).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
-    ImplicitLittle,
-    ExplicitLittle,
-    ExplicitBig,
-}
-
 /// Whether the value of an element is read: one of the list, or a drawing over the image (60xx).
 fn is_read(tag: Tag) -> bool {
     let overlay = matches!(tag, Tag(0x6000..=0x601f, OVERLAY_BIT | OVERLAY_DATA));
@@ -122,155 +103,15 @@ const OVERLAY_BIT: u16 = 0x0102;
 /// A drawing beside the pixels.
 const OVERLAY_DATA: u16 = 0x3000;
 
-/// An element of a data set.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Element<'a> {
-    pub(super) tag: Tag,
-    pub(super) vr: VR,
-    /// Without the item that ends it, where its length was not given.
-    pub(super) value: &'a [u8],
-    /// Whether its length was not given.
-    pub(super) open: bool,
-    /// Whether the file ends before it does.
-    pub(super) cut: bool,
-}
-
-/// Goes from one element to the next.
-pub(super) struct Reader<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
-    pub(super) encoding: Encoding,
-}
-
-impl<'a> Reader<'a> {
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    /// The next element, or `None` at the end.
-    ///
-    /// Pixel data whose length is not given has everything behind it as its value.
-    pub(super) fn next(&mut self) -> Result<Option<Element<'a>>, Flaw> {
-        if self.rest().is_empty() {
-            return Ok(None);
-        }
-        let (tag, vr, length, header_bytes) = header(self.rest(), self.encoding)?;
-        self.at += header_bytes;
-        let Some(length) = length else {
-            if tag == tags::PIXEL_DATA {
-                let value = self.rest();
-                self.at = self.bytes.len();
-                return Ok(Some(Element {
-                    tag,
-                    vr,
-                    value,
-                    open: true,
-                    cut: false,
-                }));
-            }
-            let (end, next) = self.close(within(vr, self.encoding))?;
-            let value = &self.bytes[self.at..end];
-            self.at = next;
-            return Ok(Some(Element {
-                tag,
-                vr,
-                value,
-                open: true,
-                cut: false,
-            }));
-        };
-        let value = self.rest().get(..length).ok_or(Flaw::Corrupt(CUT_SHORT))?;
-        self.at += length;
-        Ok(Some(Element {
-            tag,
-            vr,
-            value,
-            open: false,
-            cut: false,
-        }))
-    }
-
-    /// Returns where the sequence or item that has been opened ends, and where the next element is.
-    fn close(&self, encoding: Encoding) -> Result<(usize, usize), Flaw> {
-        let mut open = vec![(encoding, SEQUENCE_END)];
-        let mut at = self.at;
-        while let Some(&(encoding, expected)) = open.last() {
-            let rest = self.bytes.get(at..).unwrap_or_default();
-            let (tag, vr, length, header_bytes) = header(rest, encoding)?;
-            let start = at;
-            at += header_bytes;
-            match (tag, length) {
-                (ITEM_END | SEQUENCE_END, Some(0)) if tag == expected => {
-                    open.pop();
-                    if open.is_empty() {
-                        return Ok((start, at));
-                    }
-                }
-                (ITEM_END | SEQUENCE_END, _) => return Err(Flaw::Corrupt(DAMAGED)),
-                (_, Some(length)) => {
-                    at = at
-                        .checked_add(length)
-                        .filter(|&at| at <= self.bytes.len())
-                        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-                }
-                (_, None) if open.len() < MAX_DEPTH => {
-                    let end = if tag == ITEM { ITEM_END } else { SEQUENCE_END };
-                    open.push((within(vr, encoding), end));
-                }
-                (_, None) => return Err(Flaw::Corrupt("its sequences are nested too deeply")),
-            }
-        }
-        Err(Flaw::Corrupt(CUT_SHORT))
-    }
-}
-
-pub(super) const ITEM: Tag = Tag(0xfffe, 0xe000);
-pub(super) const ITEM_END: Tag = Tag(0xfffe, 0xe00d);
-pub(super) const SEQUENCE_END: Tag = Tag(0xfffe, 0xe0dd);
-
-/// How what is within an element is written: what does not name its kind was copied from where kinds are not named (PS3.5, 6.2.2).
-fn within(vr: VR, encoding: Encoding) -> Encoding {
-    if vr == VR::UN && encoding == Encoding::ExplicitLittle {
-        Encoding::ImplicitLittle
-    } else {
-        encoding
-    }
-}
-
-/// Returns tag, kind, length and the bytes of the header that `bytes` begin with; no length where it is not given.
-fn header(mut bytes: &[u8], encoding: Encoding) -> Result<(Tag, VR, Option<usize>, usize), Flaw> {
-    let explicit = encoding != Encoding::ImplicitLittle;
-    let kind = bytes.get(4..6).and_then(|kind| kind.first_chunk::<2>());
-    let delimits = matches!(bytes, [0xfe, 0xff, ..] | [0xff, 0xfe, ..]);
-    if explicit && !delimits && kind.is_some_and(|kind| VR::from_binary(*kind).is_none()) {
-        return Err(Flaw::Corrupt(DAMAGED));
-    }
-    let decoded = match encoding {
-        Encoding::ImplicitLittle => {
-            ImplicitVRLittleEndianDecoder::with_dict(StubDataDictionary).decode_header(&mut bytes)
-        }
-        Encoding::ExplicitLittle => {
-            ExplicitVRLittleEndianDecoder::default().decode_header(&mut bytes)
-        }
-        Encoding::ExplicitBig => ExplicitVRBigEndianDecoder::default().decode_header(&mut bytes),
-    };
-    let (header, header_bytes) = decoded.map_err(|_| Flaw::Corrupt(CUT_SHORT))?;
-    let tag = header.tag();
-    let length = header.length().get().map(|length| length as usize);
-    // An item has no kind, and what is in it is written as it is around it.
-    let vr = if tag == ITEM { VR::SQ } else { header.vr() };
-    Ok((tag, vr, length, header_bytes))
-}
-
 /// Elements that were read, of a data set or an item of a sequence.
-pub(super) struct Dataset<'a> {
+pub(super) struct Elements<'a> {
     elements: Vec<Element<'a>>,
     encoding: Encoding,
     /// Of the file, to which those of its items are added.
     repairs: &'a Repairs,
 }
 
-impl<'a> Dataset<'a> {
+impl<'a> Elements<'a> {
     /// Reads up to the pixel data, behind which there is nothing that matters.
     pub(super) fn read(
         bytes: &'a [u8],
@@ -420,7 +261,7 @@ impl<'a> Dataset<'a> {
     }
 
     /// The first item of a sequence.
-    pub(super) fn item(&self, tag: Tag) -> Option<Dataset<'a>> {
+    pub(super) fn item(&self, tag: Tag) -> Option<Elements<'a>> {
         let sequence = self.find(tag)?;
         let mut reader = Reader {
             bytes: sequence.value,
@@ -429,7 +270,7 @@ impl<'a> Dataset<'a> {
         };
         let strict = match reader.next() {
             Ok(Some(item)) if item.tag == ITEM => {
-                Dataset::read(item.value, reader.encoding, self.repairs)
+                Elements::read(item.value, reader.encoding, self.repairs)
             }
             Ok(None) => return None,
             Ok(Some(_)) => Err(Flaw::Corrupt(DAMAGED)),
@@ -437,12 +278,12 @@ impl<'a> Dataset<'a> {
         };
         Some(strict.unwrap_or_else(|_| {
             // The heads of its items are stepped over: of each value the first counts.
-            Dataset::read_with_goodwill(sequence.value, self.encoding, self.repairs)
+            Elements::read_with_goodwill(sequence.value, self.encoding, self.repairs)
         }))
     }
 
     /// What a functional group of the first frame says, or one that all frames share (PS3.3, C.7.6.16).
-    pub(super) fn functional_group(&self, tag: Tag) -> Option<Dataset<'a>> {
+    pub(super) fn functional_group(&self, tag: Tag) -> Option<Elements<'a>> {
         [
             tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
             tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
@@ -462,16 +303,4 @@ impl<'a> Dataset<'a> {
         };
         (any(OVERLAY_DATA), any(OVERLAY_BIT))
     }
-}
-
-/// What text may be filled up with.
-const FILLING: [char; 5] = [' ', '\0', '\t', '\r', '\n'];
-
-/// The first of the texts in `value`, if it is ASCII and not empty.
-pub(super) fn text(value: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(value)
-        .ok()
-        .filter(|text| text.is_ascii())?;
-    let first = text.split('\\').next()?.trim_matches(FILLING);
-    (!first.is_empty()).then_some(first)
 }

@@ -4,9 +4,9 @@
 //! Here and not from a crate, because the one that there is (`jpeg-decoder`) predicts wrongly after restarts and with a
 //! point transform, and takes ten bytes for a pixel.
 
-use super::Flaw;
 use super::markers::{self, Segment};
-use crate::header::CUT_SHORT;
+use crate::dicom::flaw::{Flaw, OTHER_SIZE};
+use crate::error::CUT_SHORT;
 
 /// What a frame header says.
 struct Frame {
@@ -22,14 +22,14 @@ struct Frame {
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
 #[inline(never)]
-pub(super) fn decode(
+pub(in crate::dicom) fn decode_lossless(
     stream: &[u8],
     width: usize,
     height: usize,
     samples: usize,
     cells: &mut [u16],
 ) -> Result<u8, Flaw> {
-    let mut tables: [Option<Table>; 4] = [const { None }; 4];
+    let mut tables: [Option<HuffmanTable>; 4] = [const { None }; 4];
     let mut frame: Option<Frame> = None;
     let mut restart = 0;
     let mut decoded = 0;
@@ -47,7 +47,7 @@ pub(super) fn decode(
                     found.height = height;
                 }
                 if (found.width, found.height, found.components.len()) != (width, height, samples) {
-                    return Err(Flaw::Corrupt(markers::OTHER_SIZE));
+                    return Err(Flaw::Corrupt(OTHER_SIZE));
                 }
                 frame = Some(found);
             }
@@ -56,7 +56,7 @@ pub(super) fn decode(
                 let frame = frame
                     .as_ref()
                     .ok_or(Flaw::Corrupt("it has no frame header"))?;
-                let scan = Scan::read(body, frame, &tables, restart)?;
+                let scan = Scan::from_header(body, frame, &tables, restart)?;
                 if scan
                     .components
                     .iter()
@@ -107,7 +107,7 @@ fn read_frame(body: &[u8]) -> Result<Frame, Flaw> {
 }
 
 /// Reads the Huffman tables of a segment (T.81, B.2.4.2).
-fn read_tables(mut body: &[u8], tables: &mut [Option<Table>; 4]) -> Result<(), Flaw> {
+fn read_tables(mut body: &[u8], tables: &mut [Option<HuffmanTable>; 4]) -> Result<(), Flaw> {
     while let [kind, rest @ ..] = body {
         let (counts, rest) = rest
             .split_first_chunk::<16>()
@@ -119,7 +119,7 @@ fn read_tables(mut body: &[u8], tables: &mut [Option<Table>; 4]) -> Result<(), F
             let place = tables
                 .get_mut(usize::from(kind & 15))
                 .ok_or(Flaw::Corrupt(BAD_TABLE))?;
-            *place = Some(Table::new(counts, values)?);
+            *place = Some(HuffmanTable::new(counts, values)?);
         }
         body = &rest[total..];
     }
@@ -132,7 +132,7 @@ const BAD_TABLE: &str = "one of its Huffman tables is damaged";
 const LOOKUP_BITS: u32 = 9;
 
 /// A Huffman table (T.81, C and F.2.2.3).
-struct Table {
+struct HuffmanTable {
     /// By the next bits: length and value of the code that they begin with; length 0 where it is longer.
     lookup: Vec<(u8, u8)>,
     /// By length: the first code that is too large for it, left-aligned in 16 bits.
@@ -142,7 +142,7 @@ struct Table {
     values: Vec<u8>,
 }
 
-impl Table {
+impl HuffmanTable {
     fn new(counts: &[u8; 16], values: &[u8]) -> Result<Self, Flaw> {
         if values.iter().any(|&value| value > 16) {
             return Err(Flaw::Corrupt(BAD_TABLE));
@@ -176,7 +176,7 @@ impl Table {
     }
 
     /// Returns the next value in `bits`.
-    fn read(&self, bits: &mut Bits<'_>) -> Result<u8, Flaw> {
+    fn next_value(&self, bits: &mut Bits<'_>) -> Result<u8, Flaw> {
         let next = bits.peek16();
         let (length, value) = self.lookup[(next >> (16 - LOOKUP_BITS)) as usize];
         if length > 0 {
@@ -274,7 +274,7 @@ impl<'a> Bits<'a> {
 /// One scan: some components, and how they are predicted.
 struct Scan<'a> {
     /// Number of the component and its table.
-    components: Vec<(usize, &'a Table)>,
+    components: Vec<(usize, &'a HuffmanTable)>,
     predictor: u8,
     /// Bits that were shifted out before coding.
     shift: u8,
@@ -283,10 +283,10 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn read(
+    fn from_header(
         body: &[u8],
         frame: &Frame,
-        tables: &'a [Option<Table>; 4],
+        tables: &'a [Option<HuffmanTable>; 4],
         restart: usize,
     ) -> Result<Self, Flaw> {
         let (&count, rest) = body.split_first().ok_or(Flaw::Corrupt(CUT_SHORT))?;
@@ -391,8 +391,8 @@ fn predict(predictor: u8, left: i32, above: i32, corner: i32) -> u16 {
 }
 
 /// Returns the next difference, modulo 2^16 (T.81, table H.2).
-fn difference(table: &Table, bits: &mut Bits<'_>) -> Result<u16, Flaw> {
-    let size = u32::from(table.read(bits)?);
+fn difference(table: &HuffmanTable, bits: &mut Bits<'_>) -> Result<u16, Flaw> {
+    let size = u32::from(table.next_value(bits)?);
     if size == 16 {
         return Ok(1 << 15);
     }

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use dicom_dictionary_std::tags;
 
-use super::Flaw;
-use super::dataset::{Dataset, Element, Encoding, Reader, text};
-use super::flaw::DAMAGED;
+use super::element::{Element, Encoding, Reader, text};
+use super::elements::Elements;
+use super::flaw::{DAMAGED, Flaw};
 use super::goodwill::Walk;
 use super::repairs::{Repair, Repairs};
 use super::syntax::{Syntax, UNKNOWN};
-use crate::header::CUT_SHORT;
+use crate::error::CUT_SHORT;
 
 /// Bytes in which the beginning of a file that lies within another is looked for.
 const WRAPPED: usize = 64 * 1024;
@@ -32,17 +32,17 @@ impl Body<'_> {
     }
 
     /// The elements that are read: as they are written, or with goodwill, where that shows pixels.
-    pub(super) fn dataset<'a>(&'a self, repairs: &'a Repairs) -> Result<Dataset<'a>, Flaw> {
-        let strict = Dataset::read(&self.bytes, self.encoding, repairs);
+    pub(super) fn elements<'a>(&'a self, repairs: &'a Repairs) -> Result<Elements<'a>, Flaw> {
+        let strict = Elements::read(&self.bytes, self.encoding, repairs);
         strict.or_else(|flaw| {
-            let dataset = Dataset::read_with_goodwill(&self.bytes, self.encoding, repairs);
+            let elements = Elements::read_with_goodwill(&self.bytes, self.encoding, repairs);
             let found = [
                 tags::PIXEL_DATA,
                 tags::ENCAPSULATED_DOCUMENT,
                 tags::DIRECTORY_RECORD_SEQUENCE,
             ];
-            match found.iter().any(|&tag| dataset.has(tag)) {
-                true => Ok(dataset),
+            match found.iter().any(|&tag| elements.has(tag)) {
+                true => Ok(elements),
                 false => Err(flaw),
             }
         })
@@ -91,7 +91,11 @@ fn start(bytes: &[u8], repairs: &Repairs) -> usize {
 }
 
 /// Opens a file: with or without its preamble and its meta information. What is deflated may take `most` bytes.
-pub(super) fn open<'a>(bytes: &'a [u8], most: usize, repairs: &Repairs) -> Result<Body<'a>, Flaw> {
+pub(super) fn open_body<'a>(
+    bytes: &'a [u8],
+    most: usize,
+    repairs: &Repairs,
+) -> Result<Body<'a>, Flaw> {
     let start = start(bytes, repairs);
     let file = bytes.get(start..).unwrap_or_default();
     let (syntax, rest) = meta(file, repairs);

@@ -5,9 +5,19 @@
 //!
 //! Huffman coding, 8 bits, baseline and progressive (ITU T.81). Wherever the data end early, the stream is refused.
 
-use super::markers::{Fault, Markers};
-use crate::header::{CUT_SHORT, cut_short, u16_be};
-use crate::{DecodeError, Limits, decode};
+mod bits;
+mod scan;
+mod transform;
+
+use bits::{Bits, Huffman, Stop};
+use scan::{Scan, first, refine};
+use transform::{cosines, transform};
+
+use crate::bytes::u16_be;
+use crate::error::{CUT_SHORT, cut_short};
+use crate::header::{Fault, jpeg::Markers};
+use crate::plane::zeros;
+use crate::{DecodeError, Limits};
 
 /// The channels of a stream, each as large as the image.
 pub(super) struct Frame {
@@ -15,13 +25,6 @@ pub(super) struct Frame {
     /// `[height * width * channels]`, row by row.
     pub(super) raw: Vec<u8>,
 }
-
-/// Where the coefficients of a block are, in the order in which they are coded.
-#[rustfmt::skip]
-const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-    35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
 
 /// Bytes that may stand between the data of a scan and the next marker.
 const FILLING: usize = 16;
@@ -41,123 +44,6 @@ struct Component {
     predicted: i32,
     /// How many low bits are still missing of each coefficient.
     missing: [u8; 64],
-}
-
-/// A Huffman table (T.81, F.2.2.3): of each length the first code, the number of codes, and where their symbols begin.
-#[derive(Clone)]
-struct Huffman {
-    lengths: [(u32, u32, usize); 16],
-    symbols: Vec<u8>,
-}
-
-impl Huffman {
-    fn read(counts: &[u8; 16], symbols: &[u8]) -> Self {
-        let (mut code, mut from) = (0_u32, 0);
-        let lengths = counts.map(|count| {
-            let length = (code, u32::from(count), from);
-            code = (code + u32::from(count)) << 1;
-            from += usize::from(count);
-            length
-        });
-        Self {
-            lengths,
-            symbols: symbols.to_vec(),
-        }
-    }
-}
-
-/// Why decoding stops.
-enum Stop {
-    /// The data end.
-    End,
-    Damaged(&'static str),
-}
-
-/// The bits of a scan.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    held: u8,
-    count: u8,
-}
-
-impl Bits<'_> {
-    fn bit(&mut self) -> Result<u32, Stop> {
-        if self.count == 0 {
-            let byte = *self.bytes.get(self.at).ok_or(Stop::End)?;
-            if byte == 0xff {
-                // A zero follows where it is data, and else a marker.
-                if self.bytes.get(self.at + 1) != Some(&0) {
-                    return Err(Stop::End);
-                }
-                self.at += 1;
-            }
-            self.at += 1;
-            (self.held, self.count) = (byte, 8);
-        }
-        self.count -= 1;
-        Ok(u32::from(self.held >> self.count & 1))
-    }
-
-    fn bits(&mut self, count: u8) -> Result<i32, Stop> {
-        let mut bits = 0;
-        for _ in 0..count {
-            bits = bits << 1 | self.bit()?.cast_signed();
-        }
-        Ok(bits)
-    }
-
-    /// A number of so many bits, whose first says whether it is negative (T.81, F.2.2.1).
-    fn number(&mut self, count: u8) -> Result<i32, Stop> {
-        let bits = self.bits(count)?;
-        Ok(if count > 0 && bits < 1 << (count - 1) {
-            bits - (1 << count) + 1
-        } else {
-            bits
-        })
-    }
-
-    fn symbol(&mut self, table: &Huffman) -> Result<u8, Stop> {
-        let mut code = 0;
-        for &(first, count, from) in &table.lengths {
-            code = code << 1 | self.bit()?;
-            let index = code.wrapping_sub(first);
-            if index < count {
-                let symbol = table.symbols.get(from + index as usize);
-                return symbol
-                    .copied()
-                    .ok_or(Stop::Damaged("a code stands for nothing"));
-            }
-        }
-        Err(Stop::Damaged("a code stands for nothing"))
-    }
-
-    /// Goes over a restart marker, which has to come next.
-    fn restart(&mut self) -> Result<(), Stop> {
-        self.count = 0;
-        while self.bytes.get(self.at) == Some(&0xff) && self.bytes.get(self.at + 1) == Some(&0xff) {
-            self.at += 1;
-        }
-        match self.bytes.get(self.at..self.at + 2) {
-            Some([0xff, 0xd0..=0xd7]) => {
-                self.at += 2;
-                Ok(())
-            }
-            Some([0xff, _]) | None => Err(Stop::End),
-            _ => Err(Stop::Damaged("a restart is missing")),
-        }
-    }
-}
-
-/// What a scan says of itself (T.81, B.2.3).
-struct Scan<'t> {
-    /// The channels in it, and their tables for the first coefficient and for the others.
-    channels: Vec<(usize, Option<&'t Huffman>, Option<&'t Huffman>)>,
-    from: usize,
-    to: usize,
-    /// How many low bits were missing before, or 0 in the first scan of these coefficients, and how many are after it.
-    before: u8,
-    after: u8,
 }
 
 /// Returns the channels of a stream whose markers have been walked over.
@@ -264,7 +150,7 @@ impl Decoder {
             } else {
                 &mut self.ac
             };
-            tables[usize::from(head & 3)] = Some(Huffman::read(counts, symbols));
+            tables[usize::from(head & 3)] = Some(Huffman::new(counts, symbols));
             body = &rest[16 + count..];
         }
         Ok(())
@@ -315,7 +201,7 @@ impl Decoder {
                     (height * down).div_ceil(8 * self.most.1),
                 ),
                 stride,
-                coefficients: decode::zeros(64 * count as u64, limits)?,
+                coefficients: zeros(64 * count as u64, limits)?,
                 predicted: 0,
                 // As many as there can be.
                 missing: [16; 64],
@@ -394,12 +280,7 @@ impl Decoder {
         {
             return Err("one of its scans contradicts itself".into());
         }
-        let mut bits = Bits {
-            bytes: data,
-            at: 0,
-            held: 0,
-            count: 0,
-        };
+        let mut bits = Bits::new(data);
         let mut done = 0;
         match self.units(&scan, &mut bits, &mut done) {
             Ok(()) => {}
@@ -410,7 +291,7 @@ impl Decoder {
             Err(Stop::Damaged(detail)) => return Err(detail.into()),
         }
         // Some encoders fill up; more would be blocks for which the header has no place.
-        let rest = data.get(bits.at..).unwrap_or_default();
+        let rest = data.get(bits.position()..).unwrap_or_default();
         let marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
         if rest.len() > FILLING && !rest[..FILLING].windows(2).any(marker) {
             return Err("it has more data than its image needs".into());
@@ -418,7 +299,7 @@ impl Decoder {
         for &(index, ..) in &scan.channels {
             self.components[index].missing[scan.from..=scan.to].fill(scan.after);
         }
-        Ok(bits.at)
+        Ok(bits.position())
     }
 
     /// Reads the units of a scan, and counts its blocks.
@@ -489,11 +370,11 @@ impl Decoder {
     /// Makes pixels of the coefficients.
     fn finish(self, width: usize, height: usize, limits: &Limits) -> Result<Frame, DecodeError> {
         let channels = self.components.len();
-        let mut raw = decode::zeros((width * height * channels) as u64, limits)?;
+        let mut raw = zeros((width * height * channels) as u64, limits)?;
         let cosines = cosines();
         for (channel, component) in self.components.iter().enumerate() {
             let stride = 8 * component.stride;
-            let mut plane = decode::zeros::<u8>(component.coefficients.len() as u64, limits)?;
+            let mut plane = zeros::<u8>(component.coefficients.len() as u64, limits)?;
             let table = component.table.unwrap_or([1; 64]);
             for (index, block) in component
                 .coefficients
@@ -516,137 +397,5 @@ impl Decoder {
             }
         }
         Ok(Frame { channels, raw })
-    }
-}
-
-/// Coefficients from `at` on that are coded for the first time (T.81, F.2.2.2 and G.1.2.2).
-fn first(
-    coefficients: &mut [i16],
-    mut at: usize,
-    scan: &Scan<'_>,
-    table: &Huffman,
-    bits: &mut Bits<'_>,
-    empty: &mut i32,
-) -> Result<(), Stop> {
-    if *empty > 0 {
-        *empty -= 1;
-        return Ok(());
-    }
-    while at <= scan.to {
-        let symbol = bits.symbol(table)?;
-        let (run, size) = (symbol >> 4, symbol & 15);
-        if size == 0 {
-            if run < 15 {
-                *empty = (1 << run) - 1 + bits.bits(run)?;
-                break;
-            }
-            at += 16;
-            continue;
-        }
-        at += usize::from(run);
-        if at > scan.to {
-            return Err(Stop::Damaged("a block has too many coefficients"));
-        }
-        coefficients[usize::from(ZIGZAG[at])] = (bits.number(size)? << scan.after) as i16;
-        at += 1;
-    }
-    Ok(())
-}
-
-/// One more bit of coefficients (T.81, G.1.2.3).
-fn refine(
-    coefficients: &mut [i16],
-    scan: &Scan<'_>,
-    table: &Huffman,
-    bits: &mut Bits<'_>,
-    empty: &mut i32,
-) -> Result<(), Stop> {
-    let step = 1_i16 << scan.after;
-    let more = |coefficient: &mut i16, bits: &mut Bits<'_>| {
-        if bits.bit()? == 1 && *coefficient & step == 0 {
-            *coefficient = coefficient.wrapping_add(step * coefficient.signum());
-        }
-        Ok(())
-    };
-    let mut at = scan.from;
-    if *empty == 0 {
-        while at <= scan.to {
-            let symbol = bits.symbol(table)?;
-            let (mut run, size) = (symbol >> 4, symbol & 15);
-            let new = match size {
-                0 if run < 15 => {
-                    *empty = (1 << run) + bits.bits(run)?;
-                    break;
-                }
-                0 => 0,
-                _ if bits.bit()? == 1 => step,
-                _ => -step,
-            };
-            while at <= scan.to {
-                let coefficient = &mut coefficients[usize::from(ZIGZAG[at])];
-                at += 1;
-                if *coefficient != 0 {
-                    more(coefficient, bits)?;
-                } else if run == 0 {
-                    *coefficient = new;
-                    break;
-                } else {
-                    run -= 1;
-                }
-            }
-        }
-    }
-    if *empty > 0 {
-        for &place in &ZIGZAG[at..=scan.to] {
-            let coefficient = &mut coefficients[usize::from(place)];
-            if *coefficient != 0 {
-                more(coefficient, bits)?;
-            }
-        }
-        *empty -= 1;
-    }
-    Ok(())
-}
-
-/// How much of frequency `u` there is at place `x`, at `8 * u + x`.
-fn cosines() -> [f32; 64] {
-    std::array::from_fn(|at| {
-        let (u, x) = (at / 8, at % 8);
-        let scale = if u == 0 { 0.125_f32.sqrt() } else { 0.5 };
-        scale * ((2 * x + 1) as f32 * u as f32 * std::f32::consts::PI / 16.0).cos()
-    })
-}
-
-/// The pixels of a block of 8 x 8 (T.81, A.3.3), rows of `plane` being `stride` apart.
-fn transform(
-    block: &[i16; 64],
-    table: &[u16; 64],
-    cosines: &[f32; 64],
-    plane: &mut [u8],
-    stride: usize,
-) {
-    let mut values = [0_f32; 64];
-    for (&place, &quantiser) in ZIGZAG.iter().zip(table) {
-        let place = usize::from(place);
-        values[place] = f32::from(block[place]) * f32::from(quantiser);
-    }
-    // `as` saturates.
-    let level = |value: f32| (value + 128.5) as u8;
-    if values[1..].iter().all(|&value| value == 0.0) {
-        for row in plane.chunks_mut(stride).take(8) {
-            row[..8].fill(level(values[0] / 8.0));
-        }
-        return;
-    }
-    let mut rows = [0_f32; 64];
-    for v in 0..8 {
-        for x in 0..8 {
-            rows[8 * v + x] = (0..8).map(|u| values[8 * v + u] * cosines[8 * u + x]).sum();
-        }
-    }
-    for (y, row) in plane.chunks_mut(stride).take(8).enumerate() {
-        for (x, place) in row[..8].iter_mut().enumerate() {
-            *place = level((0..8).map(|v| rows[8 * v + x] * cosines[8 * v + y]).sum());
-        }
     }
 }

@@ -3,16 +3,22 @@
 //!
 //! Here and not from a crate, because there is none for this alone that is kept. Names are those of T.87.
 
-use super::Flaw;
-use super::markers::{self, Segment};
-use crate::header::CUT_SHORT;
+mod bits;
+mod parameters;
+
+use bits::{Bits, golomb};
+use parameters::{Parameters, Preset};
+
+use crate::dicom::codec::markers::{self, Segment};
+use crate::dicom::flaw::{Flaw, OTHER_SIZE};
+use crate::error::CUT_SHORT;
 
 /// Writes the samples of the stream to `cells`, interleaved, and returns how many bits each may have.
 ///
 /// # Errors
 /// If the stream is of another size than `width` x `height` x `samples`, is damaged, or ends early.
 #[inline(never)]
-pub(super) fn decode(
+pub(in crate::dicom) fn decode_jpeg_ls(
     stream: &[u8],
     width: usize,
     height: usize,
@@ -27,29 +33,14 @@ pub(super) fn decode(
     while let Some(Segment { marker, body }) = walk.next()? {
         match marker {
             0xf7 => {
-                let [precision, h1, h0, w1, w0, count, rest @ ..] = body else {
-                    return Err(Flaw::Corrupt(CUT_SHORT));
-                };
-                let (components, _) = rest.as_chunks::<3>();
-                let components = components
-                    .get(..usize::from(*count))
-                    .ok_or(Flaw::Corrupt(CUT_SHORT))?;
-                let mut size =
-                    [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
-                if size[1] == 0 {
-                    // It follows the first scan, or is not said at all: the file knows it.
-                    size[1] = height;
-                }
-                if size != [width, height] || components.len() != samples {
-                    return Err(Flaw::Corrupt(markers::OTHER_SIZE));
-                }
-                if !(2..=16).contains(precision) || frame.is_some() {
+                let (precision, names) = frame_header(body, [width, height], samples)?;
+                if !(2..=16).contains(&precision) || frame.is_some() {
                     return Err(Flaw::Corrupt("the header of its frame makes no sense"));
                 }
-                frame = Some((*precision, components.iter().map(|each| each[0]).collect()));
+                frame = Some((precision, names));
             }
             0xf8 => match body.split_first() {
-                Some((1, values)) => preset = Preset::read(values)?,
+                Some((1, values)) => preset = Preset::from_values(values)?,
                 Some((2 | 3, _)) => {
                     return Err(Flaw::Unsupported("JPEG-LS with a table for its samples"));
                 }
@@ -100,206 +91,25 @@ pub(super) fn decode(
     Err(Flaw::Corrupt(CUT_SHORT))
 }
 
-/// What a stream may set itself (T.87, C.2.4.1.1); 0 is the default.
-#[derive(Default)]
-struct Preset {
-    maxval: i32,
-    thresholds: [i32; 3],
-    reset: i32,
-}
-
-impl Preset {
-    fn read(values: &[u8]) -> Result<Self, Flaw> {
-        let number = |index: usize| markers::u16_be(values, 2 * index).map(i32::from);
-        Ok(Self {
-            maxval: number(0)?,
-            thresholds: [number(1)?, number(2)?, number(3)?],
-            reset: number(4)?,
-        })
+/// The precision of a frame and the identifiers of its components, which have to be so many and of this width and height.
+fn frame_header(body: &[u8], sides: [usize; 2], samples: usize) -> Result<(u8, Vec<u8>), Flaw> {
+    let [precision, h1, h0, w1, w0, count, rest @ ..] = body else {
+        return Err(Flaw::Corrupt(CUT_SHORT));
+    };
+    let (components, _) = rest.as_chunks::<3>();
+    let components = components
+        .get(..usize::from(*count))
+        .ok_or(Flaw::Corrupt(CUT_SHORT))?;
+    let mut size = [[*w1, *w0], [*h1, *h0]].map(|side| usize::from(u16::from_be_bytes(side)));
+    if size[1] == 0 {
+        // It follows the first scan, or is not said at all: the file knows it.
+        size[1] = sides[1];
     }
-}
-
-/// What a scan is coded with (T.87, A.2.1 and C.2.4.1.1).
-struct Parameters {
-    maxval: i32,
-    near: i32,
-    range: i32,
-    qbpp: u32,
-    limit: u32,
-    thresholds: [i32; 3],
-    reset: i32,
-}
-
-impl Parameters {
-    fn new(precision: u8, near: u8, preset: &Preset) -> Result<Self, Flaw> {
-        const SENSELESS: Flaw = Flaw::Corrupt("the parameters of its scan make no sense");
-        let most = (1 << precision) - 1;
-        let maxval = if preset.maxval == 0 {
-            most
-        } else {
-            preset.maxval
-        };
-        let near = i32::from(near);
-        if maxval > most || near > maxval / 2 {
-            return Err(SENSELESS);
-        }
-        let range = (maxval + 2 * near) / (2 * near + 1) + 1;
-        let bits = |values: i32| 32 - (values - 1).leading_zeros();
-        let bpp = bits(maxval + 1).max(2);
-        let clamp = |value: i32, low: i32| {
-            if value > maxval || value < low {
-                low
-            } else {
-                value
-            }
-        };
-        let basic = if maxval >= 128 {
-            let factor = (maxval.min(4095) + 128) / 256;
-            [factor + 2, 4 * factor + 3, 17 * factor + 4]
-        } else {
-            let factor = 256 / (maxval + 1);
-            [
-                (3 / factor).max(2),
-                (7 / factor).max(3),
-                (21 / factor).max(4),
-            ]
-        };
-        let mut thresholds = [0; 3];
-        let mut low = near + 1;
-        for (index, threshold) in thresholds.iter_mut().enumerate() {
-            *threshold = match preset.thresholds[index] {
-                0 => clamp(basic[index] + [3, 5, 7][index] * near, low),
-                given => given,
-            };
-            if *threshold < low || *threshold > maxval.max(low) {
-                return Err(SENSELESS);
-            }
-            low = *threshold;
-        }
-        let reset = if preset.reset == 0 { 64 } else { preset.reset };
-        // Far more than anybody sets; and sums of as many errors fit in 32 bits.
-        if !(3..=4096).contains(&reset) {
-            return Err(SENSELESS);
-        }
-        Ok(Self {
-            maxval,
-            near,
-            range,
-            qbpp: bits(range),
-            limit: 2 * (bpp + bpp.max(8)),
-            thresholds,
-            reset,
-        })
+    if size != sides || components.len() != samples {
+        return Err(Flaw::Corrupt(OTHER_SIZE));
     }
-
-    /// Which of the nine regions a gradient is in, -4 to 4 (A.3.3).
-    fn region(&self, gradient: i32) -> i32 {
-        let [t1, t2, t3] = self.thresholds;
-        let size = gradient.abs();
-        let region = if size <= self.near {
-            0
-        } else if size < t1 {
-            1
-        } else if size < t2 {
-            2
-        } else if size < t3 {
-            3
-        } else {
-            4
-        };
-        region * gradient.signum()
-    }
-
-    /// # Errors
-    /// If no sample can be so far from its prediction.
-    fn check(&self, error: i32) -> Result<i32, Flaw> {
-        if error.abs() > self.range {
-            return Err(Flaw::Corrupt("one of its samples is out of range"));
-        }
-        Ok(error)
-    }
-
-    /// The sample that is `error` from its prediction (A.4.5 and A.8).
-    fn sample(&self, predicted: i32, error: i32) -> i32 {
-        let step = 2 * self.near + 1;
-        let mut value = predicted + error * step;
-        if value < -self.near {
-            value += self.range * step;
-        } else if value > self.maxval + self.near {
-            value -= self.range * step;
-        }
-        value.clamp(0, self.maxval)
-    }
-}
-
-/// The bits of a scan, up to the next marker. The byte behind one of ones has seven bits.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    /// The next bits, from the highest on.
-    bits: u64,
-    count: u32,
-}
-
-impl Bits<'_> {
-    fn fill(&mut self) {
-        while self.count <= 56 {
-            let Some(&byte) = self.bytes.get(self.at) else {
-                return;
-            };
-            let after_ones = self.at > 0 && self.bytes[self.at - 1] == 0xff;
-            if byte == 0xff && self.bytes.get(self.at + 1).is_none_or(|&next| next >= 0x80) {
-                return;
-            }
-            let width = if after_ones { 7 } else { 8 };
-            self.bits |= u64::from(byte) << (64 - width) >> self.count;
-            self.at += 1;
-            self.count += width;
-        }
-    }
-
-    /// Returns the next `count` bits, up to 16.
-    fn take(&mut self, count: u32) -> Result<i32, Flaw> {
-        if self.count < count {
-            self.fill();
-            if self.count < count {
-                return Err(Flaw::Corrupt(CUT_SHORT));
-            }
-        }
-        if count == 0 {
-            return Ok(0);
-        }
-        let taken = (self.bits >> (64 - count)) as i32;
-        self.bits <<= count;
-        self.count -= count;
-        Ok(taken)
-    }
-
-    /// Returns how many zeros there are before the next one, which is taken too; at most `most` are allowed.
-    fn zeros(&mut self, most: u32) -> Result<u32, Flaw> {
-        let mut zeros = 0;
-        loop {
-            if self.count == 0 {
-                self.fill();
-                if self.count == 0 {
-                    return Err(Flaw::Corrupt(CUT_SHORT));
-                }
-            }
-            let found = self.bits.leading_zeros().min(self.count);
-            zeros += found;
-            if zeros > most {
-                return Err(Flaw::Corrupt("it holds a code that is too long"));
-            }
-            if found < self.count {
-                // The shift is by 64 where the one is the last bit.
-                self.bits = self.bits << found << 1;
-                self.count -= found + 1;
-                return Ok(zeros);
-            }
-            self.bits = 0;
-            self.count = 0;
-        }
-    }
+    let names = components.iter().map(|component| component[0]);
+    Ok((*precision, names.collect()))
 }
 
 /// What was learned of one kind of surroundings (A.2.1); `negative` is Nn, of runs alone.
@@ -349,12 +159,7 @@ impl<'a> Scan<'a> {
         Self {
             parameters,
             contexts: [start; EDGES + 2],
-            bits: Bits {
-                bytes,
-                at: 0,
-                bits: 0,
-                count: 0,
-            },
+            bits: Bits::new(bytes),
         }
     }
 
@@ -586,22 +391,4 @@ impl<'a> Scan<'a> {
         };
         Ok(parameters.sample(predicted, sign * error))
     }
-}
-
-/// Returns the next number, Golomb-coded with parameter `k` in at most `limit` bits (A.5.3).
-fn golomb(bits: &mut Bits<'_>, k: u32, limit: u32, qbpp: u32) -> Result<i32, Flaw> {
-    let most = limit.saturating_sub(qbpp + 1);
-    let zeros = bits.zeros(most)?;
-    if zeros < most {
-        // Neither overflows: at most 64 zeros, and `k` of at most 24.
-        Ok(((zeros << k).cast_signed()) + take_wide(bits, k)?)
-    } else {
-        Ok(bits.take(qbpp)? + 1)
-    }
-}
-
-/// Returns the next `count` bits, up to 24.
-fn take_wide(bits: &mut Bits<'_>, count: u32) -> Result<i32, Flaw> {
-    let high = count.saturating_sub(16);
-    Ok(bits.take(high)? << 16 | bits.take(count - high)?)
 }

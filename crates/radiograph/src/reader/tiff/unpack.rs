@@ -1,6 +1,6 @@
 //! The rows of a strip or tile, as numbers.
 
-use super::{Layout, Numbers, chunks, corrupt, unsupported};
+use super::layout::{Layout, Numbers, compression, corrupt, unsupported};
 use crate::DecodeError;
 
 /// Undoes the prediction of a row of `samples` samples that are stored together, in place; returns whether its numbers are
@@ -9,7 +9,7 @@ pub(super) fn unpredict(layout: &Layout<'_>, row: &mut [u8]) -> Result<bool, Dec
     let little = layout.directory.file.little;
     let samples = layout.together();
     // libtiff predicts nothing else either.
-    if matches!(layout.compression, chunks::NONE) {
+    if matches!(layout.compression, compression::NONE) {
         return Ok(little);
     }
     match (layout.predictor, layout.bits) {

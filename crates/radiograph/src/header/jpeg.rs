@@ -1,31 +1,12 @@
 //! What the markers of a JPEG stream say (ITU T.81, B.1), read before anything is decoded.
 
-use crate::header::{CUT_SHORT, u16_be};
-use crate::tiff;
+use super::directory;
+use super::summary::{Fault, Header};
+use crate::bytes::u16_be;
+use crate::error::CUT_SHORT;
 
 /// More scans than any encoder writes; each one makes the decoder walk over the whole image again.
 const MAX_SCANS: usize = 100;
-
-/// What is wrong with a stream.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Fault {
-    Corrupt(String),
-    Unsupported(String),
-    /// What is an error already.
-    Error(crate::DecodeError),
-}
-
-impl From<&'static str> for Fault {
-    fn from(detail: &'static str) -> Self {
-        Self::Corrupt(detail.to_owned())
-    }
-}
-
-impl From<crate::DecodeError> for Fault {
-    fn from(error: crate::DecodeError) -> Self {
-        Self::Error(error)
-    }
-}
 
 /// What the markers of a stream say.
 #[derive(Debug, Default)]
@@ -58,7 +39,7 @@ impl Markers {
         self.dimensions.unwrap_or_default()
     }
 
-    /// Whether the fast decoder cannot be relied on: see [`super::rare`].
+    /// Whether the fast decoder cannot be relied on: see [`crate::reader`].
     pub(crate) fn rare(&self) -> bool {
         self.late_height
             || self.uneven
@@ -81,6 +62,19 @@ impl Markers {
         let rows = if buffered { padded_height } else { 128 };
         2 * self.components * padded_width * rows
     }
+}
+
+/// Returns what the header of a stream says.
+pub(super) fn examine(bytes: &[u8]) -> Result<Header, Fault> {
+    let markers = walk(bytes)?;
+    Ok(Header {
+        dimensions: Some(markers.size()),
+        working_bytes: markers.working_bytes(),
+        orientation: markers.orientation,
+        images: markers.images,
+        rare: markers.rare(),
+        endless: !markers.ended,
+    })
 }
 
 /// Walks over the markers of a stream from its beginning to its end.
@@ -172,11 +166,11 @@ impl Markers {
                 }
             }
             0xe1 if self.orientation.is_none() && body.starts_with(b"Exif\0\0") => {
-                self.orientation = tiff::exif_orientation(body);
+                self.orientation = directory::exif_orientation(body);
             }
             0xe2 => {
                 if let Some(directory) = body.strip_prefix(b"MPF\0") {
-                    self.images = tiff::images_of_multi_picture(directory);
+                    self.images = directory::images_of_multi_picture(directory);
                 }
             }
             0xee if body.starts_with(b"Adobe") => self.transform = body.get(11).copied(),
