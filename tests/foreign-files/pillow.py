@@ -23,9 +23,6 @@ REFUSED = {
     "rletopdown.bmp": "Invalid image type 1 for top-down image",
 }
 
-# Formats that are refused as such.
-REFUSED_ENDINGS = {".jp2": "a JPEG 2000 image", ".j2k": "a JPEG 2000 image"}
-
 # Where another picture is right, and why.
 OTHER = {
     "1_trns.png": "Pillow drops the transparency of black and white",
@@ -87,7 +84,7 @@ NO_CHEST = ("too few to show a chest", "too long and narrow", "is blank", "more 
 
 def wrong(path: Path, ours: numpy.ndarray | None, said: str) -> str | None:
     """What is wrong with what we made of a file, or said of it; None if nothing is."""
-    refusal = REFUSED.get(path.name, REFUSED_ENDINGS.get(path.suffix))
+    refusal = REFUSED.get(path.name)
     try:
         theirs = grey(path)
     except Exception as error:  # Any reader may fail on any file: then there is nothing to compare with.

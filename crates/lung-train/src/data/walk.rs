@@ -11,9 +11,9 @@ use super::error::DataError;
 use super::names::{Shown as _, escape, name};
 
 /// Endings of files that are taken for images without a look into them; of other files, their first bytes are looked at.
-const EXTENSIONS: [&str; 15] = [
-    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "dcm", "dicom",
-    "dic", "ima", "acr",
+const EXTENSIONS: [&str; 18] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "jp2", "j2k", "j2c",
+    "dcm", "dicom", "dic", "ima", "acr",
 ];
 
 /// How much of a file [`Format::sniff`] wants to see.
