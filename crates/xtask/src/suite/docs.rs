@@ -1,4 +1,5 @@
-//! The documentation: how long its sentences are, whether its links lead somewhere, and spelling, also of the sources.
+//! The documentation: how long its sentences are, whether its links lead somewhere, and spelling, also of the sources. And whether
+//! the crates can be published.
 
 use super::lane::Lane;
 use crate::tools;
@@ -24,4 +25,12 @@ pub fn documentation(lane: &mut Lane<'_>) {
             .current_dir(project.root());
         lane.tests("spelling", &mut typos);
     }
+}
+
+/// Whether crates.io would take the crates: metadata, versions, readmes, files. They are compiled by the other parts.
+pub fn publishable(lane: &mut Lane<'_>) {
+    let mut publish = lane.project.command("cargo");
+    publish.args(["publish", "--dry-run", "--workspace", "--no-verify"]);
+    publish.args(["--allow-dirty", "--quiet"]);
+    lane.tests("crates that can be published", &mut publish);
 }

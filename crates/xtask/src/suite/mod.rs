@@ -65,7 +65,10 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
             fuzz_targets(&mut lane);
             fuzzing(&mut lane, FUZZ_SECONDS);
         }
-        Part::Deny => deny(&mut lane),
+        Part::Deny => {
+            deny(&mut lane);
+            docs::publishable(&mut lane);
+        }
         Part::Trunk => trunk(&mut lane),
     }
     lane.finish(began)
@@ -106,6 +109,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             wasm(lane, rust);
             fuzz_tools(lane);
             deny(lane);
+            docs::publishable(lane);
             // It ends without a word where the first lane has broken down.
             let command = native_compiled.recv().unwrap_or(false);
             archive(lane, python.filter(|_| command));
