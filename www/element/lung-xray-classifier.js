@@ -11,9 +11,12 @@
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
-import { fileFacts, icon, make, viewOf } from './dom.js';
+import { icon, make, viewOf } from './dom.js';
 import { assets } from './download.js';
 import { deviceWords, outcomeWords, pointWords, share, wholePercent } from './format.js';
+import { carriesAddress, carriesFiles, isArchive, isPixels, isTransfer, nameOf } from './given.js';
+import { isForwarded, nameWithin } from './names.js';
+import { FormReports } from './reports.js';
 import { faultDetails, folded } from './result-card.js';
 import { forgetKept, hasKept, ResultList } from './result-list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
@@ -75,14 +78,7 @@ export class LungXrayClassifier extends HTMLElement {
   #told = '';
   #unnamed = 0;
   #internals = this.attachInternals();
-  /** The reports that a form sends, as JSON, by their images. @type {Map<Entry, string>} */
-  #submitted = new Map();
-  /** How often the form was reset, and how often that had happened when an image came. */
-  #resets = 0;
-  /** @type {WeakMap<Entry, number>} */
-  #cameAfter = new WeakMap();
-  /** The image that was begun last. @type {Entry | null} */
-  #newest = null;
+  #reports = new FormReports(this, this.#internals);
   /** How often all was forgotten, and how often what waits was stopped: what is still being looked for is of before. */
   #forgotten = 0;
   #stopped = 0;
@@ -243,9 +239,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** A form that is reset sends no report, also none of an image that is still being read; the cards stay. */
   formResetCallback() {
-    this.#resets++;
-    this.#submitted.clear();
-    this.#internals.setFormValue(null);
+    this.#reports.reset();
   }
 
   /** The form that it belongs to. */
@@ -378,7 +372,7 @@ export class LungXrayClassifier extends HTMLElement {
     const focused = this.matches(':focus-within');
     this.#results.remove(entry);
     this.#client?.cancel(this, entry);
-    this.#withdraw(entry);
+    this.#reports.withdraw(entry);
     this.#say(this.#words.text('removed', { name: entry.name }));
     if (this.#results.entries.length === 0) this.#begun(focused);
   }
@@ -464,7 +458,7 @@ export class LungXrayClassifier extends HTMLElement {
     const again = tasks.flatMap(({ entry, blob }) => {
       entry?.waiting(blob);
       // One that goes on after it was stopped is no newer for that.
-      if (entry && !goesOn) this.#cameAfter.set(entry, this.#resets);
+      if (entry && !goesOn) this.#reports.came(entry);
       return entry ? [{ entry, blob }] : [];
     });
     for (const { entry, blob } of [...again, ...entries.map((entry, at) => ({ entry, blob: fresh[at].blob }))])
@@ -554,8 +548,7 @@ export class LungXrayClassifier extends HTMLElement {
   async #run(entry, blob) {
     const { name } = entry;
     const client = this.#connect();
-    this.#newest = entry;
-    this.#withdraw(...(this.hasAttribute('multiple') ? [entry] : this.#submitted.keys()));
+    this.#reports.begun(entry);
     const batch = this.#batch;
     batch.open++;
     try {
@@ -575,7 +568,7 @@ export class LungXrayClassifier extends HTMLElement {
         (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width),
       );
       batch.answered++;
-      this.#submit(entry, report);
+      this.#reports.submit(entry, report);
       this.#sayOutcome(this.#words.text('result.spoken', { name, outcome: outcomeWords(this.#words, report, ready.model) }));
       this.#fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
@@ -639,18 +632,17 @@ export class LungXrayClassifier extends HTMLElement {
     for (const entry of [...this.#results.entries].reverse()) {
       const { outcome } = entry;
       if (outcome.state !== 'done') continue;
-      const sent = this.#submitted.get(entry);
-      const evidence = outcome.evidence ?? (sent ? /** @type {Report} */ (JSON.parse(sent)).evidence : null);
+      const evidence = outcome.evidence ?? this.#reports.evidenceOf(entry);
       const weighed = await this.#weigh(outcome.report, evidence, outcome.ready.model);
       if (!weighed || entry.gone || entry.outcome !== outcome) continue;
       const { report } = weighed;
       entry.weighed(report, outcome.evidence && weighed.evidence);
-      if (this.#submitted.has(entry)) this.#submitted.set(entry, JSON.stringify({ ...report, evidence: weighed.evidence }));
+      if (weighed.evidence) this.#reports.replace(entry, { ...report, evidence: weighed.evidence });
       count++;
       said = [pointWords(this.#words, report, outcome.ready.model), outcomeWords(this.#words, report, outcome.ready.model)].filter(Boolean).join('. ');
     }
     if (count === 0) return;
-    this.#writeForm();
+    this.#reports.write();
     this.#say(said);
     const name = this.#point ?? this.ready?.model.default_operating_point ?? '';
     this.#fire('lung-operating-point', /** @type {OperatingPointDetail} */ ({ name }));
@@ -670,36 +662,6 @@ export class LungXrayClassifier extends HTMLElement {
     const { message, advice, told } = this.#words.fault(fault);
     this.#tellAside([message, advice, told].filter(Boolean).join(' '));
     this.#fire('lung-error', /** @type {ErrorDetail} */ (fault));
-  }
-
-  /**
-   * Has the form send a report: the last one, or with `multiple` each; none of an image that came before the form was reset. What
-   * the image's file is called stays here, because it is often a patient's name.
-   * @param {Entry} entry @param {Report} report
-   */
-  #submit(entry, report) {
-    if (this.#cameAfter.get(entry) !== this.#resets) return;
-    if (!this.hasAttribute('multiple')) {
-      if (entry !== this.#newest) return;
-      this.#submitted.clear();
-    }
-    this.#submitted.set(entry, JSON.stringify(report));
-    this.#writeForm();
-  }
-
-  /** Takes the reports of these images out of the form. @param {Entry[]} entries */
-  #withdraw(...entries) {
-    let changed = false;
-    for (const entry of entries) changed = this.#submitted.delete(entry) || changed;
-    if (changed) this.#writeForm();
-  }
-
-  #writeForm() {
-    const name = this.getAttribute('name');
-    if (!name || this.#submitted.size === 0) return this.#internals.setFormValue(null);
-    const value = new FormData();
-    for (const report of this.#submitted.values()) value.append(name, report);
-    this.#internals.setFormValue(value);
   }
 
   /** Says what came of an image; of many, only how far they have come. @param {string} outcome */
@@ -723,7 +685,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** @param {Image[]} images */
   #insert(images) {
     const entries = this.#results.add(images);
-    for (const entry of entries) this.#cameAfter.set(entry, this.#resets);
+    for (const entry of entries) this.#reports.came(entry);
     if (entries.length > 0) this.#dropzone.classList.add('compact');
     return entries;
   }
@@ -949,60 +911,6 @@ function readyWords(words, ready, point) {
     ...(happened ? [make('p', { class: 'status-reason' }, reason)] : []),
     folded(words, ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact)))),
   ];
-}
-
-/** Whether it is an archive that has not been looked into; that is done by what is fetched for it. @param {Image} image */
-function isArchive({ blob, name }) {
-  return /\.zip$/i.test(name) && !('unpack' in blob);
-}
-
-/** @param {DataTransfer} carried */
-function carriesFiles({ types }) {
-  return types.includes('Files');
-}
-
-/** Whether it is an image or a link of another page, which has an address and no file. @param {DataTransfer} carried */
-function carriesAddress({ types }) {
-  return types.includes('text/uri-list') || types.includes('text/x-moz-url');
-}
-
-/** Whether it is what a drop carries; also one of another window. @param {Iterable<File> | DataTransfer} files @returns {files is DataTransfer} */
-function isTransfer(files) {
-  return 'dropEffect' in files;
-}
-
-/** Whether a click is of a label of the element, or of a script: not of a pointer on its edge. @param {HTMLElement} element @param {MouseEvent} event */
-function isForwarded(element, event) {
-  if (event.composedPath()[0] !== element) return false;
-  const { left, right, top, bottom } = element.getBoundingClientRect();
-  const { clientX: x, clientY: y, detail } = event;
-  return detail === 0 || x < left || x > right || y < top || y > bottom;
-}
-
-/** What a page calls the element. @param {HTMLElement} element @param {Node[]} labels */
-function nameWithin(element, labels) {
-  const root = /** @type {Document | ShadowRoot} */ (element.getRootNode());
-  const ids = element.getAttribute('aria-labelledby')?.split(/\s+/) ?? [];
-  const named = ids.flatMap((id) => root.getElementById?.(id) ?? []);
-  const told = (named.length > 0 ? named : labels).map((node) => textBeside(node, element)).join(' ');
-  return (told.trim() || element.getAttribute('aria-label') || '').replace(/\s+/g, ' ').trim();
-}
-
-/** The text of a node, without that of an element within it. @param {Node} node @param {Element} element @returns {string} */
-function textBeside(node, element) {
-  if (node === element) return '';
-  if (!node.contains(element)) return node.textContent ?? '';
-  return [...node.childNodes].map((child) => textBeside(child, element)).join(' ');
-}
-
-/** @param {Blob | ImageBitmap | ImageData} image */
-function nameOf(image) {
-  return isPixels(image) ? '' : fileFacts(image).name;
-}
-
-/** Whether it is pixels; also those of another frame. @param {Blob | ImageBitmap | ImageData} image @returns {image is ImageBitmap | ImageData} */
-function isPixels(image) {
-  return ['[object ImageBitmap]', '[object ImageData]'].includes(Object.prototype.toString.call(image));
 }
 
 /** @type {Promise<unknown> | undefined} */

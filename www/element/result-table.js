@@ -6,6 +6,7 @@
  * under the headings of its columns.
  *
  * @import { FindingInfo, ModelInfo, Report } from './protocol.js'
+ * @import { SortKey } from './order.js'
  * @import { Entry, ResultList, Watcher } from './result-list.js'
  * @import { Key, Words } from './words.js'
  */
@@ -13,6 +14,7 @@
 import { icon, make, tint, viewOf, WARNING } from './dom.js';
 import { guarded } from './export.js';
 import { alsoPossible, findingsOf, findingWords, foundIn, percent, unlike } from './format.js';
+import { DIRECTIONS, reportOf, sorted, SORTS, warned } from './order.js';
 import { SIDE, Thumbnails } from './thumbnails.js';
 import { translate } from './words.js';
 
@@ -36,13 +38,6 @@ const FEW = 5;
 
 const REVERSE = 'M8 4v16m0 0-4-4m4 4 4-4M16 20V4m0 0-4 4m4-4 4 4';
 const SORTED = 'm7 14 5-5 5 5';
-
-/** @typedef {'added' | 'name' | 'finding' | 'probability' | 'likeness'} SortKey */
-
-/** What each order begins with when it is chosen: the surest finding, the least like a chest X-ray. @type {Record<SortKey, 1 | -1>} */
-const DIRECTIONS = { added: 1, name: 1, finding: 1, probability: -1, likeness: 1 };
-
-const SORTS = /** @type {SortKey[]} */ (Object.keys(DIRECTIONS));
 
 /** The columns, and the order that each heading asks for. @type {Array<['name' | 'finding' | 'probability' | 'note' | 'state', SortKey | null]>} */
 const COLUMNS = [
@@ -570,47 +565,6 @@ function setNote(words, report, model) {
   const others = alsoPossible(report, model);
   if (!others) return '';
   return others.length > 0 ? words.either(others.map((other) => words.known('finding', other.id) ?? words.apart(findingWords(words, other)))) : words.text('note.nothing');
-}
-
-/** What was found, unless it means nothing. @param {Entry} entry */
-function reportOf({ outcome }) {
-  return outcome.state === 'done' && !unlike(outcome.report) ? outcome.report : null;
-}
-
-/** Whether there is a reason not to believe it. @param {Entry} entry */
-function warned({ outcome }) {
-  return outcome.state === 'done' && (unlike(outcome.report) || (outcome.report.cautions ?? []).length > 0);
-}
-
-/**
- * What has no value to sort by comes last, in either direction; what is alike stays in its order.
- * @param {Entry[]} entries
- * @param {{ key: SortKey, direction: 1 | -1 }} order
- * @param {string} lang
- * @param {string[]} findings ids in the order that they are sorted in
- */
-function sorted(entries, { key, direction }, lang, findings) {
-  if (key === 'added') return direction === 1 ? entries : entries.toReversed();
-  if (key === 'name') {
-    const { compare } = new Intl.Collator(lang, { numeric: true });
-    return entries.toSorted((a, b) => direction * compare(a.name, b.name));
-  }
-  const keyed = entries.map((entry) => ({ entry, value: valueOf(entry, key, findings) }));
-  keyed.sort((a, b) => {
-    if (a.value === null || b.value === null) return Number(a.value === null) - Number(b.value === null);
-    return direction * (a.value - b.value);
-  });
-  return keyed.map(({ entry }) => entry);
-}
-
-/** @param {Entry} entry @param {'finding' | 'probability' | 'likeness'} key @param {string[]} findings @returns {number | null} */
-function valueOf(entry, key, findings) {
-  if (key === 'likeness') return entry.outcome.state === 'done' ? (entry.outcome.report.in_distribution?.score ?? null) : null;
-  const report = reportOf(entry);
-  if (!report) return null;
-  const probability = report.probabilities[report.finding];
-  // Of one finding the surest first.
-  return key === 'probability' ? probability : findings.indexOf(report.finding) + (1 - probability);
 }
 
 /** @param {Key} words @param {string} part */

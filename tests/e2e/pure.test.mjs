@@ -1,0 +1,156 @@
+// @ts-check
+/** What the element works out without a browser: order, words for findings and sets, another operating point, columns. */
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+
+import { table } from '../../www/element/export.js';
+import { alsoPossible, findingsOf, findingWords, foundIn, outcomeWords, pointWords, setSentence, setWords, withinWords } from '../../www/element/format.js';
+import { weighed } from '../../www/element/operating-point.js';
+import { sorted, warned } from '../../www/element/order.js';
+import { ENGLISH, wordsOf } from '../../www/element/words.js';
+
+/** @import { Report, Result } from '../../www/element/protocol.js' */
+
+const MODEL = {
+  findings: [
+    { id: '2', name: 'Second', translations: { fr: 'Deuxième' } },
+    { id: 'Normal', name: 'Nothing', role: /** @type {const} */ ('normal') },
+    { id: '1', name: 'First' },
+  ],
+  operating_points: [
+    { name: 'usual', description: 'All.', offsets: { 2: 0, Normal: 0, 1: 0 }, prediction_sets: { coverage: 0.9, thresholds: { 2: 0.5, Normal: 0.5, 1: 0.5 } } },
+    { name: 'ward', description: 'Patients of a ward.', translations: { fr: 'Patients d’un service.' }, offsets: { 2: 2, Normal: 0, 1: 0 }, prediction_sets: { coverage: 0.8, thresholds: { 2: 0.5, Normal: 0.1, 1: 0.5 } } },
+    { name: 'child', description: 'Children.', offsets: { 2: 0, Normal: 0, 1: 0 } },
+  ],
+  default_operating_point: 'usual',
+  set_sentences: [{ findings: ['1', '2'], sentence: 'One of two.', translations: { fr: 'L’un des deux.' } }],
+};
+
+/** @param {Record<string, number>} probabilities @param {string[]} set @returns {Omit<Report, 'evidence'>} */
+const report = (probabilities, set, more = {}) => /** @type {any} */ ({
+  finding: Object.entries(probabilities).toSorted(([, a], [, b]) => b - a)[0][0],
+  probabilities,
+  prediction_set: { coverage: 0.9, findings: set },
+  in_distribution: { score: 0.9, accepted: true },
+  operating_point: 'usual',
+  timings: { preprocess_ms: 1, inference_ms: 2 },
+  cautions: [],
+  ...more,
+});
+
+describe('findings', () => {
+  const certain = report({ 2: 0.05, Normal: 0.9, 1: 0.05 }, ['Normal']);
+
+  test('have the order of the bundle, although JavaScript puts numbers first; of another bundle they are called by their ids', () => {
+    assert.deepEqual(findingsOf(certain, MODEL).map(({ id }) => id), ['2', 'Normal', '1']);
+    assert.deepEqual(findingsOf(report({ a_b: 0.6, c: 0.4 }, []), MODEL), [{ id: 'a_b', name: 'a b' }, { id: 'c', name: 'c' }]);
+    assert.deepEqual(findingsOf(certain, {}).map(({ id }) => id), ['1', '2', 'Normal']);
+    assert.equal(foundIn(certain, MODEL).name, 'Nothing');
+  });
+
+  test('are called as we call them where we know the id, else as the bundle does', async () => {
+    const french = await wordsOf('fr');
+    const [second, normal, first] = MODEL.findings;
+    assert.deepEqual([second, normal, first].map((finding) => findingWords(french, finding)), ['Deuxième', 'Normal', 'First']);
+    assert.deepEqual([second, normal].map((finding) => withinWords(ENGLISH, finding)), ['Second', 'normal']);
+    // A name of the other direction stands apart.
+    assert.equal(withinWords(await wordsOf('ar'), second), '\u2068Second\u2069');
+  });
+
+  test('that are possible are named, one beyond a quarter also where the set has it not', () => {
+    assert.equal(setWords(ENGLISH, certain, MODEL), 'Normal; the others are unlikely.');
+    const torn = report({ 2: 0.1, Normal: 0.6, 1: 0.3 }, ['Normal']);
+    assert.deepEqual(alsoPossible(torn, MODEL)?.map(({ id }) => id), ['1']);
+    assert.equal(setWords(ENGLISH, torn, MODEL), 'Unsure: normal or First.');
+    assert.equal(setWords(ENGLISH, report({ 2: 0.3, Normal: 0.3, 1: 0.4 }, ['1']), MODEL), 'Unsure: any of the findings it knows.');
+    assert.equal(outcomeWords(ENGLISH, torn, MODEL).replace(/\u00a0/g, ' '), 'Normal 60.0 %, or First');
+    assert.equal(alsoPossible({ ...torn, prediction_set: null }, MODEL), null);
+  });
+
+  test('that the bundle has a sentence for get it in the reader’s language, no other set does', async () => {
+    const two = report({ 2: 0.45, Normal: 0.1, 1: 0.45 }, ['1', '2']);
+    assert.deepEqual(setSentence(await wordsOf('fr'), two, MODEL), { text: 'L’un des deux.', lang: 'fr' });
+    assert.deepEqual(setSentence(await wordsOf('es'), two, MODEL), { text: 'One of two.', lang: 'en' });
+    assert.equal(setSentence(ENGLISH, certain, MODEL), undefined);
+    assert.equal(setSentence(ENGLISH, two, {}), undefined);
+  });
+});
+
+describe('another operating point', () => {
+  const before = report({ 2: 0.2, Normal: 0.7, 1: 0.1 }, ['Normal']);
+  const map = (/** @type {number} */ sum) => Array.from({ length: 7 }, () => Array(7).fill(sum / 49));
+  const evidence = { 2: map(0), Normal: map(1), 1: map(-1) };
+
+  test('moves logits, evidence and the set, and back again to what was there', () => {
+    const there = weighed(before, evidence, MODEL, 'ward');
+    assert.ok(there);
+    const whole = 0.2 * Math.exp(2) + 0.8;
+    assert.ok(Math.abs(there.report.probabilities[2] - (0.2 * Math.exp(2)) / whole) < 1e-12);
+    assert.equal(there.report.finding, '2');
+    assert.deepEqual(there.report.prediction_set, { coverage: 0.8, findings: ['2', 'Normal'] });
+    const sum = (/** @type {number[][]} */ cells) => cells.flat().reduce((total, cell) => total + cell, 0);
+    assert.ok(Math.abs(sum(there.evidence[2]) - 2) < 1e-12);
+    const back = weighed(there.report, there.evidence, MODEL, null);
+    for (const [id, probability] of Object.entries(before.probabilities)) assert.ok(Math.abs((back?.report.probabilities[id] ?? NaN) - probability) < 1e-12);
+    assert.equal(back?.report.operating_point, 'usual');
+  });
+
+  test('needs no evidence, has no set where the bundle gives none, and is nothing where the bundle has no such point', () => {
+    assert.equal(weighed(before, null, MODEL, 'ward')?.evidence, null);
+    assert.equal(weighed(before, null, MODEL, 'child')?.report.prediction_set, null);
+    assert.equal(weighed(before, evidence, MODEL, 'zoo'), null);
+    assert.equal(weighed(before, evidence, {}, 'ward'), null);
+    // A probability that is 0 stays 0.
+    assert.equal(weighed(report({ 2: 0, Normal: 1, 1: 0 }, []), null, MODEL, 'ward')?.report.probabilities[2], 0);
+  });
+
+  test('is named on the card, unless it is the default or nobody knows', async () => {
+    const at = (/** @type {string} */ operating_point) => ({ operating_point });
+    assert.equal(pointWords(ENGLISH, at('usual'), MODEL), '');
+    assert.equal(pointWords(ENGLISH, at('ward'), {}), '');
+    assert.equal(pointWords(ENGLISH, at('ward'), MODEL), 'Operating point: Patients of a ward.');
+    assert.equal(pointWords(ENGLISH, at('child'), MODEL), 'Operating point: child');
+    assert.equal(pointWords(await wordsOf('fr'), at('ward'), MODEL).replace(/\u00a0/g, ' '), 'Point de fonctionnement : Patients d’un service.');
+    assert.equal(pointWords(ENGLISH, at('gone'), MODEL), 'Operating point: gone');
+  });
+});
+
+describe('order', () => {
+  const entry = (/** @type {string} */ name, /** @type {any} */ told) => /** @type {any} */ ({ name, outcome: told ? { state: 'done', report: told } : { state: 'error' } });
+  const entries = [
+    entry('b10', report({ 2: 0.1, Normal: 0.8, 1: 0.1 }, [])),
+    entry('b9', report({ 2: 0.6, Normal: 0.3, 1: 0.1 }, [])),
+    entry('failed', null),
+    entry('cat', report({ 2: 0.9, Normal: 0.05, 1: 0.05 }, [], { in_distribution: { score: 0.1, accepted: false } })),
+    entry('a', report({ 2: 0.1, Normal: 0.9, 1: 0 }, [], { cautions: [{ code: 'x', message: 'x' }] })),
+  ];
+  const names = (/** @type {import('../../www/element/order.js').SortKey} */ key, /** @type {1 | -1} */ direction) =>
+    sorted(entries, { key, direction }, 'en', ['2', 'Normal', '1']).map(({ name }) => name);
+
+  test('is by name, finding, probability or likeness, and what has none comes last either way', () => {
+    assert.deepEqual(names('added', 1), ['b10', 'b9', 'failed', 'cat', 'a']);
+    assert.deepEqual(names('added', -1), ['a', 'cat', 'failed', 'b9', 'b10']);
+    assert.deepEqual(names('name', 1), ['a', 'b9', 'b10', 'cat', 'failed']);
+    // Of one finding the surest first.
+    assert.deepEqual(names('finding', 1), ['b9', 'a', 'b10', 'failed', 'cat']);
+    assert.deepEqual(names('finding', -1), ['b10', 'a', 'b9', 'failed', 'cat']);
+    assert.deepEqual(names('probability', -1), ['a', 'b10', 'b9', 'failed', 'cat']);
+    assert.deepEqual(names('likeness', 1), ['cat', 'b10', 'b9', 'a', 'failed']);
+    assert.deepEqual(entries.filter(warned).map(({ name }) => name), ['cat', 'a']);
+  });
+});
+
+test('a table has a column for each finding of any model, one for those called alike', () => {
+  const results = /** @type {Result[]} */ ([
+    { name: 'x', state: 'done', report: report({ 'Grey veil': 0.7, Normal: 0.3 }, ['Grey veil']) },
+    { name: 'y', state: 'done', report: report({ grey_veil: 0.4, '雪': 0.6 }, ['雪'], { in_distribution: { score: 0.1, accepted: false } }) },
+    { name: 'z', state: 'waiting' },
+  ]);
+  const [head, ...rows] = table(results);
+  const of = (/** @type {number} */ at) => Object.fromEntries(head.map((name, column) => [name, rows[at][column]]));
+  assert.deepEqual(head.filter((name) => String(name).startsWith('probability')), ['probability_grey_veil', 'probability_normal', 'probability_雪']);
+  assert.deepEqual([of(0).finding, of(0).probability_grey_veil, of(0)['probability_雪']], ['Grey veil', 0.7, '']);
+  assert.deepEqual([of(1).finding, of(1).probability_grey_veil, of(1)['probability_雪']], ['', 0.4, 0.6]);
+  assert.deepEqual([of(2).state, of(2).probability_normal, of(2).error], ['waiting', '', '']);
+});
