@@ -42,6 +42,13 @@ document.querySelector('.camera-button')?.addEventListener('click', ({ currentTa
   camera.click();
 });
 
+// For whoever is asked for help.
+document.querySelector('.diagnostics')?.addEventListener('click', async ({ currentTarget }) => {
+  const button = /** @type {HTMLElement} */ (currentTarget);
+  const [{ copy }, { wordsOf }] = await Promise.all([import('./element/diagnostics.js'), import('./element/words.js')]);
+  void copy(await wordsOf(document.documentElement.lang), element, button);
+});
+
 // Files that the operating system opens with the installed app.
 /** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) =>
   element.take(await Promise.all(files.map((file) => file.getFile()))),

@@ -1,20 +1,20 @@
 // @ts-check
 /**
- * Makes the pictures that the app is installed with, from `www/icons/icon.svg` and from the built page with a generated
- * radiograph: `node app-pictures.mjs` writes them into `www/icons` and `www/screenshots`.
+ * Makes the pictures that the app is installed with, from `www/icons/icon.svg` and from the built page with a sample:
+ * `node app-pictures.mjs` writes them into `www/icons` and `www/screenshots`.
  */
 
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
-import { launch, parts, ready } from './lib/browser.mjs';
-import { DIST, noCommand, noPage, payloads, phantoms } from './lib/project.mjs';
-import { classifyAll, openReady, settled } from './lib/real-page.mjs';
+import { launch, parts } from './lib/browser.mjs';
+import { DIST, noPage, payloads, samples } from './lib/project.mjs';
+import { openReady } from './lib/real-page.mjs';
 import { release } from './lib/release.mjs';
 import { serve } from './lib/server.mjs';
 
-if (noPage || noCommand) {
-  console.error(noPage || noCommand);
+if (noPage) {
+  console.error(noPage);
   process.exit(2);
 }
 
@@ -22,7 +22,8 @@ const www = fileURLToPath(new URL('../../www/', import.meta.url));
 const svg = await readFile(`${www}icons/icon.svg`, 'utf8');
 const built = await release(DIST);
 const site = await serve(built.folder);
-const generated = await phantoms(4);
+const shown = (await samples()).find(({ name }) => name === 'adult-opacity.jpg');
+if (!shown) throw new Error('there is no sample adult-opacity.jpg');
 const browser = await launch('cpu');
 try {
   for (const [name, side, drawn] of /** @type {const} */ ([
@@ -45,14 +46,8 @@ try {
       deviceScaleFactor,
       colorScheme: 'light',
     });
-    const outcomes = await classifyAll(page, generated.images);
-    // One that the network takes for a chest, if there is any.
-    const shown = generated.images.find(({ name }) => outcomes.get(name)?.report?.in_distribution?.accepted);
-    await page.reload();
-    await ready(page);
-    await settled(page);
-    await picker.setInputFiles(await payloads([{ ...(shown ?? generated.images[0]), name: 'generated-chest.png' }]));
-    await parts(page).answered('generated-chest.png');
+    await picker.setInputFiles(await payloads([shown]));
+    await parts(page).answered(shown.name);
     await page.evaluate(() => document.querySelector('lung-xray-classifier')?.scrollIntoView());
     await page.screenshot({ path: `${www}screenshots/${name}.png` });
     await context.close();
@@ -61,5 +56,4 @@ try {
   await browser.close();
   await site.close();
   await built.remove();
-  await generated.remove();
 }

@@ -84,6 +84,11 @@ test('every part is in some state of the element, and no other', async () => {
     await ready(page);
     // What passes while it starts was noted as it came.
     for (const part of await page.evaluate(() => /** @type {any} */ (globalThis).passing)) seen.add(part);
+    await page.locator('[part=samples] > summary').click();
+    await page.locator('[part=sample]').first().waitFor();
+    await page.locator('.status summary').click();
+    await page.locator('[part=diagnostics]').click();
+    await page.locator('[part=diagnosis]').waitFor();
     await picker.setInputFiles([
       picture('chest.png'),
       ...['refuse', 'unlike', 'torn', 'lateral'].map((name) => ({ ...picture(name), buffer: Buffer.from(name) })),

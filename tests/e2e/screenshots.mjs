@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Pictures of the built page with generated radiographs, for the README and for looking at:
+ * Pictures of the built page with the samples that ship, for looking at:
  * `node screenshots.mjs FOLDER`.
  */
 
@@ -8,19 +8,19 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { launch, parts } from './lib/browser.mjs';
-import { DIST, noCommand, noPage, payloads, phantoms } from './lib/project.mjs';
+import { DIST, noPage, payloads, samples } from './lib/project.mjs';
 import { openReady } from './lib/real-page.mjs';
 import { serve } from './lib/server.mjs';
 
 const folder = process.argv[2];
-if (!folder || noPage || noCommand) {
-  console.error(folder ? noPage || noCommand : 'usage: node screenshots.mjs FOLDER');
+if (!folder || noPage) {
+  console.error(folder ? noPage : 'usage: node screenshots.mjs FOLDER');
   process.exit(2);
 }
 
 await mkdir(folder, { recursive: true });
 const site = await serve(DIST);
-const generated = await phantoms(1);
+const [image, ...rest] = await samples();
 const browser = await launch('webgpu');
 try {
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
@@ -36,10 +36,12 @@ try {
       const shoot = (/** @type {string} */ what) =>
         page.screenshot({ path: join(folder, `${what}-${device}-${colorScheme}.png`), fullPage: true });
       await shoot('ready');
-      const [image, ...rest] = generated.images;
-      await picker.setInputFiles(await payloads([{ ...image, name: 'generated-chest.png' }]));
+      await page.locator('[part=samples] > summary').click();
+      await page.locator('[part=sample] canvas').last().waitFor();
+      await shoot('samples');
+      await picker.setInputFiles(await payloads([image]));
       await parts(page)
-        .card('generated-chest.png')
+        .card(image.name)
         .and(page.locator('[data-state=done]'))
         .waitFor({ timeout: 120_000 });
       await shoot('report');
@@ -55,5 +57,4 @@ try {
 } finally {
   await browser.close();
   await site.close();
-  await generated.remove();
 }

@@ -58,7 +58,7 @@ const LUNGS =
  * listed in docs/reference/element.md, which a test holds to what is here.
  */
 export class LungXrayClassifier extends HTMLElement {
-  static observedAttributes = ['src', 'device', 'multiple', 'lang', 'operating-point'];
+  static observedAttributes = ['src', 'device', 'multiple', 'lang', 'operating-point', 'samples'];
   static formAssociated = true;
 
   /** Where `worker.js`, `runtime/` and `models/` lie, when they no longer lie beside this module: after bundling. */
@@ -103,6 +103,8 @@ export class LungXrayClassifier extends HTMLElement {
   #status = make('div', { class: 'status', part: 'status' });
   #options = make('slot', { name: 'options', class: 'notice' });
   #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
+  /** Where there are samples to try. @type {import('./samples.js').Samples | null} */
+  #samples = null;
   #results = new ResultList({
     cancel: () => this.cancel(),
     proceed: () => this.proceed(),
@@ -228,6 +230,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (name === 'multiple') this.#writeDropzone();
     else if (name === 'lang') void (this.isConnected && this.#speak());
     else if (name === 'operating-point') void (this.isConnected && this.#answerAnew());
+    else if (name === 'samples') this.#offerSamples();
     else if (this.isConnected) this.#connect();
   }
 
@@ -235,6 +238,7 @@ export class LungXrayClassifier extends HTMLElement {
   formDisabledCallback(disabled) {
     this.#disabled = this.#button.disabled = this.#folderButton.disabled = disabled;
     this.#dropzone.classList.toggle('disabled', disabled);
+    this.#samples?.disable(disabled);
   }
 
   /** A form that is reset sends no report, also none of an image that is still being read; the cards stay. */
@@ -323,6 +327,16 @@ export class LungXrayClassifier extends HTMLElement {
     const results = this.results.filter((result) => name === undefined || result.name === name);
     const { resultsFile } = await import('./export.js');
     return resultsFile(results, format);
+  }
+
+  /**
+   * What helps whoever is asked for help: versions, device, adapter, timings and the last error; nothing about an image.
+   * @returns {Promise<string>} lines in English
+   */
+  async diagnostics() {
+    const { diagnose } = await import('./diagnostics.js');
+    const { state } = this.#connect();
+    return diagnose({ ready: this.ready, failed: state.phase === 'failed' ? state.error : null, results: this.results });
   }
 
   /** Stops what still waits. What is being read is finished. */
@@ -538,6 +552,28 @@ export class LungXrayClassifier extends HTMLElement {
       // Without it nothing is kept; the next image tries again.
       () => (this.#kept = null),
     ));
+  }
+
+  /** Offers samples below the drop zone, where the attribute `samples` asks for them. */
+  #offerSamples() {
+    this.#samples?.element.remove();
+    this.#samples = null;
+    const folder = this.getAttribute('samples');
+    if (folder === null) return;
+    whenIdle(async () => {
+      const fetched = await import('./samples.js').catch(() => null);
+      if (!fetched || this.#samples || this.getAttribute('samples') !== folder) return;
+      this.#samples = new fetched.Samples(folder, (files) => this.take(files), this.#words);
+      this.#samples.disable(this.#disabled);
+      this.#aside.before(this.#samples.element);
+    });
+  }
+
+  /** Copies the diagnostics when it is clicked. */
+  #copier() {
+    const button = make('button', { type: 'button', class: 'again copier', part: 'diagnostics' }, this.#words.text('diagnostics.copy'));
+    button.addEventListener('click', () => void import('./diagnostics.js').then(({ copy }) => copy(this.#words, this, button)));
+    return button;
   }
 
   #newName() {
@@ -762,6 +798,7 @@ export class LungXrayClassifier extends HTMLElement {
     this.#writeDropzone();
     this.#renderStatus();
     this.#results.write(words);
+    this.#samples?.write(words);
   }
 
   #writeDropzone() {
@@ -795,7 +832,7 @@ export class LungXrayClassifier extends HTMLElement {
         make('p', { class: 'status-line' }, this.#words.text('status.idle')),
       );
     else if (state.phase === 'loading') this.#renderProgress(state.progress);
-    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(this.#words, state.ready, this.#point));
+    else if (state.phase === 'ready') this.#status.replaceChildren(...readyWords(this.#words, state.ready, this.#point, this.#copier()));
     else {
       const again = make('button', { type: 'button', class: 'again' }, this.#words.text('again'));
       again.addEventListener('click', () => void this.start().catch(() => {}));
@@ -810,6 +847,7 @@ export class LungXrayClassifier extends HTMLElement {
             make('p', { class: 'fault-message' }, message),
             make('p', { class: 'fault-advice' }, advice),
             ...faultDetails(this.#words, state.error.code, told),
+            this.#copier(),
           ),
           again,
         ),
@@ -881,8 +919,8 @@ export class LungXrayClassifier extends HTMLElement {
   };
 }
 
-/** @param {Words} words @param {Ready} ready @param {string | null} point the operating point that is asked for */
-function readyWords(words, ready, point) {
+/** @param {Words} words @param {Ready} ready @param {string | null} point the operating point that is asked for @param {HTMLElement} copier */
+function readyWords(words, ready, point, copier) {
   const { device, model } = ready;
   const facts = [words.text('status.runsOn', { device: deviceWords(words, device) })];
   const reason = device === 'cpu' ? words.fallback(ready) : '';
@@ -909,7 +947,7 @@ function readyWords(words, ready, point) {
         ]
       : []),
     ...(happened ? [make('p', { class: 'status-reason' }, reason)] : []),
-    folded(words, ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact)))),
+    folded(words, ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact))), copier),
   ];
 }
 
@@ -924,6 +962,7 @@ function fetchTheRest() {
   rest ??= Promise.allSettled([
     import('./archive.js'),
     import('./evidence-words.js'),
+    import('./diagnostics.js'),
     import('./examples.js'),
     import('./export.js'),
     import('./folder.js'),

@@ -104,6 +104,16 @@ a { color: var(--accent); }
 .progress.indeterminate .progress-fill { width: 32%; transform: none; transition: none; animation: to-and-fro 1.5s ease-in-out .4s infinite alternate; }
 /* Nothing moves in the first moments: each frame would take time from what is waited for. */
 @keyframes to-and-fro { to { transform: translateX(calc(var(--onward) * 212.5%)); } }
+.copier { padding: .35rem .85rem; font-size: .85rem; }
+.diagnosis textarea { display: block; width: 100%; margin-top: .45rem; font: .8rem/1.4 ui-monospace, monospace; }
+.samples { padding-inline: .25rem; font-size: .9rem; }
+.samples > summary { width: fit-content; cursor: pointer; color: var(--accent); font-weight: 600; }
+.samples-about:not(:empty) { margin-top: .45rem; color: var(--muted); }
+.samples-row { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(8.5rem, 100%), 1fr)); gap: .75rem; margin-top: .6rem; }
+.sample { display: grid; align-content: start; gap: .1rem; padding: .5rem; border-color: var(--line); background: var(--surface); color: var(--ink); font-size: .85rem; text-align: start; line-height: 1.35; }
+.sample:hover { border-color: var(--accent); }
+.sample canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 6px; background: #000; margin-bottom: .25rem; }
+.sample span { color: var(--muted); font-weight: 400; }
 .notice { padding-inline: .25rem; }
 p.notice { font-size: .925rem; font-weight: 600; }
 ::slotted([slot="notice"]) { padding-inline: .25rem; }

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What the page as built has of the element, and the figures that it links to. */
-const BUILT = ['element', 'worker.js', 'runtime', 'models', 'docs'];
+const BUILT = ['element', 'worker.js', 'runtime', 'models', 'samples', 'docs'];
 /** What lies beside this script, and does so in the package: the class by itself, what Node gets of it, and types. */
 const OWN = ['index.js', 'server.js', 'index.d.ts', 'define.d.ts', 'start.d.ts', 'worker.d.ts'].map((name) => `package/${name}`);
 const LICENCES = ['LICENSE-MIT', 'LICENSE-APACHE'];

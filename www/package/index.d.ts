@@ -56,6 +56,8 @@ export class LungXrayClassifier extends HTMLElement {
   readonly results: Result[];
   /** With a name only the result of that name. */
   exportResults(format: Format, name?: string): Promise<Blob>;
+  /** Versions, device, adapter, timings and the last error, in English; nothing about an image. */
+  diagnostics(): Promise<string>;
   cancel(): void;
   proceed(): void;
   /** With a name only the result of that name. */
@@ -86,6 +88,8 @@ export interface LungAttributes {
   resume?: boolean;
   lang?: string;
   theme?: 'auto' | 'light' | 'dark';
+  /** The folder's address; empty for the one beside the element. */
+  samples?: string;
   name?: string;
   disabled?: boolean;
   'operating-point'?: string;

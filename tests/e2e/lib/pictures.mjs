@@ -23,8 +23,8 @@ export function png(width, height, grey) {
   ]);
 }
 
-/** @param {string} type @param {Buffer} data */
-function chunk(type, data) {
+/** A part of a PNG file. @param {string} type @param {Buffer} data */
+export function chunk(type, data) {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(data.length);
   const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);

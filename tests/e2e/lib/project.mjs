@@ -98,6 +98,13 @@ export async function realImages(perClass) {
   });
 }
 
+/** The composites that ship, in the order of their list. @returns {Promise<Array<Image & { finding: string, origin: string, images: number }>>} */
+export async function samples() {
+  const folder = resolve(HERE, '../../www/samples');
+  const { samples } = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8'));
+  return samples.map((/** @type {any} */ sample) => ({ ...sample, name: sample.file, path: join(folder, sample.file) }));
+}
+
 /** Every file of the folder of odd ones. */
 export const oddFiles = () => filesIn(join(DATA, 'odd'));
 
