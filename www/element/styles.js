@@ -127,7 +127,7 @@ p.notice { font-size: .925rem; font-weight: 600; }
 .tally { display: flex; flex-wrap: wrap; column-gap: .5rem; font-size: .9rem; font-variant-numeric: tabular-nums; color: var(--muted); }
 .tally .fact:first-child { color: var(--ink); font-weight: 600; }
 .tally .fact:not(:last-child)::after { content: "·"; margin-inline-start: .5rem; font-weight: 400; color: var(--muted); }
-.savers { display: flex; gap: .5rem; margin-inline-start: auto; }
+.savers { display: flex; flex-wrap: wrap; gap: .5rem; margin-inline-start: auto; }
 button:disabled { opacity: .5; cursor: default; }
 .toolbar .progress { margin: 0; }
 .export-failed, .table-failed { color: var(--danger); font-size: .9rem; }
@@ -330,7 +330,7 @@ button:disabled { opacity: .5; cursor: default; }
   .tally .fact { flex-basis: auto; }
   .drop-buttons > * { padding-inline: .5rem; font-size: .925rem; }
   .savers { margin-inline-start: 0; width: 100%; }
-  .savers > * { flex: 1; }
+  .savers > * { flex: 1 1 auto; }
   .finders > :last-child { flex-basis: 100%; }
   .finders > * { flex-basis: 8rem; }
   .dropzone { padding: 2rem 1rem; }
