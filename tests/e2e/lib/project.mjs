@@ -109,7 +109,7 @@ export async function samples() {
 export const oddFiles = () => filesIn(join(DATA, 'odd'));
 
 /** @param {string} folder @returns {Promise<Image[]>} */
-async function filesIn(folder) {
+export async function filesIn(folder) {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
