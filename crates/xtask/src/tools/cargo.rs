@@ -16,7 +16,7 @@ const TYPOS_VERSION: &str = "1.52.0";
 /// The last trunk that builds with the Rust version of this workspace.
 const TRUNK_VERSION: &str = "0.21.14";
 /// What PyPI's packages of compiled tools are called. Astral, who make uv and Ruff, build them from the tools' own tags
-/// (https://github.com/astral-sh/astral-dev-toolchain); each says in its description from which commit.
+/// (<https://github.com/astral-sh/astral-dev-toolchain>); each says in its description from which commit.
 const PACKAGED: &str = "astral-dev-toolchain-";
 
 /// Makes sure that trunk is there, with which `Trunk.toml` builds the page too.
