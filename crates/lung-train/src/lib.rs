@@ -9,6 +9,7 @@ pub mod augment;
 pub mod bench;
 pub mod card;
 pub mod compare;
+pub mod composite;
 pub mod config;
 pub mod data;
 pub mod evaluate;

@@ -1,5 +1,6 @@
 //! The command `lung`: train, evaluate, export and run MobileNet-Lung.
 
+mod cli;
 mod compare_args;
 mod memory;
 
@@ -8,11 +9,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use indicatif::ProgressBar;
 use lung_train::archive::predict_to_parquet;
 use lung_train::audit::{Audit, Wanted};
-use lung_train::bench;
 use lung_train::config::TrainConfig;
 use lung_train::data::{FOLDS, Shown as _, escape};
 use lung_train::evaluate::{Tests, to_test};
@@ -55,8 +55,8 @@ enum Command {
     Picture(PictureArgs),
     Phantom(PhantomArgs),
     Compare(compare_args::CompareArgs),
-    #[command(hide = true)]
-    Bench(BenchArgs),
+    #[command(flatten)]
+    Tool(cli::Tool),
 }
 
 /// Train a model on a folder of labelled radiographs.
@@ -293,14 +293,6 @@ struct PhantomArgs {
     seed: u64,
 }
 
-/// Measure what standard input asks for; `cargo xtask bench` talks to it.
-#[derive(Args)]
-struct BenchArgs {
-    /// Weights file that `lung export` wrote
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-}
-
 fn main() -> ExitCode {
     memory::keep();
     let result = match Cli::parse().command {
@@ -309,11 +301,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => run_audit(&args),
         Command::Export(args) => run_export(&args),
         Command::Predict(args) => return run_predict(&args),
-        Command::Bench(args) => bench::serve(
-            &args.model,
-            std::io::stdin().lock(),
-            std::io::stdout().lock(),
-        ),
+        Command::Tool(tool) => cli::run(tool, Cli::command(), say),
         Command::Compare(args) => compare_args::run(args).and_then(|text| say(&text)),
         Command::Picture(args) => run_picture(&args),
         Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),

@@ -152,7 +152,7 @@ impl<'a> Stage<'a> {
     /// Serves the page as it is now.
     fn show(&mut self, served: &Served) -> Result<()> {
         let folder = self.assemble().context("the page stays as it was")?;
-        served.switch(&folder)
+        Ok(served.switch(&folder)?)
     }
 
     /// Says how it ended.

@@ -459,7 +459,7 @@ pub(crate) fn images(count: usize) -> String {
 }
 
 /// The name of a data folder: the last part of its path.
-pub(crate) fn name_of(folder: &Path) -> String {
+pub fn name_of(folder: &Path) -> String {
     folder
         .canonicalize()
         .unwrap_or_else(|_| folder.to_owned())

@@ -26,14 +26,15 @@ pub use self::error::DataError;
 pub use self::list::{FileList, ListHash};
 pub use self::listing::Listing;
 pub(crate) use self::listing::name_of;
+pub use self::listing::name_of as folder_name;
 pub use self::names::{Shown, escape};
-pub(crate) use self::names::{composed, decomposed, exact, path_of};
+pub(crate) use self::names::{composed, decomposed, exact, name as file_name, path_of};
 pub(crate) use self::pixels::read_bytes;
 pub use self::pixels::{Pixels, read_radiograph};
 pub use self::reading::Reading;
 pub use self::split::{Part, Split};
-pub(crate) use self::table::key as table_key;
-use self::walk::Walk;
+pub(crate) use self::table::{Table as GroupTable, key as table_key};
+pub(crate) use self::walk::{Walk, read_dir};
 
 /// How many folds a data set is divided into.
 pub const FOLDS: usize = 5;
