@@ -151,7 +151,7 @@ impl Bundle {
         Ok(Self::new(Contents::of(bytes)?, bytes.to_vec(), &hash))
     }
 
-    /// As [`read`](Self::read), while somebody else works out the [`sha256`] of `bytes`: a browser does so in a third of the
+    /// As [`read`](Self::read), while somebody else works out the [`sha256`](super::sha256) of `bytes`: a browser does so in a third of the
     /// time that it takes here. `None` leaves it to us.
     ///
     /// # Errors
