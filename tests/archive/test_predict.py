@@ -3,12 +3,14 @@
     python test_predict.py LUNG MODEL.safetensors
 """
 
+import json
 import subprocess
 import sys
 import tempfile
 import unittest
 from pathlib import Path
 
+import jsonschema
 import numpy
 import pyarrow.parquet
 from PIL import Image
@@ -16,6 +18,32 @@ from PIL import Image
 LUNG, MODEL = sys.argv[1:3]
 # Largest difference of a probability: two resamplers and two runtimes.
 TOLERANCE = 2e-3
+
+
+class Reading(unittest.TestCase):
+    """The schema of a reading, as a program in Python takes it."""
+
+    def setUp(self):
+        reference = Path(__file__).parents[2] / "docs" / "reference"
+        schema = json.loads((reference / "reading.schema.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        self.validator = jsonschema.Draft202012Validator(schema)
+        self.example = json.loads((reference / "reading.example.json").read_text())
+
+    def test_the_example_is_a_reading(self):
+        self.validator.validate(self.example)
+
+    def test_what_is_none_is_refused(self):
+        for part, wrong in [
+            ("version", 2),
+            ("file", "patient.png"),
+            ("prediction_set", {"coverage": 0.9, "findings": []}),
+            ("probabilities", {"Normal": 1.5, "Other": 0}),
+        ]:
+            with self.subTest(part):
+                self.assertFalse(self.validator.is_valid({**self.example, part: wrong}))
+        del self.example["cautions"]
+        self.assertFalse(self.validator.is_valid(self.example))
 
 
 class Archive(unittest.TestCase):

@@ -58,8 +58,19 @@ def read_bundle(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
                 sys.exit(f"{name} is {other}, which is not read here")
         return numbers.reshape(entry["shape"])
 
-    names = [name for name in header if not name.endswith("_scale")]
+    # Known evidence is for devices to be tried with; the network has no such layer.
+    names = [name for name in header if not name.endswith("_scale") and not name.startswith("known.")]
     return about, {name: torch.from_numpy(values(name)) for name in names}
+
+
+def calibration(about: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """What each logit is multiplied by, and what is added then, at the default operating point."""
+    if "temperature" in about:  # formats 1 and 2
+        return torch.full((FINDINGS,), 1 / about["temperature"]), torch.zeros(FINDINGS)
+    ids = [finding["id"] for finding in about["findings"]]
+    (point,) = (point for point in about["operating_points"] if point["name"] == about["default_operating_point"])
+    scales, offsets = ([values[name] for name in ids] for values in (about["scales"], point["offsets"]))
+    return torch.tensor(scales), torch.tensor(offsets)
 
 
 def noise(count: int) -> numpy.ndarray:
@@ -170,8 +181,9 @@ class Bench:
         images = self.images(2, layout)
         loss = network.loss(images)
         (gradient,) = torch.autograd.grad(loss, [network.weights["features.0.0.weight"]])
+        scales, offsets = calibration(self.about)
         with torch.inference_mode():
-            probabilities = torch.softmax(network.forward(images)[0] / self.about["temperature"], 0)
+            probabilities = torch.softmax(network.forward(images)[0] * scales + offsets, 0)
         (logits,) = self.session.run(["logits"], {"input": images[:1].contiguous().numpy()})
         powers = numpy.exp(logits[0] - logits[0].max())
         return {

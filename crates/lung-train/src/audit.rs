@@ -27,9 +27,8 @@ pub use self::probe::Probe;
 use self::probe::{Sample, probe};
 use self::spectrum::{SIDE, Spectrum};
 use crate::data::{Dataset, Example, read_radiograph};
-use crate::finding::Finding;
 use crate::metrics::{Share, in_text, share_of};
-use crate::predict::{OTHER_FINDINGS, read_at};
+use crate::predict::read_at;
 use crate::train::bar;
 
 /// Which images a model is audited on.
@@ -48,31 +47,38 @@ pub struct Group {
     pub folder: String,
     /// Where the patients come from.
     pub origin: String,
-    /// What they have.
-    pub finding: Finding,
-    /// Whether it is a bacterial pneumonia.
-    pub bacterial: bool,
+    /// Id of what they have.
+    pub finding: String,
+    /// How they are told from other images of that label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Ids of all findings that are correct.
+    #[serde(skip)]
+    correct: Vec<String>,
 }
 
 impl Group {
-    fn of(example: &Example) -> Self {
+    fn of(dataset: &Dataset, example: &Example) -> Self {
+        let class = &dataset.classes[example.class];
         Self {
             folder: example.source.clone(),
             origin: example.origin.clone(),
-            finding: example.finding,
-            bacterial: example.bacterial,
+            finding: dataset.id(example.finding).to_owned(),
+            kind: class.kind.clone(),
+            correct: (class.correct.iter())
+                .map(|row| dataset.id(*row).to_owned())
+                .collect(),
         }
     }
 }
 
 impl std::fmt::Display for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bacterial = if self.bacterial { " (bacterial)" } else { "" };
-        write!(
-            f,
-            "{}, {}, {}{bacterial}",
-            self.folder, self.origin, self.finding
-        )
+        write!(f, "{}, {}, {}", self.folder, self.origin, self.finding)?;
+        match &self.kind {
+            Some(kind) => write!(f, " ({kind})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -130,9 +136,9 @@ struct Found {
 }
 
 /// What an image was called.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Call {
-    finding: Finding,
+    finding: String,
     refused: bool,
 }
 
@@ -141,13 +147,13 @@ impl Call {
         let reading = read_at(classifier, radiograph, None).map_err(|refusal| refusal.message)?;
         let report = reading.report;
         Ok(Self {
-            finding: Finding::from_id(&report.finding).ok_or(OTHER_FINDINGS)?,
+            finding: report.finding,
             refused: (report.in_distribution).is_some_and(|judged| !judged.accepted),
         })
     }
 
     /// Whether it is another, for somebody who has to rely on it.
-    fn differs(self, other: Self) -> bool {
+    fn differs(&self, other: &Self) -> bool {
         self.refused || other.refused || self.finding != other.finding
     }
 }
@@ -256,7 +262,7 @@ impl Audit {
 
 impl GroupAudit {
     fn new(group: Group, images: &[&Found]) -> Self {
-        let truth = group.finding;
+        let is = |call: &Call| group.correct.contains(&call.finding);
         let share = |of: &dyn Fn(&Found) -> bool| {
             share_of(
                 images.iter().filter(|found| of(found)).count(),
@@ -266,7 +272,7 @@ impl GroupAudit {
         let changed: BTreeMap<Change, Share> = (Change::ALL.into_iter())
             .map(|change| {
                 let differs = |found: &Found| {
-                    (found.changed.get(&change)).is_none_or(|call| call.differs(found.call))
+                    (found.changed.get(&change)).is_none_or(|call| call.differs(&found.call))
                 };
                 (change, share(&differs))
             })
@@ -278,9 +284,9 @@ impl GroupAudit {
             .unwrap_or_else(|| share_of(0, 0));
         let remains = (Remains::ALL.into_iter())
             .map(|remains| {
-                let call = |found: &Found| found.remains.get(&remains).copied();
+                let call = |found: &Found| found.remains.get(&remains).cloned();
                 let remaining = Remaining {
-                    right: share(&|found| call(found).is_some_and(|call| call.finding == truth)),
+                    right: share(&|found| call(found).is_some_and(|call| is(&call))),
                     refused: share(&|found| call(found).is_none_or(|call| call.refused)),
                 };
                 (remains, remaining)
@@ -288,7 +294,7 @@ impl GroupAudit {
             .collect();
         Self {
             images: images.len(),
-            right: share(&|found| !found.call.refused && found.call.finding == truth),
+            right: share(&|found| !found.call.refused && is(&found.call)),
             refused: share(&|found| found.call.refused),
             changed,
             worst_framing,
@@ -342,8 +348,11 @@ impl Probe {
 fn choose(dataset: &Dataset, wanted: Wanted) -> BTreeMap<Group, Vec<usize>> {
     let mut of_group: BTreeMap<Group, Vec<usize>> = BTreeMap::new();
     for (index, example) in dataset.examples.iter().enumerate() {
-        if wanted.fold.is_none_or(|fold| example.fold == fold) {
-            of_group.entry(Group::of(example)).or_default().push(index);
+        if example.is_tested(wanted.fold) {
+            of_group
+                .entry(Group::of(dataset, example))
+                .or_default()
+                .push(index);
         }
     }
     if let Some(most) = wanted.per_group {
@@ -463,20 +472,15 @@ fn probes(dataset: &Dataset, found: &BTreeMap<usize, Found>) -> Vec<Probe> {
         probe("format".to_owned(), &samples(&format, &all)),
         probe("origin".to_owned(), &samples(&origin, &all)),
     ];
-    let mut kinds: Vec<(&str, Finding, bool)> = (found.keys())
+    let mut kinds: Vec<(&str, usize, usize)> = (found.keys())
         .map(|index| &dataset.examples[*index])
-        .map(|example| (example.origin.as_str(), example.finding, example.bacterial))
+        .map(|example| (example.origin.as_str(), example.finding, example.class))
         .collect();
     kinds.sort_unstable();
     kinds.dedup();
-    for (of, finding, bacterial) in kinds {
-        let wanted = |example: &Example| {
-            example.origin == of && example.finding == finding && example.bacterial == bacterial
-        };
-        let among = format!(
-            "{of} {finding}{}",
-            if bacterial { " (bacterial)" } else { "" }
-        );
+    for (of, _, class) in kinds {
+        let wanted = |example: &Example| example.origin == of && example.class == class;
+        let among = format!("{of} {}", dataset.classes[class].label(&dataset.findings));
         probes.push(probe(
             format!("folder among {among}"),
             &samples(&folder, &wanted),

@@ -22,7 +22,7 @@ use mobilenet_lung::{Bundle, Classifier, load_state_dict};
 use radiograph::Radiograph;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
+use crate::networks::FINDINGS;
 use crate::predict::load_classifier;
 
 const SIDE: usize = 224;
@@ -210,16 +210,10 @@ fn images(batch: usize, device: &Device) -> Tensor<4> {
 fn targets(batch: usize, device: &Device) -> Tensor<2> {
     let values: Vec<f32> = (0..batch)
         .flat_map(|image| {
-            Finding::ALL.map(|finding| {
-                if image % Finding::COUNT == finding.index() {
-                    1.0
-                } else {
-                    0.0
-                }
-            })
+            (0..FINDINGS).map(move |row| f32::from(u8::from(image % FINDINGS == row)))
         })
         .collect();
-    Tensor::from_data(TensorData::new(values, [batch, Finding::COUNT]), device)
+    Tensor::from_data(TensorData::new(values, [batch, FINDINGS]), device)
 }
 
 /// Knuth's multiplicative hash of `index`, its upper 24 bits as a multiple of 2^-22 in -2..2.

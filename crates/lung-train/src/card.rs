@@ -1,128 +1,18 @@
-//! The model card, and what a model was trained on in numbers: nothing in them but what was counted or measured.
+//! The model card: nothing in it but what was counted or measured.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use mobilenet_lung::Metadata;
 use mobilenet_lung::architecture::AttentionConfig;
+use mobilenet_lung::{Findings, Metadata};
 
-use crate::config::TrainConfig;
-use crate::data::{Dataset, Split};
+use crate::data::Class;
 use crate::export::Exported;
-use crate::finding::{CalledAs, Finding};
-use crate::metrics::{
-    BINS, Evaluation, ForeignMetrics, NOT_IN_MODEL, Share, called_as, called_in_words, share_of,
-};
-use crate::train::RunResult;
+use crate::metrics::{BINS, Evaluation, ForeignMetrics, NOT_IN_MODEL, Share, percent};
 
-/// How a table of groups calls patients who are children.
-const CHILDREN: &str = "paediatric";
-
-/// How a table of groups calls the others.
-const ADULTS: &str = "adult";
-
-/// The images that a model was trained, watched and calibrated on.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Material {
-    /// How many of each finding, by data folder and origin.
-    pub images: BTreeMap<(String, String), [usize; Finding::COUNT]>,
-    /// How many of the opacities are bacterial pneumonias.
-    pub bacterial: usize,
-    /// Share of the target of those that went to viral pneumonia in training.
-    pub bacterial_as_viral: f32,
-    /// How many images its probabilities were fitted on.
-    pub calibrated_on: usize,
-    /// How many trainings without one more fold it was calibrated by.
-    pub cross_fitted: usize,
-}
-
-impl Material {
-    /// Counts the images of a split that are not left for the test.
-    pub fn new(dataset: &Dataset, split: &Split, config: &TrainConfig, result: &RunResult) -> Self {
-        let mut material = Self {
-            bacterial_as_viral: config.bacterial_as_viral,
-            calibrated_on: result.calibrated_on,
-            cross_fitted: result.without_fold.len(),
-            ..Self::default()
-        };
-        for index in split.train.iter().chain(&split.validation) {
-            let example = &dataset.examples[*index];
-            let key = (example.source.clone(), example.origin.clone());
-            material.images.entry(key).or_default()[example.finding.index()] += 1;
-            material.bacterial += usize::from(example.bacterial);
-        }
-        material
-    }
-
-    /// Of the images of each finding, how many are known to be of children; `None` where none is.
-    fn of_children(&self) -> Option<[Share; Finding::COUNT]> {
-        let count = |finding: Finding, wanted: &dyn Fn(&str) -> bool| -> usize {
-            self.images
-                .iter()
-                .filter(|((_, origin), _)| wanted(origin))
-                .map(|(_, counts)| counts[finding.index()])
-                .sum()
-        };
-        self.has(CHILDREN).then(|| {
-            Finding::ALL.map(|finding| {
-                share_of(
-                    count(finding, &|origin| origin == CHILDREN),
-                    count(finding, &|_| true),
-                )
-            })
-        })
-    }
-
-    fn has(&self, origin: &str) -> bool {
-        self.images.keys().any(|(_, known)| known == origin)
-    }
-
-    /// Whether there are images of several data folders.
-    fn of_several_folders(&self) -> bool {
-        let mut folders = self.images.keys().map(|(source, _)| source);
-        let first = folders.next();
-        folders.any(|folder| Some(folder) != first)
-    }
-
-    /// What every reader of the model has to be told.
-    pub fn notice(&self) -> String {
-        let mut notice = "Research software, not a medical device.".to_owned();
-        match self.of_children() {
-            Some(children) => {
-                notice += &format!(
-                    " Of the images it was trained on, {} are known to be of children: it may tell children from \
-                     adults instead of one finding from another.",
-                    in_words(&children)
-                );
-            }
-            None if !self.has(ADULTS) => {
-                notice += " Nothing is known of the age of the patients it was trained on.";
-            }
-            None => {}
-        }
-        notice
-    }
-}
-
-/// `38 of 250 Normal (15.2%), ...`.
-fn in_words(children: &[Share; Finding::COUNT]) -> String {
-    let parts: Vec<String> = Finding::ALL
-        .iter()
-        .zip(children)
-        .map(|(finding, share)| {
-            format!(
-                "{} of {} {finding} ({})",
-                share.correct,
-                share.images,
-                percent(share.share)
-            )
-        })
-        .collect();
-    parts.join(", ")
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+/// A row of a table of these cells.
+fn cells(cells: impl IntoIterator<Item = impl std::fmt::Display>) -> String {
+    let cells = cells.into_iter().map(|cell| cell.to_string());
+    cells.collect::<Vec<_>>().join(" | ")
 }
 
 /// A share with its interval and numbers, in a sentence.
@@ -210,7 +100,12 @@ impl Exported {
         writeln!(
             out,
             "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. {}\n",
-            metadata.findings.ids().collect::<Vec<_>>().join(", "),
+            metadata
+                .findings
+                .ids()
+                .map(name)
+                .collect::<Vec<_>>()
+                .join(", "),
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
@@ -272,9 +167,13 @@ impl Exported {
                 writeln!(out, "| {split}: {} | {} |", name(origin), in_cells(share))?;
             }
             for (origin, within) in &test.origins {
-                for (words, share) in called_in_words(&within.calls.called) {
-                    let origin = name(origin);
-                    writeln!(out, "| {split}: {origin}, {words} | {} |", in_cells(&share))?;
+                for called in &within.calls.called {
+                    let (origin, words) = (name(origin), name(&called.in_words()));
+                    writeln!(
+                        out,
+                        "| {split}: {origin}, {words} | {} |",
+                        in_cells(&called.share)
+                    )?;
                 }
             }
         }
@@ -283,25 +182,34 @@ impl Exported {
 
     fn write_material(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\nThe images it was trained and calibrated on:\n")?;
+        let findings = &self.material.findings;
         writeln!(
             out,
-            "| folder | origin | Normal | Lung_Opacity | Viral Pneumonia |\n| --- | --- | --- | --- | --- |"
+            "| folder | origin | {} |",
+            cells(findings.ids().map(name))
         )?;
-        for ((source, origin), [a, b, c]) in &self.material.images {
+        writeln!(
+            out,
+            "| --- | --- | {} |",
+            cells(findings.ids().map(|_| "---"))
+        )?;
+        for ((source, origin), counts) in &self.material.images {
             let (source, origin) = (name(source), name(origin));
-            writeln!(out, "| {source} | {origin} | {a} | {b} | {c} |")?;
+            writeln!(out, "| {source} | {origin} | {} |", cells(counts))?;
         }
         Ok(())
     }
 
     fn write_caveats(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "\n## What the figures do not say\n")?;
-        match self.material.of_children() {
-            Some(children) => {
+        match self.material.of_first_patients() {
+            Some((group, shares)) => {
                 writeln!(
                     out,
-                    "- Of the images it was trained and calibrated on, {} are known to be of children. A model can score well by telling children from adults.{}",
-                    in_words(&children),
+                    "- Of the images it was trained and calibrated on, {} are known to be of {}. A model can score well by telling {}.{}",
+                    self.material.in_words(&shares),
+                    group.plural,
+                    self.material.confusable(),
                     if self.further().is_empty() {
                         " This one has not been shown not to: look at the rows by origin."
                     } else {
@@ -310,47 +218,39 @@ impl Exported {
                 )?;
                 self.write_within_origins(out)?;
             }
-            None if !self.material.has(ADULTS) => writeln!(
+            None if self.material.is_of_unknown_patients() => writeln!(
                 out,
-                "- Nothing is known of the age of the patients. If findings differ in age, a model can score well by telling children from adults; this one has not been shown not to."
+                "- Nothing is known of the age of the patients. If findings differ in age, a model can score well by telling {}; this one has not been shown not to.",
+                match self.material.patients.is_empty() {
+                    true => "children from adults".to_owned(),
+                    false => self.material.confusable(),
+                }
             )?,
             None => {}
         }
         if self.material.of_several_folders() {
-            let recalls: Vec<String> = self
-                .tests
-                .folders
-                .iter()
-                .filter_map(|test| {
-                    let share = called_as(&test.confusion).viral_called_viral?;
-                    Some(format!("{} in {}", in_sentence(&share), name(&test.split)))
+            let recalls: Vec<String> = (self.tests.folders.iter())
+                .map(|test| {
+                    let of_each = test.classes.iter().filter(|(_, class)| class.images > 0);
+                    let of_each: Vec<String> = of_each
+                        .map(|(id, class)| format!("{} of {}", percent(class.recall), name(id)))
+                        .collect();
+                    format!("{} in {}", of_each.join(", "), name(&test.split))
                 })
                 .collect();
             writeln!(
                 out,
-                "- It was trained on several folders that hold findings in different shares. Size, compression and border can betray which folder an image is from, and a model can go by that instead. Called viral of the viral images: {}.",
-                recalls.join(", ")
+                "- It was trained on several folders that hold findings in different shares. Size, compression and border can betray which folder an image is from, and a model can go by that instead. Called rightly: {}.",
+                recalls.join("; ")
             )?;
         }
-        if self.material.bacterial > 0 && self.material.bacterial_as_viral > 0.0 {
-            writeln!(
-                out,
-                "- {} of the opacities that it was trained and calibrated on are bacterial pneumonias. On a child's radiograph those can hardly be told from viral ones, so {} of the target of each went to Viral Pneumonia in training. The tests count them as opacities all the same.",
-                self.material.bacterial,
-                percent(f64::from(self.material.bacterial_as_viral))
-            )?;
+        for (class, count) in &self.material.divided {
+            self.write_divided(out, class, *count)?;
         }
-        writeln!(
-            out,
-            "- Some viral files of the \"Lung X-Ray Image Dataset\" are corrupt as published (only their top third is an image).
-  Where they have been repaired, scores are those of the repaired images; corrupt ones betray their class and flatter.
-- The published files of that set are false-colour, squashed to a square and stretched to each image's own range. The
-  loader undoes the colour. It was tested on the folders named above and nowhere else; other sources have other grey
-  levels and other borders."
-        )?;
+        self.write_sources(out)?;
         if let Some(sets) = self.metadata.prediction_sets() {
             let counts: Vec<String> = (sets.calibrated_on.iter())
-                .map(|(finding, count)| format!("{count} {finding}"))
+                .map(|(id, count)| format!("{count} {}", name(id)))
                 .collect();
             writeln!(
                 out,
@@ -379,34 +279,79 @@ impl Exported {
         )
     }
 
-    /// What is known of the model within one age, where telling children from adults is of no help.
+    /// What is known of the files, and that others are not.
+    fn write_sources(&self, out: &mut String) -> std::fmt::Result {
+        if self.material.findings == Findings::lung_xray() {
+            writeln!(
+                out,
+                "- Some viral files of the \"Lung X-Ray Image Dataset\" are corrupt as published (only their top third is an image).
+  Where they have been repaired, scores are those of the repaired images; corrupt ones betray their class and flatter.
+- The published files of that set are false-colour, squashed to a square and stretched to each image's own range. The
+  loader undoes the colour."
+            )?;
+        }
+        writeln!(
+            out,
+            "- It was tested on the folders named above and nowhere else. Other sources have other grey levels and other borders."
+        )
+    }
+
+    /// Why the target of a class was divided, and how.
+    fn write_divided(&self, out: &mut String, class: &Class, count: usize) -> std::fmt::Result {
+        let findings = &self.material.findings;
+        let shares: Vec<String> = (findings.ids().zip(&class.target))
+            .filter(|(_, share)| **share > 0.0)
+            .map(|(id, share)| format!("{} to {}", percent(f64::from(*share)), name(id)))
+            .collect();
+        let correct: Vec<String> = (class.correct.iter())
+            .filter_map(|row| Some(name(&findings.get(*row)?.id)))
+            .collect();
+        let why = class.why.as_deref().map(|why| format!(" {}", name(why)));
+        writeln!(
+            out,
+            "- {count} of the images that it was trained and calibrated on are {}.{} So the target of each was divided in training: {}. The tests count {} as correct.",
+            name(&class.label(findings)),
+            why.unwrap_or_default(),
+            shares.join(", "),
+            correct.join(" or ")
+        )
+    }
+
+    /// What is known of the model within one origin, where telling origins apart is of no help.
     fn write_within_origins(&self, out: &mut String) -> std::fmt::Result {
         for test in &self.tests.folders {
             for (origin, within) in &test.origins {
-                let shares: Vec<String> = called_in_words(&within.calls.called)
-                    .into_iter()
-                    .map(|(words, share)| format!("{words} {}", in_sentence(&share)))
+                let calls = within.calls.called.iter();
+                let mut shares: Vec<String> = calls
+                    .map(|called| {
+                        format!(
+                            "{} {}",
+                            name(&called.in_words()),
+                            in_sentence(&called.share)
+                        )
+                    })
                     .collect();
-                // Where there are only healthy or only ill patients, nothing has to be told from anything.
-                let CalledAs {
-                    healthy_called_normal,
-                    ill_called_normal,
-                    ..
-                } = within.calls.called;
-                if healthy_called_normal.is_none() || ill_called_normal.is_none() {
+                // Where all patients have the same, nothing has to be told from anything.
+                let present = within
+                    .calls
+                    .classes
+                    .values()
+                    .filter(|class| class.images > 0);
+                if present.count() < 2 {
                     continue;
                 }
+                shares.extend(within.against_normal_auc.iter().map(|(id, auc)| {
+                    format!(
+                        "area under the ROC curve of {} against normal {auc:.3}",
+                        name(id)
+                    )
+                }));
                 writeln!(
                     out,
-                    "- Within {} of {}, where age is of no help: {}{}.",
+                    "- Within {} of {}, where the origin is of no help: {}.",
                     name(origin),
                     name(&test.split),
-                    shares.join(", "),
-                    match within.normal_against_opacity_auc {
-                        Some(auc) =>
-                            format!(", area under the ROC curve of opacity against normal {auc:.3}"),
-                        None => String::new(),
-                    }
+                    shares.join(", ")
                 )?;
             }
         }
@@ -443,11 +388,8 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
         out,
         "\n| finding | precision | recall | F1 | images | AUC | average precision |\n| --- | --- | --- | --- | --- | --- | --- |"
     )?;
-    for finding in Finding::ALL {
-        let Some(c) = test.classes.get(finding.name()) else {
-            continue;
-        };
-        let (auc, precision) = match test.curves.get(finding.name()) {
+    for (id, c) in test.classes.iter() {
+        let (auc, precision) = match test.curves.get(id) {
             Some(curves) => (
                 format!("{:.3}", curves.auc),
                 format!("{:.3}", curves.average_precision),
@@ -456,25 +398,28 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
         };
         writeln!(
             out,
-            "| {finding} | {:.3} | {:.3} | {:.3} | {} | {auc} | {precision} |",
-            c.precision, c.recall, c.f1, c.images
+            "| {} | {:.3} | {:.3} | {:.3} | {} | {auc} | {precision} |",
+            name(id),
+            c.precision,
+            c.recall,
+            c.f1,
+            c.images
         )?;
     }
-    writeln!(
-        out,
-        "\n| truth \\ called | Normal | Lung_Opacity | Viral Pneumonia |\n| --- | --- | --- | --- |"
-    )?;
-    for finding in Finding::ALL {
-        let [a, b, c] = test.confusion[finding.index()];
-        writeln!(out, "| {finding} | {a} | {b} | {c} |")?;
-    }
+    write_confusion(out, test)?;
     writeln!(
         out,
         "\n| patients | share | interval | number |\n| --- | --- | --- | --- |"
     )?;
     for (origin, within) in &test.origins {
-        for (words, share) in called_in_words(&within.calls.called) {
-            writeln!(out, "| {}: {words} | {} |", name(origin), in_cells(&share))?;
+        for called in &within.calls.called {
+            let words = name(&called.in_words());
+            writeln!(
+                out,
+                "| {}: {words} | {} |",
+                name(origin),
+                in_cells(&called.share)
+            )?;
         }
     }
     match (&test.prediction_sets, metadata.prediction_sets()) {
@@ -490,8 +435,8 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
                 out,
                 "| finding | in its set | interval | number |\n| --- | --- | --- | --- |"
             )?;
-            for finding in Finding::ALL {
-                writeln!(out, "| {finding} | {} |", in_cells(&sets.coverage[finding]))?;
+            for (id, share) in sets.coverage.iter() {
+                writeln!(out, "| {} | {} |", name(id), in_cells(share))?;
             }
         }
         _ => writeln!(out, "\nPrediction sets: {NOT_IN_MODEL}.")?,
@@ -505,6 +450,17 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
         ),
         None => writeln!(out, "\nIn-distribution score: {NOT_IN_MODEL}."),
     }
+}
+
+/// The confusion matrix.
+fn write_confusion(out: &mut String, test: &Evaluation) -> std::fmt::Result {
+    let ids = || test.classes.iter().map(|(id, _)| id);
+    writeln!(out, "\n| truth \\ called | {} |", cells(ids().map(name)))?;
+    writeln!(out, "| --- | {} |", cells(ids().map(|_| "---")))?;
+    for (id, row) in ids().zip(&test.confusion) {
+        writeln!(out, "| {} | {} |", name(id), cells(row))?;
+    }
+    Ok(())
 }
 
 fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result {
@@ -537,63 +493,90 @@ fn in_letters(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::finding::ByFinding;
+    use std::collections::BTreeMap;
+
+    use mobilenet_lung::ByFinding;
     use mobilenet_lung::bundle::OperatingPoint;
-    use mobilenet_lung::{Findings, InDistribution, PredictionSets, Spread};
+    use mobilenet_lung::{InDistribution, PredictionSets, Spread};
 
     use super::*;
+    use crate::data::Description;
     use crate::evaluate::Tests;
-    use crate::metrics::Outcome;
+    use crate::material::Material;
+    use crate::metrics::{Outcome, Tested};
 
-    fn outcome(source: &str, origin: &str, truth: Finding, called: Finding) -> Outcome {
-        let mut probabilities = ByFinding([0.1; Finding::COUNT]);
-        probabilities.0[called.index()] = 0.8;
+    fn by_finding<T>(values: [T; 3]) -> ByFinding<T> {
+        ByFinding::new(&Findings::lung_xray(), values)
+    }
+
+    fn outcome(source: &str, origin: &str, truth: &str, called: &str) -> Outcome {
+        let probabilities = by_finding([0.1; 3]);
+        let findings = Findings::lung_xray();
+        let share = |id: &str| if id == called { 0.8 } else { 0.1 };
+        let probabilities =
+            ByFinding::new(&findings, probabilities.iter().map(|(id, _)| share(id)));
         Outcome {
             file: format!("{truth}/1.png"),
             path: "1.png".into(),
             source: source.to_owned(),
             origin: origin.to_owned(),
-            truth,
-            called,
+            truth: truth.to_owned(),
+            also_correct: Vec::new(),
+            called: called.to_owned(),
             probabilities,
-            prediction_set: Some(vec![called]),
+            prediction_set: Some(vec![called.to_owned()]),
             in_distribution: Some(InDistribution {
                 score: 0.75,
                 accepted: true,
             }),
-            evidence: ByFinding([[[0.0; 7]; 7]; Finding::COUNT]),
+            evidence: by_finding([[[0.0; 7]; 7]; 3]),
         }
     }
 
     fn exported(folders: &[&[Outcome]], foreign: bool) -> Exported {
+        let findings = Findings::lung_xray();
+        let tested = Tested {
+            model: "model",
+            operating_point: "default",
+            findings: &findings,
+        };
         let test = |split: &str, outcomes: &[Outcome]| {
-            Evaluation::new("model".into(), split.into(), outcomes, Vec::new())
+            Evaluation::new(&tested, split.into(), outcomes, Vec::new())
         };
         let all = folders.concat();
-        let mut material = Material {
-            bacterial: 5 * (folders.len() - 1),
-            bacterial_as_viral: 0.25,
-            calibrated_on: 36,
-            ..Material::default()
+        let bacterial = Class {
+            kind: Some("bacterial".to_owned()),
+            target: vec![0.0, 0.75, 0.25],
+            why: Some("They look alike.".to_owned()),
+            ..Class::of(1, 3)
         };
+        let mut material = Material {
+            findings: findings.clone(),
+            images: BTreeMap::new(),
+            divided: vec![(bacterial, 5)],
+            patients: Description::lung_xray().origin.patients,
+            calibrated_on: 36,
+            cross_fitted: 0,
+        };
+        material.divided.truncate(folders.len() - 1);
         for outcome in &all {
             let key = (outcome.source.clone(), outcome.origin.clone());
-            material.images.entry(key).or_default()[outcome.truth.index()] += 7;
+            let row = findings.row(&outcome.truth).unwrap();
+            material.images.entry(key).or_insert_with(|| vec![0; 3])[row] += 7;
         }
         let odd = (
             "leg.png".to_owned(),
             all[0].in_distribution,
-            Finding::Normal,
+            "Normal".to_owned(),
         );
-        let findings = Findings::lung_xray();
         Exported {
             file: "model.safetensors".into(),
             metadata: Metadata {
                 operating_points: vec![OperatingPoint {
                     prediction_sets: Some(PredictionSets {
                         coverage: 0.9,
-                        thresholds: ByFinding([0.3; Finding::COUNT]).into_bundle(),
-                        calibrated_on: ByFinding([11, 12, 13]).into_bundle(),
+                        thresholds: by_finding([0.3; 3]),
+                        calibrated_on: by_finding([11, 12, 13]),
                     }),
                     ..OperatingPoint::plain("default", &findings)
                 }],
@@ -604,7 +587,7 @@ mod tests {
                 }),
                 trained_on: "<b>main</b>".to_owned(),
                 notice: material.notice(),
-                ..Metadata::plain(findings, AttentionConfig::default())
+                ..Metadata::plain(findings.clone(), AttentionConfig::default())
             },
             tests: Tests {
                 foreign: foreign
@@ -620,14 +603,16 @@ mod tests {
         }
     }
 
-    use Finding::{LungOpacity, Normal, ViralPneumonia};
+    const NORMAL: &str = "Normal";
+    const OPACITY: &str = "Lung_Opacity";
+    const VIRAL: &str = "Viral Pneumonia";
 
     #[test]
     fn without_children_of_another_folder_nothing_is_shown_of_the_shortcut() {
         let main = [
-            outcome("main", "adult", Normal, Normal),
-            outcome("main", "adult", LungOpacity, LungOpacity),
-            outcome("main", "paediatric", ViralPneumonia, ViralPneumonia),
+            outcome("main", "adult", NORMAL, NORMAL),
+            outcome("main", "adult", OPACITY, OPACITY),
+            outcome("main", "paediatric", VIRAL, VIRAL),
         ];
         let exported = exported(&[&main], false);
         assert_eq!(
@@ -656,27 +641,27 @@ mod tests {
     #[test]
     fn children_of_another_folder_are_spoken_of_as_measured() {
         let main = [
-            outcome("main", "adult", Normal, Normal),
-            outcome("main", "adult", LungOpacity, LungOpacity),
-            outcome("main", "paediatric", ViralPneumonia, ViralPneumonia),
+            outcome("main", "adult", NORMAL, NORMAL),
+            outcome("main", "adult", OPACITY, OPACITY),
+            outcome("main", "paediatric", VIRAL, VIRAL),
         ];
         let further = [
-            outcome("kids|2", "paediatric", Normal, ViralPneumonia),
-            outcome("kids|2", "paediatric", Normal, Normal),
-            outcome("kids|2", "paediatric", LungOpacity, Normal),
-            outcome("kids|2", "paediatric", ViralPneumonia, ViralPneumonia),
+            outcome("kids|2", "paediatric", NORMAL, VIRAL),
+            outcome("kids|2", "paediatric", NORMAL, NORMAL),
+            outcome("kids|2", "paediatric", OPACITY, NORMAL),
+            outcome("kids|2", "paediatric", VIRAL, VIRAL),
         ];
         let card = exported(&[&main, &further], true).model_card();
         for words in [
             "Within paediatric of kids\\|2, fold 0",
-            "healthy called viral 50.0%",
-            "ill called normal 50.0%",
+            "Normal called Viral Pneumonia 50.0%",
+            "ill called Normal 50.0%",
             "several folders",
-            "Called viral of the viral images: 100.0% (20.7% to 100.0%; 1 of 1) in main, fold 0, 100.0%",
-            "| paediatric: healthy called normal | 50.0% |",
+            "Called rightly: 100.0% of Normal, 100.0% of Lung_Opacity, 100.0% of Viral Pneumonia in main, fold 0; 50.0%",
+            "| paediatric: Normal called Normal | 50.0% |",
             "Refused 0.0% (0.0% to 79.3%; 0 of 1)",
-            "- 5 of the opacities",
-            "so 25.0% of the target",
+            "- 5 of the images that it was trained and calibrated on are Lung_Opacity (bacterial). They look alike.",
+            "75.0% to Lung_Opacity, 25.0% to Viral Pneumonia. The tests count Lung_Opacity as correct",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }
@@ -687,9 +672,9 @@ mod tests {
     #[test]
     fn nothing_is_claimed_of_data_that_says_nothing_of_age() {
         let images = [
-            outcome("mine", "mine", Normal, Normal),
-            outcome("mine", "mine", LungOpacity, Normal),
-            outcome("mine", "mine", ViralPneumonia, Normal),
+            outcome("mine", "mine", NORMAL, NORMAL),
+            outcome("mine", "mine", OPACITY, NORMAL),
+            outcome("mine", "mine", VIRAL, NORMAL),
         ];
         let mut exported = exported(&[&images], false);
         exported.metadata.in_distribution = None;

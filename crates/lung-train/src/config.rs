@@ -8,7 +8,7 @@ use mobilenet_lung::network::{AttentionConfig, FEATURE_LAYERS, MobileNetLungConf
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
-use crate::data::{FOLDS, Shown as _};
+use crate::data::{Described, FOLDS, Shown as _};
 
 /// How a model is trained. Every field has a default; a TOML file names those that differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +37,10 @@ pub struct TrainConfig {
     pub draws: usize,
     /// Share of each target that is spread over all classes, 0..1.
     pub label_smoothing: f32,
-    /// Share of the target of a bacterial pneumonia that goes to viral pneumonia instead of lung opacity, 0..1: on a child's
-    /// radiograph the two can hardly be told apart, by people either, while both are anything but normal.
-    pub bacterial_as_viral: f32,
+    /// From before data sets were described: the share of viral pneumonia in the target of a folder of bacterial ones, 0..1, in
+    /// the place of the built-in one. A `dataset.toml` says it itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bacterial_as_viral: Option<f32>,
     /// How much each answer weighs when the model is calibrated.
     pub calibration: CalibrationWeights,
     /// AdamW's decay of weights (biases do not decay).
@@ -62,9 +63,9 @@ pub struct TrainConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CalibrationWeights {
-    /// As often as training draws its kind. Bacterial pneumonias are left out.
+    /// As often as training draws its kind. Images whose target is divided are left out.
     Drawn,
-    /// Adults and children alike, and within each of them normal, opacity, bacterial and viral pneumonia alike.
+    /// Origins alike, and within each of them its classes.
     Clinic,
 }
 
@@ -92,6 +93,9 @@ pub struct FineTuneStage {
     pub warm_up: f64,
     /// The first feature layer (0..=18) that is trained in each epoch; the last entry holds from there on.
     pub from_layer: Vec<usize>,
+    /// Stop once the validation loss has not fallen for this many epochs; 0 never does. Trainings without a fold, which validate
+    /// nothing, stop where the model did.
+    pub patience: usize,
     /// Side of the training images in each epoch, 64..=224 in steps of 32; the last entry holds from there on. Small
     /// ones cost less; validation and everything after it is at 224.
     pub side: Vec<usize>,
@@ -110,7 +114,7 @@ impl Default for TrainConfig {
             balance: 0.3,
             draws: 0,
             label_smoothing: 0.05,
-            bacterial_as_viral: 0.35,
+            bacterial_as_viral: None,
             calibration: CalibrationWeights::Drawn,
             weight_decay: 0.05,
             dropout: 0.2,
@@ -140,6 +144,7 @@ impl Default for FineTuneStage {
             head_learning_rate: 1e-3,
             warm_up: 0.1,
             from_layer: vec![0],
+            patience: 0,
             side: vec![224],
         }
     }
@@ -167,10 +172,21 @@ impl TrainConfig {
         }
     }
 
-    /// The network that is trained.
-    pub fn network(&self) -> MobileNetLungConfig {
+    /// What folders count as, where the configuration has a say in that.
+    pub(crate) fn described(&self, described: Described) -> Described {
+        match (self.bacterial_as_viral, &described.path) {
+            (Some(share), None) => Described {
+                description: described.description.with_bacterial_as_viral(share),
+                path: None,
+            },
+            _ => described,
+        }
+    }
+
+    /// The network that is trained, of this many findings.
+    pub fn network(&self, findings: usize) -> MobileNetLungConfig {
         MobileNetLungConfig {
-            findings: crate::finding::Finding::COUNT,
+            findings,
             attention: self.attention,
             dropout: self.dropout,
         }
@@ -188,13 +204,12 @@ impl TrainConfig {
                 FOLDS - 1
             );
         }
-        if self.batch == 0 {
-            bail!("batch is 0; it must be at least 1");
-        }
+        self.check_steps()?;
+        let bacterial = self.bacterial_as_viral.map_or(0.0, f64::from);
         let shares = [
             ("validation", self.validation),
             ("label_smoothing", f64::from(self.label_smoothing)),
-            ("bacterial_as_viral", f64::from(self.bacterial_as_viral)),
+            ("bacterial_as_viral", bacterial),
             ("dropout", self.dropout),
             ("average", f64::from(self.average)),
             ("fine_tune.warm_up", self.fine_tune.warm_up),
@@ -310,6 +325,20 @@ impl TrainConfig {
             bail!(
                 "fine_tune.from_layer must list at least one feature layer, each 0 to {}",
                 FEATURE_LAYERS - 1
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses steps without an image, and patience without a loss to be watched.
+    fn check_steps(&self) -> anyhow::Result<()> {
+        if self.batch == 0 {
+            bail!("batch is 0; it must be at least 1");
+        }
+        if self.fine_tune.patience > 0 && self.validation == 0.0 {
+            bail!(
+                "fine_tune.patience is {}, but validation is 0: without validation images no loss can stall",
+                self.fine_tune.patience
             );
         }
         Ok(())

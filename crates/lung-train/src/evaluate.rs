@@ -7,10 +7,9 @@ use mobilenet_lung::{Classifier, Preprocessing};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::data::{Dataset, Listing, Reading, Shown as _, name_of};
-use crate::finding::Finding;
+use crate::data::{Dataset, Listing, Reading, Selection, Shown as _, name_of};
 use crate::metrics::{Evaluation, ForeignMetrics, Outcome};
-use crate::predict::{OTHER_FINDINGS, expand, outcomes, read, read_at};
+use crate::predict::{expand, outcomes, read, read_at, tested};
 use crate::progress::bar;
 use crate::tell;
 use crate::train::tell_some;
@@ -35,7 +34,7 @@ fn is_all(folders: &[Evaluation]) -> bool {
     folders.len() < 2
 }
 
-/// The images to test on of data folders: `leave_out` as for [`Listing::of`].
+/// The images to test on of data folders, as far as they are of the `selection`'s findings.
 ///
 /// Where only one fold is tested on and tables do not say which that is, all images are read, since images that are alike are
 /// in one fold.
@@ -44,10 +43,10 @@ fn is_all(folders: &[Evaluation]) -> bool {
 /// Folders that cannot be used.
 pub fn to_test(
     folders: &[PathBuf],
-    leave_out: &[String],
+    selection: &Selection<'_>,
     fold: Option<usize>,
 ) -> anyhow::Result<Dataset> {
-    let mut listing = Listing::of(folders, leave_out)?;
+    let mut listing = Listing::selected(folders, selection)?;
     for note in &listing.notes {
         tell!("{note}");
     }
@@ -79,11 +78,12 @@ impl Tests {
         fold: Option<usize>,
         foreign: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        let (model, data) = (classifier.findings(), &dataset.findings);
         ensure!(
-            Finding::are(classifier.findings()),
+            model.ids().eq(data.ids()),
             "the model tells {} apart, and the data {}",
-            classifier.findings().ids().collect::<Vec<_>>().join(", "),
-            Finding::ALL.map(Finding::name).join(", ")
+            model.ids().collect::<Vec<_>>().join(", "),
+            data.ids().collect::<Vec<_>>().join(", ")
         );
         let fold_in_words = match fold {
             Some(fold) => format!("fold {fold}"),
@@ -93,7 +93,7 @@ impl Tests {
             (0..dataset.examples.len())
                 .filter(|i| {
                     let example = &dataset.examples[*i];
-                    example.source == source && fold.is_none_or(|fold| example.fold == fold)
+                    example.source == source && example.is_tested(fold)
                 })
                 .collect()
         };
@@ -113,7 +113,6 @@ impl Tests {
             sources.iter().map(|(_, wanted)| wanted.len()).sum(),
             "classifying",
         );
-        let id = classifier.id().to_owned();
         let mut all: Vec<Outcome> = Vec::new();
         let mut all_unreadable = Vec::new();
         let mut folders = Vec::new();
@@ -121,7 +120,7 @@ impl Tests {
             let (found, unreadable) = outcomes(classifier, dataset, wanted, &progress);
             let split = format!("{source}, {fold_in_words}");
             folders.push(Evaluation::new(
-                id.clone(),
+                &tested(classifier),
                 split,
                 &found,
                 unreadable.clone(),
@@ -136,7 +135,7 @@ impl Tests {
             foreign: foreign
                 .map(|folder| test_foreign(classifier, folder, &all))
                 .transpose()?,
-            all: Evaluation::new(id, split, &all, all_unreadable),
+            all: Evaluation::new(&tested(classifier), split, &all, all_unreadable),
             folders,
         })
     }
@@ -181,10 +180,7 @@ fn test_foreign(
             let reading = read(path).and_then(|radiograph| read_at(classifier, &radiograph, None));
             progress.inc(1);
             match reading.map(|reading| reading.report) {
-                Ok(report) => match Finding::from_id(&report.finding) {
-                    Some(called) => Ok((file, report.in_distribution, called)),
-                    None => Err((file, OTHER_FINDINGS.to_owned())),
-                },
+                Ok(report) => Ok((file, report.in_distribution, report.finding)),
                 Err(error) => Err((file, error.message)),
             }
         })

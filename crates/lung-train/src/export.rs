@@ -9,11 +9,10 @@ use mobilenet_lung::bundle::{OperatingPoint, SetSentence, sha256};
 use mobilenet_lung::{Bundle, ByFinding, Classifier, Distribution, Findings, Metadata, StateDict};
 use serde::{Deserialize, Serialize};
 
-use crate::card::Material;
-use crate::data::{Dataset, Listing, Shown as _};
+use crate::data::{Dataset, Listing, Patients, Selection, Shown as _};
 use crate::evaluate::Tests;
-use crate::finding::Finding;
-use crate::metrics::{Evaluation, Outcome};
+use crate::material::Material;
+use crate::metrics::{Evaluation, Outcome, Tested};
 use crate::onnx::to_onnx;
 use crate::predict::load_classifier;
 use crate::train::{
@@ -93,7 +92,13 @@ pub fn export(
         data.len()
     );
     let folders = if data.is_empty() { &run.data } else { data };
-    let mut listing = Listing::of(folders, &run.leave_out)?;
+    let findings = run.findings();
+    let selection = Selection {
+        leave_out: &run.leave_out,
+        description: None,
+        findings: Some(&findings),
+    };
+    let mut listing = Listing::described(folders, &selection, &run.described())?;
     if let Some(list) = recorded_list(&run, &listing, run_folder)? {
         list.check_contents(&listing, run_folder)?;
         list.apply(&mut listing);
@@ -106,7 +111,7 @@ pub fn export(
         true => split.parts(&dataset)?,
         false => Vec::new(),
     };
-    let material = Material::new(&dataset, &split, &run.config, &result);
+    let material = Material::new(&dataset, &split, &result);
 
     let plain = Metadata {
         preprocessing: run.config.preprocessing(),
@@ -114,10 +119,11 @@ pub fn export(
         commit: commit(),
         notice: material.notice(),
         set_sentences: sentences,
-        ..Metadata::plain(Findings::lung_xray(), run.config.attention)
+        data: material.data(&dataset),
+        ..Metadata::plain(findings, run.config.attention)
     };
     let mut metadata = with_calibration(plain.clone(), &result.calibration);
-    let points = operating_points(&metadata.findings, &result);
+    let points = operating_points(&metadata.findings, &dataset.patients, &result);
     if let Some(first) = points.first() {
         metadata.default_operating_point.clone_from(&first.name);
         metadata.operating_points = points;
@@ -159,18 +165,31 @@ pub fn export(
     let distribution = trust::distribution(&held, &dataset, &run.config)?;
     let classifier = through_the_file(&state, distribution.as_ref(), &metadata)?;
     let mut tests = Tests::run(&classifier, &dataset, Some(fold), foreign)?;
-    let point = metadata.default_operating_point.clone();
     metadata.tests = (tests.folders.iter())
-        .map(|test| test.test_figures(&point))
+        .map(Evaluation::test_figures)
         .collect();
     let (_, bytes) = Bundle::write(&state, distribution.as_ref(), &metadata)?;
     let (name, bytes) = Bundle::read(&bytes, None)?.with_known_evidence(&metadata)?;
     metadata = Bundle::read(&bytes, Some(&name))?.metadata().clone();
     tests.name_model(Bundle::read(&bytes, Some(&name))?.id());
+    let held_out = match run.config.cross_fit {
+        true => evaluate_held_out(&answers, &dataset, &metadata.default_operating_point),
+        false => Vec::new(),
+    };
+    Ok(Exported {
+        file: publish(out, name, &bytes)?,
+        metadata,
+        tests,
+        held_out,
+        material,
+    })
+}
 
+/// Writes a weights file into a folder, and makes it the current one of the folder's `index.json`. Returns its path.
+fn publish(out: &Path, name: String, bytes: &[u8]) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.shown()))?;
     let path = out.join(&name);
-    write_atomically(&path, &bytes)?;
+    write_atomically(&path, bytes)?;
     // The index last: it never names a bundle that is not complete.
     let index_path = out.join("index.json");
     let mut index: Index = match fs::read(&index_path) {
@@ -184,34 +203,40 @@ pub fn export(
     index.models.push(IndexEntry {
         file: name.clone(),
         bytes: bytes.len(),
-        sha256: sha256(&bytes),
+        sha256: sha256(bytes),
     });
     index.current = name;
     let mut text = serde_json::to_string_pretty(&index)?;
     text.push('\n');
     write_atomically(&index_path, text.as_bytes())?;
-    Ok(Exported {
-        file: path,
-        metadata,
-        tests,
-        held_out: match run.config.cross_fit {
-            true => evaluate_held_out(&answers, &dataset),
-            false => Vec::new(),
-        },
-        material,
-    })
+    Ok(path)
+}
+
+/// Writes the model in the weights file `model`, of whatever format, in today's into `out`, and returns the file's path. Its answers
+/// stay the same; known evidence is worked out on the CPU where the file has none.
+///
+/// # Errors
+/// A weights file that is missing or refused, a folder that cannot be written.
+pub fn export_again(model: &Path, out: &Path) -> anyhow::Result<PathBuf> {
+    let (bundle, _) = load_classifier(model)?;
+    let (name, bytes) = (bundle.with_known_evidence(bundle.metadata()))
+        .with_context(|| format!("{} cannot be written again", model.shown()))?;
+    publish(out, name, &bytes)
 }
 
 /// The operating points of a run, the default first; none where it is calibrated by what training draws.
-fn operating_points(findings: &Findings, result: &RunResult) -> Vec<OperatingPoint> {
+fn operating_points(
+    findings: &Findings,
+    patients: &[Patients],
+    result: &RunResult,
+) -> Vec<OperatingPoint> {
     // They are in the order of their kinds, which begins with the default.
     (result.points.iter())
         .map(|(point, own)| OperatingPoint {
-            description: point.description().to_owned(),
+            description: point.description(patients),
             offsets: ByFinding::new(
                 findings,
-                own.offsets
-                    .map(|offset| offset / result.calibration.temperature),
+                (own.offsets.iter()).map(|offset| offset / result.calibration.temperature),
             ),
             prediction_sets: Some(own.prediction_sets.clone()),
             ..OperatingPoint::plain(point.name(), findings)
@@ -221,11 +246,11 @@ fn operating_points(findings: &Findings, result: &RunResult) -> Vec<OperatingPoi
 
 /// Makes a calibration part of what a bundle says: scales for all operating points, and the offsets of the only one.
 fn with_calibration(metadata: Metadata, calibration: &Calibration) -> Metadata {
-    let each = |values: [f32; Finding::COUNT]| {
-        let divided = values.map(|value| value / calibration.temperature);
+    let each = |values: &[f32]| {
+        let divided = values.iter().map(|value| value / calibration.temperature);
         ByFinding::new(&metadata.findings, divided)
     };
-    let (scales, offsets) = (each(calibration.scales), each(calibration.offsets));
+    let (scales, offsets) = (each(&calibration.scales), each(&calibration.offsets));
     let mut points = metadata.operating_points.clone();
     for point in &mut points {
         point.offsets = offsets.clone();
@@ -238,7 +263,16 @@ fn with_calibration(metadata: Metadata, calibration: &Calibration) -> Metadata {
 }
 
 /// Answers to images that the answering network was not trained on, summed up for each data folder.
-fn evaluate_held_out(answers: &[Outcome], dataset: &Dataset) -> Vec<Evaluation> {
+fn evaluate_held_out(
+    answers: &[Outcome],
+    dataset: &Dataset,
+    operating_point: &str,
+) -> Vec<Evaluation> {
+    let tested = Tested {
+        model: "",
+        operating_point,
+        findings: &dataset.findings,
+    };
     dataset
         .sources()
         .into_iter()
@@ -252,7 +286,7 @@ fn evaluate_held_out(answers: &[Outcome], dataset: &Dataset) -> Vec<Evaluation> 
         .filter(|(_, answers)| !answers.is_empty())
         .map(|(source, answers)| {
             let split = format!("{source}, folds left out");
-            Evaluation::new(String::new(), split, &answers, Vec::new())
+            Evaluation::new(&tested, split, &answers, Vec::new())
         })
         .collect()
 }
@@ -309,8 +343,8 @@ mod tests {
     fn scales_and_offsets_of_a_bundle_are_the_calibration() {
         let calibration = Calibration {
             temperature: 0.8,
-            scales: [0.4, 1.25, 2.0],
-            offsets: [-0.3, 0.1, 0.7],
+            scales: vec![0.4, 1.25, 2.0],
+            offsets: vec![-0.3, 0.1, 0.7],
         };
         let plain = Metadata::plain(Findings::lung_xray(), AttentionConfig::NONE);
         let metadata = with_calibration(plain, &calibration);
@@ -321,7 +355,7 @@ mod tests {
             .map(|(logit, (scale, offset))| logit * scale + offset)
             .collect();
         let got = mobilenet_lung::softmax(&calibrated, 1.0);
-        for (got, want) in got.iter().zip(calibration.probabilities(logits)) {
+        for (got, want) in got.iter().zip(calibration.probabilities(&logits)) {
             assert!((got - want).abs() < 1e-6, "{got} {want}");
         }
     }

@@ -11,10 +11,8 @@ use mobilenet_lung::architecture::GRID;
 use mobilenet_lung::{EvidenceMap, Metadata};
 
 use crate::evaluate::Tests;
-use crate::finding::Finding;
 use crate::metrics::{
-    BINS, Evaluation, ForeignMetrics, Loss, NOT_IN_MODEL, SetMetrics, Share, called_in_words,
-    in_text,
+    BINS, Evaluation, ForeignMetrics, Loss, NOT_IN_MODEL, SetMetrics, Share, in_text,
 };
 use crate::train::EpochLog;
 
@@ -82,9 +80,8 @@ impl Page<'_> {
 
         writeln!(out, "<div class=\"charts\">")?;
         let curves = || {
-            Finding::ALL
-                .into_iter()
-                .filter_map(|f| Some((f.name(), test.curves.get(f.name())?)))
+            let ids = test.classes.iter().map(|(id, _)| id);
+            ids.filter_map(|id| Some((id, test.curves.get(id)?)))
         };
         if !test.curves.is_empty() {
             write_chart(
@@ -128,7 +125,7 @@ impl Page<'_> {
             .collect();
         write_table(out, "By data folder", &["folder", "accuracy"], &rows)?;
         match &test.prediction_sets {
-            Some(sets) => self.write_sets(out, sets)?,
+            Some(sets) => self.write_sets(out, &test.operating_point, sets)?,
             None => writeln!(out, "<p>Prediction sets: {NOT_IN_MODEL}.</p>")?,
         }
         if !test.unreadable.is_empty() {
@@ -146,22 +143,24 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn write_sets(&self, out: &mut String, sets: &SetMetrics) -> std::fmt::Result {
-        let caption = match self.metadata.prediction_sets() {
+    fn write_sets(
+        &self,
+        out: &mut String,
+        operating_point: &str,
+        sets: &SetMetrics,
+    ) -> std::fmt::Result {
+        let points = &self.metadata.operating_points;
+        let point = points.iter().find(|point| point.name == operating_point);
+        let caption = match point.and_then(|point| point.prediction_sets.as_ref()) {
             Some(wanted) => format!(
                 "Prediction sets, which are to hold {:.0}% of each finding",
                 wanted.coverage * 100.0
             ),
             None => "Prediction sets".to_owned(),
         };
-        let mut rows: Vec<Vec<String>> = Finding::ALL
-            .iter()
-            .map(|finding| {
-                vec![
-                    format!("{finding} in its set"),
-                    in_text(&sets.coverage[*finding]),
-                ]
-            })
+        let coverage = sets.coverage.iter();
+        let mut rows: Vec<Vec<String>> = coverage
+            .map(|(id, share)| vec![format!("{id} in its set"), in_text(share)])
             .collect();
         rows.push(vec![
             "truth in its set".to_owned(),
@@ -171,11 +170,10 @@ impl Page<'_> {
             "mean size".to_owned(),
             format!("{:.2}", sets.mean_size),
         ]);
-        let [_, one, two, three] = sets.sizes;
-        rows.push(vec![
-            "of one, two, three findings".to_owned(),
-            format!("{one}, {two}, {three}"),
-        ]);
+        for (size, count) in sets.sizes.iter().enumerate().skip(1) {
+            let findings = if size == 1 { "finding" } else { "findings" };
+            rows.push(vec![format!("of {size} {findings}"), count.to_string()]);
+        }
         rows.push(vec![
             "right, of those of one finding".to_owned(),
             in_text(&sets.single_correct),
@@ -261,20 +259,18 @@ fn write_figures(out: &mut String, test: &Evaluation) -> std::fmt::Result {
 /// Precision, recall and areas of each finding.
 fn write_findings(out: &mut String, test: &Evaluation) -> std::fmt::Result {
     let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
-    let rows: Vec<Vec<String>> = Finding::ALL
-        .iter()
-        .filter_map(|finding| {
-            let c = test.classes.get(finding.name())?;
-            let curves = test.curves.get(finding.name());
-            Some(vec![
-                finding.to_string(),
+    let rows: Vec<Vec<String>> = (test.classes.iter())
+        .map(|(id, c)| {
+            let curves = test.curves.get(id);
+            vec![
+                id.to_owned(),
                 number(Some(c.precision)),
                 number(Some(c.recall)),
                 number(Some(c.f1)),
                 c.images.to_string(),
                 number(curves.map(|c| c.auc)),
                 number(curves.map(|c| c.average_precision)),
-            ])
+            ]
         })
         .collect();
     write_table(
@@ -299,16 +295,15 @@ fn write_confusion(out: &mut String, test: &Evaluation) -> std::fmt::Result {
         out,
         "<div class=\"table\">\n<table>\n<caption>What each was called</caption>\n<tr><th>truth \\ called</th>"
     )?;
-    for finding in Finding::ALL {
-        write!(out, "<th scope=\"col\">{finding}</th>")?;
+    for (id, _) in test.classes.iter() {
+        write!(out, "<th scope=\"col\">{}</th>", escape(id))?;
     }
     writeln!(out, "</tr>")?;
-    for finding in Finding::ALL {
-        let row = test.confusion[finding.index()];
+    for ((id, _), row) in test.classes.iter().zip(&test.confusion) {
         let images: usize = row.iter().sum();
-        write!(out, "<tr><th scope=\"row\">{finding}</th>")?;
+        write!(out, "<tr><th scope=\"row\">{}</th>", escape(id))?;
         for count in row {
-            let share = count as f64 / images.max(1) as f64;
+            let share = *count as f64 / images.max(1) as f64;
             write!(
                 out,
                 "<td class=\"cell\" style=\"--share:{share:.3}\">{count}</td>"
@@ -327,11 +322,11 @@ fn write_origins(out: &mut String, test: &Evaluation) -> std::fmt::Result {
             rows.push(vec![origin.clone(), words.to_owned(), figure]);
         };
         row("accuracy", in_text(&within.calls.accuracy));
-        for (words, share) in called_in_words(&within.calls.called) {
-            row(words, in_text(&share));
+        for called in &within.calls.called {
+            row(&called.in_words(), in_text(&called.share));
         }
-        if let Some(auc) = within.normal_against_opacity_auc {
-            row("AUC of opacity against normal", format!("{auc:.3}"));
+        for (id, auc) in &within.against_normal_auc {
+            row(&format!("AUC of {id} against normal"), format!("{auc:.3}"));
         }
     }
     write_table(out, "By origin", &["origin", "", "figure"], &rows)
@@ -386,12 +381,8 @@ fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
          place of the image: orange for a finding, blue against it.</p>\n<ol class=\"losses\">"
     )?;
     for Loss { loss, outcome } in losses {
-        let strongest = outcome
-            .evidence
-            .0
-            .as_flattened()
-            .as_flattened()
-            .iter()
+        let strongest = (outcome.evidence.values())
+            .flat_map(|map| map.as_flattened())
             .fold(0.0f32, |most, value| most.max(value.abs()));
         writeln!(
             out,
@@ -401,13 +392,13 @@ fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
             escape(&outcome.source),
             escape(&outcome.origin)
         )?;
-        let set = outcome.prediction_set.as_ref().map(|set| {
-            let names: Vec<&str> = set.iter().map(|finding| finding.name()).collect();
-            match names.is_empty() {
+        let set = outcome
+            .prediction_set
+            .as_ref()
+            .map(|set| match set.is_empty() {
                 true => "; its set is empty".to_owned(),
-                false => format!("; its set: {}", names.join(", ")),
-            }
-        });
+                false => format!("; its set: {}", escape(&set.join(", "))),
+            });
         let score = outcome.in_distribution.map(|judged| {
             let refused = if judged.accepted { "" } else { ", refused" };
             format!("; in-distribution score {:.2}{refused}", judged.score)
@@ -415,17 +406,18 @@ fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
         writeln!(
             out,
             "<p>{}, called {} (loss {loss:.2}){}{}</p>\n<div class=\"maps\">",
-            outcome.truth,
-            outcome.called,
+            escape(&outcome.truth),
+            escape(&outcome.called),
             set.unwrap_or_default(),
             score.unwrap_or_default()
         )?;
-        for finding in Finding::ALL {
+        for (id, map) in outcome.evidence.iter() {
+            let probability = outcome.probability(id);
+            let id = escape(id);
             writeln!(
                 out,
-                "<figure>\n{}<figcaption>{finding} {:.3}</figcaption>\n</figure>",
-                evidence(finding, &outcome.evidence[finding], strongest),
-                outcome.probabilities[finding]
+                "<figure>\n{}<figcaption>{id} {probability:.3}</figcaption>\n</figure>",
+                evidence(&id, map, strongest)
             )?;
         }
         writeln!(out, "</div>\n</li>")?;
@@ -433,8 +425,8 @@ fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
     writeln!(out, "</ol>")
 }
 
-/// An evidence map as squares; the darkest is as strong as `strongest`.
-fn evidence(finding: Finding, map: &EvidenceMap, strongest: f32) -> String {
+/// An evidence map as squares; the darkest is as strong as `strongest`. The finding is escaped.
+fn evidence(finding: &str, map: &EvidenceMap, strongest: f32) -> String {
     let mut svg = format!(
         "<svg class=\"evidence\" role=\"img\" aria-label=\"Evidence for {finding}\" viewBox=\"0 0 {GRID} {GRID}\">\n"
     );

@@ -3,6 +3,7 @@
 mod cli;
 mod compare_args;
 mod memory;
+mod predict_args;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -10,28 +11,23 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use indicatif::ProgressBar;
-use lung_train::archive::predict_to_parquet;
 use lung_train::audit::{Audit, Wanted};
 use lung_train::config::TrainConfig;
-use lung_train::data::{FOLDS, Shown as _, escape};
+use lung_train::data::{FOLDS, Selection, Shown as _};
 use lung_train::evaluate::{Tests, to_test};
-use lung_train::export::{export, export_onnx};
-use lung_train::files::{Unfinished, write_atomically};
+use lung_train::export::{export, export_again, export_onnx};
+use lung_train::files::write_atomically;
 use lung_train::html::{Page, command_in_words};
-use lung_train::manifest::{Shard, read_manifest};
-use lung_train::phantoms::write_phantoms;
+use lung_train::phantoms::{write_phantoms, write_phantoms_of};
 use lung_train::picture::write_picture;
-use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
-use lung_train::progress::bar;
+use lung_train::predict::load_classifier;
 use lung_train::sentences::read_sentences;
 use lung_train::tell;
 use lung_train::train::{TrainOptions, read_epochs, train};
-use mobilenet_lung::{Classifier, InDistribution};
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
 ///
-/// It calls a radiograph normal, lung opacity or viral pneumonia. It is research software, not a medical device.
+/// It calls a radiograph one of the findings that it was trained on. It is research software, not a medical device.
 ///
 /// A first try without any data:
 ///     lung phantom --out phantoms
@@ -51,7 +47,7 @@ enum Command {
     Evaluate(EvaluateArgs),
     Audit(AuditArgs),
     Export(ExportArgs),
-    Predict(PredictArgs),
+    Predict(predict_args::PredictArgs),
     Picture(PictureArgs),
     Phantom(PhantomArgs),
     Compare(compare_args::CompareArgs),
@@ -61,9 +57,10 @@ enum Command {
 
 /// Train a model on a folder of labelled radiographs.
 ///
-/// DIR holds one folder a class: Normal, Lung_Opacity, Viral Pneumonia (any case, spaces or underscores). If it holds a
-/// groups.csv (file,label,group,origin,fold), no group is ever divided between training and testing; else images are
-/// divided by file, by a hash of their names, into five folds. Images that are identical, or all but, are one group, and are
+/// DIR holds 2 to 20 class folders, of any names. A dataset.toml beside them says what folders count as where they are no
+/// findings of their own (docs/reference/dataset.md). If DIR holds a groups.csv (file,label,group,origin,fold), no group is ever
+/// divided between training and testing; else patients are told by the names of files where those have numbers of a known
+/// form, and folds are made of a hash of names. Images that are identical, or all but, are one group, and are
 /// listed; the same image in two classes stops the training. Of the fold that is left for the test, nothing is trained on.
 ///
 /// First the head and the attention are trained on the features of the frozen backbone, then the network from its last
@@ -93,6 +90,15 @@ struct TrainArgs {
     /// Override how many images an epoch draws; 0 is as many as there are
     #[arg(long, value_name = "N")]
     draws: Option<usize>,
+    /// Override how many passes over the images the network itself is trained (fine_tune.epochs)
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Override after how many epochs without a lower validation loss the training ends; 0 is never (fine_tune.patience)
+    #[arg(long, value_name = "N")]
+    patience: Option<usize>,
+    /// What the class folders count as [default: the dataset.toml beside them, if there is one]
+    #[arg(long, value_name = "FILE.toml")]
+    dataset: Option<PathBuf>,
     /// Go on from the run's last checkpoint
     #[arg(long)]
     resume: bool,
@@ -126,6 +132,12 @@ struct EvaluateArgs {
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// What the class folders count as [default: the dataset.toml beside them, if there is one]
+    #[arg(long, value_name = "FILE.toml")]
+    dataset: Option<PathBuf>,
+    /// Operating point of the model [default: the one that it names]
+    #[arg(long, value_name = "NAME")]
+    operating_point: Option<String>,
     /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
     #[arg(long, value_name = "NAME")]
     leave_out: Vec<String>,
@@ -159,6 +171,12 @@ struct AuditArgs {
     /// Only this fold, 0 to 4 [default: all images]
     #[arg(long)]
     fold: Option<usize>,
+    /// What the class folders count as [default: the dataset.toml beside them, if there is one]
+    #[arg(long, value_name = "FILE.toml")]
+    dataset: Option<PathBuf>,
+    /// Operating point of the model [default: the one that it names]
+    #[arg(long, value_name = "NAME")]
+    operating_point: Option<String>,
     /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
     #[arg(long, value_name = "NAME")]
     leave_out: Vec<String>,
@@ -179,8 +197,8 @@ struct AuditArgs {
 /// metadata, and an index.json names it as the current one. It is tested on the run's test fold of each data folder first; the figures
 /// go into the metadata.
 ///
-/// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, 3] and `evidence` [batch, 3, 7, 7],
-/// both calibrated.
+/// The ONNX file is f32 and takes `input` [batch, 3, 224, 224] to `logits` [batch, findings] and `evidence`
+/// [batch, findings, 7, 7], both at the default operating point.
 #[derive(Args)]
 struct ExportArgs {
     /// What to write
@@ -189,7 +207,7 @@ struct ExportArgs {
     /// Folder of a finished run
     #[arg(long, value_name = "RUN", required_unless_present_any = ["model", "format"])]
     run: Option<PathBuf>,
-    /// Weights file to write as ONNX
+    /// Weights file to write as ONNX, or again in today's format with the same answers
     #[arg(
         long,
         value_name = "FILE",
@@ -222,43 +240,6 @@ enum ExportFormat {
     Onnx,
 }
 
-/// Classify radiographs: files, or folders of them.
-///
-/// One line a file, in order. A file that cannot be read gets a line that says why, and the next one goes on. The exit
-/// status is 0 if every file was read, 1 if any was not, 2 if nothing could be started.
-#[derive(Args)]
-struct PredictArgs {
-    /// Weights file that `lung export` wrote
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// How a line looks [default: as the ending of --out has it, else text]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-    /// Files and folders
-    #[arg(required_unless_present = "manifest", value_name = "PATH")]
-    paths: Vec<PathBuf>,
-    /// Instead of files and folders: a text file with a path a line, relative to its own folder; quotes, UTF-16 and \ for / do
-    /// not matter
-    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
-    manifest: Option<PathBuf>,
-    /// Of the manifest, every N-th line from line I on: 0/N to N-1/N together are all of it
-    #[arg(long, value_name = "I/N", requires = "manifest", default_value = "0/1")]
-    shard: Shard,
-    /// A file to write to, .txt, .ndjson or .parquet; it must not exist, and appears when it is complete
-    #[arg(long, value_name = "FILE", required_if_eq("format", "parquet"))]
-    out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-enum Format {
-    /// For people
-    Text,
-    /// One JSON object a line: file, finding, probabilities; or file, error {code, message, advice}
-    Ndjson,
-    /// A Parquet file with a row an image, for archives: see --out
-    Parquet,
-}
-
 /// Write what is read of a file as PNG, to check it by eye.
 ///
 /// The picture is upright, in the window that the file asks for, and stretched from its darkest to its brightest pixel. What the file
@@ -285,6 +266,9 @@ struct PhantomArgs {
     /// Folder for the class folders
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Names of the class folders, 2 to 20, separated by commas [default: Normal, Lung_Opacity, Viral Pneumonia]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    classes: Vec<String>,
     /// Images a class
     #[arg(long, default_value_t = 20)]
     per_class: u64,
@@ -300,11 +284,14 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => run_evaluate(&args),
         Command::Audit(args) => run_audit(&args),
         Command::Export(args) => run_export(&args),
-        Command::Predict(args) => return run_predict(&args),
+        Command::Predict(args) => return predict_args::run(&args),
         Command::Tool(tool) => cli::run(tool, Cli::command(), say),
         Command::Compare(args) => compare_args::run(args).and_then(|text| say(&text)),
         Command::Picture(args) => run_picture(&args),
-        Command::Phantom(args) => write_phantoms(&args.out, args.per_class, args.seed),
+        Command::Phantom(args) => match args.classes.is_empty() {
+            true => write_phantoms(&args.out, args.per_class, args.seed),
+            false => write_phantoms_of(&args.out, &args.classes, args.per_class, args.seed),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -337,6 +324,12 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
     if let Some(draws) = args.draws {
         config.draws = draws;
     }
+    if let Some(epochs) = args.epochs {
+        config.fine_tune.epochs = epochs;
+    }
+    if let Some(patience) = args.patience {
+        config.fine_tune.patience = patience;
+    }
     if args.print_config {
         return say(&toml::to_string(&config)?);
     }
@@ -349,6 +342,7 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
         resume: args.resume,
         skip_unreadable: args.skip_unreadable,
         leave_out: args.leave_out,
+        description: args.dataset,
         allow_duplicates: args.allow_duplicates,
         stop_after: None,
     })?;
@@ -370,7 +364,13 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
 fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
     check_fold(args.fold)?;
     let (bundle, classifier) = load_classifier(&args.model)?;
-    let dataset = to_test(&args.data, &args.leave_out, args.fold)?;
+    let classifier = predict_args::at(classifier, args.operating_point.as_deref())?;
+    let selection = Selection {
+        leave_out: &args.leave_out,
+        description: args.dataset.as_deref(),
+        findings: Some(classifier.findings()),
+    };
+    let dataset = to_test(&args.data, &selection, args.fold)?;
     // Before minutes of work, not after.
     let epochs = match &args.run {
         Some(run) => read_epochs(run)?,
@@ -397,7 +397,13 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
     check_fold(args.fold)?;
     let (_, classifier) = load_classifier(&args.model)?;
-    let dataset = to_test(&args.data, &args.leave_out, args.fold)?;
+    let classifier = predict_args::at(classifier, args.operating_point.as_deref())?;
+    let selection = Selection {
+        leave_out: &args.leave_out,
+        description: args.dataset.as_deref(),
+        findings: Some(classifier.findings()),
+    };
+    let dataset = to_test(&args.data, &selection, args.fold)?;
     let wanted = Wanted {
         fold: args.fold,
         per_group: args.per_group,
@@ -429,9 +435,13 @@ fn run_export(args: &ExportArgs) -> anyhow::Result<()> {
             return say(&format!("written to {}\n", file.shown()));
         }
         (ExportFormat::Bundle, Some(run), _) => run,
+        (ExportFormat::Bundle, None, Some(model)) => {
+            let file = export_again(model, &args.out)?;
+            return say(&format!("written to {}\n", file.shown()));
+        }
         (ExportFormat::Onnx, _, None) => bail!("--format onnx needs --model, a weights file"),
-        (ExportFormat::Bundle, None, _) => {
-            bail!("--model is for --format onnx; a weights file is made of a --run")
+        (ExportFormat::Bundle, None, None) => {
+            bail!("a weights file is made of a --run, or written again from a --model")
         }
     };
     let sentences = match &args.sentences {
@@ -457,144 +467,4 @@ fn run_picture(args: &PictureArgs) -> anyhow::Result<()> {
         (None, false) => None,
     };
     say(&write_picture(&args.file, &args.out, input)?)
-}
-
-fn run_predict(args: &PredictArgs) -> ExitCode {
-    match predict(args) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            tell!("error: {error:#}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Classifies what is asked for, and returns how many files could not be read.
-fn predict(args: &PredictArgs) -> anyhow::Result<usize> {
-    let format = format_of(args)?;
-    let (_, classifier) = load_classifier(&args.model)?;
-    let files = match &args.manifest {
-        Some(manifest) => read_manifest(manifest, args.shard)?,
-        None => expand(&args.paths)?,
-    };
-    // Lines go to a pipe or a file most of the time: the bar is for the terminal beside it.
-    let progress = if files.len() > 1 {
-        bar(files.len(), "classifying")
-    } else {
-        ProgressBar::hidden()
-    };
-    let Some(out) = args.out.as_deref() else {
-        let out = std::io::stdout().lock();
-        return match write_lines(&classifier, &files, format, out, &progress) {
-            // Whoever read the lines has gone, as `head` does.
-            Err(error) if is_broken_pipe(&error) => Ok(1),
-            result => result.context("cannot write to standard output"),
-        };
-    };
-    let refused = match format {
-        Format::Parquet => predict_to_parquet(&classifier, &files, out, &progress)?,
-        Format::Text | Format::Ndjson => {
-            let unfinished = Unfinished::begin(out)?;
-            let lines = std::io::BufWriter::new(unfinished.file()?);
-            let refused = write_lines(&classifier, &files, format, lines, &progress)
-                .with_context(|| format!("cannot write {}", out.shown()))?;
-            unfinished.finish()?;
-            refused
-        }
-    };
-    progress.finish_and_clear();
-    if refused > 0 {
-        tell!("{refused} of {} files could not be read", files.len());
-    }
-    Ok(refused)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.downcast_ref::<std::io::Error>();
-    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-}
-
-/// The format that is asked for, by name or by the ending of the file to write.
-fn format_of(args: &PredictArgs) -> anyhow::Result<Format> {
-    let ending = args.out.as_deref().and_then(std::path::Path::extension);
-    let by_ending = match ending.map(|ending| ending.to_string_lossy().to_lowercase()) {
-        None => None,
-        Some(ending) => match ending.as_str() {
-            "parquet" => Some(Format::Parquet),
-            "ndjson" | "jsonl" | "json" => Some(Format::Ndjson),
-            "txt" => Some(Format::Text),
-            _ => None,
-        },
-    };
-    let name = |format: Format| {
-        let value = format.to_possible_value();
-        value.map_or_else(String::new, |value| value.get_name().to_owned())
-    };
-    match (args.format, by_ending) {
-        (Some(format), Some(other)) if format != other => bail!(
-            "--format is {}, and --out ends as {} does; make them agree",
-            name(format),
-            name(other)
-        ),
-        (format, by_ending) => Ok(format.or(by_ending).unwrap_or(Format::Text)),
-    }
-}
-
-/// Writes a line for each file, in their order, and returns how many could not be read.
-fn write_lines(
-    classifier: &Classifier,
-    files: &[PathBuf],
-    format: Format,
-    mut out: impl std::io::Write,
-    progress: &ProgressBar,
-) -> anyhow::Result<usize> {
-    let mut refused = 0;
-    for file in files {
-        let prediction = predict_file(classifier, file);
-        refused += usize::from(matches!(prediction, Prediction::Refused { .. }));
-        let line = match format {
-            Format::Text => text_line(&prediction),
-            // Parquet has an --out, and so never comes here.
-            Format::Ndjson | Format::Parquet => serde_json::to_string(&prediction)?,
-        };
-        progress.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()))?;
-        progress.inc(1);
-    }
-    progress.finish_and_clear();
-    Ok(refused)
-}
-
-fn text_line(prediction: &Prediction) -> String {
-    match prediction {
-        Prediction::Read {
-            file,
-            finding,
-            probabilities,
-            in_distribution,
-            cautions,
-            ..
-        } => {
-            let shares: Vec<String> = probabilities
-                .iter()
-                .map(|(finding, probability)| format!("{finding} {probability:.3}"))
-                .collect();
-            let shares = shares.join("  ");
-            let cautions: String = cautions
-                .iter()
-                .map(|caution| format!("  Caution: {}", caution.message))
-                .collect();
-            let called = match in_distribution {
-                Some(InDistribution {
-                    accepted: false, ..
-                }) => "does not look like a frontal chest radiograph".to_owned(),
-                _ => finding.clone(),
-            };
-            format!("{}: {called}  ({shares}){cautions}", escape(file))
-        }
-        Prediction::Refused { file, error } => {
-            let message = escape(&error.message);
-            format!("{}: not read: {message} {}", escape(file), error.advice)
-        }
-    }
 }

@@ -1,23 +1,27 @@
 //! How good a classifier is, with how far that can be trusted.
 
 mod calibration;
+mod calls;
 mod curve;
+mod outcome;
+mod shares;
 #[cfg(test)]
 mod tests;
 mod trust;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use crate::finding::{ByFinding, CalledAs, Finding};
-use mobilenet_lung::bundle::{OriginFigures, TestFigures};
-use mobilenet_lung::{EvidenceMap, InDistribution};
+use mobilenet_lung::bundle::{Confusion, OriginFigures, TestFigures};
+use mobilenet_lung::{ByFinding, Findings};
 use serde::Serialize;
 
 pub use calibration::{BINS, Bin, CalibrationMetrics};
+pub use calls::{Called, Calls, OriginTest, called};
 pub use curve::{Curves, PrecisionRecallPoint, RocPoint, auroc};
-pub use mobilenet_lung::bundle::Share;
+pub use outcome::Outcome;
+pub use shares::{ClassMetrics, Share, share_of, wilson};
+pub(crate) use shares::{Z95, percent};
 pub use trust::{Accepted, ForeignMetrics, RefusalMetrics, RiskCoverage, RiskPoint, SetMetrics};
 
 /// How many images an [`Evaluation`] names that the classifier is most wrong about.
@@ -25,171 +29,6 @@ const WORST: usize = 12;
 
 /// What is printed for a figure that the model has no statistics for.
 pub const NOT_IN_MODEL: &str = "not in this model";
-
-/// Quantile of the normal distribution for a two-sided 95% interval.
-pub(crate) const Z95: f64 = 1.959_963_984_540_054;
-
-/// The Wilson score interval of a share at 95% (Wilson 1927); `[0, 1]` for no trials at all.
-pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {
-    if trials == 0 {
-        return [0.0, 1.0];
-    }
-    let (n, share) = (trials as f64, successes as f64 / trials as f64);
-    let z2 = Z95 * Z95;
-    let centre = share + z2 / (2.0 * n);
-    let spread = Z95 * (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
-    let scale = 1.0 + z2 / n;
-    [
-        ((centre - spread) / scale).max(0.0),
-        ((centre + spread) / scale).min(1.0),
-    ]
-}
-
-/// A share with its interval.
-pub fn share_of(correct: usize, images: usize) -> Share {
-    Share {
-        correct,
-        images,
-        share: correct as f64 / images.max(1) as f64,
-        interval: wilson(correct, images),
-    }
-}
-
-/// Precision, recall and F1 of one finding, each 0..=1 (0 where undefined).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ClassMetrics {
-    /// Of the images called so, the share that are.
-    pub precision: f64,
-    /// Of the images that are, the share called so.
-    pub recall: f64,
-    /// Harmonic mean of the two.
-    pub f1: f64,
-    /// How many images are.
-    pub images: usize,
-}
-
-/// What images were called, of whatever is known of them besides.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Calls {
-    /// Share of all images classified correctly.
-    pub accuracy: Share,
-    /// Mean of the F1 scores of the findings.
-    pub macro_f1: f64,
-    /// By finding.
-    pub classes: BTreeMap<&'static str, ClassMetrics>,
-    /// `confusion[truth][called]`, in the order Normal, Lung_Opacity, Viral Pneumonia.
-    pub confusion: [[usize; Finding::COUNT]; Finding::COUNT],
-    /// What healthy and ill patients were called.
-    #[serde(flatten)]
-    pub called: CalledAs,
-}
-
-impl Calls {
-    /// Sums up what each image is and what it was called.
-    pub fn new(images: impl IntoIterator<Item = (Finding, Finding)>) -> Self {
-        let mut confusion = [[0; Finding::COUNT]; Finding::COUNT];
-        for (truth, called) in images {
-            confusion[truth.index()][called.index()] += 1;
-        }
-        let classes: BTreeMap<&'static str, ClassMetrics> = Finding::ALL
-            .into_iter()
-            .map(|finding| {
-                let i = finding.index();
-                let hits = confusion[i][i] as f64;
-                let images: usize = confusion[i].iter().sum();
-                let called: usize = confusion.iter().map(|row| row[i]).sum();
-                let precision = hits / called.max(1) as f64;
-                let recall = hits / images.max(1) as f64;
-                let f1 = if hits > 0.0 {
-                    2.0 * precision * recall / (precision + recall)
-                } else {
-                    0.0
-                };
-                let metrics = ClassMetrics {
-                    precision,
-                    recall,
-                    f1,
-                    images,
-                };
-                (finding.name(), metrics)
-            })
-            .collect();
-        let correct = (0..Finding::COUNT).map(|i| confusion[i][i]).sum();
-        let images = confusion.as_flattened().iter().sum();
-        Self {
-            accuracy: share_of(correct, images),
-            macro_f1: classes.values().map(|c| c.f1).sum::<f64>() / Finding::COUNT as f64,
-            classes,
-            confusion,
-            called: called_as(&confusion),
-        }
-    }
-}
-
-/// What healthy and ill patients were called, of a confusion matrix `[truth][called]`.
-pub fn called_as(confusion: &[[usize; Finding::COUNT]; Finding::COUNT]) -> CalledAs {
-    use Finding::{LungOpacity, Normal, ViralPneumonia};
-    let share = |truths: &[Finding], called: Finding| {
-        let rows = || truths.iter().map(|truth| &confusion[truth.index()]);
-        let images: usize = rows().flatten().sum();
-        let correct = rows().map(|row| row[called.index()]).sum();
-        (images > 0).then(|| share_of(correct, images))
-    };
-    CalledAs {
-        healthy_called_normal: share(&[Normal], Normal),
-        healthy_called_viral: share(&[Normal], ViralPneumonia),
-        opacity_called_viral: share(&[LungOpacity], ViralPneumonia),
-        ill_called_normal: share(&[LungOpacity, ViralPneumonia], Normal),
-        viral_called_viral: share(&[ViralPneumonia], ViralPneumonia),
-    }
-}
-
-/// The shares of [`CalledAs`] that there are, in words.
-pub fn called_in_words(called: &CalledAs) -> Vec<(&'static str, Share)> {
-    [
-        ("healthy called normal", called.healthy_called_normal),
-        ("healthy called viral", called.healthy_called_viral),
-        ("opacity called viral", called.opacity_called_viral),
-        ("ill called normal", called.ill_called_normal),
-        ("viral called viral", called.viral_called_viral),
-    ]
-    .into_iter()
-    .filter_map(|(words, share)| Some((words, share?)))
-    .collect()
-}
-
-/// The images of one origin.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OriginTest {
-    /// What they were called.
-    #[serde(flatten)]
-    pub calls: Calls,
-    /// Area under the ROC curve of opacity against normal, by the probability of the one among the two; `None` where
-    /// either is missing. Within an origin, telling origins apart is of no help.
-    pub normal_against_opacity_auc: Option<f64>,
-}
-
-impl OriginTest {
-    fn new(outcomes: &[&Outcome]) -> Self {
-        let scores = |truth: Finding| -> Vec<f32> {
-            outcomes
-                .iter()
-                .filter(|outcome| outcome.truth == truth)
-                .map(|outcome| {
-                    let [normal, opacity, _] = outcome.probabilities.0;
-                    opacity / (normal + opacity).max(f32::MIN_POSITIVE)
-                })
-                .collect()
-        };
-        Self {
-            calls: Calls::new(outcomes.iter().map(|o| (o.truth, o.called))),
-            normal_against_opacity_auc: auroc(
-                &scores(Finding::LungOpacity),
-                &scores(Finding::Normal),
-            ),
-        }
-    }
-}
 
 /// The test of a classifier on labelled images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -202,10 +41,12 @@ pub struct Evaluation {
     pub accuracy: Share,
     /// Mean of the F1 scores of the findings.
     pub macro_f1: f64,
+    /// Name of the operating point that was tested at.
+    pub operating_point: String,
     /// By finding.
-    pub classes: BTreeMap<&'static str, ClassMetrics>,
-    /// `confusion[truth][called]`, in the order Normal, Lung_Opacity, Viral Pneumonia.
-    pub confusion: [[usize; Finding::COUNT]; Finding::COUNT],
+    pub classes: ByFinding<ClassMetrics>,
+    /// `confusion[truth][called]`, in the order of the findings.
+    pub confusion: Confusion,
     /// Accuracy by origin of the patient.
     pub by_origin: BTreeMap<String, Share>,
     /// The images of each origin by themselves.
@@ -219,13 +60,24 @@ pub struct Evaluation {
     /// What was refused as no frontal chest radiograph; `None` where the model cannot tell.
     pub in_distribution: Option<RefusalMetrics>,
     /// Each finding against the others, where there are both.
-    pub curves: BTreeMap<&'static str, Curves>,
+    pub curves: BTreeMap<String, Curves>,
     /// What is wrong among the images that the model is surest of; `None` without images.
     pub risk_coverage: Option<RiskCoverage>,
     /// The images whose truth was given the least probability, the least first.
     pub highest_loss: Vec<Loss>,
     /// Images that could not be read, with the reason.
     pub unreadable: Vec<(String, String)>,
+}
+
+/// What is tested.
+#[derive(Clone, Copy, Debug)]
+pub struct Tested<'a> {
+    /// Id of the model.
+    pub model: &'a str,
+    /// Name of the operating point.
+    pub operating_point: &'a str,
+    /// The model's findings.
+    pub findings: &'a Findings,
 }
 
 /// An image and how much the classifier is wrong about it.
@@ -238,65 +90,22 @@ pub struct Loss {
     pub outcome: Outcome,
 }
 
-/// One classified image.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Outcome {
-    /// Its file, under its data folder.
-    pub file: String,
-    /// Where it lies.
-    #[serde(skip)]
-    pub path: PathBuf,
-    /// Name of the data folder.
-    pub source: String,
-    /// Where the patient comes from.
-    pub origin: String,
-    /// What it is.
-    pub truth: Finding,
-    /// What it was called.
-    pub called: Finding,
-    /// Calibrated probability of each finding.
-    pub probabilities: ByFinding<f32>,
-    /// The findings that cannot be ruled out; `None` where the model has no thresholds.
-    pub prediction_set: Option<Vec<Finding>>,
-    /// Whether it looks like a frontal chest radiograph; `None` where the model cannot tell.
-    pub in_distribution: Option<InDistribution>,
-    /// Where the logits come from.
-    #[serde(skip)]
-    pub evidence: ByFinding<EvidenceMap>,
-}
-
-impl Outcome {
-    /// Whether it was called what it is.
-    pub fn correct(&self) -> bool {
-        self.truth == self.called
-    }
-
-    /// Probability of what it was called, 0..=1.
-    pub fn top(&self) -> f32 {
-        self.probabilities[self.called]
-    }
-
-    /// Negative logarithm of the probability of what it is, in nats; 87.3 where that is 0 in `f32`.
-    pub fn loss(&self) -> f64 {
-        -f64::from(self.probabilities[self.truth].max(f32::MIN_POSITIVE)).ln()
-    }
-}
-
 impl Evaluation {
-    /// Sums up outcomes.
+    /// Sums up outcomes of a model that is `tested`.
     pub fn new(
-        model: String,
+        tested: &Tested<'_>,
         split: String,
         outcomes: &[Outcome],
         unreadable: Vec<(String, String)>,
     ) -> Self {
+        let findings = tested.findings;
         let Calls {
             accuracy,
             macro_f1,
             classes,
             confusion,
             ..
-        } = Calls::new(outcomes.iter().map(|o| (o.truth, o.called)));
+        } = Calls::of(findings, outcomes);
         let mut origins: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
         let mut sources: BTreeMap<&str, Vec<&Outcome>> = BTreeMap::new();
         for outcome in outcomes {
@@ -312,20 +121,21 @@ impl Evaluation {
                 })
                 .collect()
         };
-        let curves = Finding::ALL
-            .into_iter()
-            .filter_map(|finding| {
-                let scores: Vec<(f32, bool)> = outcomes
-                    .iter()
-                    .map(|o| (o.probabilities[finding], o.truth == finding))
+        let curves = (findings.ids())
+            .filter_map(|id| {
+                // Which finding an image is of must not depend on what it was called.
+                let certain = outcomes.iter().filter(|outcome| outcome.is_certain());
+                let scores: Vec<(f32, bool)> = certain
+                    .map(|outcome| (outcome.probability(id), outcome.truth == id))
                     .collect();
-                Some((finding.name(), Curves::new(&scores)?))
+                Some((id.to_owned(), Curves::new(&scores)?))
             })
             .collect();
         let mut by_loss: Vec<&Outcome> = outcomes.iter().collect();
         by_loss.sort_by(|a, b| b.loss().total_cmp(&a.loss()).then(a.file.cmp(&b.file)));
         Self {
-            model,
+            model: tested.model.to_owned(),
+            operating_point: tested.operating_point.to_owned(),
             split,
             accuracy,
             macro_f1,
@@ -334,11 +144,11 @@ impl Evaluation {
             by_origin: accuracies(&origins),
             origins: origins
                 .into_iter()
-                .map(|(origin, part)| (origin.to_owned(), OriginTest::new(&part)))
+                .map(|(origin, part)| (origin.to_owned(), OriginTest::new(findings, &part)))
                 .collect(),
             by_source: accuracies(&sources),
             calibration: CalibrationMetrics::new(outcomes),
-            prediction_sets: SetMetrics::new(outcomes),
+            prediction_sets: SetMetrics::new(findings, outcomes),
             in_distribution: RefusalMetrics::new(outcomes),
             curves,
             risk_coverage: RiskCoverage::new(outcomes),
@@ -354,23 +164,20 @@ impl Evaluation {
         }
     }
 
-    /// The figures that a bundle carries of a test at this operating point.
-    pub fn test_figures(&self, operating_point: &str) -> TestFigures {
+    /// The figures that a bundle carries of a test.
+    pub fn test_figures(&self) -> TestFigures {
         let calibration = self.calibration.as_ref();
-        let rows = |confusion: &[[usize; Finding::COUNT]]| {
-            Some(confusion.iter().map(|row| row.to_vec()).collect())
-        };
         TestFigures {
             split: self.split.clone(),
-            operating_point: operating_point.to_owned(),
+            operating_point: self.operating_point.clone(),
             accuracy: self.accuracy,
             macro_f1: self.macro_f1,
-            confusion: rows(&self.confusion),
+            confusion: Some(self.confusion.clone()),
             by_origin: (self.origins.iter())
                 .map(|(origin, test)| {
                     let figures = OriginFigures {
                         accuracy: test.calls.accuracy,
-                        confusion: rows(&test.calls.confusion),
+                        confusion: Some(test.calls.confusion.clone()),
                     };
                     (origin.clone(), figures)
                 })
@@ -381,7 +188,7 @@ impl Evaluation {
             coverage: self
                 .prediction_sets
                 .as_ref()
-                .map(|sets| sets.coverage.into_bundle()),
+                .map(|sets| sets.coverage.clone()),
             mean_set_size: self.prediction_sets.as_ref().map(|sets| sets.mean_size),
             refused: self.in_distribution.as_ref().map(|r| r.refused),
         }
@@ -437,17 +244,14 @@ impl Evaluation {
             "\n{:<16} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7}  in its set",
             "finding", "precision", "recall", "F1", "images", "AUC", "AP"
         )?;
-        for finding in Finding::ALL {
-            let Some(c) = self.classes.get(finding.name()) else {
-                continue;
-            };
-            let curves = self.curves.get(finding.name());
+        for (id, c) in self.classes.iter() {
+            let curves = self.curves.get(id);
             let number =
                 |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.3}"));
             writeln!(
                 out,
                 "{:<16} {:>9.3} {:>7.3} {:>7.3} {:>7} {:>7} {:>7}  {}",
-                finding.name(),
+                id,
                 c.precision,
                 c.recall,
                 c.f1,
@@ -455,30 +259,12 @@ impl Evaluation {
                 number(curves.map(|c| c.auc)),
                 number(curves.map(|c| c.average_precision)),
                 match &self.prediction_sets {
-                    Some(sets) => in_text(&sets.coverage[finding]),
+                    Some(sets) => sets.coverage.get(id).map_or_else(String::new, in_text),
                     None => NOT_IN_MODEL.to_owned(),
                 }
             )?;
         }
-        writeln!(
-            out,
-            "\n{:<16} {:>15} {:>15} {:>15}",
-            "truth \\ called", "Normal", "Lung_Opacity", "Viral Pneumonia"
-        )?;
-        for finding in Finding::ALL {
-            let [a, b, c] = self.confusion[finding.index()];
-            writeln!(out, "{:<16} {a:>15} {b:>15} {c:>15}", finding.name())?;
-        }
-        writeln!(out, "\n{:<24} accuracy", "origin")?;
-        for (origin, test) in &self.origins {
-            writeln!(out, "{origin:<24} {}", in_text(&test.calls.accuracy))?;
-            for (words, share) in called_in_words(&test.calls.called) {
-                writeln!(out, "  {words:<22} {}", in_text(&share))?;
-            }
-            if let Some(auc) = test.normal_against_opacity_auc {
-                writeln!(out, "  {:<22} {auc:.3}", "AUC opacity or normal")?;
-            }
-        }
+        self.write_calls(out)?;
         if self.by_source.len() > 1 {
             writeln!(out, "\n{:<24} accuracy", "folder")?;
             for (source, share) in &self.by_source {
@@ -487,6 +273,38 @@ impl Evaluation {
         }
         for (file, reason) in &self.unreadable {
             writeln!(out, "not read: {file}: {reason}")?;
+        }
+        Ok(())
+    }
+
+    /// The confusion matrix, and what patients of each origin were called.
+    fn write_calls(&self, out: &mut String) -> std::fmt::Result {
+        write!(out, "\n{:<16}", "truth \\ called")?;
+        for (id, _) in self.classes.iter() {
+            write!(out, " {id:>15}")?;
+        }
+        writeln!(out)?;
+        for ((id, _), row) in self.classes.iter().zip(&self.confusion) {
+            write!(out, "{id:<16}")?;
+            for ((called, _), count) in self.classes.iter().zip(row) {
+                write!(out, " {count:>0$}", called.chars().count().max(15))?;
+            }
+            writeln!(out)?;
+        }
+        writeln!(out, "\n{:<24} accuracy", "origin")?;
+        for (origin, test) in &self.origins {
+            writeln!(out, "{origin:<24} {}", in_text(&test.calls.accuracy))?;
+            for called in &test.calls.called {
+                writeln!(
+                    out,
+                    "  {:<22} {}",
+                    called.in_words(),
+                    in_text(&called.share)
+                )?;
+            }
+            for (id, auc) in &test.against_normal_auc {
+                writeln!(out, "  {:<22} {auc:.3}", format!("AUC {id} or normal"))?;
+            }
         }
         Ok(())
     }

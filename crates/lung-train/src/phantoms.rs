@@ -6,10 +6,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use mobilenet_lung::{Finding, Findings};
+use radiograph::Radiograph;
 use radiograph::phantom::{Pattern, jpeg, phantom, png8};
 
 use crate::data::Shown as _;
-use crate::finding::Finding;
 
 /// Side of the generated images in pixels, as in the "Lung X-Ray Image Dataset".
 const SIDE: u32 = 299;
@@ -17,34 +18,62 @@ const SIDE: u32 = 299;
 /// JPEG quality of every second image.
 const QUALITY: u8 = 92;
 
-/// Writes `per_class` generated radiographs into each class folder of `out`, PNG and JPEG in turn.
+/// Places of the marks by which classes beyond the patterns are told apart, as shares of width and height.
+const MARKS: [[f32; 2]; 6] = [
+    [0.15, 0.15],
+    [0.85, 0.15],
+    [0.15, 0.85],
+    [0.85, 0.85],
+    [0.5, 0.12],
+    [0.5, 0.88],
+];
+
+/// Radius of a mark as a share of the side.
+const MARK: f32 = 0.09;
+
+/// Writes `per_class` generated radiographs into a class folder of `out` for each of the three known findings.
+///
+/// # Errors
+/// As [`write_phantoms_of`].
+pub fn write_phantoms(out: &Path, per_class: u64, seed: u64) -> anyhow::Result<()> {
+    let classes: Vec<String> = Findings::lung_xray().ids().map(str::to_owned).collect();
+    write_phantoms_of(out, &classes, per_class, seed)
+}
+
+/// Writes `per_class` generated radiographs into the folder of each of `classes` in `out`, PNG and JPEG in turn.
 ///
 /// They are no radiographs of anyone: a network learns to tell them apart, and learns nothing about lungs. They are never mixed with
 /// other files, nor written over them: `out` may hold just some of what is written anyway.
 ///
 /// # Errors
-/// A folder or file that cannot be written, or that holds something else.
-pub fn write_phantoms(out: &Path, per_class: u64, seed: u64) -> anyhow::Result<()> {
-    let drawn = |pattern: Pattern, number: u64| -> anyhow::Result<Vec<u8>> {
-        let image = phantom(
-            pattern,
-            seed.wrapping_mul(1_000_003).wrapping_add(number),
-            SIDE,
-        );
+/// Names that are no findings or no folders; a folder or file that cannot be written, or that holds something else.
+pub fn write_phantoms_of(
+    out: &Path,
+    classes: &[String],
+    per_class: u64,
+    seed: u64,
+) -> anyhow::Result<()> {
+    Findings::new(classes.iter().map(Finding::named).collect())?;
+    if let Some(name) =
+        (classes.iter()).find(|name| name.contains(['/', '\\']) || name.starts_with('.'))
+    {
+        bail!("`{name}` is no name of a class folder");
+    }
+    let drawn = |class: usize, number: u64| -> anyhow::Result<Vec<u8>> {
+        let image = draw(class, seed, number)?;
         Ok(match number % 2 {
             0 => png8(&image)?,
             _ => jpeg(&image, QUALITY)?,
         })
     };
-    let classes = Finding::ALL.into_iter().zip(Pattern::ALL);
-    let images: Vec<(PathBuf, Pattern, u64)> = classes
-        .flat_map(|(finding, pattern)| {
-            let folder = out.join(finding.name());
+    let images: Vec<(PathBuf, usize, u64)> = (classes.iter().enumerate())
+        .flat_map(|(class, name)| {
+            let folder = out.join(name);
             (0..per_class).map(move |number| {
                 let extension = if number % 2 == 0 { "png" } else { "jpg" };
                 (
                     folder.join(format!("{}.{extension}", number + 1)),
-                    pattern,
+                    class,
                     number,
                 )
             })
@@ -61,25 +90,25 @@ pub fn write_phantoms(out: &Path, per_class: u64, seed: u64) -> anyhow::Result<(
     if let Some(path) = foreign(out, &own)? {
         return Err(other(&path));
     }
-    for (path, pattern, number) in &images {
+    for (path, class, number) in &images {
         match fs::read(path) {
-            Ok(bytes) if bytes == drawn(*pattern, *number)? => {}
+            Ok(bytes) if bytes == drawn(*class, *number)? => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Ok(_) => return Err(other(path)),
             Err(error) => bail!("cannot read {}: {error}", path.shown()),
         }
     }
-    for finding in Finding::ALL {
-        let folder = out.join(finding.name());
+    for name in classes {
+        let folder = out.join(name);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.shown()))?;
     }
-    for (path, pattern, number) in &images {
+    for (path, class, number) in &images {
         let created = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .open(path);
         let written = match created {
-            Ok(mut file) => file.write_all(&drawn(*pattern, *number)?),
+            Ok(mut file) => file.write_all(&drawn(*class, *number)?),
             // One of this folder's own, as has been seen above.
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
@@ -87,6 +116,32 @@ pub fn write_phantoms(out: &Path, per_class: u64, seed: u64) -> anyhow::Result<(
         written.with_context(|| format!("cannot write {}", path.shown()))?;
     }
     Ok(())
+}
+
+/// One image of a class: one of three patterns in the lungs and, beyond three classes, a bright disc in one of six places.
+fn draw(class: usize, seed: u64, number: u64) -> anyhow::Result<Radiograph> {
+    let pattern = Pattern::ALL[class % Pattern::ALL.len()];
+    let round = class / Pattern::ALL.len();
+    // No class has the chests of another round: they would be all but identical.
+    let number = number.wrapping_add(round as u64 * 7_919);
+    let image = phantom(
+        pattern,
+        seed.wrapping_mul(1_000_003).wrapping_add(number),
+        SIDE,
+    );
+    let Some([x, y]) = round.checked_sub(1).and_then(|place| MARKS.get(place)) else {
+        return Ok(image);
+    };
+    let side = SIDE as usize;
+    let mut luma = image.luma().to_vec();
+    for (place, value) in luma.iter_mut().enumerate() {
+        let dx = (place % side) as f32 / side as f32 - x;
+        let dy = (place / side) as f32 / side as f32 - y;
+        if dx.hypot(dy) < MARK {
+            *value = 1.0;
+        }
+    }
+    Ok(Radiograph::from_luma(SIDE, SIDE, luma)?)
 }
 
 /// A file or link in a folder that is not among `own`, if there is one; hidden ones, which systems make, do not count.

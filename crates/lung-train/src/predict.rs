@@ -14,8 +14,7 @@ use serde::Serialize;
 
 use crate::archives;
 use crate::data::{Dataset, Example, Shown as _, exact, images_under, read_bytes};
-use crate::finding::{self, Finding};
-use crate::metrics::{Evaluation, Outcome};
+use crate::metrics::{Evaluation, Outcome, Tested};
 use crate::tell;
 
 /// Reads a weights file and puts it on the CPU.
@@ -192,7 +191,16 @@ pub fn evaluate(
     progress: &ProgressBar,
 ) -> Evaluation {
     let (outcomes, unreadable) = outcomes(classifier, dataset, wanted, progress);
-    Evaluation::new(classifier.id().to_owned(), split, &outcomes, unreadable)
+    Evaluation::new(&tested(classifier), split, &outcomes, unreadable)
+}
+
+/// What is said of a classifier in its test.
+pub(crate) fn tested(classifier: &Classifier) -> Tested<'_> {
+    Tested {
+        model: classifier.id(),
+        operating_point: (classifier.operating_point(None)).map_or("", |point| &point.name),
+        findings: classifier.findings(),
+    }
 }
 
 /// What the examples `wanted` of a data set are called, and which of them could not be read, with the reason.
@@ -210,8 +218,7 @@ pub fn outcomes(
                 read(&example.path).and_then(|radiograph| read_at(classifier, &radiograph, None));
             progress.inc(1);
             match reading {
-                Ok(reading) => of_three(reading.report, example)
-                    .ok_or_else(|| (example.file.clone(), OTHER_FINDINGS.to_owned())),
+                Ok(reading) => Ok(outcome(reading.report, dataset, example)),
                 Err(error) => Err((example.file.clone(), error.message)),
             }
         })
@@ -227,27 +234,22 @@ pub fn outcomes(
     (outcomes, unreadable)
 }
 
-/// What is said of an image that a model of other findings was asked about.
-pub(crate) const OTHER_FINDINGS: &str = "The model does not have the findings of the data.";
-
-/// What an example was called, of a report on the three findings.
-fn of_three(report: Report, example: &Example) -> Option<Outcome> {
-    let findings = |ids: Vec<String>| -> Option<Vec<Finding>> {
-        ids.iter().map(|id| Finding::from_id(id)).collect()
-    };
-    Some(Outcome {
+/// What an example was called.
+fn outcome(report: Report, dataset: &Dataset, example: &Example) -> Outcome {
+    let correct = &dataset.classes[example.class].correct;
+    Outcome {
         file: example.file.clone(),
         path: example.path.clone(),
         source: example.source.clone(),
         origin: example.origin.clone(),
-        truth: example.finding,
-        called: Finding::from_id(&report.finding)?,
-        probabilities: finding::ByFinding::of(&report.probabilities)?,
-        prediction_set: match report.prediction_set {
-            Some(set) => Some(findings(set.findings)?),
-            None => None,
-        },
+        truth: dataset.id(example.finding).to_owned(),
+        also_correct: (correct.iter().skip(1))
+            .map(|row| dataset.id(*row).to_owned())
+            .collect(),
+        called: report.finding,
+        probabilities: report.probabilities,
+        prediction_set: report.prediction_set.map(|set| set.findings),
         in_distribution: report.in_distribution,
-        evidence: finding::ByFinding::of(&report.evidence)?,
-    })
+        evidence: report.evidence,
+    }
 }

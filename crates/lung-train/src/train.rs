@@ -1,17 +1,21 @@
 //! Training a model, and the trainings without a fold that it is calibrated by.
 //!
 //! A run is a folder: `run.json` (what was asked), `files.csv` (on which images, and who is in which fold), `log.jsonl` (a line
-//! an epoch), `checkpoint.json` and the folder it names (everything needed to go on), and at the end `model.safetensors` and
+//! an epoch), `events.out.tfevents.0.lung` (the same for TensorBoard), `checkpoint.json` and the folder it names (everything needed to go on), and at the end `model.safetensors` and
 //! `result.json`. One process at a time writes to it. With
 //! [`TrainConfig::cross_fit`] each training without a fold has such a folder in that of the run (`without-fold-2`), and
 //! `labels.csv` says what these trainings make of the labels.
 //! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
 //! unbroken one does.
 
+mod average;
 mod calibration;
+mod eta;
+mod events;
 mod folder;
 mod images;
 mod labels;
+mod log;
 mod outcomes;
 mod parameters;
 mod points;
@@ -25,7 +29,7 @@ use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
 use mobilenet_lung::bundle::read_tensors;
 use mobilenet_lung::network::MobileNetLung;
-use mobilenet_lung::{StateDict, load_state_dict};
+use mobilenet_lung::{Findings, StateDict, load_state_dict};
 use serde::{Deserialize, Serialize};
 
 pub use self::calibration::Calibration;
@@ -35,14 +39,14 @@ use self::folder::{Prepared, enter, finished, note_slower, prepare, pretrained_h
 pub use self::folder::{read_run, recorded_list};
 use self::images::Images;
 use self::labels::HeldOut;
+pub use self::log::{EpochLog, Stage};
 pub use self::outcomes::{Outcomes, rows, top};
-pub use self::points::{OperatingPoint, Point, is_adult, is_child};
-use self::trainer::Trainer;
+pub use self::points::{OperatingPoint, Point};
 pub(crate) use self::trainer::schedule;
+use self::trainer::{Trainer, Training};
 use crate::config::TrainConfig;
-use crate::data::{ListHash, Part, Shown as _, Split};
+use crate::data::{Dataset, Described, Description, ListHash, Part, Shown as _, Split};
 pub use crate::files::write_atomically;
-use crate::finding::Finding;
 pub use crate::progress::bar;
 use crate::tell;
 
@@ -69,6 +73,13 @@ pub struct Run {
     pub pretrained_sha256: Option<String>,
     /// How it was trained, in the end.
     pub config: TrainConfig,
+    /// The findings, in the order of the network's outputs; `None` in runs from before there were others than the three of
+    /// the "Lung X-Ray Image Dataset".
+    #[serde(default)]
+    pub findings: Option<Findings>,
+    /// What its folders count as; `None` in runs from before that could be said.
+    #[serde(default)]
+    pub description: Option<Description>,
     /// Where it was resumed with lower learning rates.
     #[serde(default)]
     pub slowed: Vec<Slowed>,
@@ -85,6 +96,22 @@ pub struct Run {
     pub images: [usize; 3],
     /// Images that could not be read and were left out.
     pub unreadable: usize,
+}
+
+impl Run {
+    /// What its folders count as.
+    pub(crate) fn described(&self) -> Described {
+        let described = self.description.clone().map(|description| Described {
+            description,
+            path: Some(PathBuf::from("run.json")),
+        });
+        described.unwrap_or_else(|| self.config.described(Described::built_in()))
+    }
+
+    /// The findings, in the order of the network's outputs.
+    pub fn findings(&self) -> Findings {
+        self.findings.clone().unwrap_or_else(Findings::lung_xray)
+    }
 }
 
 /// A run that was resumed with lower learning rates.
@@ -117,40 +144,6 @@ pub struct RunResult {
     pub validation_accuracy: Option<f64>,
 }
 
-/// One line of `log.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochLog {
-    /// `head` or `fine-tune`.
-    pub stage: Stage,
-    /// Counted from 1 within the stage.
-    pub epoch: usize,
-    /// Mean loss over the epoch's steps.
-    pub train_loss: f64,
-    /// Share of training images classified correctly as they passed.
-    pub train_accuracy: f64,
-    /// Mean cross-entropy of the averaged weights on the validation images.
-    pub validation_loss: Option<f64>,
-    /// Share of the validation images that the averaged weights classify correctly.
-    pub validation_accuracy: Option<f64>,
-    /// The same by data folder.
-    #[serde(default)]
-    pub validation_by_source: BTreeMap<String, f64>,
-    /// First feature layer that was trained; `None` in the head stage.
-    pub from_layer: Option<usize>,
-    /// Wall clock.
-    pub seconds: f64,
-}
-
-/// The two stages of training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stage {
-    /// Head and last attention on cached features.
-    Head,
-    /// The network itself.
-    FineTune,
-}
-
 /// What to train on what.
 #[derive(Clone, Debug)]
 pub struct TrainOptions {
@@ -168,6 +161,8 @@ pub struct TrainOptions {
     pub skip_unreadable: bool,
     /// Names of folders and files to leave out; `*` stands for any characters.
     pub leave_out: Vec<String>,
+    /// A description of the data set; without it, the `dataset.toml` beside the class folders counts.
+    pub description: Option<PathBuf>,
     /// Go on with images that are there twice, in two classes or in two folds.
     pub allow_duplicates: bool,
     /// Stop after this many epochs in all, as if killed there; for tests.
@@ -183,6 +178,7 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     let (_lock, begun) = enter(options)?;
     let Prepared {
         dataset,
+        description,
         reading,
         split,
         list,
@@ -192,15 +188,7 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         tell!("the run in {} is finished", options.out.shown());
         return Ok(Some(result));
     }
-    for finding in Finding::ALL {
-        ensure!(
-            split
-                .train
-                .iter()
-                .any(|i| dataset.examples[*i].finding == finding),
-            "no readable image of {finding} is left to train on"
-        );
-    }
+    has_all_findings(&dataset, &split)?;
     let parts = match options.config.cross_fit {
         true => split.parts(&dataset)?,
         false => Vec::new(),
@@ -215,6 +203,8 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
             .map(|name| name.to_string_lossy().into_owned()),
         pretrained_sha256: pretrained_hash(options)?,
         config: options.config.clone(),
+        findings: Some(dataset.findings.clone()),
+        description: Some(description),
         slowed: Vec::new(),
         leave_out: options.leave_out.clone(),
         allow_duplicates: options.allow_duplicates,
@@ -239,20 +229,38 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         if dataset.grouped {
             " (no group divided)"
         } else {
-            " (no groups.csv: divided by file, copies together)"
+            " (without groups.csv: divided by patients in files' names where there are any, copies together)"
         }
     );
     let images = Images {
         dataset: &dataset,
         pixels: &reading.pixels,
     };
-    let Some(state) = trained(options, &options.out, images, &split, options.stop_after)? else {
+    let training = Training {
+        folder: &options.out,
+        images,
+        split: &split,
+        more: parts.len(),
+    };
+    let Some(state) = trained(options, &training, options.stop_after)? else {
         return Ok(None);
     };
     let Some(held_out) = cross_fit(options, images, &parts)? else {
         return Ok(None);
     };
     finish(options, images, &split, &state, held_out).map(Some)
+}
+
+/// Refuses a split that has no image of some finding to train on.
+fn has_all_findings(dataset: &Dataset, split: &Split) -> anyhow::Result<()> {
+    for row in 0..dataset.findings.len() {
+        ensure!(
+            !dataset.lacks(&split.train, row),
+            "no readable image of {} is left to train on",
+            dataset.id(row)
+        );
+    }
+    Ok(())
 }
 
 /// Trains without each fold in turn and returns what each training answers to the fold that it was not given, by fold. `None`
@@ -280,10 +288,16 @@ fn cross_fit(
         };
         let before = (place + 1) * (config.head.epochs + config.fine_tune.epochs);
         let limit = options.stop_after.map(|limit| limit.saturating_sub(before));
-        let Some(state) = trained(options, &folder, images, &split, limit)? else {
+        let training = Training {
+            folder: &folder,
+            images,
+            split: &split,
+            more: parts.len() - place - 1,
+        };
+        let Some(state) = trained(options, &training, limit)? else {
             return Ok(None);
         };
-        let (network, device) = without_gradients(config, &state)?;
+        let (network, device) = without_gradients(config, images, &state)?;
         held_out.insert(
             part.fold,
             images.outcomes(&network, &part.held_out, &device)?,
@@ -295,15 +309,13 @@ fn cross_fit(
 /// The weights that the training in `folder` ends with, or ended with; `None` if it stopped after `limit` epochs.
 fn trained(
     options: &TrainOptions,
-    folder: &Path,
-    images: Images<'_>,
-    split: &Split,
+    training: &Training<'_>,
     limit: Option<usize>,
 ) -> anyhow::Result<Option<StateDict>> {
-    if folder.join(MODEL).exists() {
-        return weights(folder).map(Some);
+    if training.folder.join(MODEL).exists() {
+        return weights(training.folder).map(Some);
     }
-    Trainer::new(options, folder, images, split)?.run(limit)
+    Trainer::new(options, training)?.run(limit)
 }
 
 /// The folder of the training that is not given a fold, in that of its run.
@@ -329,10 +341,11 @@ pub fn weights(folder: &Path) -> anyhow::Result<StateDict> {
 /// A network of these weights, and the device that it is on.
 fn without_gradients(
     config: &TrainConfig,
+    images: Images<'_>,
     state: &StateDict,
 ) -> anyhow::Result<(MobileNetLung, Device)> {
     let device = Device::flex();
-    let network = config.network().init(&device);
+    let network = config.network(images.dataset.findings.len()).init(&device);
     Ok((load_state_dict(network, state, false)?, device))
 }
 
@@ -344,7 +357,7 @@ fn finish(
     state: &StateDict,
     held_out: BTreeMap<usize, Outcomes>,
 ) -> anyhow::Result<RunResult> {
-    let (network, device) = without_gradients(&options.config, state)?;
+    let (network, device) = without_gradients(&options.config, images, state)?;
     let validation = images.outcomes(&network, &split.validation, &device)?;
     let watched = !validation.labels.is_empty();
     let Calibrations {
@@ -354,17 +367,24 @@ fn finish(
         points,
     } = Calibrations::fit(images.dataset, &options.config, &validation, &held_out);
     let report = |what: &str, outcomes: &Outcomes, calibration: &Calibration| {
-        let other = outcomes.only(|example| !images.dataset.examples[example].bacterial);
+        let other = outcomes.only(|example| !images.dataset.class(example).is_divided());
+        let undivided = match other.labels.len() == outcomes.labels.len() {
+            true => String::new(),
+            false => format!(
+                ", without targets that are divided {:.3}",
+                other.loss(calibration)
+            ),
+        };
         tell!(
-            "{what}: log loss {:.3}, without bacterial pneumonia {:.3}",
-            outcomes.loss(calibration),
-            other.loss(calibration)
+            "{what}: log loss {:.3}{undivided}",
+            outcomes.loss(calibration)
         );
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
             tell!(
                 "{what}, {stratum}: called {}",
-                Finding::ALL
-                    .map(|finding| format!("{finding} {}", calls[finding.index()]))
+                (images.dataset.findings.ids().zip(calls))
+                    .map(|(id, count)| format!("{id} {count}"))
+                    .collect::<Vec<_>>()
                     .join(", ")
             );
         }
@@ -377,7 +397,7 @@ fn finish(
             HeldOut {
                 fold,
                 outcomes,
-                calibration: *calibration,
+                calibration: calibration.clone(),
             }
         })
         .collect();
@@ -389,7 +409,8 @@ fn finish(
         calibrated_on,
         without_fold,
         points,
-        validation_loss: watched.then(|| validation.loss(&Calibration::default())),
+        validation_loss: watched
+            .then(|| validation.loss(&Calibration::none(images.dataset.findings.len()))),
         validation_accuracy: watched.then(|| validation.accuracy()),
     };
     report("validation", &validation, &result.calibration);

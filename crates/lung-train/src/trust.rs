@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 use mobilenet_lung::architecture::EMBEDDING;
-use mobilenet_lung::{Classifier, Distribution, PredictionSets, Spread};
+use mobilenet_lung::{ByFinding, Classifier, Distribution, PredictionSets, Spread};
 use radiograph::Radiograph;
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
@@ -11,7 +11,6 @@ use rayon::prelude::*;
 use crate::augment::{Augmentation, Framing, Tone};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, read_radiograph};
-use crate::finding::{ByFinding, Finding};
 use crate::metrics::Outcome;
 use crate::predict::outcomes;
 use crate::train::bar;
@@ -79,15 +78,17 @@ pub fn answers_held_out(held: &[Held], dataset: &Dataset) -> Vec<Outcome> {
 /// quantiles of than one classifier could spare.
 pub fn prediction_sets(answers: &[Outcome], dataset: &Dataset) -> Option<PredictionSets> {
     let first = dataset.sources().into_iter().next()?;
-    let mut of_truth = ByFinding(Finding::ALL.map(|_| Vec::new()));
+    let mut of_truth = vec![Vec::new(); dataset.findings.len()];
     for answer in answers.iter().filter(|answer| answer.source == first) {
-        of_truth.0[answer.truth.index()].push(answer.probabilities[answer.truth]);
+        if let Some(row) = dataset.findings.row(&answer.truth) {
+            of_truth[row].extend(answer.probabilities.row(row));
+        }
     }
     let any = of_truth
-        .0
         .iter()
         .any(|probabilities| !probabilities.is_empty());
-    any.then(|| PredictionSets::calibrate(COVERAGE, &of_truth.into_bundle()))
+    let of_truth = ByFinding::new(&dataset.findings, of_truth);
+    any.then(|| PredictionSets::calibrate(COVERAGE, &of_truth))
 }
 
 /// Where the embeddings of training images lie, as they are and changed, for the last of `held`; its limit is from the

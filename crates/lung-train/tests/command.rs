@@ -7,9 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lung_train::finding::ByFinding;
 use mobilenet_lung::architecture::EMBEDDING;
-use mobilenet_lung::{Bundle, Distribution, PredictionSets, Spread};
+use mobilenet_lung::{Bundle, ByFinding, Distribution, PredictionSets, Spread};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -345,8 +344,8 @@ fn with_and_without_statistics(folder: &Path) -> [PathBuf; 2] {
     };
     let sets = PredictionSets {
         coverage: 0.9,
-        thresholds: ByFinding([0.0; 3]).into_bundle(),
-        calibrated_on: ByFinding([10; 3]).into_bundle(),
+        thresholds: ByFinding::new(&bundle.metadata().findings, [0.0; 3]),
+        calibrated_on: ByFinding::new(&bundle.metadata().findings, [10; 3]),
     };
     [(Some(&distribution), Some(sets)), (None, None)].map(|(distribution, prediction_sets)| {
         let mut metadata = bundle.metadata().clone();

@@ -10,8 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lung_train::augment::Augmentation;
 use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
-use lung_train::finding::Finding;
-use lung_train::networks::Architecture;
+use lung_train::networks::{Architecture, FINDINGS};
 use lung_train::phantoms::write_phantoms;
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::MobileNetLungConfig;
@@ -171,7 +170,7 @@ fn backbone(folder: &Path) -> PathBuf {
     let _alone = alone();
     let network = MobileNetLungConfig {
         attention: mobilenet_lung::network::AttentionConfig::NONE,
-        findings: Finding::COUNT,
+        findings: FINDINGS,
         dropout: 0.0,
     }
     .init(&burn::tensor::Device::flex());
@@ -264,7 +263,7 @@ fn attentions_are_chosen_without_a_look_at_fold_0() {
     let table = compare(&options).unwrap().unwrap();
     assert!(table.parts[0].division.contains("fold 0 is not touched"));
     for outcome in cells(&options.out).values() {
-        assert_eq!(outcome.images.iter().sum::<usize>(), 4 * 3 * Finding::COUNT);
+        assert_eq!(outcome.images.iter().sum::<usize>(), 4 * 3 * FINDINGS);
         for image in &outcome.tested {
             let example = dataset
                 .examples

@@ -128,7 +128,7 @@ fn mobilenet_lung_gives_what_the_shipped_architecture_gives() {
         let state = formula(&parameter_shapes(&network));
         let network = load_state_dict(network, &state, false).unwrap();
         let shipped = MobileNetLungConfig {
-            findings: lung_train::finding::Finding::COUNT,
+            findings: lung_train::networks::FINDINGS,
             attention,
             dropout: 0.0,
         }

@@ -35,6 +35,7 @@ fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
         resume: false,
         skip_unreadable: false,
         leave_out: Vec::new(),
+        description: None,
         allow_duplicates: false,
         stop_after: None,
     }
@@ -200,7 +201,7 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     let result = train(&unbroken).unwrap().unwrap();
     // There is no validation image: what each training was not given calibrates.
     assert_eq!(result.validation_accuracy, None);
-    assert_ne!(result.calibration, Calibration::default());
+    assert_ne!(result.calibration, Calibration::none(3));
     assert_eq!(Vec::from_iter(result.without_fold.keys()), [&1, &2, &3, &4]);
 
     // Each image that is not left for the test, the least believed label first.
@@ -319,11 +320,12 @@ fn a_folder_that_cannot_be_trained_on_is_refused_with_its_reason() {
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let message = error_of(&with_data(empty));
-    assert!(message.contains("has no folder named"), "{message}");
+    assert!(message.contains("has no class folder"), "{message}");
 
     let lacking = folder.path().join("lacking");
     write_phantoms(&lacking, 2, 1).unwrap();
     fs::remove_dir_all(lacking.join("Viral Pneumonia")).unwrap();
+    fs::create_dir(lacking.join("Viral Pneumonia")).unwrap();
     let message = error_of(&with_data(lacking));
     assert!(
         message.contains("Viral Pneumonia has no image"),

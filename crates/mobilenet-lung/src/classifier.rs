@@ -162,6 +162,16 @@ impl Classifier {
     ///
     /// # Errors
     /// [`ClassifyError::OperatingPoint`] names those that there are.
+    pub fn at(mut self, operating_point: Option<&str>) -> Result<Self, ClassifyError> {
+        let name = self.operating_point(operating_point)?.name.clone();
+        self.interpretation.default_operating_point = name;
+        Ok(self)
+    }
+
+    /// The operating point of a name; without one the default.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OperatingPoint`] names those that there are.
     pub fn operating_point(&self, name: Option<&str>) -> Result<&OperatingPoint, ClassifyError> {
         self.interpretation.operating_point(name)
     }

@@ -2,7 +2,7 @@
 /**
  * TensorFlow.js with the network written in its fused operators, channels last, from the same bundle that we load.
  *
- * Constant factors (the gate's 2, the mean's 1/49, the temperature) are folded into the head: nothing is computed that
+ * Constant factors (the gate's 2, the mean's 1/49, scales and offsets) are folded into the head: nothing is computed that
  * need not be.
  */
 
@@ -63,7 +63,8 @@ function read(buffer) {
   /** @type {Map<string, Weight>} */
   const tensors = new Map();
   for (const [name, { shape }] of Object.entries(entries))
-    if (!name.endsWith('_scale')) tensors.set(name, { shape, values: numbers(name) });
+    // Known evidence is for devices to be tried with; the network has no such layer.
+    if (!name.endsWith('_scale') && !name.startsWith('known.')) tensors.set(name, { shape, values: numbers(name) });
   return { tensors, about: JSON.parse(about.bundle) };
 
   /** @param {string} name @returns {Float32Array} */
@@ -88,6 +89,19 @@ function read(buffer) {
         throw new Error(`${name} is ${dtype}, which is not read here`);
     }
   }
+}
+
+/**
+ * What each logit is multiplied by, and what is added then, at the default operating point.
+ * @param {any} about
+ * @returns {{ scales: number[], offsets: number[] }}
+ */
+function calibration(about) {
+  // Formats 1 and 2.
+  if (about.temperature) return { scales: Array(3).fill(1 / about.temperature), offsets: [0, 0, 0] };
+  const point = about.operating_points.find((/** @type {any} */ { name }) => name === about.default_operating_point);
+  const each = (/** @type {Record<string, number>} */ values) => about.findings.map((/** @type {any} */ { id }) => values[id]);
+  return { scales: each(about.scales), offsets: each(point.offsets) };
 }
 
 /**
@@ -159,9 +173,13 @@ function build({ tensors, about }) {
       return tf.mul(x, tf.reshape(gate, [1, 1, 1, 1280]));
     });
   }
-  const scale = 1 / (POSITIONS * about.temperature);
-  const head = tf.reshape(matrix('classifier.1.weight', scale * gain), [1, 1, 1280, 3]);
-  const bias = vector('classifier.1.bias', scale);
+  const { scales, offsets } = calibration(about);
+  const head = tf.tidy(() =>
+    tf.reshape(tf.mul(matrix('classifier.1.weight', gain / POSITIONS), tf.tensor1d(scales)), [1, 1, 1280, 3]),
+  );
+  const bias = tf.tensor1d(
+    get('classifier.1.bias').values.map((value, row) => (value * scales[row] + offsets[row]) / POSITIONS),
+  );
   layers.push((x) => tf.fused.conv2d({ x, filter: head, bias, strides: 1, pad: 0 }));
   return (/** @type {any} */ x) => layers.reduce((value, apply) => apply(value), x);
 }

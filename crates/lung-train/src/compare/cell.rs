@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
-use crate::finding::{Finding, softmax};
-use crate::networks::{Architecture, Network};
+use crate::networks::{Architecture, FINDINGS, Network};
 use crate::train::{bar, rows, schedule};
 
 /// Which cell of the comparison.
@@ -71,12 +70,12 @@ pub struct Origin {
 pub struct Tested {
     /// Its file under the data folder.
     pub file: String,
-    /// What it is.
-    pub truth: Finding,
-    /// What it was called.
-    pub called: Finding,
-    /// Probability of each finding, not calibrated, in the order of [`Finding::ALL`].
-    pub probabilities: [f32; Finding::COUNT],
+    /// Id of what it is.
+    pub truth: String,
+    /// Id of what it was called.
+    pub called: String,
+    /// Probability of each finding, not calibrated, in the order of the findings.
+    pub probabilities: Vec<f32>,
 }
 
 /// What came of a cell.
@@ -240,23 +239,19 @@ impl Trainer<'_> {
     /// Mean cross-entropy with label smoothing.
     fn loss(&self, logits: Tensor<2>, batch: &[usize]) -> Tensor<1> {
         let smoothing = self.recipe.label_smoothing;
-        let spread = smoothing / Finding::COUNT as f32;
+        let spread = smoothing / FINDINGS as f32;
         let targets: Vec<f32> = batch
             .iter()
             .flat_map(|index| {
                 let truth = self.dataset.examples[*index].finding;
-                Finding::ALL.map(|finding| {
-                    spread
-                        + if finding == truth {
-                            1.0 - smoothing
-                        } else {
-                            0.0
-                        }
+                (0..FINDINGS).map(move |row| match row == truth {
+                    true => spread + 1.0 - smoothing,
+                    false => spread,
                 })
             })
             .collect();
         let targets = Tensor::<2>::from_data(
-            TensorData::new(targets, [batch.len(), Finding::COUNT]),
+            TensorData::new(targets, [batch.len(), FINDINGS]),
             &self.device,
         );
         (log_softmax(logits, 1) * targets)
@@ -325,9 +320,9 @@ fn classify(
             let example = &material.dataset.examples[*index];
             tested.push(Tested {
                 file: example.file.clone(),
-                truth: example.finding,
-                called: crate::train::top(logits),
-                probabilities: softmax(*logits, 1.0),
+                truth: material.dataset.id(example.finding).to_owned(),
+                called: material.dataset.id(crate::train::top(logits)).to_owned(),
+                probabilities: mobilenet_lung::softmax(logits, 1.0),
             });
         }
     }

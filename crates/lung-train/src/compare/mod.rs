@@ -148,7 +148,7 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
     listing.tell();
     let _lock = FolderLock::of(&options.out)?;
     let reading = begin(options, &mut listing)?;
-    let dataset = listing.dataset;
+    let dataset = protocol::of_the_paper(listing.dataset)?;
     // All weights are read once before anything is trained: a file that does not fit is known at once.
     let device = Device::flex().autodiff();
     for network in &options.networks {

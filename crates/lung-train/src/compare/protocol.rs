@@ -6,7 +6,6 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{DataError, Dataset, FOLDS, Split};
-use crate::finding::Finding;
 
 /// Seed of the divisions. Fixed: every network and every seed meets the same images.
 const SEED: u64 = 0;
@@ -77,11 +76,12 @@ impl Protocol {
                 part.retain(|index| dataset.examples[*index].fold != 0);
             }
         }
-        for finding in Finding::ALL {
+        for row in 0..dataset.findings.len() {
+            let finding = dataset.id(row);
             for (part, what) in [(&split.train, "train"), (&split.test, "test")] {
                 if !part
                     .iter()
-                    .any(|index| dataset.examples[*index].finding == finding)
+                    .any(|index| dataset.examples[*index].finding == row)
                 {
                     return Err(DataError::Split(format!(
                         "fold {fold} leaves no {finding} image to {what} on: {} is too small to be divided",
@@ -94,12 +94,27 @@ impl Protocol {
     }
 }
 
+/// A data set of the paper's three findings.
+///
+/// # Errors
+/// For other findings.
+pub(super) fn of_the_paper(dataset: Dataset) -> anyhow::Result<Dataset> {
+    let three = mobilenet_lung::Findings::lung_xray();
+    anyhow::ensure!(
+        dataset.findings.ids().eq(three.ids()),
+        "the comparison is of the paper's three findings, {}; the data has {}. Pass --leave-out for other folders",
+        three.ids().collect::<Vec<_>>().join(", "),
+        dataset.findings.ids().collect::<Vec<_>>().join(", ")
+    );
+    Ok(dataset)
+}
+
 /// Tenths by file, class by class: the fold's own tenth tests and the next validates.
 fn by_file(dataset: &Dataset, fold: usize) -> Split {
     let mut split = Split::default();
-    for finding in Finding::ALL {
+    for row in 0..dataset.findings.len() {
         let mut indices: Vec<usize> = (0..dataset.examples.len())
-            .filter(|index| dataset.examples[*index].finding == finding)
+            .filter(|index| dataset.examples[*index].finding == row)
             .collect();
         indices.shuffle(&mut ChaCha8Rng::seed_from_u64(SEED));
         for (place, index) in indices.into_iter().enumerate() {
@@ -132,8 +147,7 @@ mod tests {
     fn dataset() -> (TempDir, Dataset) {
         let folder = TempDir::new().unwrap();
         let mut table = "file,label,group,origin,fold\n".to_owned();
-        for finding in Finding::ALL {
-            let name = finding.name();
+        for name in mobilenet_lung::Findings::lung_xray().ids() {
             fs::create_dir(folder.path().join(name)).unwrap();
             for number in 0..30 {
                 fs::write(folder.path().join(name).join(format!("{number}.png")), b"").unwrap();

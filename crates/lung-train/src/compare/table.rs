@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::measure::inference_ms;
 use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
 use crate::data::{Dataset, Shown as _};
-use crate::finding::Finding;
 use crate::metrics::{Calls, wilson};
 use crate::networks::Architecture;
 use crate::train::write_atomically;
+use mobilenet_lung::Findings;
 
 /// A comparison: a part for each start and division of the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -188,11 +188,14 @@ fn row(
     reference: Option<&BySeed>,
     size: Size,
 ) -> anyhow::Result<Row> {
+    let findings = Findings::lung_xray();
     let calls: Vec<Calls> = outcomes
         .iter()
         .map(|(_, folds)| {
             let tested = folds.iter().flat_map(|fold| &fold.tested);
-            Calls::new(tested.map(|image| (image.truth, image.called)))
+            let row = |id: &str| findings.row(id);
+            let rows = tested.filter_map(|image| Some((row(&image.truth)?, row(&image.called)?)));
+            Calls::new(&findings, rows)
         })
         .collect();
     let mean =
@@ -210,11 +213,10 @@ fn row(
         interval: wilson((accuracy * images as f64).round() as usize, images),
         accuracy_by_seed: calls.iter().map(|c| c.accuracy.share).collect(),
         macro_f1: mean(&|c| c.macro_f1),
-        recall: Finding::ALL
-            .into_iter()
-            .map(|finding| {
-                let recall = mean(&|c| c.classes.get(finding.name()).map_or(0.0, |c| c.recall));
-                (finding.name().to_owned(), recall)
+        recall: (findings.ids())
+            .map(|id| {
+                let recall = mean(&|c| c.classes.get(id).map_or(0.0, |c| c.recall));
+                (id.to_owned(), recall)
             })
             .collect(),
         size,
@@ -357,12 +359,10 @@ impl Table {
                 "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
             )?;
             for row in &part.rows {
-                let recall = Finding::ALL
-                    .map(|finding| match row.recall.get(finding.name()) {
-                        Some(recall) => format!("{recall:.3}"),
-                        None => "none".to_owned(),
-                    })
-                    .join(" | ");
+                let recall = |id| row.recall.get(id).map(|recall| format!("{recall:.3}"));
+                let findings = Findings::lung_xray();
+                let recall: Vec<String> = findings.ids().filter_map(recall).collect();
+                let recall = recall.join(" | ");
                 let p = if row.versus.is_empty() {
                     "reference".to_owned()
                 } else {
@@ -406,7 +406,10 @@ fn p_in_words(p: f64) -> String {
 mod tests {
     use super::*;
     use crate::compare::{Cell, Tested};
-    use Finding::{LungOpacity, Normal, ViralPneumonia};
+
+    const NORMAL: &str = "Normal";
+    const OPACITY: &str = "Lung_Opacity";
+    const VIRAL: &str = "Viral Pneumonia";
 
     const SIZE: Size = Size {
         parameters: 1_000_000,
@@ -416,7 +419,7 @@ mod tests {
     };
 
     /// A fold whose images are called so; each is what `truth` says.
-    fn outcome(fold: usize, truth: [Finding; 4], called: [Finding; 4]) -> Outcome {
+    fn outcome(fold: usize, truth: [&str; 4], called: [&str; 4]) -> Outcome {
         Outcome {
             cell: Cell {
                 network: Architecture::ResNet18,
@@ -435,9 +438,9 @@ mod tests {
                 .enumerate()
                 .map(|(number, (truth, called))| Tested {
                     file: format!("{fold}/{number}"),
-                    truth,
-                    called,
-                    probabilities: [0.0; 3],
+                    truth: truth.to_owned(),
+                    called: called.to_owned(),
+                    probabilities: vec![0.0; 3],
                 })
                 .collect(),
             seconds: 2.0,
@@ -446,25 +449,21 @@ mod tests {
 
     #[test]
     fn a_row_by_hand() {
-        let truth = [Normal, Normal, LungOpacity, ViralPneumonia];
+        let truth = [NORMAL, NORMAL, OPACITY, VIRAL];
         // Two folds of four images, two seeds: 7 and 6 of 8 right.
         let own: BySeed = vec![
             (
                 1,
                 vec![
                     outcome(0, truth, truth),
-                    outcome(1, truth, [Normal, LungOpacity, LungOpacity, ViralPneumonia]),
+                    outcome(1, truth, [NORMAL, OPACITY, OPACITY, VIRAL]),
                 ],
             ),
             (
                 2,
                 vec![
                     outcome(0, truth, truth),
-                    outcome(
-                        1,
-                        truth,
-                        [LungOpacity, LungOpacity, LungOpacity, ViralPneumonia],
-                    ),
+                    outcome(1, truth, [OPACITY, OPACITY, OPACITY, VIRAL]),
                 ],
             ),
         ];
@@ -473,8 +472,8 @@ mod tests {
             (
                 1,
                 vec![
-                    outcome(0, truth, [Normal, Normal, Normal, Normal]),
-                    outcome(1, truth, [LungOpacity, Normal, LungOpacity, ViralPneumonia]),
+                    outcome(0, truth, [NORMAL, NORMAL, NORMAL, NORMAL]),
+                    outcome(1, truth, [OPACITY, NORMAL, OPACITY, VIRAL]),
                 ],
             ),
             (2, vec![outcome(0, truth, truth), outcome(1, truth, truth)]),
@@ -532,7 +531,7 @@ mod tests {
 
     #[test]
     fn cells_on_different_images_are_not_held_against_each_other() {
-        let truth = [Normal, Normal, LungOpacity, ViralPneumonia];
+        let truth = [NORMAL, NORMAL, OPACITY, VIRAL];
         let (one, other) = (outcome(0, truth, truth), outcome(1, truth, truth));
         let error = versus(1, &[one], &[other]).unwrap_err().to_string();
         assert!(error.contains("different images"), "{error}");

@@ -39,8 +39,8 @@ impl Members {
         if !data.is_dir() {
             return Err(crate::data::DataError::NoFolder(data.to_owned()).into());
         }
-        let mut table =
-            GroupTable::of(data)?.ok_or_else(|| CompositeError::NoGroups(data.to_owned()))?;
+        let mut table = GroupTable::of(data, "origin")?
+            .ok_or_else(|| CompositeError::NoGroups(data.to_owned()))?;
         let (path, name) = class_folder(data, finding)?;
         let walked = Walk::within(data, &[])?.under(&path, &name)?;
         let mut list = Vec::new();

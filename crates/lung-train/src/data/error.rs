@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::finding::Finding;
+use mobilenet_lung::FindingsError;
 
-use super::class::Class;
-use super::names::Shown as _;
+use super::description::DescriptionError;
+use super::names::{Shown as _, escape};
 
 /// Why a data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +25,7 @@ pub enum DataError {
         source: std::io::Error,
     },
     /// The folder holds no class folder at all.
-    #[error(
-        "{} has no folder named {}; the data folder must hold one folder a class. {seen}", .data.shown(), Class::names()
-    )]
+    #[error("{} has no class folder; the data folder must hold one folder a class. {seen}", .data.shown())]
     NoClasses {
         /// The data folder.
         data: PathBuf,
@@ -35,13 +33,87 @@ pub enum DataError {
         seen: String,
     },
     /// A class has no folder or no image.
-    #[error("the class {finding} has no image in {data}; every class needs some. {seen}")]
+    #[error("the class {} has no image in {data}; every class needs some. {seen}", escape(.finding))]
     EmptyClass {
         /// Which class.
-        finding: Finding,
+        finding: String,
         /// The data folders.
         data: String,
         /// What they hold that was not understood, and what to do, in whole sentences.
+        seen: String,
+    },
+    /// All images are of one class.
+    #[error(
+        "all images of {data} are of one class, {}; a network tells 2 to 20 apart. {seen}", escape(.class)
+    )]
+    OneClass {
+        /// The class.
+        class: String,
+        /// The data folders.
+        data: String,
+        /// What they hold that was not understood, and what to do, in whole sentences.
+        seen: String,
+    },
+    /// There are more classes than a network tells apart.
+    #[error(
+        "{data} has {} class folders, and a network tells 2 to 20 apart: {}. Leave some out by --leave-out, or put several into one \
+         finding in dataset.toml",
+        .classes.len(),
+        escape(&.classes.join(", "))
+    )]
+    TooMany {
+        /// Their names.
+        classes: Vec<String>,
+        /// The data folders.
+        data: String,
+    },
+    /// Two class folders whose names are the same but for case, spaces and punctuation.
+    #[error(
+        "the class folders {} and {} of {} are the same but for case, spaces and punctuation; rename one, or put them together",
+        escape(.one), escape(.other), .data.shown()
+    )]
+    TwinFolders {
+        /// One.
+        one: String,
+        /// The other.
+        other: String,
+        /// The data folder.
+        data: PathBuf,
+    },
+    /// Class folders cannot be findings.
+    #[error(
+        "the class folders of {data} cannot be findings: {source}. Rename the folder, or map it in dataset.toml"
+    )]
+    Findings {
+        /// The data folders.
+        data: String,
+        /// Why.
+        source: FindingsError,
+    },
+    /// `dataset.toml` is not what it should be.
+    #[error("{}: {source}", .path.shown())]
+    Description {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: DescriptionError,
+    },
+    /// Two data folders are described differently.
+    #[error("{} and {} differ; pass the one that holds by --dataset", .one.shown(), .other.shown())]
+    TwoDescriptions {
+        /// One.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
+    /// None of the images are of a finding of the model.
+    #[error("{data} has no image of a finding of the model, which are {findings}. {seen}")]
+    OtherFindings {
+        /// The data folders.
+        data: String,
+        /// The model's.
+        findings: String,
+        /// What they hold instead, in whole sentences.
         seen: String,
     },
     /// There are masks or thumbnails among the images.

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
+use super::listing::NO_GROUP;
 use super::pixels::read_bytes;
 use super::reading::{Content, Reading};
 use super::{Listing, composed};
@@ -68,11 +69,8 @@ impl FileList {
                 .map(|((((example, member), place), trained), content)| Row {
                     folder: *place,
                     file: composed(&example.file),
-                    label: match example.bacterial {
-                        true => format!("{} (bacterial)", example.finding),
-                        false => example.finding.to_string(),
-                    },
-                    group: match member.group.starts_with('\t') {
+                    label: as_listed.dataset.label(example),
+                    group: match member.group.starts_with(NO_GROUP) {
                         true => String::new(),
                         false => member.group.clone(),
                     },
@@ -192,6 +190,7 @@ impl FileList {
                 example.fold = row.trained_fold;
             }
         }
+        listing.hold_back();
     }
 
     fn by_file(&self) -> BTreeMap<(usize, &str), &Row> {
@@ -251,7 +250,7 @@ impl FileList {
                 more => format!(" and {more} more"),
             };
             let named: Vec<&str> = files.iter().take(NAMED).map(String::as_str).collect();
-            let count = super::listing::images(files.len());
+            let count = super::contents::images(files.len());
             format!("{count} {what}: {}{more}", named.join(", "))
         })
         .collect()

@@ -1,22 +1,37 @@
 //! Which images data folders hold, and what is said of them: nothing here looks into an image.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::finding::Finding;
+use mobilenet_lung::findings::canonical;
+use mobilenet_lung::{Findings, FindingsError};
 
-use super::class::Class;
+use super::contents::{Contents, images};
+use super::described::Described;
+use super::description::Description;
 use super::error::DataError;
 use super::folds::{Member, folds};
-use super::names::{Shown as _, composed, escape, name};
-use super::table::Table;
-use super::walk::{Walk, Walked, read_dir, real};
+use super::names::{composed, escape, name};
+use super::patients::patient_of;
+use super::scheme::{Placed, Scheme};
+use super::table::{Row, Table};
+use super::walk::real;
 use super::{Dataset, Example};
 use crate::tell;
 
-/// How many folders of a class are named one by one.
-const NAMED: usize = 12;
+/// What begins the group of an image that no table gives one. No table can write a group so: it is shared with no other file.
+pub(crate) const NO_GROUP: char = '\t';
+
+/// Which images of data folders are meant, and what they count as.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Selection<'a> {
+    /// Folders and files whose names fit one of these, in which `*` stands for any characters, are left out.
+    pub leave_out: &'a [String],
+    /// A description; without it, the `dataset.toml` beside the class folders counts, else what is built in.
+    pub description: Option<&'a Path>,
+    /// The findings of a model: what is none of them is left out. Without them every class needs an image.
+    pub findings: Option<&'a Findings>,
+}
 
 /// Data folders as they were found, before any image is read.
 #[derive(Clone, Debug)]
@@ -27,35 +42,57 @@ pub struct Listing {
     pub found: Vec<String>,
     /// What was left out or looks odd: sentences for people.
     pub notes: Vec<String>,
+    /// What their folders count as, as it was written.
+    pub description: Description,
     /// What the fold of each example is made of.
     pub(crate) members: Vec<Member>,
     /// The place among the folders of each example's.
     pub(crate) places: Vec<usize>,
 }
 
+/// What tables and names of files say of the images of one folder.
+#[derive(Default)]
+struct Seen {
+    /// Images that the table has no line for.
+    missing: Vec<String>,
+    /// How many the table names no group for.
+    without_group: usize,
+    /// How many are of each patient, by the names of files.
+    patients: BTreeMap<String, usize>,
+}
+
 impl Listing {
-    /// Lists data folders as one data set. Each has some class folder, all of them together every class. Folders and files whose
-    /// names fit one of `leave_out`, in which `*` stands for any characters, are left out.
+    /// Lists data folders as one data set to train on. Each has some class folder. `leave_out` is as in [`Selection`].
     ///
     /// # Errors
-    /// No folder, no class folder, a class without images, masks or thumbnails, a table that does not fit the folder, a group in two
-    /// folds.
+    /// As [`selected`](Self::selected).
     pub fn of(folders: &[PathBuf], leave_out: &[String]) -> Result<Self, DataError> {
-        let mut listing = Self {
-            dataset: Dataset {
-                folders: folders.to_vec(),
-                examples: Vec::new(),
-                grouped: true,
-            },
-            found: Vec::new(),
-            notes: Vec::new(),
-            members: Vec::new(),
-            places: Vec::new(),
+        let selection = Selection {
+            leave_out,
+            ..Selection::default()
         };
-        let mut seen = String::new();
-        let mut doubtful = Vec::new();
+        Self::selected(folders, &selection)
+    }
+
+    /// Lists data folders as one data set.
+    ///
+    /// # Errors
+    /// No folder, no class folder, fewer than 2 or more than 20 classes, names that are none, a class without images, masks or
+    /// thumbnails, a description or a table that does not fit the folders, a group in two folds.
+    pub fn selected(folders: &[PathBuf], selection: &Selection<'_>) -> Result<Self, DataError> {
+        let described = Described::find(selection.description, folders)?;
+        Self::described(folders, selection, &described)
+    }
+
+    /// As [`selected`](Self::selected), by a description that has been read.
+    pub(crate) fn described(
+        folders: &[PathBuf],
+        selection: &Selection<'_>,
+        described: &Described,
+    ) -> Result<Self, DataError> {
         let mut reals: Vec<PathBuf> = Vec::new();
-        for (place, folder) in folders.iter().enumerate() {
+        let mut contents = Vec::new();
+        for folder in folders {
             if !folder.is_dir() {
                 return Err(DataError::NoFolder(folder.clone()));
             }
@@ -64,10 +101,38 @@ impl Listing {
                 return Err(DataError::Twice(folder.clone()));
             }
             reals.push(real);
-            let contents = Contents::of(folder, leave_out)?;
+            contents.push(Contents::of(folder, selection.leave_out, described)?);
+        }
+        let data = || {
+            folders
+                .iter()
+                .map(|folder| name_of(folder))
+                .collect::<Vec<_>>()
+                .join(" and ")
+        };
+        let scheme = scheme(&contents, described, selection.findings, &data)?;
+        let mut listing = Self {
+            dataset: Dataset {
+                folders: folders.to_vec(),
+                findings: scheme.findings.clone(),
+                classes: scheme.classes.clone(),
+                patients: described.description.origin.patients.clone(),
+                examples: Vec::new(),
+                grouped: true,
+            },
+            found: Vec::new(),
+            notes: Vec::new(),
+            description: described.description.clone(),
+            members: Vec::new(),
+            places: Vec::new(),
+        };
+        let mut seen = String::new();
+        let mut doubtful = Vec::new();
+        for (place, (folder, mut contents)) in folders.iter().zip(contents).enumerate() {
+            contents.settle(&scheme, selection.findings.is_some());
             doubtful.extend(contents.doubtful());
             seen += &contents.not_understood();
-            listing.add(place, folder, contents)?;
+            listing.add(place, folder, contents, &scheme)?;
         }
         if let Some((_, example)) = doubtful.first() {
             return Err(DataError::Doubtful {
@@ -75,19 +140,50 @@ impl Listing {
                 found: doubtful.into_iter().map(|(line, _)| line).collect(),
             });
         }
-        for finding in Finding::ALL {
-            if !(listing.dataset.examples.iter()).any(|example| example.finding == finding) {
-                return Err(DataError::EmptyClass {
-                    finding,
-                    data: listing.dataset.name(),
-                    seen,
-                });
-            }
-        }
+        listing.is_whole(selection.findings, seen)?;
         for (example, fold) in (listing.dataset.examples.iter_mut()).zip(folds(&listing.members)?) {
             example.fold = fold;
         }
+        listing.hold_back();
         Ok(listing)
+    }
+
+    /// Refuses a class without an image; of the findings of a model, some image of any is enough.
+    fn is_whole(&self, given: Option<&Findings>, seen: String) -> Result<(), DataError> {
+        let dataset = &self.dataset;
+        let data = dataset.name();
+        if let Some(findings) = given {
+            return match dataset.examples.is_empty() {
+                true => Err(DataError::OtherFindings {
+                    data,
+                    findings: findings.ids().collect::<Vec<_>>().join(", "),
+                    seen,
+                }),
+                false => Ok(()),
+            };
+        }
+        let all: Vec<usize> = (0..dataset.examples.len()).collect();
+        let trained = |index: &usize| !dataset.examples[*index].test_only;
+        let trained: Vec<usize> = all.into_iter().filter(trained).collect();
+        match (0..dataset.findings.len()).find(|row| dataset.lacks(&trained, *row)) {
+            Some(row) => Err(DataError::EmptyClass {
+                finding: dataset.id(row).to_owned(),
+                data,
+                seen,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Never trains on an image whose group has one that is only tested on.
+    pub(crate) fn hold_back(&mut self) {
+        let held: std::collections::BTreeSet<String> = (self.dataset.examples.iter())
+            .filter(|example| example.test_only)
+            .map(|example| example.group.clone())
+            .collect();
+        for example in &mut self.dataset.examples {
+            example.test_only |= held.contains(&example.group);
+        }
     }
 
     /// Whether tables say the fold of every image.
@@ -103,51 +199,61 @@ impl Listing {
     }
 
     /// Adds the images of one folder, whose folds are not known yet.
-    fn add(&mut self, place: usize, folder: &Path, contents: Contents) -> Result<(), DataError> {
+    fn add(
+        &mut self,
+        place: usize,
+        folder: &Path,
+        contents: Contents,
+        scheme: &Scheme,
+    ) -> Result<(), DataError> {
         let source = name_of(folder);
-        contents.describe(&source, &mut self.found);
+        contents.describe(&source, scheme, &mut self.found);
         self.notes.extend(contents.notes(folder));
-        let mut table = Table::of(folder)?;
+        let mut table = Table::of(folder, &self.description.origin.column)?;
         self.dataset.grouped &= table.is_some();
-        let mut missing = Vec::new();
-        let mut without_group = 0;
-        let images = (contents.classes.into_iter()).flat_map(|part| {
-            part.walked
-                .images
-                .into_iter()
-                .map(move |image| (part.class, image))
+        let mut seen = Seen::default();
+        let files = (contents.parts.into_iter()).flat_map(|part| {
+            let placed = part.placed;
+            let images = part.walked.images.into_iter();
+            images.filter_map(move |image| Some((placed?, image)))
         });
-        let mut images: Vec<_> = images.collect();
-        images.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
-        for (Class { finding, bacterial }, image) in images {
+        let mut files: Vec<_> = files.collect();
+        files.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        for (Placed { class, test_only }, image) in files {
             let file = escape(&image.name);
             let row = match &mut table {
                 None => None,
                 Some(table) => match table.take(&image.name) {
                     None => {
-                        missing.push(file);
+                        seen.missing.push(file);
                         continue;
                     }
-                    Some(row)
-                        if Class::from_name(&row.label).map(|c| c.finding) != Some(finding) =>
-                    {
-                        return Err(table.fault(format!(
-                            "{file} is labelled {}, but lies in the folder of {finding}",
-                            escape(&row.label)
-                        )));
+                    Some(row) => {
+                        self.is_labelled(&row, &image.name, class, scheme)
+                            .map_err(|detail| table.fault(detail))?;
+                        Some(row)
                     }
-                    Some(row) => Some(row),
                 },
             };
             // From the class folder on, so that the class folder may be renamed.
             let inner = image.name.split_once('/').map_or("", |(_, inner)| inner);
             let (group, origin, fold) =
                 row.map_or((None, None, None), |row| (row.group, row.origin, row.fold));
-            without_group += usize::from(table.is_some() && group.is_none());
+            seen.without_group += usize::from(table.is_some() && group.is_none());
+            let patient = match table {
+                None => patient_of(inner),
+                Some(_) => None,
+            };
+            if let Some(patient) = &patient {
+                *seen.patients.entry(patient.clone()).or_default() += 1;
+            }
             self.members.push(Member {
-                name: group.clone().unwrap_or_else(|| composed(inner)),
-                // No table can write a group so: it is shared with no other file.
-                group: group.unwrap_or_else(|| format!("\t{place}\t{}", image.name)),
+                name: (group.clone().or_else(|| patient.clone()))
+                    .unwrap_or_else(|| composed(inner)),
+                group: group.unwrap_or_else(|| match patient {
+                    Some(patient) => format!("{NO_GROUP}{patient}"),
+                    None => format!("{NO_GROUP}{place}\t{}", image.name),
+                }),
                 given: fold,
                 called: format!("{source}/{file}"),
             });
@@ -159,303 +265,101 @@ impl Listing {
                 origin: origin.map_or_else(|| source.clone(), |origin| escape(&origin)),
                 fold: 0,
                 file,
-                finding,
-                bacterial,
+                finding: scheme.classes[class].finding,
+                class,
+                test_only,
             });
         }
-        if let Some(table) = &table {
-            if let Some(first) = missing.first() {
-                let more = match missing.len() - 1 {
-                    0 => String::new(),
-                    more => format!(" and {more} others"),
-                };
-                return Err(table.fault(format!("it has no line for {first}{more}")));
-            }
-            if without_group > 0 {
-                self.notes.push(format!(
-                    "groups.csv of {source} names no group for {without_group} images: each is held to be a patient of its own"
-                ));
-            }
-            self.notes.extend(table.leftover());
-        }
+        self.note(&source, table.as_ref(), &seen)?;
         for (example, member) in self.dataset.examples.iter_mut().zip(&self.members) {
             example.group.clone_from(&member.group);
         }
         Ok(())
     }
-}
 
-/// The images of one class folder.
-struct Part {
-    class: Class,
-    walked: Walked,
-}
-
-/// A folder whose name is no class.
-struct Unknown {
-    path: PathBuf,
-    name: String,
-}
-
-/// What one data folder holds.
-struct Contents {
-    classes: Vec<Part>,
-    unknown: Vec<Unknown>,
-    /// Files beside the class folders, which belong to none.
-    loose: usize,
-    notes: Vec<String>,
-}
-
-impl Contents {
-    fn of(folder: &Path, leave_out: &[String]) -> Result<Self, DataError> {
-        let mut walk = Walk::within(folder, leave_out)?;
-        let mut contents = Self {
-            classes: Vec::new(),
-            unknown: Vec::new(),
-            loose: 0,
-            notes: Vec::new(),
-        };
-        let mut parts: Vec<(Class, PathBuf, String)> = Vec::new();
-        for entry in read_dir(folder)? {
-            let path = entry.path();
-            let name = name(&entry.file_name());
-            if !path.is_dir() {
-                contents.loose += usize::from(super::walk::is_image_by_name(&name));
-            } else if walk.leaves_out(&name) {
-                let note = format!("left out {}, as --leave-out has it", path.shown());
-                contents.notes.push(note);
-            } else if let Some(class) = Class::from_name(&name) {
-                match walk.keep(&path)? {
-                    None => parts.push((class, path, name)),
-                    Some(before) => {
-                        return Err(DataError::TwoClasses {
-                            found: vec![format!(
-                                "all of {}, which is a link to {before}",
-                                path.shown()
-                            )],
-                        });
-                    }
-                }
-            } else if !name.starts_with('.') && name != "__MACOSX" {
-                contents.unknown.push(Unknown { path, name });
-            }
-        }
-        if parts.is_empty() {
-            return Err(DataError::NoClasses {
-                data: folder.to_owned(),
-                seen: contents.not_understood(),
-            });
-        }
-        for (class, path, name) in parts {
-            let walked = walk.under(&path, &name)?;
-            contents.classes.push(Part { class, walked });
-        }
-        Ok(contents)
-    }
-
-    /// Masks and thumbnails: a line for people, and what to pass to `--leave-out`.
-    fn doubtful(&self) -> Vec<(String, String)> {
-        let doubtful = self.classes.iter().flat_map(|part| &part.walked.doubtful);
-        doubtful
-            .map(|(name, count)| {
-                let last = name.rsplit('/').next().unwrap_or(name);
-                let quoted = match last
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || "._-@".contains(c))
-                {
-                    true => escape(last),
-                    false => format!("'{}'", escape(last)),
+    /// Refuses a table that lacks images, and notes what it, or names of files, say of patients.
+    fn note(&mut self, source: &str, table: Option<&Table>, seen: &Seen) -> Result<(), DataError> {
+        if let Some(table) = table {
+            if let Some(first) = seen.missing.first() {
+                let more = match seen.missing.len() - 1 {
+                    0 => String::new(),
+                    more => format!(" and {more} others"),
                 };
-                (format!("{}: {}", escape(name), images(*count)), quoted)
-            })
-            .collect()
-    }
-
-    /// Lines on what there is, by folder.
-    fn describe(&self, source: &str, found: &mut Vec<String>) {
-        let total: usize = (self.classes.iter())
-            .map(|part| part.walked.images.len())
-            .sum();
-        found.push(format!("{source}: {}", images(total)));
-        for Part { class, walked } in &self.classes {
-            let kind = match class.bacterial {
-                true => format!("{}, bacterial pneumonia", class.finding),
-                false => class.finding.to_string(),
-            };
-            let folders = walked.by_folder();
-            for (folder, count) in folders.iter().take(NAMED) {
-                found.push(format!(
-                    "  {}: {} of {kind}",
-                    escape(folder),
-                    images(*count)
+                return Err(table.fault(format!("it has no line for {first}{more}")));
+            }
+            if seen.without_group > 0 {
+                self.notes.push(format!(
+                    "groups.csv of {source} names no group for {} images: each is held to be a patient of its own",
+                    seen.without_group
                 ));
             }
-            let rest: Vec<usize> = folders.values().skip(NAMED).copied().collect();
-            if !rest.is_empty() {
-                found.push(format!(
-                    "  {} further folders of {kind}: {}",
-                    rest.len(),
-                    images(rest.iter().sum())
-                ));
+            self.notes.extend(table.leftover());
+        } else if !seen.patients.is_empty() {
+            self.notes.push(format!(
+                "{source} has no groups.csv: by their files' names, {} are of {} patients, and none of these is divided",
+                images(seen.patients.values().sum()),
+                seen.patients.len()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses a table's label that means another finding than the folder; a message says so.
+    fn is_labelled(
+        &self,
+        row: &Row,
+        file: &str,
+        class: usize,
+        scheme: &Scheme,
+    ) -> Result<(), String> {
+        let folder = file.split_once('/').map_or(file, |(folder, _)| folder);
+        let finding = scheme.classes[class].finding;
+        let placed = scheme
+            .place(&row.label)
+            .map(|placed| scheme.classes[placed.class].finding);
+        if canonical(&row.label) == canonical(folder)
+            || placed == Some(finding)
+            || scheme.findings.row_of_name(&row.label) == Some(finding)
+        {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is labelled {}, but lies in the folder of {}",
+            escape(file),
+            escape(&row.label),
+            self.dataset.id(finding)
+        ))
+    }
+}
+
+/// What folders count as, that hold images.
+fn scheme(
+    contents: &[Contents],
+    described: &Described,
+    given: Option<&Findings>,
+    data: &dyn Fn() -> String,
+) -> Result<Scheme, DataError> {
+    let parts = || contents.iter().flat_map(|contents| &contents.parts);
+    let mut names: Vec<&str> = parts().map(|part| part.name.as_str()).collect();
+    let mut known = std::collections::BTreeSet::new();
+    names.retain(|name| known.insert(canonical(name)) || canonical(name).is_empty());
+    Scheme::new(described, &names, given).map_err(|source| match source {
+        FindingsError::Count { count: 1 } if described.path.is_none() => DataError::OneClass {
+            class: names.first().copied().unwrap_or_default().to_owned(),
+            data: data(),
+            seen: contents.iter().map(Contents::not_understood).collect(),
+        },
+        FindingsError::Count { count } if count > mobilenet_lung::findings::MOST => {
+            DataError::TooMany {
+                classes: names.iter().map(|&name| name.to_owned()).collect(),
+                data: data(),
             }
         }
-    }
-
-    /// Sentences on what is not read.
-    fn notes(&self, folder: &Path) -> Vec<String> {
-        let mut notes = self.notes.clone();
-        for Part { walked, .. } in &self.classes {
-            notes.extend(walked.notes.iter().cloned());
-        }
-        let mut others: BTreeMap<String, usize> = BTreeMap::new();
-        for (ending, count) in self.classes.iter().flat_map(|part| &part.walked.others) {
-            *others.entry(ending.clone()).or_default() += count;
-        }
-        let others = Walked {
-            others,
-            ..Walked::default()
-        };
-        if !others.others.is_empty() {
-            notes.push(format!(
-                "left out files of {} that are no image that can be read: {}",
-                folder.shown(),
-                others.others_in_words()
-            ));
-        }
-        if self.loose > 0 {
-            notes.push(format!(
-                "left out {} beside the class folders of {}",
-                images(self.loose),
-                folder.shown()
-            ));
-        }
-        for unknown in &self.unknown {
-            notes.push(format!(
-                "left out {}: its name is no class",
-                unknown.in_words()
-            ));
-        }
-        notes
-    }
-
-    /// Sentences on folders that were not understood, and what to do.
-    fn not_understood(&self) -> String {
-        let mut text = String::new();
-        if self.loose > 0 {
-            write!(
-                text,
-                "It holds {} that lie in no class folder. ",
-                images(self.loose)
-            )
-            .ok();
-        }
-        let holders: Vec<PathBuf> = (self.unknown.iter())
-            .flat_map(|unknown| class_parents(&unknown.path, DEPTH))
-            .collect();
-        if !self.unknown.is_empty() {
-            let mut names: Vec<String> = (self.unknown.iter().take(NAMED))
-                .map(Unknown::in_words)
-                .collect();
-            if self.unknown.len() > NAMED {
-                names.push(format!("{} more", self.unknown.len() - NAMED));
-            }
-            write!(
-                text,
-                "Folders that were not understood: {}. ",
-                names.join("; ")
-            )
-            .ok();
-        }
-        if holders.is_empty() {
-            text += "Rename each folder to the class that its images show; bacterial_pneumonia is a Lung_Opacity";
-        } else {
-            let options: Vec<String> = (holders.iter())
-                .map(|path| format!("--data {}", path.shown()))
-                .collect();
-            write!(
-                text,
-                "Class folders lie deeper: pass the folders that hold them, {}. Such a division into train and test is not gone \
-                 by, folds are made anew",
-                options.join(" ")
-            )
-            .ok();
-        }
-        text
-    }
-}
-
-impl Unknown {
-    /// Its name, and what it holds.
-    fn in_words(&self) -> String {
-        let folders: Vec<String> = (read_dir(&self.path).unwrap_or_default().iter())
-            .filter(|entry| entry.path().is_dir())
-            .map(|entry| escape(&name(&entry.file_name())))
-            .take(5)
-            .collect();
-        let count = count(&self.path, DEPTH, &mut BUDGET.clone());
-        match folders.is_empty() {
-            true => format!("{} ({})", escape(&self.name), images(count)),
-            false => format!(
-                "{} ({} in {})",
-                escape(&self.name),
-                images(count),
-                folders.join(", ")
-            ),
-        }
-    }
-}
-
-/// How deep folders that were not understood are looked into.
-const DEPTH: usize = 3;
-
-/// How many files and folders of a folder that was not understood are looked at.
-const BUDGET: usize = 50_000;
-
-/// How many files under a folder are named as images.
-fn count(folder: &Path, depth: usize, budget: &mut usize) -> usize {
-    let mut images = 0;
-    // What cannot be listed holds nothing that could be named.
-    for entry in read_dir(folder).unwrap_or_default() {
-        if *budget == 0 {
-            break;
-        }
-        *budget -= 1;
-        if !entry.path().is_dir() {
-            images += usize::from(super::walk::is_image_by_name(&name(&entry.file_name())));
-        } else if depth > 0 {
-            images += count(&entry.path(), depth - 1, budget);
-        }
-    }
-    images
-}
-
-/// The folders under and with this one that hold class folders.
-fn class_parents(folder: &Path, depth: usize) -> Vec<PathBuf> {
-    let folders: Vec<PathBuf> = (read_dir(folder).unwrap_or_default().iter())
-        .map(std::fs::DirEntry::path)
-        .filter(|path| path.is_dir())
-        .collect();
-    let is_class = |path: &PathBuf| {
-        let last = path.file_name().map(name).unwrap_or_default();
-        Class::from_name(&last).is_some()
-    };
-    if folders.iter().any(is_class) {
-        return vec![folder.to_owned()];
-    }
-    match depth {
-        0 => Vec::new(),
-        _ => (folders.iter().take(100))
-            .flat_map(|path| class_parents(path, depth - 1))
-            .collect(),
-    }
-}
-
-/// A number of images in words.
-pub(crate) fn images(count: usize) -> String {
-    match count {
-        1 => "1 image".to_owned(),
-        _ => format!("{count} images"),
-    }
+        source => DataError::Findings {
+            data: data(),
+            source,
+        },
+    })
 }
 
 /// The name of a data folder: the last part of its path.

@@ -157,10 +157,8 @@ impl Reading {
         let found = Likeness::among(&files);
         let examples = &listing.dataset.examples;
         let called = |index: usize| -> String {
-            format!(
-                "{} ({})",
-                listing.members[index].called, examples[index].finding
-            )
+            let finding = listing.dataset.id(examples[index].finding);
+            format!("{} ({finding})", listing.members[index].called)
         };
         let in_words = |set: &[usize]| -> String {
             let names: Vec<String> = set.iter().take(SHOWN).map(|index| called(*index)).collect();
@@ -236,6 +234,7 @@ impl Reading {
             example.group.clone_from(&member.group);
             example.fold = fold;
         }
+        listing.hold_back();
         Ok(lines)
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::Finding;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{DataError, Dataset, FOLDS};
+use super::{DataError, Dataset, Example, FOLDS};
 
 impl Dataset {
     /// Refuses a fold of which the first data folder has no image: a model is reported on by its test there.
@@ -19,7 +18,9 @@ impl Dataset {
         let Some(first) = sources.first() else {
             return Err(DataError::Split("there is no data folder".to_owned()));
         };
-        if !self.fold_of(first, fold).is_empty() {
+        let is_tested =
+            |example: &&Example| example.source == *first && example.is_tested(Some(fold));
+        if self.examples.iter().any(|example| is_tested(&example)) {
             return Ok(());
         }
         let filled: Vec<String> = (0..FOLDS)
@@ -46,16 +47,17 @@ impl Dataset {
         seed: u64,
     ) -> Result<Split, DataError> {
         let mut validation_groups = BTreeSet::new();
-        let strata: BTreeSet<(Finding, &str)> = self
+        let strata: BTreeSet<(usize, &str)> = self
             .examples
             .iter()
+            .filter(|e| !e.test_only)
             .map(|e| (e.finding, e.source.as_str()))
             .collect();
         for stratum in strata {
             let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
             for example in &self.examples {
                 if (example.finding, example.source.as_str()) == stratum
-                    && example.fold != test_fold
+                    && !example.is_tested(Some(test_fold))
                 {
                     *sizes.entry(&example.group).or_default() += 1;
                 }
@@ -74,7 +76,7 @@ impl Dataset {
         }
         let mut split = Split::default();
         for (index, example) in self.examples.iter().enumerate() {
-            if example.fold == test_fold {
+            if example.is_tested(Some(test_fold)) {
                 split.test.push(index);
             } else if validation_groups.contains(example.group.as_str()) {
                 split.validation.push(index);
@@ -82,9 +84,9 @@ impl Dataset {
                 split.train.push(index);
             }
         }
-        for finding in Finding::ALL {
-            let has = |part: &[usize]| part.iter().any(|i| self.examples[*i].finding == finding);
-            if !has(&split.train) {
+        for row in 0..self.findings.len() {
+            if self.lacks(&split.train, row) {
+                let finding = self.id(row);
                 return Err(DataError::Split(format!(
                     "no {finding} image is left to train on: {} is too small to be divided",
                     self.name()
@@ -92,6 +94,14 @@ impl Dataset {
             }
         }
         Ok(split)
+    }
+
+    /// Whether none of these examples is trained towards the finding of a row.
+    pub fn lacks(&self, examples: &[usize], row: usize) -> bool {
+        let share = |index: &usize| self.class(*index).target.get(row).copied();
+        !examples
+            .iter()
+            .any(|index| share(index).is_some_and(|share| share > 0.0))
     }
 }
 
@@ -147,8 +157,9 @@ impl Split {
             .map(|fold| {
                 let (held_out, train): (Vec<usize>, Vec<usize>) =
                     (self.train.iter()).partition(|index| dataset.examples[**index].fold == fold);
-                for finding in Finding::ALL {
-                    if !train.iter().any(|i| dataset.examples[*i].finding == finding) {
+                for row in 0..dataset.findings.len() {
+                    if dataset.lacks(&train, row) {
+                        let finding = dataset.id(row);
                         return Err(DataError::Split(format!(
                             "no {finding} image is left to train on without fold {fold}: {} is too small to leave each fold \
                              out in turn; set cross_fit = false",

@@ -50,11 +50,11 @@ pub(crate) fn key(file: &str) -> String {
 }
 
 impl Table {
-    /// The table of a data folder; `None` where it has none.
+    /// The table of a data folder, of which the column `origin` says where patients come from; `None` where it has none.
     ///
     /// # Errors
     /// [`DataError::Groups`] names the line that cannot be understood, or that contradicts another.
-    pub(crate) fn of(folder: &Path) -> Result<Option<Self>, DataError> {
+    pub(crate) fn of(folder: &Path, origin: &str) -> Result<Option<Self>, DataError> {
         let path = folder.join(GROUPS);
         let text = match text::read(&path) {
             Ok(text) => text,
@@ -65,7 +65,7 @@ impl Table {
             path,
             rows: HashMap::new(),
         };
-        table.read(&text)?;
+        table.read(&text, origin)?;
         Ok(Some(table))
     }
 
@@ -94,7 +94,7 @@ impl Table {
         ))
     }
 
-    fn read(&mut self, text: &str) -> Result<(), DataError> {
+    fn read(&mut self, text: &str, origin: &str) -> Result<(), DataError> {
         let (delimiter, text) = delimiter(text);
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(delimiter)
@@ -117,7 +117,7 @@ impl Table {
                 }
             )));
         };
-        let (origin, fold) = (column("origin"), column("fold"));
+        let (origin, fold) = (column(&origin.to_lowercase()), column("fold"));
         for record in reader.records() {
             let record = record.map_err(|error| self.fault(error.to_string()))?;
             if record.iter().all(str::is_empty) {
@@ -187,7 +187,7 @@ mod tests {
             path: PathBuf::from(GROUPS),
             rows: HashMap::new(),
         };
-        match table.read(text) {
+        match table.read(text, "origin") {
             Ok(()) => Ok(table),
             Err(error) => Err(error.to_string()),
         }

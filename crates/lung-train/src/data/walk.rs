@@ -265,6 +265,11 @@ impl Doubt {
     }
 }
 
+/// Whether a folder's name is one of masks, of thumbnails or of what was thrown away.
+pub(crate) fn is_doubtful(name: &str) -> bool {
+    Doubt::of(name).is_some()
+}
+
 /// A file's name without its ending.
 fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {

@@ -15,11 +15,16 @@ use crate::train::EpochLog;
 /// Size of a chart in units of its own; a page shows it as large as there is room.
 const SIZE: (u32, u32) = (520, 400);
 
-/// Colours of series, readable on white and on black; `page.css` tells the second and third apart by dashes as well.
-const COLOURS: [RGBColor; 3] = [
+/// Colours of series, in turn, readable on white and on black; `page.css` tells the second and third apart by dashes as well.
+const COLOURS: [RGBColor; 8] = [
     RGBColor(58, 134, 208),
     RGBColor(217, 122, 30),
     RGBColor(31, 157, 111),
+    RGBColor(170, 90, 190),
+    RGBColor(196, 78, 82),
+    RGBColor(140, 130, 40),
+    RGBColor(40, 160, 170),
+    RGBColor(130, 110, 100),
 ];
 
 /// A line of a chart.
@@ -92,7 +97,7 @@ fn failed(error: impl std::fmt::Display) -> anyhow::Error {
 }
 
 fn draw_lines(chart: &mut Context<'_, '_>, lines: &[Line<'_>]) -> anyhow::Result<()> {
-    for (line, colour) in lines.iter().zip(COLOURS) {
+    for (line, colour) in lines.iter().zip(COLOURS.into_iter().cycle()) {
         chart
             .draw_series(LineSeries::new(
                 line.points.iter().copied(),
@@ -187,7 +192,7 @@ pub(super) fn reliability(bins: &[Bin]) -> anyhow::Result<String> {
         move |(x, y)| Rectangle::new([(x, y - 5), (x + 20, y + 5)], colour.mix(alpha).filled())
     };
     draw(&axes, SeriesLabelPosition::UpperLeft, |chart| {
-        let [blue, orange, _] = COLOURS;
+        let [blue, orange, ..] = COLOURS;
         chart
             .draw_series(bars(blue, 0.55, &|bin| bin.accuracy.unwrap_or_default()))
             .map_err(failed)?

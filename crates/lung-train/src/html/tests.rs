@@ -1,62 +1,71 @@
 use std::path::PathBuf;
 
-use mobilenet_lung::{Findings, InDistribution};
+use mobilenet_lung::{ByFinding, Findings, InDistribution};
 use roxmltree::{Document, ParsingOptions};
 
 use super::*;
-use crate::finding::ByFinding;
-use crate::metrics::Outcome;
+use crate::metrics::{Outcome, Tested};
 use crate::train::Stage;
 
 const HOSTILE: &str = "a\"><script>alert('1')</script>&amp;<img src=x>\u{7}\u{202e}gnp.png";
 
 fn outcome(number: usize, statistics: bool) -> Outcome {
-    let truth = Finding::ALL[number % 3];
-    let called = Finding::ALL[if number.is_multiple_of(4) {
-        0
-    } else {
-        number % 3
-    }];
-    let mut probabilities = ByFinding([0.0; 3]);
+    let findings = Findings::lung_xray();
+    let ids: Vec<String> = findings.ids().map(str::to_owned).collect();
+    let called = match number.is_multiple_of(4) {
+        true => 0,
+        false => number % 3,
+    };
     let top = 0.5 + number as f32 / 64.0;
-    for finding in Finding::ALL {
-        probabilities.0[finding.index()] = if finding == called {
+    let share = |row| {
+        if row == called {
             top
         } else {
             (1.0 - top) / 2.0
-        };
-    }
+        }
+    };
+    let (truth, called) = (ids[number % 3].clone(), ids[called].clone());
     Outcome {
         file: format!("{number}{HOSTILE}"),
         path: PathBuf::from(format!("/nowhere/{number}{HOSTILE}")),
         source: HOSTILE.to_owned(),
         origin: HOSTILE.to_owned(),
         truth,
+        also_correct: Vec::new(),
+        probabilities: ByFinding::new(&findings, (0..3).map(share)),
+        prediction_set: statistics.then(|| vec![called.clone()]),
         called,
-        probabilities,
-        prediction_set: statistics.then(|| vec![called]),
         in_distribution: statistics.then_some(InDistribution {
             score: top,
             accepted: true,
         }),
-        evidence: ByFinding([
-            [[-1.0; GRID]; GRID],
-            [[0.5; GRID]; GRID],
-            [[0.0; GRID]; GRID],
-        ]),
+        evidence: ByFinding::new(
+            &findings,
+            [
+                [[-1.0; GRID]; GRID],
+                [[0.5; GRID]; GRID],
+                [[0.0; GRID]; GRID],
+            ],
+        ),
     }
 }
 
 fn tests(statistics: bool) -> Tests {
     let outcomes: Vec<Outcome> = (0..30).map(|number| outcome(number, statistics)).collect();
     let unreadable = vec![(HOSTILE.to_owned(), HOSTILE.to_owned())];
+    let findings = Findings::lung_xray();
+    let tested = Tested {
+        model: "model",
+        operating_point: "default",
+        findings: &findings,
+    };
     let test = |split: &str, outcomes: &[Outcome]| {
-        Evaluation::new("model".into(), split.into(), outcomes, unreadable.clone())
+        Evaluation::new(&tested, split.into(), outcomes, unreadable.clone())
     };
     let foreign = [(
         HOSTILE.to_owned(),
         outcomes[0].in_distribution,
-        Finding::Normal,
+        "Normal".to_owned(),
     )];
     Tests {
         all: test("all", &outcomes),
@@ -193,7 +202,16 @@ fn a_page_of_a_model_without_statistics_says_so() {
 
 #[test]
 fn a_page_of_no_image_is_still_a_page() {
-    let nothing = Evaluation::new("model".into(), "nothing".into(), &[], Vec::new());
+    let nothing = Evaluation::new(
+        &Tested {
+            model: "model",
+            operating_point: "default",
+            findings: &Findings::lung_xray(),
+        },
+        "nothing".into(),
+        &[],
+        Vec::new(),
+    );
     let html = page(&Tests {
         all: nothing,
         folders: Vec::new(),

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::Outcome;
-use crate::finding::Finding;
+use super::outcome::Outcome;
 
 /// Bins of the top probability, all equally wide.
 pub const BINS: usize = 15;
@@ -72,11 +71,10 @@ impl CalibrationMetrics {
             .map(|(_, confidence, correct)| (confidence - *correct as f64).abs() / count)
             .sum();
         let brier = |outcome: &Outcome| -> f64 {
-            Finding::ALL
-                .into_iter()
-                .map(|finding| {
-                    let is = f64::from(u8::from(finding == outcome.truth));
-                    (f64::from(outcome.probabilities[finding]) - is).powi(2)
+            (outcome.probabilities.iter())
+                .map(|(id, probability)| {
+                    let is = f64::from(u8::from(id == outcome.counted()));
+                    (f64::from(*probability) - is).powi(2)
                 })
                 .sum()
         };

@@ -1,7 +1,14 @@
 //! Every figure against published values, against scikit-learn 1.9.1, or by hand where it has none.
 
+use std::path::PathBuf;
+
+use mobilenet_lung::InDistribution;
+
 use super::*;
-use Finding::{LungOpacity, Normal, ViralPneumonia};
+
+const NORMAL: &str = "Normal";
+const OPACITY: &str = "Lung_Opacity";
+const VIRAL: &str = "Viral Pneumonia";
 
 /// What rounding of `f32` probabilities may do to a mean of a few of them.
 const EXACT: f64 = 1e-6;
@@ -10,43 +17,51 @@ fn close(a: f64, b: f64) {
     assert!((a - b).abs() < EXACT, "{a} is not {b}");
 }
 
-fn outcome(truth: Finding, probabilities: [f32; 3]) -> Outcome {
-    let probabilities = ByFinding(probabilities);
+fn by_finding<T>(values: [T; 3]) -> ByFinding<T> {
+    ByFinding::new(&Findings::lung_xray(), values)
+}
+
+fn outcome(truth: &str, probabilities: [f32; 3]) -> Outcome {
+    let probabilities = by_finding(probabilities);
+    let called = (probabilities.iter()).max_by(|(_, a), (_, b)| a.total_cmp(b));
     Outcome {
         file: "image.png".to_owned(),
         path: PathBuf::new(),
         source: "folder".to_owned(),
         origin: "adult".to_owned(),
-        truth,
-        called: Finding::ALL
-            .into_iter()
-            .max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b]))
-            .unwrap(),
+        truth: truth.to_owned(),
+        also_correct: Vec::new(),
+        called: called.unwrap().0.to_owned(),
         probabilities,
         prediction_set: None,
         in_distribution: None,
-        evidence: ByFinding([[[0.0; 7]; 7]; 3]),
+        evidence: by_finding([[[0.0; 7]; 7]; 3]),
     }
 }
 
 /// Ten images with ties, also in the top probability.
 fn ten() -> Vec<Outcome> {
     vec![
-        outcome(Normal, [0.8, 0.15, 0.05]),
-        outcome(Normal, [0.6, 0.3, 0.1]),
-        outcome(Normal, [0.3, 0.6, 0.1]),
-        outcome(Normal, [0.45, 0.45, 0.1]),
-        outcome(LungOpacity, [0.1, 0.7, 0.2]),
-        outcome(LungOpacity, [0.2, 0.5, 0.3]),
-        outcome(LungOpacity, [0.55, 0.4, 0.05]),
-        outcome(ViralPneumonia, [0.05, 0.15, 0.8]),
-        outcome(ViralPneumonia, [0.1, 0.3, 0.6]),
-        outcome(LungOpacity, [0.2, 0.2, 0.6]),
+        outcome(NORMAL, [0.8, 0.15, 0.05]),
+        outcome(NORMAL, [0.6, 0.3, 0.1]),
+        outcome(NORMAL, [0.3, 0.6, 0.1]),
+        outcome(NORMAL, [0.45, 0.45, 0.1]),
+        outcome(OPACITY, [0.1, 0.7, 0.2]),
+        outcome(OPACITY, [0.2, 0.5, 0.3]),
+        outcome(OPACITY, [0.55, 0.4, 0.05]),
+        outcome(VIRAL, [0.05, 0.15, 0.8]),
+        outcome(VIRAL, [0.1, 0.3, 0.6]),
+        outcome(OPACITY, [0.2, 0.2, 0.6]),
     ]
 }
 
 fn evaluation(outcomes: &[Outcome]) -> Evaluation {
-    Evaluation::new("m".into(), "s".into(), outcomes, Vec::new())
+    let tested = Tested {
+        model: "m",
+        operating_point: "clinic",
+        findings: &Findings::lung_xray(),
+    };
+    Evaluation::new(&tested, "s".into(), outcomes, Vec::new())
 }
 
 #[test]
@@ -67,17 +82,17 @@ fn wilson_agrees_with_published_values() {
 #[test]
 fn a_small_confusion_by_hand() {
     let mut outcomes = [
-        outcome(Normal, [1.0, 0.0, 0.0]),
-        outcome(Normal, [0.0, 1.0, 0.0]),
-        outcome(LungOpacity, [0.0, 1.0, 0.0]),
-        outcome(ViralPneumonia, [0.0, 0.0, 1.0]),
+        outcome(NORMAL, [1.0, 0.0, 0.0]),
+        outcome(NORMAL, [0.0, 1.0, 0.0]),
+        outcome(OPACITY, [0.0, 1.0, 0.0]),
+        outcome(VIRAL, [0.0, 0.0, 1.0]),
     ];
     outcomes[3].origin = "paediatric".to_owned();
     outcomes[3].source = "other".to_owned();
     let evaluation = evaluation(&outcomes);
     assert_eq!(evaluation.accuracy.share, 0.75);
     assert_eq!(evaluation.confusion, [[1, 1, 0], [0, 1, 0], [0, 0, 1]]);
-    let normal = evaluation.classes["Normal"];
+    let normal = evaluation.classes.get(NORMAL).unwrap();
     assert_eq!((normal.precision, normal.recall), (1.0, 0.5));
     // F1: 2/3, 2/3 and 1.
     assert!((evaluation.macro_f1 - 7.0 / 9.0).abs() < 1e-12);
@@ -88,32 +103,95 @@ fn a_small_confusion_by_hand() {
 
 #[test]
 fn what_patients_were_called_by_hand() {
-    let calls = Calls::new([
-        (Normal, Normal),
-        (Normal, Normal),
-        (Normal, ViralPneumonia),
-        (LungOpacity, Normal),
-        (LungOpacity, ViralPneumonia),
-        (ViralPneumonia, ViralPneumonia),
-        (ViralPneumonia, LungOpacity),
-    ]);
-    let counts = called_in_words(&calls.called)
-        .iter()
-        .map(|(words, share)| (*words, share.correct, share.images))
+    let findings = Findings::lung_xray();
+    let calls = Calls::new(
+        &findings,
+        [
+            (0, 0),
+            (0, 0),
+            (0, 2),
+            (1, 0),
+            (1, 2),
+            (1, 2),
+            (2, 2),
+            (2, 1),
+        ],
+    );
+    let counts = (calls.called.iter())
+        .map(|called| (called.in_words(), called.share.correct, called.share.images))
         .collect::<Vec<_>>();
+    let want = [
+        ("Normal called Normal", 2, 3),
+        ("Normal called Viral Pneumonia", 1, 3),
+        ("Lung_Opacity called Lung_Opacity", 0, 3),
+        ("Lung_Opacity called Viral Pneumonia", 2, 3),
+        ("Viral Pneumonia called Viral Pneumonia", 1, 2),
+        ("Viral Pneumonia called Lung_Opacity", 1, 2),
+        ("ill called Normal", 1, 5),
+    ];
     assert_eq!(
         counts,
-        [
-            ("healthy called normal", 2, 3),
-            ("healthy called viral", 1, 3),
-            ("opacity called viral", 1, 2),
-            ("ill called normal", 1, 4),
-            ("viral called viral", 1, 2),
-        ]
+        want.map(|(words, called, of)| (words.to_owned(), called, of))
     );
     // Without viral and without healthy patients there is nothing to take a share of.
-    let calls = Calls::new([(LungOpacity, Normal)]);
-    assert_eq!(called_in_words(&calls.called).len(), 2);
+    let calls = Calls::new(&findings, [(1, 0)]);
+    assert_eq!(calls.called.len(), 3);
+}
+
+#[test]
+fn seven_findings_are_counted_as_three_are() {
+    let ids = ["a", "b", "c", "d", "e", "f", "g"];
+    let findings = Findings::new(ids.map(mobilenet_lung::Finding::named).to_vec()).unwrap();
+    let image = |truth: &str, called: &str| Outcome {
+        called: called.to_owned(),
+        probabilities: ByFinding::new(
+            &findings,
+            ids.map(|id| if id == called { 0.7 } else { 0.05 }),
+        ),
+        evidence: ByFinding::new(&findings, [[[0.0; 7]; 7]; 7]),
+        prediction_set: Some(vec![called.to_owned()]),
+        ..outcome(truth, [0.0; 3])
+    };
+    let images: Vec<Outcome> = ids
+        .iter()
+        .map(|id| image(id, id))
+        .chain([image("a", "g")])
+        .collect();
+    let tested = Tested {
+        model: "m",
+        operating_point: "default",
+        findings: &findings,
+    };
+    let test = Evaluation::new(&tested, "s".into(), &images, Vec::new());
+    assert_eq!(test.confusion.len(), 7);
+    assert_eq!((test.confusion[0][0], test.confusion[0][6]), (1, 1));
+    assert_eq!(test.accuracy.correct, 7);
+    assert_eq!(test.curves.len(), 7);
+    assert_eq!(test.curves["b"].auc, 1.0);
+    let sets = test.prediction_sets.as_ref().unwrap();
+    assert_eq!(sets.sizes, [0, 8, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(sets.coverage.get("a").unwrap().correct, 1);
+    let text = test.to_text();
+    assert!(text.contains("a called g"), "{text}");
+    // None of them means that there is no finding.
+    assert!(!text.contains("ill called"), "{text}");
+}
+
+#[test]
+fn what_else_is_correct_counts_as_what_it_was_called() {
+    let doubtful = Outcome {
+        also_correct: vec![VIRAL.to_owned()],
+        ..outcome(OPACITY, [0.1, 0.3, 0.6])
+    };
+    let wrong = Outcome {
+        also_correct: vec![VIRAL.to_owned()],
+        ..outcome(OPACITY, [0.8, 0.1, 0.1])
+    };
+    let test = evaluation(&[doubtful, wrong]);
+    assert_eq!(test.confusion, [[0, 0, 0], [1, 0, 0], [0, 0, 1]]);
+    // The truth has the sum of what is correct: -(ln 0.9 + ln 0.2) / 2.
+    close(test.calibration.unwrap().log_loss, 0.857_399_2);
+    assert!(test.curves.is_empty());
 }
 
 #[test]
@@ -130,12 +208,10 @@ fn probabilities_are_judged_as_scikit_learn_does() {
     close(calibration.expected_error, 0.26);
     // roc_auc_score of opacity against normal by p(opacity) / (p(normal) + p(opacity)).
     close(
-        evaluation.origins["adult"]
-            .normal_against_opacity_auc
-            .unwrap(),
+        evaluation.origins["adult"].against_normal_auc[OPACITY],
         0.781_25,
     );
-    assert_eq!(evaluation.highest_loss[0].outcome.truth, LungOpacity);
+    assert_eq!(evaluation.highest_loss[0].outcome.truth, OPACITY);
     close(evaluation.highest_loss[0].loss, -0.2f64.ln());
 }
 
@@ -144,11 +220,11 @@ fn curves_are_those_of_scikit_learn() {
     let evaluation = evaluation(&ten());
     // roc_auc_score and average_precision_score, one against the rest.
     for (finding, auc, average_precision) in [
-        (Normal, 11.0 / 12.0, 0.8875),
-        (LungOpacity, 17.0 / 24.0, 83.0 / 120.0),
-        (ViralPneumonia, 0.96875, 5.0 / 6.0),
+        (NORMAL, 11.0 / 12.0, 0.8875),
+        (OPACITY, 17.0 / 24.0, 83.0 / 120.0),
+        (VIRAL, 0.96875, 5.0 / 6.0),
     ] {
-        let curves = &evaluation.curves[finding.name()];
+        let curves = &evaluation.curves[finding];
         close(curves.auc, auc);
         close(curves.average_precision, average_precision);
         // The corners that are kept enclose the same area.
@@ -214,9 +290,9 @@ fn auroc_counts_ties_by_half() {
 fn bins_take_their_upper_bound_and_certainty_has_one() {
     // 0.5 is in the eighth of 15 bins, 7/15 to 8/15; 1 is the upper bound of the last.
     let calibration = CalibrationMetrics::new(&[
-        outcome(Normal, [1.0, 0.0, 0.0]),
-        outcome(Normal, [0.0, 1.0, 0.0]),
-        outcome(Normal, [0.5, 0.25, 0.25]),
+        outcome(NORMAL, [1.0, 0.0, 0.0]),
+        outcome(NORMAL, [0.0, 1.0, 0.0]),
+        outcome(NORMAL, [0.5, 0.25, 0.25]),
     ])
     .unwrap();
     let counts: Vec<usize> = calibration.bins.iter().map(|bin| bin.images).collect();
@@ -248,20 +324,20 @@ fn risk_over_coverage_by_hand_with_ties_together() {
 
 #[test]
 fn prediction_sets_by_hand() {
-    let with = |truth, set: &[Finding]| Outcome {
-        prediction_set: Some(set.to_vec()),
+    let with = |truth, set: &[&str]| Outcome {
+        prediction_set: Some(set.iter().map(|&id| id.to_owned()).collect()),
         ..outcome(truth, [0.4, 0.35, 0.25])
     };
     let outcomes = [
-        with(Normal, &[Normal]),
-        with(Normal, &[Normal, LungOpacity]),
-        with(Normal, &[]),
-        with(LungOpacity, &[Normal]),
-        with(LungOpacity, &[Normal, LungOpacity, ViralPneumonia]),
+        with(NORMAL, &[NORMAL]),
+        with(NORMAL, &[NORMAL, OPACITY]),
+        with(NORMAL, &[]),
+        with(OPACITY, &[NORMAL]),
+        with(OPACITY, &[NORMAL, OPACITY, VIRAL]),
     ];
     let sets = evaluation(&outcomes).prediction_sets.unwrap();
-    let coverage = sets.coverage.0.map(|share| (share.correct, share.images));
-    assert_eq!(coverage, [(2, 3), (1, 2), (0, 0)]);
+    let coverage = sets.coverage.map(|share| (share.correct, share.images));
+    assert_eq!(coverage, by_finding([(2, 3), (1, 2), (0, 0)]));
     assert_eq!(sets.mean_size, 1.4);
     assert_eq!(sets.sizes, [1, 2, 1, 1]);
     assert_eq!((sets.empty.correct, sets.empty.images), (1, 5));
@@ -285,10 +361,10 @@ fn refusals_and_foreign_images_by_hand() {
         ..outcome(truth, [0.7, 0.2, 0.1])
     };
     let test = [
-        with(Normal, 0.9),
-        with(Normal, 0.8),
-        with(LungOpacity, 0.6),
-        with(Normal, 0.4),
+        with(NORMAL, 0.9),
+        with(NORMAL, 0.8),
+        with(OPACITY, 0.6),
+        with(NORMAL, 0.4),
     ];
     let refusals = evaluation(&test).in_distribution.unwrap();
     assert_eq!((refusals.refused.correct, refusals.refused.images), (1, 4));
@@ -296,8 +372,8 @@ fn refusals_and_foreign_images_by_hand() {
     assert_eq!(refusals.accepted_correct.images, 3);
 
     let foreign = [
-        ("leg.png".to_owned(), judged(0.1), Normal),
-        ("cat.png".to_owned(), judged(0.6), LungOpacity),
+        ("leg.png".to_owned(), judged(0.1), NORMAL.to_owned()),
+        ("cat.png".to_owned(), judged(0.6), OPACITY.to_owned()),
     ];
     let foreign = ForeignMetrics::new("odd".into(), &foreign, Vec::new(), &test);
     // Against 0.1 all four are above; against 0.6 two are, and one ties: (4 + 2.5) / 8.
@@ -313,9 +389,10 @@ fn a_model_without_statistics_says_so() {
     assert_eq!(evaluation.prediction_sets, None);
     assert_eq!(evaluation.in_distribution, None);
     assert!(evaluation.to_text().matches(NOT_IN_MODEL).count() >= 2);
-    let figures = evaluation.test_figures("clinic");
+    let figures = evaluation.test_figures();
+    assert_eq!(figures.operating_point, "clinic");
     assert!(figures.coverage.is_none() && figures.refused.is_none());
-    let foreign = [("leg.png".to_owned(), None, Normal)];
+    let foreign = [("leg.png".to_owned(), None, NORMAL.to_owned())];
     let foreign = ForeignMetrics::new("odd".into(), &foreign, Vec::new(), &ten());
     assert_eq!((foreign.refused, foreign.auroc), (None, None));
     assert!(foreign.to_text().contains(NOT_IN_MODEL));
@@ -340,8 +417,10 @@ fn what_json_had_it_still_has() {
     assert_eq!(json["confusion"][0][1], 2);
     assert_eq!(json["by_origin"]["adult"]["images"], 10);
     assert!(json["unreadable"].as_array().unwrap().is_empty());
+    let called = &json["origins"]["adult"]["called"][0];
     assert_eq!(
-        json["origins"]["adult"]["healthy_called_normal"]["correct"],
-        2
+        (&called["truth"], &called["called"]),
+        (&"Normal".into(), &"Normal".into())
     );
+    assert_eq!(called["share"]["correct"], 2);
 }

@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Outcome, Share, auroc, share_of};
-use crate::finding::{ByFinding, Finding};
+use super::curve::auroc;
+use super::outcome::Outcome;
+use super::shares::{Share, share_of};
+use mobilenet_lung::{ByFinding, Findings};
 
 /// What prediction sets held.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -12,10 +14,10 @@ pub struct SetMetrics {
     pub coverage: ByFinding<Share>,
     /// Of all images, how many have the truth in their set.
     pub all_covered: Share,
-    /// Mean number of findings in a set, 0..=3.
+    /// Mean number of findings in a set.
     pub mean_size: f64,
-    /// How many sets have 0, 1, 2 and 3 findings.
-    pub sizes: [usize; Finding::COUNT + 1],
+    /// How many sets have 0, 1, 2 and so on findings.
+    pub sizes: Vec<usize>,
     /// How many sets are empty.
     pub empty: Share,
     /// Of the sets with exactly one finding, how many hold the truth.
@@ -24,32 +26,36 @@ pub struct SetMetrics {
 
 impl SetMetrics {
     /// `None` where the model has no sets, or without images.
-    pub fn new(outcomes: &[Outcome]) -> Option<Self> {
-        let sets: Vec<(Finding, &[Finding])> = outcomes
+    pub fn new(findings: &Findings, outcomes: &[Outcome]) -> Option<Self> {
+        let sets: Vec<(&Outcome, &[String])> = outcomes
             .iter()
-            .map(|outcome| Some((outcome.truth, outcome.prediction_set.as_deref()?)))
+            .map(|outcome| Some((outcome, outcome.prediction_set.as_deref()?)))
             .collect::<Option<_>>()?;
         if sets.is_empty() {
             return None;
         }
-        let covered = |wanted: &dyn Fn(Finding, &[Finding]) -> bool| {
-            let chosen = || sets.iter().filter(|(truth, set)| wanted(*truth, set));
-            share_of(
-                chosen().filter(|(truth, set)| set.contains(truth)).count(),
-                chosen().count(),
-            )
+        let covered = |wanted: &dyn Fn(&Outcome, &[String]) -> bool| {
+            let chosen = || sets.iter().filter(|(outcome, set)| wanted(outcome, set));
+            let holds =
+                |(outcome, set): &&(&Outcome, &[String])| set.iter().any(|id| outcome.is(id));
+            share_of(chosen().filter(holds).count(), chosen().count())
         };
-        let mut sizes = [0; Finding::COUNT + 1];
+        let mut sizes = vec![0; findings.len() + 1];
         for (_, set) in &sets {
-            sizes[set.len().min(Finding::COUNT)] += 1;
+            sizes[set.len().min(findings.len())] += 1;
         }
-        let findings: usize = sets.iter().map(|(_, set)| set.len()).sum();
+        let total: usize = sets.iter().map(|(_, set)| set.len()).sum();
         Some(Self {
-            coverage: ByFinding(Finding::ALL.map(|finding| covered(&|truth, _| truth == finding))),
+            coverage: ByFinding::new(
+                findings,
+                findings
+                    .ids()
+                    .map(|id| covered(&|outcome, _| outcome.truth == id)),
+            ),
             all_covered: covered(&|_, _| true),
-            mean_size: findings as f64 / sets.len() as f64,
-            sizes,
+            mean_size: total as f64 / sets.len() as f64,
             empty: share_of(sizes[0], sets.len()),
+            sizes,
             single_correct: covered(&|_, set| set.len() == 1),
         })
     }
@@ -157,8 +163,8 @@ pub struct Accepted {
     pub file: String,
     /// Its score, 0.5 to 1.
     pub score: f32,
-    /// What it was called.
-    pub called: Finding,
+    /// Id of what it was called.
+    pub called: String,
 }
 
 impl ForeignMetrics {
@@ -166,13 +172,13 @@ impl ForeignMetrics {
     /// it was called; `test` has the images that are chest radiographs.
     pub fn new(
         folder: String,
-        foreign: &[(String, Option<mobilenet_lung::InDistribution>, Finding)],
+        foreign: &[(String, Option<mobilenet_lung::InDistribution>, String)],
         unreadable: Vec<(String, String)>,
         test: &[Outcome],
     ) -> Self {
         let judged: Option<Vec<_>> = foreign
             .iter()
-            .map(|(file, judged, called)| Some((file, (*judged)?, *called)))
+            .map(|(file, judged, called)| Some((file, (*judged)?, called)))
             .collect();
         let judged = judged.filter(|judged| !judged.is_empty());
         let mut accepted: Vec<Accepted> = judged
@@ -182,7 +188,7 @@ impl ForeignMetrics {
             .map(|(file, judged, called)| Accepted {
                 file: (*file).clone(),
                 score: judged.score,
-                called: *called,
+                called: (*called).clone(),
             })
             .collect();
         accepted.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.file.cmp(&b.file)));

@@ -3,10 +3,10 @@
 use burn::module::{Initializer, Module};
 use burn::tensor::{Device, Tensor};
 
+use super::layers::FINDINGS;
 use super::layers::{
     Activation, BatchNorm, Conv, ConvConfig, ConvNorm, Linear, Walk, global_mean, halve, max_pool,
 };
-use crate::finding::Finding;
 
 /// Layers of each of the four blocks.
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];
@@ -135,7 +135,7 @@ impl DenseNet121 {
             },
             blocks,
             norm: BatchNorm::init(channels, Activation::Relu, device),
-            head: Linear::uniform(channels, Finding::COUNT, device),
+            head: Linear::uniform(channels, FINDINGS, device),
         }
     }
 

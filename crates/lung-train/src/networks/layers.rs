@@ -7,6 +7,9 @@ use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 use lung_kernels::{Geometry, Normalisation};
 
+/// How many findings the networks tell apart: the paper's three.
+pub const FINDINGS: usize = 3;
+
 /// PyTorch's defaults for batch norm.
 const EPSILON: f32 = 1e-5;
 const MOMENTUM: f64 = 0.1;

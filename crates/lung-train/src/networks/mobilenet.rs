@@ -10,8 +10,8 @@ use mobilenet_lung::architecture::{
 };
 use mobilenet_lung::network::Attention;
 
+use super::layers::FINDINGS;
 use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean};
-use crate::finding::Finding;
 
 /// Expand, filter each channel, project, attend where asked for, and add the input where shapes allow.
 #[derive(Module, Debug)]
@@ -89,7 +89,7 @@ impl MobileNet {
                 .then(|| Attention::init(&attention, FEATURES, device))
                 .flatten(),
             dropout: DropoutConfig::new(0.2).init(),
-            head: Linear::init(FEATURES, Finding::COUNT, device),
+            head: Linear::init(FEATURES, FINDINGS, device),
             config: attention,
         }
     }

@@ -12,7 +12,8 @@ mod squeezenet;
 mod vgg;
 mod weights;
 
-pub use densenet::DenseNet121;
+use densenet::DenseNet121;
+pub use layers::FINDINGS;
 pub use mobilenet::MobileNet;
 pub use pytorch::PytorchError;
 pub use resnet::ResNet18;
@@ -384,10 +385,7 @@ mod tests {
             let network = architecture.init(true, &Device::flex());
             assert_eq!(
                 parameter_shapes(&network),
-                mobilenet_lung::architecture::parameter_shapes(
-                    &attention,
-                    crate::finding::Finding::COUNT
-                ),
+                mobilenet_lung::architecture::parameter_shapes(&attention, FINDINGS),
                 "{architecture}"
             );
         }

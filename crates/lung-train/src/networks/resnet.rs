@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
+use super::layers::FINDINGS;
 use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean, max_pool};
-use crate::finding::Finding;
 
 /// Channels of each of the four layers.
 const LAYERS: [usize; 4] = [64, 128, 256, 512];
@@ -74,7 +74,7 @@ impl ResNet18 {
         Self {
             stem: conv(3, LAYERS[0], 7, 2, Activation::Relu),
             blocks,
-            head: Linear::uniform(input, Finding::COUNT, device),
+            head: Linear::uniform(input, FINDINGS, device),
         }
     }
 

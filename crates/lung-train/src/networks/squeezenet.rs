@@ -4,8 +4,8 @@ use burn::module::{Initializer, Module};
 use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
+use super::layers::FINDINGS;
 use super::layers::{Activation, Conv, ConvConfig, Walk, global_mean, max_pool};
-use crate::finding::Finding;
 
 /// torchvision's number of each fire module among the features; channels in, squeezed and expanded (twice).
 const FIRES: [(usize, usize, usize, usize); 8] = [
@@ -80,7 +80,7 @@ impl SqueezeNet {
                 })
                 .collect(),
             dropout: DropoutConfig::new(0.5).init(),
-            classifier: ConvConfig::new(512, Finding::COUNT, 1, 1, Activation::Relu).with_weights(
+            classifier: ConvConfig::new(512, FINDINGS, 1, 1, Activation::Relu).with_weights(
                 Initializer::Normal {
                     mean: 0.0,
                     std: 0.01,

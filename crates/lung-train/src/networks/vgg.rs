@@ -6,8 +6,8 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
+use super::layers::FINDINGS;
 use super::layers::{Activation, Conv, ConvConfig, Linear, Walk, max_pool};
-use crate::finding::Finding;
 
 /// torchvision's number of each convolution among the features, its channels out, and whether the map is halved after it.
 const CONVOLUTIONS: [(usize, usize, bool); 8] = [
@@ -64,7 +64,7 @@ impl Vgg11 {
                 Linear::init(WIDTH, WIDTH, device),
             ],
             dropout: DropoutConfig::new(0.5).init(),
-            head: Linear::init(WIDTH, Finding::COUNT, device),
+            head: Linear::init(WIDTH, FINDINGS, device),
         }
     }
 

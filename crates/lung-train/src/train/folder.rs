@@ -4,12 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
+use mobilenet_lung::Findings;
 use mobilenet_lung::bundle::sha256;
 use serde_json::Value;
 
 use super::{MODEL, RESULT, Run, RunResult, Slowed, TrainOptions, folder_without, read_epochs};
 use crate::config::TrainConfig;
-use crate::data::{Dataset, FOLDS, FileList, ListHash, Listing, Reading, Shown as _, Split};
+use crate::data::{
+    Dataset, Described, Description, FOLDS, FileList, ListHash, Listing, Reading, Selection,
+    Shown as _, Split,
+};
 use crate::files::{FolderLock, write_atomically};
 use crate::progress::bar;
 use crate::tell;
@@ -101,6 +105,8 @@ fn rates(config: &mut TrainConfig) -> [(&'static str, &mut f64); 3] {
 /// Refuses a configuration that differs by more than lower learning rates.
 fn slower(before: &TrainConfig, now: &TrainConfig) -> anyhow::Result<()> {
     let (mut before, mut now) = (before.clone(), now.clone());
+    // What the description of the data set says now, a configuration said once.
+    now.bacterial_as_viral = now.bacterial_as_viral.or(before.bacterial_as_viral);
     for ((name, was), (_, is)) in rates(&mut before).into_iter().zip(rates(&mut now)) {
         ensure!(
             *is <= *was,
@@ -192,12 +198,44 @@ pub(super) fn finished(options: &TrainOptions) -> anyhow::Result<Option<RunResul
 /// The images of a run, read.
 pub(super) struct Prepared {
     pub(super) dataset: Dataset,
+    /// What its folders count as.
+    pub(super) description: Description,
     pub(super) reading: Reading,
     /// Of the images that could be read.
     pub(super) split: Split,
     pub(super) list: FileList,
     /// What `run.json` is to say of the list.
     pub(super) hash: ListHash,
+}
+
+/// What the folders of a run count as, and the findings of a run that is resumed.
+fn describe(
+    options: &TrainOptions,
+    before: Option<&Run>,
+) -> anyhow::Result<(Described, Option<Findings>)> {
+    let config = &options.config;
+    let described = Described::find(options.description.as_deref(), &options.data)?;
+    ensure!(
+        config.bacterial_as_viral.is_none() || described.path.is_none(),
+        "the configuration sets bacterial_as_viral, and {} says what folders count as; give the share there",
+        described.path.as_deref().unwrap_or(Path::new("")).shown()
+    );
+    let mut described = config.described(described);
+    let findings = match before {
+        Some(run) => {
+            let begun = run.described();
+            ensure!(
+                described.path.is_none() || begun.description == described.description,
+                "{} is not what the run in {} was begun with; put it back, or train anew with another --out",
+                described.path.as_deref().unwrap_or(Path::new("")).shown(),
+                options.out.shown()
+            );
+            described = begun;
+            Some(run.findings())
+        }
+        None => None,
+    };
+    Ok((described, findings))
 }
 
 /// Lists and reads the images of a run; `before` is what it was begun as, if it is resumed.
@@ -210,7 +248,13 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         Some(run) if options.leave_out.is_empty() => &run.leave_out,
         _ => &options.leave_out,
     };
-    let listing = Listing::of(&options.data, leave_out)?;
+    let (described, findings) = describe(options, before)?;
+    let selection = Selection {
+        leave_out,
+        description: None,
+        findings: findings.as_ref(),
+    };
+    let listing = Listing::described(&options.data, &selection, &described)?;
     listing.tell();
     let mut trained = listing.clone();
     let recorded = match before {
@@ -225,7 +269,7 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
     let progress = bar(all.len(), "reading images");
     // Of the test fold no pixel is kept.
     let is_trained =
-        |of: &Listing, index: usize| of.dataset.examples[index].fold != config.test_fold;
+        |of: &Listing, index: usize| !of.dataset.examples[index].is_tested(Some(config.test_fold));
     let mut reading = Reading::of(
         &trained,
         &all,
@@ -254,13 +298,14 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         Some(list) => list,
         None => FileList::new(&listing, &trained, &reading),
     };
-    let dataset = trained.dataset;
+    let (dataset, description) = (trained.dataset, trained.description);
     dataset.has_test(config.test_fold)?;
     let split = dataset.split(config.test_fold, config.validation, config.seed)?;
     let split = split.only(|index| reading.is_readable(index));
     Ok(Prepared {
         hash: list.hash()?,
         dataset,
+        description,
         reading,
         split,
         list,

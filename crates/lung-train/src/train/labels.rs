@@ -7,8 +7,7 @@ use anyhow::Context as _;
 use super::calibration::Calibration;
 use super::outcomes::{Outcomes, top};
 use super::write_atomically;
-use crate::data::{Dataset, Example};
-use crate::finding::Finding;
+use crate::data::{Class, Dataset, Example};
 
 /// The table's name in the run's folder.
 const LABELS: &str = "labels.csv";
@@ -23,18 +22,19 @@ pub(super) struct HeldOut {
 /// A label beside what a network answered that knew neither the image nor another of its group.
 struct Row<'a> {
     example: &'a Example,
+    class: &'a Class,
     fold: usize,
-    probabilities: [f32; Finding::COUNT],
+    probabilities: Vec<f32>,
 }
 
 impl Row<'_> {
-    /// The probability of the label. Of a bacterial pneumonia, whose target is divided, that of being ill.
+    /// The probability of the label; of a target that is divided, that of all that have a share in it.
     fn believed(&self) -> f32 {
-        if self.example.bacterial {
-            1.0 - self.probabilities[Finding::Normal.index()]
-        } else {
-            self.probabilities[self.example.finding.index()]
-        }
+        let shares = self.probabilities.iter().zip(&self.class.target);
+        shares
+            .filter(|(_, share)| **share > 0.0)
+            .map(|(p, _)| p)
+            .sum()
     }
 }
 
@@ -46,8 +46,9 @@ pub(super) fn write(run: &Path, dataset: &Dataset, held_out: &[HeldOut]) -> anyh
             let answers = part.outcomes.examples.iter().zip(&part.outcomes.logits);
             answers.map(|(example, logits)| Row {
                 example: &dataset.examples[*example],
+                class: dataset.class(*example),
                 fold: part.fold,
-                probabilities: part.calibration.probabilities(*logits),
+                probabilities: part.calibration.probabilities(logits),
             })
         })
         .collect();
@@ -55,16 +56,9 @@ pub(super) fn write(run: &Path, dataset: &Dataset, held_out: &[HeldOut]) -> anyh
 
     let mut table = csv::Writer::from_writer(Vec::new());
     let columns = [
-        "folder",
-        "file",
-        "origin",
-        "fold",
-        "label",
-        "bacterial",
-        "called",
-        "believed",
+        "folder", "file", "origin", "fold", "label", "kind", "called", "believed",
     ];
-    table.write_record(columns.into_iter().chain(Finding::ALL.map(Finding::name)))?;
+    table.write_record(columns.into_iter().chain(dataset.findings.ids()))?;
     for row in &rows {
         let example = row.example;
         let mut record = vec![
@@ -72,11 +66,11 @@ pub(super) fn write(run: &Path, dataset: &Dataset, held_out: &[HeldOut]) -> anyh
             example.file.clone(),
             example.origin.clone(),
             row.fold.to_string(),
-            example.finding.to_string(),
-            example.bacterial.to_string(),
-            top(&row.probabilities).to_string(),
+            dataset.id(example.finding).to_owned(),
+            row.class.kind.clone().unwrap_or_default(),
+            dataset.id(top(&row.probabilities)).to_owned(),
         ];
-        let numbers = std::iter::once(row.believed()).chain(row.probabilities);
+        let numbers = std::iter::once(row.believed()).chain(row.probabilities.iter().copied());
         record.extend(numbers.map(|probability| format!("{probability:.4}")));
         table.write_record(&record)?;
     }
@@ -88,47 +82,35 @@ pub(super) fn write(run: &Path, dataset: &Dataset, held_out: &[HeldOut]) -> anyh
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
+    use crate::data::examples::{BACTERIAL, OPACITY};
 
     #[test]
-    fn a_bacterial_pneumonia_called_viral_is_no_label_to_doubt() {
-        let example = |file: &str, bacterial| Example {
+    fn an_image_called_one_of_those_that_share_its_target_is_no_label_to_doubt() {
+        let example = |file: &str, class| Example {
             file: file.to_owned(),
-            path: PathBuf::new(),
-            source: "data".to_owned(),
-            finding: Finding::LungOpacity,
-            bacterial,
-            group: String::new(),
             origin: "paediatric".to_owned(),
             fold: 1,
+            ..Example::of_class(class)
         };
-        let dataset = Dataset {
-            folders: Vec::new(),
-            examples: vec![example("bacterial", true), example("not", false)],
-            grouped: true,
-        };
+        let examples = vec![example("bacterial", BACTERIAL), example("not", OPACITY)];
+        let dataset = Dataset::of_examples(&[], examples);
         let mut outcomes = Outcomes::default();
         for index in 0..2 {
-            outcomes.push(index, Finding::LungOpacity, [0.0, 1.0, 9.0]);
+            outcomes.push(index, OPACITY, vec![0.0, 1.0, 9.0]);
         }
         let part = HeldOut {
             fold: 1,
             outcomes,
-            calibration: Calibration::default(),
+            calibration: Calibration::none(3),
         };
         let folder = tempfile::TempDir::new().unwrap();
         write(folder.path(), &dataset, &[part]).unwrap();
         let text = std::fs::read_to_string(folder.path().join(LABELS)).unwrap();
         let rows: Vec<&str> = text.lines().collect();
-        assert!(
-            rows[1].starts_with("data,not,paediatric,1,Lung_Opacity,false,Viral Pneumonia,0.0003,")
-        );
-        assert!(
-            rows[2].starts_with(
-                "data,bacterial,paediatric,1,Lung_Opacity,true,Viral Pneumonia,0.9999,"
-            )
-        );
+        assert!(rows[1].starts_with("data,not,paediatric,1,Lung_Opacity,,Viral Pneumonia,0.0003,"));
+        assert!(rows[2].starts_with(
+            "data,bacterial,paediatric,1,Lung_Opacity,bacterial,Viral Pneumonia,0.9999,"
+        ));
     }
 }

@@ -1,13 +1,11 @@
 //! What a network answers to labelled images.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
 
 use super::calibration::Calibration;
 use crate::data::Dataset;
-use crate::finding::Finding;
 
 /// Logits with the truth beside them.
 #[derive(Clone, Debug, Default)]
@@ -15,14 +13,14 @@ pub struct Outcomes {
     /// The examples that were answered, as indices into the data set.
     pub examples: Vec<usize>,
     /// One row an image.
-    pub logits: Vec<[f32; Finding::COUNT]>,
-    /// The true finding of each.
-    pub labels: Vec<Finding>,
+    pub logits: Vec<Vec<f32>>,
+    /// The row of the true finding of each.
+    pub labels: Vec<usize>,
 }
 
 impl Outcomes {
     /// Adds one answer.
-    pub fn push(&mut self, example: usize, label: Finding, logits: [f32; Finding::COUNT]) {
+    pub fn push(&mut self, example: usize, label: usize, logits: Vec<f32>) {
         self.examples.push(example);
         self.labels.push(label);
         self.logits.push(logits);
@@ -40,7 +38,7 @@ impl Outcomes {
         let mut part = Self::default();
         for (place, example) in self.examples.iter().enumerate() {
             if wanted(*example) {
-                part.push(*example, self.labels[place], self.logits[place]);
+                part.push(*example, self.labels[place], self.logits[place].clone());
             }
         }
         part
@@ -51,13 +49,19 @@ impl Outcomes {
         &self,
         dataset: &Dataset,
         calibration: &Calibration,
-    ) -> BTreeMap<String, [usize; Finding::COUNT]> {
-        let mut calls: BTreeMap<String, [usize; Finding::COUNT]> = BTreeMap::new();
+    ) -> BTreeMap<String, Vec<usize>> {
+        let count = dataset.findings.len();
+        let mut calls: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, logits) in self.examples.iter().zip(&self.logits) {
             let example = &dataset.examples[*index];
-            let stratum = format!("{} {} {}", example.source, example.origin, example.finding);
-            let called = top(&calibration.probabilities(*logits));
-            calls.entry(stratum).or_default()[called.index()] += 1;
+            let stratum = format!(
+                "{} {} {}",
+                example.source,
+                example.origin,
+                dataset.id(example.finding)
+            );
+            let called = top(&calibration.probabilities(logits));
+            calls.entry(stratum).or_insert_with(|| vec![0; count])[called] += 1;
         }
         calls
     }
@@ -81,38 +85,34 @@ impl Outcomes {
 
     /// The cross-entropy of each answer in nats.
     pub(super) fn losses(&self, calibration: &Calibration) -> impl Iterator<Item = f64> {
-        self.logits.iter().zip(&self.labels).map(|(logits, label)| {
-            -f64::from(calibration.probabilities(*logits)[label.index()].max(1e-30)).ln()
-        })
+        (self.logits.iter().zip(&self.labels))
+            .map(|(logits, label)| calibration.loss(logits, *label))
     }
 }
 
-/// The finding with the largest logit, of equal ones the last.
-pub fn top(logits: &[f32; Finding::COUNT]) -> Finding {
-    let [first, others @ ..] = Finding::ALL;
-    others.into_iter().fold(first, |best, finding| {
-        match logits[best.index()].total_cmp(&logits[finding.index()]) {
-            Ordering::Greater => best,
-            Ordering::Less | Ordering::Equal => finding,
-        }
-    })
+/// The row of the largest logit, of equal ones the last.
+pub fn top(logits: &[f32]) -> usize {
+    let rows = logits.iter().enumerate();
+    rows.max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .map_or(0, |(row, _)| row)
 }
 
-/// A tensor `[batch, 3]` as rows.
+/// A tensor `[batch, findings]` as rows.
 ///
 /// # Errors
-/// When the device does not give its numbers, or not one for each finding.
-pub fn rows(logits: Tensor<2>) -> anyhow::Result<Vec<[f32; Finding::COUNT]>> {
+/// When the device does not give its numbers.
+pub fn rows(logits: Tensor<2>) -> anyhow::Result<Vec<Vec<f32>>> {
+    let [_, findings] = logits.dims();
     let values = logits
         .into_data()
         .try_into_vec::<f32>()
         .map_err(|error| anyhow::anyhow!("{error:?}"))?;
-    match values.as_chunks::<{ Finding::COUNT }>() {
-        (rows, []) => Ok(rows.to_vec()),
-        _ => anyhow::bail!("{} logits are no rows of {}", values.len(), Finding::COUNT),
-    }
+    Ok(values
+        .chunks(findings.max(1))
+        .map(<[f32]>::to_vec)
+        .collect())
 }
 
-pub(super) fn predictions(logits: Tensor<2>) -> anyhow::Result<Vec<Finding>> {
-    Ok(rows(logits)?.iter().map(top).collect())
+pub(super) fn predictions(logits: Tensor<2>) -> anyhow::Result<Vec<usize>> {
+    Ok(rows(logits)?.iter().map(|row| top(row)).collect())
 }

@@ -1,10 +1,17 @@
 //! Which parameters are trained how, and how far each moves in a step.
 
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 
+use anyhow::{Context as _, ensure};
 use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
+use mobilenet_lung::bundle::read_tensors;
+use mobilenet_lung::load_state_dict;
 use mobilenet_lung::network::{FEATURE_LAYERS, MobileNetLung};
+
+use crate::data::Shown as _;
 
 /// Which parameters are trained how.
 #[derive(Default)]
@@ -188,4 +195,18 @@ impl ModuleMapper for Shorten<'_> {
             }
         })
     }
+}
+
+/// Loads the parameters that a pretrained file has; a classifier of other classes in it is left out.
+pub(super) fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNetLung> {
+    let refused = || format!("cannot use the pretrained weights {}", path.shown());
+    let bytes = fs::read(path).with_context(refused)?;
+    let mut state = read_tensors(&bytes).with_context(refused)?;
+    state.retain(|name, _| !name.starts_with("classifier."));
+    ensure!(
+        state.contains_key("features.0.0.weight"),
+        "{}: it has no `features.0.0.weight`; a MobileNetV2 in torchvision's layout with batch norm folded is needed",
+        refused()
+    );
+    load_state_dict(network, &state, true).with_context(refused)
 }

@@ -20,14 +20,16 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::average::Average;
 use super::calibration::Calibration;
 use super::images::{FORWARD_BATCH, Images};
 use super::outcomes::{Outcomes, predictions, top};
-use super::parameters::{Roles, Scales, Shorten, Values};
-use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, bar, write_atomically};
+use super::parameters::{Roles, Scales, Shorten, Values, load_backbone};
+use super::{
+    EpochLog, LOG, MODEL, Stage, TrainOptions, bar, eta, events, read_epochs, write_atomically,
+};
 use crate::config::TrainConfig;
-use crate::data::{Example, Shown as _, Split};
-use crate::finding::Finding;
+use crate::data::{Class, Shown as _, Split};
 use crate::tell;
 
 /// Where a training stands: `checkpoint.json`.
@@ -53,6 +55,17 @@ fn position_in(folder: &Path) -> anyhow::Result<Option<Position>> {
     }
 }
 
+/// One training of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Training<'a> {
+    /// Where its log and checkpoints are.
+    pub(super) folder: &'a Path,
+    pub(super) images: Images<'a>,
+    pub(super) split: &'a Split,
+    /// How many trainings of the run come after it.
+    pub(super) more: usize,
+}
+
 /// One training: of what, on what, and where it stands.
 pub(super) struct Trainer<'a> {
     options: &'a TrainOptions,
@@ -60,45 +73,16 @@ pub(super) struct Trainer<'a> {
     folder: &'a Path,
     images: Images<'a>,
     split: &'a Split,
+    more: usize,
     device: Device,
     network: MobileNetLung,
     optimizer: ModuleOptimizer,
     average: Average,
     roles: Roles,
     scales: Scales,
-    class_weights: [f32; Finding::COUNT],
+    class_weights: Vec<f32>,
     position: Option<Position>,
     epochs_done: usize,
-}
-
-/// A running average of the weights (Polyak and Juditsky 1992, with exponential forgetting).
-struct Average {
-    decay: f32,
-    steps: u32,
-    state: StateDict,
-}
-
-impl Average {
-    fn update(&mut self, network: &MobileNetLung) -> anyhow::Result<()> {
-        // Short at first, so that the start of the training is forgotten.
-        let steps = self.steps as f32;
-        let decay = self.decay.min((1.0 + steps) / (10.0 + steps));
-        self.steps += 1;
-        let now = state_dict(network)?;
-        for (name, array) in now {
-            match self.state.get_mut(&name) {
-                Some(average) => {
-                    for (a, b) in average.values.iter_mut().zip(&array.values) {
-                        *a += (1.0 - decay) * (b - *a);
-                    }
-                }
-                None => {
-                    self.state.insert(name, array);
-                }
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Sums over an epoch.
@@ -112,18 +96,19 @@ struct Tally {
 
 impl<'a> Trainer<'a> {
     /// A training in `folder`, which goes on from the checkpoint there where there is one.
-    pub(super) fn new(
-        options: &'a TrainOptions,
-        folder: &'a Path,
-        images: Images<'a>,
-        split: &'a Split,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(options: &'a TrainOptions, training: &Training<'a>) -> anyhow::Result<Self> {
+        let Training {
+            folder,
+            images,
+            split,
+            more,
+        } = *training;
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.shown()))?;
         let position = position_in(folder)?;
         let config = &options.config;
         let device = Device::flex().autodiff();
         device.seed(config.seed);
-        let mut network = config.network().init(&device);
+        let mut network = config.network(images.dataset.findings.len()).init(&device);
         if let Some(path) = &options.pretrained {
             network = load_backbone(network, path)?;
         }
@@ -177,22 +162,21 @@ impl<'a> Trainer<'a> {
                 position.epochs
             );
         }
-        let mut counts = [0usize; Finding::COUNT];
+        let mut counts = vec![0usize; images.dataset.findings.len()];
         for index in &split.train {
-            counts[images.dataset.examples[*index].finding.index()] += 1;
+            counts[images.dataset.examples[*index].finding] += 1;
         }
-        let class_weights = counts.map(|count| {
-            if config.class_weights {
-                split.train.len() as f32 / (Finding::COUNT * count.max(1)) as f32
-            } else {
-                1.0
-            }
-        });
+        let weight = |count: &usize| match config.class_weights {
+            true => split.train.len() as f32 / (counts.len() * (*count).max(1)) as f32,
+            false => 1.0,
+        };
+        let class_weights = counts.iter().map(weight).collect();
         Ok(Self {
             options,
             folder,
             images,
             split,
+            more,
             device,
             network,
             optimizer,
@@ -241,6 +225,9 @@ impl<'a> Trainer<'a> {
             self.average.steps = 0;
         }
         for epoch in fine_tune_done..config.fine_tune.epochs {
+            if self.is_done_early(epoch)? {
+                break;
+            }
             if stopped(&self) {
                 return Ok(None);
             }
@@ -253,6 +240,27 @@ impl<'a> Trainer<'a> {
         Ok(Some(self.average.state))
     }
 
+    /// Whether the network is not trained for another epoch, after `done`: its validation loss has not fallen for as long as
+    /// [`FineTuneStage::patience`](crate::config::FineTuneStage::patience) says, or the model whose training without a fold this is was
+    /// trained no longer.
+    fn is_done_early(&self, done: usize) -> anyhow::Result<bool> {
+        let patience = self.options.config.fine_tune.patience;
+        if patience == 0 || done == 0 {
+            return Ok(false);
+        }
+        let model = read_epochs(&self.options.out)?;
+        if self.folder != self.options.out {
+            return Ok(done >= eta::losses(&model).len());
+        }
+        let early = eta::has_stalled(&eta::losses(&model), patience);
+        if early {
+            tell!(
+                "the validation loss has not fallen for {patience} epochs: this training ends here"
+            );
+        }
+        Ok(early)
+    }
+
     /// Random numbers that depend on the seed, the stage and the epoch alone.
     fn rng(&self, stage: Stage, epoch: usize) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.options.config.seed);
@@ -263,7 +271,7 @@ impl<'a> Trainer<'a> {
     /// Places in the training split for one epoch, in random order: as many as [`TrainConfig::draws`] says, drawn from each stratum
     /// as often as [`TrainConfig::balance`] has it, and within a stratum from each image as often as from any other (to one).
     fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<usize> {
-        let mut strata: BTreeMap<(Finding, &str, &str), Vec<usize>> = BTreeMap::new();
+        let mut strata: BTreeMap<(usize, &str, &str), Vec<usize>> = BTreeMap::new();
         for (place, index) in self.split.train.iter().enumerate() {
             let example = &self.images.dataset.examples[*index];
             strata.entry(example.stratum()).or_default().push(place);
@@ -413,22 +421,22 @@ impl<'a> Trainer<'a> {
     ) -> anyhow::Result<()> {
         let weight: f32 = examples
             .iter()
-            .map(|index| self.class_weights[self.images.dataset.examples[*index].finding.index()])
+            .map(|index| self.class_weights[self.images.dataset.examples[*index].finding])
             .sum();
-        let labels: Vec<Finding> = examples
+        let labels: Vec<usize> = examples
             .iter()
             .map(|index| self.images.dataset.examples[*index].finding)
             .collect();
         let targets: Vec<f32> = examples
             .iter()
             .flat_map(|index| {
-                let example = &self.images.dataset.examples[*index];
-                let share = self.class_weights[example.finding.index()] / weight;
-                target(example, &self.options.config).map(|part| part * share)
+                let class = self.images.dataset.class(*index);
+                let share = self.class_weights[class.finding] / weight;
+                target(class, self.options.config.label_smoothing).map(move |part| part * share)
             })
             .collect();
         let targets = Tensor::<2>::from_data(
-            TensorData::new(targets, [labels.len(), Finding::COUNT]),
+            TensorData::new(targets, [labels.len(), self.class_weights.len()]),
             &self.device,
         );
         let loss = (log_softmax(logits.clone(), 1) * targets).sum().neg();
@@ -484,7 +492,9 @@ impl<'a> Trainer<'a> {
             epoch: epoch + 1,
             train_loss: tally.loss / tally.steps.max(1) as f64,
             train_accuracy: tally.correct as f64 / tally.images.max(1) as f64,
-            validation_loss: validation.as_ref().map(|v| v.loss(&Calibration::default())),
+            validation_loss: validation
+                .as_ref()
+                .map(|v| v.loss(&Calibration::none(self.class_weights.len()))),
             validation_accuracy: validation.as_ref().map(Outcomes::accuracy),
             validation_by_source: self.by_source(validation.as_ref()),
             from_layer,
@@ -508,6 +518,11 @@ impl<'a> Trainer<'a> {
         );
         self.save(stage, epoch + 1, log.metadata()?.len())?;
         self.epochs_done += 1;
+        let epochs = read_epochs(self.folder)?;
+        events::write(self.folder, &epochs)?;
+        if let Some(left) = eta::left(&self.options.config, &epochs, self.more) {
+            tell!("{left}");
+        }
         Ok(())
     }
 
@@ -598,18 +613,10 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// How the target of an example is divided among the findings; sums to 1.
-fn target(example: &Example, config: &TrainConfig) -> [f32; Finding::COUNT] {
-    let mut target = [config.label_smoothing / Finding::COUNT as f32; Finding::COUNT];
-    let rest = 1.0 - config.label_smoothing;
-    let moved = if example.bacterial {
-        config.bacterial_as_viral
-    } else {
-        0.0
-    };
-    target[example.finding.index()] += rest * (1.0 - moved);
-    target[Finding::ViralPneumonia.index()] += rest * moved;
-    target
+/// How the target of a class is divided among the findings, of which `smoothing` goes to all alike; sums to 1.
+fn target(class: &Class, smoothing: f32) -> impl Iterator<Item = f32> {
+    let even = smoothing / class.target.len() as f32;
+    (class.target.iter()).map(move |share| even + (1.0 - smoothing) * share)
 }
 
 fn new_optimizer(config: &TrainConfig, roles: &Roles) -> ModuleOptimizer {
@@ -623,20 +630,6 @@ fn new_optimizer(config: &TrainConfig, roles: &Roles) -> ModuleOptimizer {
         with_decay(0.0).build(),
         None,
     )
-}
-
-/// Loads the parameters that a pretrained file has; a classifier of other classes in it is left out.
-fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNetLung> {
-    let refused = || format!("cannot use the pretrained weights {}", path.shown());
-    let bytes = fs::read(path).with_context(refused)?;
-    let mut state = read_tensors(&bytes).with_context(refused)?;
-    state.retain(|name, _| !name.starts_with("classifier."));
-    ensure!(
-        state.contains_key("features.0.0.weight"),
-        "{}: it has no `features.0.0.weight`; a MobileNetV2 in torchvision's layout with batch norm folded is needed",
-        refused()
-    );
-    load_state_dict(network, &state, true).with_context(refused)
 }
 
 /// Share of the peak learning rate at `progress` (0..1): a line up, then half a cosine down.
