@@ -23,10 +23,8 @@ export function apng(frames) {
     delay.writeUInt16BE(1000, 2);
     const size = [head.readUInt32BE(0), head.readUInt32BE(4)];
     out.push(chunk('fcTL', Buffer.concat([numbers([sequence++, ...size, 0, 0]), delay])));
-    for (const { type, data } of parts[at]) {
-      if (type !== 'IDAT') continue;
-      out.push(at === 0 ? chunk('IDAT', data) : chunk('fdAT', Buffer.concat([numbers([sequence++]), data])));
-    }
+    const data = Buffer.concat(parts[at].filter(({ type }) => type === 'IDAT').map(({ data }) => data));
+    out.push(at === 0 ? chunk('IDAT', data) : chunk('fdAT', Buffer.concat([numbers([sequence++]), data])));
   }
   return Buffer.concat([...out, chunk('IEND', Buffer.alloc(0))]);
 }
