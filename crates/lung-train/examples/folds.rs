@@ -18,12 +18,14 @@ fn main() -> anyhow::Result<()> {
         "origin",
         "fold",
     ])?;
-    for example in Dataset::open_all(&folders)?.examples {
+    let dataset = Dataset::open_all(&folders)?;
+    for example in &dataset.examples {
+        let kind = dataset.classes[example.class].kind.as_deref();
         table.write_record([
             &example.path.display().to_string(),
             &example.source,
-            example.finding.name(),
-            &example.bacterial.to_string(),
+            dataset.id(example.finding),
+            &(kind == Some("bacterial")).to_string(),
             &example.group,
             &example.origin,
             &example.fold.to_string(),

@@ -91,7 +91,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     train(&options).unwrap().unwrap();
 
     let models = folder.path().join("models");
-    let exported = export(&options.out, &models, &[], None).unwrap();
+    let exported = export(&options.out, &models, &[], None, Vec::new()).unwrap();
     let path = exported.file.clone();
     assert!(exported.model_card().contains("not a medical device"));
     let index: Index =
@@ -122,7 +122,12 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
         exported.evaluation().to_text()
     );
     // The same run exports the same file.
-    assert_eq!(export(&options.out, &models, &[], None).unwrap().file, path);
+    assert_eq!(
+        export(&options.out, &models, &[], None, Vec::new())
+            .unwrap()
+            .file,
+        path
+    );
 }
 
 /// Files whose bytes say how a run ended.
@@ -251,7 +256,14 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
         assert_eq!(ends[0].1.len(), 2);
     }
 
-    let exported = export(&unbroken.out, &folder.path().join("models"), &[], None).unwrap();
+    let exported = export(
+        &unbroken.out,
+        &folder.path().join("models"),
+        &[],
+        None,
+        Vec::new(),
+    )
+    .unwrap();
     let sets = exported.metadata.prediction_sets().unwrap();
     assert!(sets.calibrated_on.values().eq(&[8, 8, 8]));
     let card = exported.model_card();
@@ -261,7 +273,7 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
 
     fs::remove_file(without(&unbroken.out, 3).join("model.safetensors")).unwrap();
     let models = folder.path().join("none");
-    let error = export(&unbroken.out, &models, &[], None).unwrap_err();
+    let error = export(&unbroken.out, &models, &[], None, Vec::new()).unwrap_err();
     let message = format!("{error:#}");
     assert!(
         message.contains("without-fold-3") && message.contains("--resume"),
@@ -285,7 +297,14 @@ fn what_is_refused_is_settled_by_images_that_were_left_out() {
     options.config.cross_fit = true;
     options.config.head.epochs = 1;
     train(&options).unwrap().unwrap();
-    let exported = export(&options.out, &folder.path().join("models"), &[], None).unwrap();
+    let exported = export(
+        &options.out,
+        &folder.path().join("models"),
+        &[],
+        None,
+        Vec::new(),
+    )
+    .unwrap();
     assert!(exported.metadata.in_distribution.is_some());
     // 54 generated images like those trained on: the limit is to accept more than 99 in 100.
     let refused = exported
