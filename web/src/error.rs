@@ -6,7 +6,7 @@ use mobilenet_lung::{BundleError, ClassifyError};
 use radiograph::DecodeError;
 use wasm_bindgen::prelude::*;
 
-use crate::set;
+use crate::js::set;
 
 /// A `LungError` of what is wrong with a weights file.
 pub fn of_bundle(error: BundleError) -> JsValue {

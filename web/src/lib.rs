@@ -21,10 +21,12 @@ mod device;
 #[path = "webgpu.rs"]
 mod device;
 mod error;
+mod js;
 
 use std::cell::RefCell;
 
-use js_sys::{Object, Promise, Reflect, Uint8Array, Uint8ClampedArray};
+use js::set;
+use js_sys::{Object, Promise, Uint8Array, Uint8ClampedArray};
 use mobilenet_lung::{Bundle, Classifier};
 use radiograph::Radiograph;
 use serde::Serialize;
@@ -228,8 +230,4 @@ async fn hex(promise: Option<Promise>) -> Option<String> {
 /// `value` as a plain JavaScript object: maps become objects, as in JSON.
 fn object(value: &impl Serialize) -> Result<JsValue, JsValue> {
     Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
-}
-
-fn set(object: &JsValue, name: &str, value: &JsValue) -> Result<(), JsValue> {
-    Reflect::set(object, &name.into(), value).map(|_| ())
 }

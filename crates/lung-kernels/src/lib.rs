@@ -1,50 +1,60 @@
-//! The operators of MobileNetV2, written for it.
+//! The operators of MobileNetV2, written for it: each does in one pass over memory what is composed of several elsewhere.
 //!
-//! MobileNetV2 is little arithmetic and much memory traffic, so every operator here does in one pass over memory what is
-//! composed of several elsewhere.
+//! There are three entry points, which share nothing but [`Activation`]:
 //!
-//! - [`channels_last`]: inference on the CPU, natively and in wasm, a block of the network at a time. No burn.
-//! - `convolution` (feature `burn`): convolution, bias and ReLU6 as one operator of burn, forward and, with the feature
-//!   `autodiff`, backward, on the CPU (burn's Flex backend). It covers the three shapes that the network has: 1 x 1,
-//!   3 x 3 depthwise, and the dense 3 x 3 stem. `supports` says whether a tensor is where it runs; on other devices, and
-//!   as the reference that tests compare with, the plain burn operators serve. Dense kernels of other networks are covered
-//!   too, and `normalise` is batch norm in training, with the clamp that follows it.
+//! | to | use | feature | runs on |
+//! | --- | --- | --- | --- |
+//! | classify on the CPU | [`infer::cpu`] | none | natively on all threads, in wasm on one; no burn |
+//! | classify on a GPU | `infer::gpu` | `gpu` | WebGPU, Vulkan, Metal, DirectX: a block of the network a kernel |
+//! | train | `convolution`, `normalise` | `burn`, with gradients `autodiff` | the CPU, burn's Flex backend |
+//!
+//! The feature `relaxed-simd` adds the fused multiply-add of wasm to the first. Only builds for browsers that have it may ask for it.
+//!
+//! # Classify on the CPU
+//!
+//! ```
+//! use lung_kernels::Activation;
+//! use lung_kernels::infer::cpu::{Map, Pointwise};
+//!
+//! let layer = Pointwise::new(&[1.0, 0.5], &[0.25], Activation::Relu6);
+//! let mut output = Map::default();
+//! layer.forward(&Map::from_planes(&[2.0, 4.0], 2, 1, 1), &mut output);
+//! assert_eq!(output.to_planes(), [4.25]);
+//! ```
+//!
+//! # Train
+//!
+//! `convolution` is convolution, bias and activation as one operator of burn. It covers the three shapes that the network has: 1 x 1,
+//! 3 x 3 depthwise, and the dense 3 x 3 stem; and the dense kernels of other networks. `supports` says whether a tensor is where it
+//! runs. On other devices, and as the reference of the tests, the plain burn operators serve. `normalise` is batch norm in training,
+//! with the activation that follows it.
 //!
 #![cfg_attr(
     feature = "burn",
     doc = r#"
 ```
 use burn::tensor::{Device, Tensor};
-use lung_kernels::{Geometry, convolution, supports};
+use lung_kernels::{Activation, Geometry, convolution, supports};
 
 let device = Device::flex();
 let input = Tensor::<4>::ones([1, 8, 14, 14], &device);
 let weight = Tensor::<4>::ones([8, 1, 3, 3], &device);
 let bias = Tensor::<1>::zeros([8], &device);
-let geometry = Geometry { stride: 2, groups: 8, relu6: true };
+let geometry = Geometry { stride: 2, groups: 8, activation: Activation::Relu6 };
 assert!(supports(&input, [8, 1, 3, 3], geometry));
 assert_eq!(convolution(input, weight, bias, geometry).dims(), [1, 8, 7, 7]);
 ```
 "#
 )]
 
-#[cfg(feature = "autodiff")]
-mod autodiff;
-pub mod channels_last;
+mod activation;
+pub mod infer;
 #[cfg(feature = "burn")]
-mod convolution;
-#[cfg(feature = "burn")]
-mod cpu;
-#[cfg(feature = "burn")]
-mod cpu_normalise;
-#[cfg(feature = "burn")]
-mod flex;
-#[cfg(feature = "gpu")]
-pub mod gpu;
-#[cfg(feature = "burn")]
-mod normalise;
+mod train;
 
+pub use activation::Activation;
 #[cfg(feature = "burn")]
-pub use convolution::{FusedConvolution, Geometry, convolution, supports};
-#[cfg(feature = "burn")]
-pub use normalise::{BatchNormalisation, Normalisation, Normalised, can_normalise, normalise};
+pub use train::{
+    BatchNormalisation, FusedConvolution, Geometry, Normalisation, Normalised, can_normalise,
+    convolution, normalise, supports,
+};

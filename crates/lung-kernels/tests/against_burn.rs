@@ -6,7 +6,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor};
-use lung_kernels::{Geometry, convolution, supports};
+use lung_kernels::{Activation, Geometry, convolution, supports};
 
 struct Case {
     input: [usize; 4],
@@ -18,7 +18,7 @@ fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for batch in [1, 2, 7, 9] {
         for (height, width) in [(1, 1), (2, 3), (7, 7), (14, 14), (13, 17), (33, 30)] {
-            for relu6 in [false, true] {
+            for activation in [Activation::Linear, Activation::Relu, Activation::Relu6] {
                 for (c, o) in [(1, 1), (3, 5), (24, 16)] {
                     let case = |weight, stride, groups| Case {
                         input: [batch, c, height, width],
@@ -26,7 +26,7 @@ fn cases() -> Vec<Case> {
                         geometry: Geometry {
                             stride,
                             groups,
-                            relu6,
+                            activation,
                         },
                     };
                     cases.push(case([o, c, 1, 1], 1, 1));
@@ -48,10 +48,10 @@ fn plain(x: Tensor<4>, w: Tensor<4>, b: Tensor<1>, geometry: Geometry) -> Tensor
     let padding = w.dims()[2] / 2;
     let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
     let out = conv2d(x, w, Some(b), options);
-    if geometry.relu6 {
-        out.clamp(0.0, 6.0)
-    } else {
-        out
+    match geometry.activation {
+        Activation::Linear => out,
+        Activation::Relu => out.clamp_min(0.0),
+        Activation::Relu6 => out.clamp(0.0, 6.0),
     }
 }
 
@@ -137,7 +137,7 @@ fn an_input_that_needs_no_gradient_gets_none() {
     let geometry = Geometry {
         stride: 2,
         groups: 1,
-        relu6: false,
+        activation: Activation::Linear,
     };
     let grads = convolution(x.clone(), w.clone(), b, geometry)
         .sum()
@@ -153,7 +153,7 @@ fn what_it_cannot_do_it_says() {
     let geometry = |stride, groups| Geometry {
         stride,
         groups,
-        relu6: false,
+        activation: Activation::Linear,
     };
     assert!(!supports(&x, [4, 4, 9, 9], geometry(1, 1)));
     assert!(!supports(&x, [4, 2, 3, 3], geometry(1, 2)));

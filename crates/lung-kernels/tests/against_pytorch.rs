@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use lung_kernels::{Geometry, convolution, supports};
+use lung_kernels::{Activation, Geometry, convolution, supports};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -27,7 +27,10 @@ impl Case {
         Geometry {
             stride: self.stride,
             groups: self.groups,
-            relu6: self.relu6,
+            activation: match self.relu6 {
+                true => Activation::Relu6,
+                false => Activation::Linear,
+            },
         }
     }
 }
@@ -116,7 +119,7 @@ fn gradients_are_those_of_finite_differences() {
         let geometry = Geometry {
             stride,
             groups,
-            relu6: false,
+            activation: Activation::Linear,
         };
         let random = Distribution::Normal(0.0, 1.0);
         let x = Tensor::<4>::random(input, random, &device).require_grad();
@@ -193,7 +196,7 @@ fn where_the_clamp_holds_nothing_flows_back() {
     let geometry = Geometry {
         stride: 1,
         groups: 1,
-        relu6: true,
+        activation: Activation::Relu6,
     };
     let gradients = convolution(x.clone(), w.clone(), b.clone(), geometry)
         .sum()

@@ -7,7 +7,10 @@
 #[cfg(target_family = "wasm")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-use lung_kernels::channels_last::{Depthwise, InvertedResidual, Map, Pointwise, Stem};
+use lung_kernels::Activation;
+use lung_kernels::infer::cpu::{
+    Depthwise, InvertedResidual, Map, Pointwise, Residual, Stem, rehearse,
+};
 
 /// Numbers in -1..1, the same on every run (xorshift, Marsaglia 2003).
 struct Numbers(u32);
@@ -63,7 +66,7 @@ impl Planes {
         side: usize,
         stride: usize,
         depthwise: bool,
-        relu6: bool,
+        activation: Activation,
     ) -> Self {
         let (height, width) = (self.height.div_ceil(stride), self.width.div_ceil(stride));
         let depth = if depthwise { 1 } else { self.channels };
@@ -85,7 +88,8 @@ impl Planes {
                             }
                         }
                     }
-                    values.push(if relu6 { sum.clamp(0.0, 6.0) } else { sum });
+                    let [low, high] = activation.limits().map(f64::from);
+                    values.push(sum.max(low).min(high));
                 }
             }
         }
@@ -133,15 +137,15 @@ fn pointwise_is_the_sum_over_channels() {
         (7, 50, 4, 1),
         (5, 11, 3, 3),
     ] {
-        for relu6 in [false, true] {
+        for activation in [Activation::Linear, Activation::Relu, Activation::Relu6] {
             let x = numbers.next(input * height * width);
             let weight = numbers.next(output * input);
             let bias = numbers.next(output);
             let mut out = Map::default();
-            Pointwise::new(&weight, &bias, relu6)
+            Pointwise::new(&weight, &bias, activation)
                 .forward(&Map::from_planes(&x, input, height, width), &mut out);
-            let want =
-                Planes::new(&x, input, height, width).convolve(&weight, &bias, 1, 1, false, relu6);
+            let want = Planes::new(&x, input, height, width)
+                .convolve(&weight, &bias, 1, 1, false, activation);
             assert_near(
                 &out,
                 &want,
@@ -161,8 +165,14 @@ fn stem_is_a_dense_convolution() {
         let bias = numbers.next(output);
         let mut out = Map::default();
         Stem::new(&weight, &bias).forward(&x, height, width, &mut out);
-        let want =
-            Planes::new(&x, input, height, width).convolve(&weight, &bias, 3, 2, false, true);
+        let want = Planes::new(&x, input, height, width).convolve(
+            &weight,
+            &bias,
+            3,
+            2,
+            false,
+            Activation::Relu6,
+        );
         assert_near(
             &out,
             &want,
@@ -192,25 +202,25 @@ fn a_block_is_its_three_convolutions_and_its_input() {
         let filter = (numbers.next(hidden * 9), numbers.next(hidden));
         let project = (numbers.next(output * hidden), numbers.next(output));
         let block = InvertedResidual::new(
-            expands.then(|| Pointwise::new(&expand.0, &expand.1, true)),
+            expands.then(|| Pointwise::new(&expand.0, &expand.1, Activation::Relu6)),
             Depthwise::new(&filter.0, &filter.1, stride),
-            Pointwise::new(&project.0, &project.1, false),
+            Pointwise::new(&project.0, &project.1, Activation::Linear),
         );
         let planes = Planes::new(&x, input, height, width);
         let wide = if expands {
-            planes.convolve(&expand.0, &expand.1, 1, 1, false, true)
+            planes.convolve(&expand.0, &expand.1, 1, 1, false, Activation::Relu6)
         } else {
             planes.clone()
         };
         let want = wide
-            .convolve(&filter.0, &filter.1, 3, stride, true, true)
-            .convolve(&project.0, &project.1, 1, 1, false, false);
+            .convolve(&filter.0, &filter.1, 3, stride, true, Activation::Relu6)
+            .convolve(&project.0, &project.1, 1, 1, false, Activation::Linear);
         let what = format!("{input}-{hidden}-{output} at {height} x {width}, stride {stride}");
         let map = Map::from_planes(&x, input, height, width);
-        block.forward(&map, false, &mut out);
+        block.forward(&map, Residual::None, &mut out);
         assert_near(&out, &want, &what);
         if stride == 1 && input == output {
-            block.forward(&map, true, &mut out);
+            block.forward(&map, Residual::Input, &mut out);
             assert_near(
                 &out,
                 &want.plus(&planes),
@@ -222,7 +232,7 @@ fn a_block_is_its_three_convolutions_and_its_input() {
 
 #[test]
 fn a_rehearsal_ends() {
-    lung_kernels::channels_last::rehearse();
+    rehearse();
 }
 
 // There are none in wasm.
@@ -235,17 +245,21 @@ fn the_number_of_threads_changes_nothing() {
         Some(Pointwise::new(
             &numbers.next(hidden * input),
             &numbers.next(hidden),
-            true,
+            Activation::Relu6,
         )),
         Depthwise::new(&numbers.next(hidden * 9), &numbers.next(hidden), 1),
-        Pointwise::new(&numbers.next(input * hidden), &numbers.next(input), false),
+        Pointwise::new(
+            &numbers.next(input * hidden),
+            &numbers.next(input),
+            Activation::Linear,
+        ),
     );
     let map = Map::from_planes(&numbers.next(input * side * side), input, side, side);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let mut out = Map::default();
         match pool {
-            Ok(pool) => pool.install(|| block.forward(&map, true, &mut out)),
+            Ok(pool) => pool.install(|| block.forward(&map, Residual::Input, &mut out)),
             Err(error) => panic!("{error}"),
         }
         out.to_planes()

@@ -11,7 +11,7 @@ use burn::tensor::activation::{relu, sigmoid};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear, Place, Tuning};
+use lung_kernels::infer::gpu::{self, BlockGeometry, GateGeometry, Image, Linear, Place, Tuning};
 
 /// The GPU; a test without one fails and says so.
 fn gpu_device() -> Device {

@@ -218,7 +218,7 @@ impl<'a> Graph<'a> {
                 proto::Attribute::integers("pads", &[padding as i64; 4]),
             ],
         );
-        if !geometry.relu6 {
+        if geometry.activation == lung_kernels::Activation::Linear {
             return Ok(x);
         }
         // Before the first clamp its limits are no part of the file yet.

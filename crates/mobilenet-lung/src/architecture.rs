@@ -35,7 +35,7 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 
 /// One inverted residual block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct BlockSizes {
     /// Its feature layer, 1 to 17.
     pub layer: usize,
     /// Channels in.
@@ -50,7 +50,7 @@ pub struct Block {
     pub ends_stage: bool,
 }
 
-impl Block {
+impl BlockSizes {
     /// Whether it starts with a 1 x 1 convolution that makes the hidden channels.
     pub fn expands(&self) -> bool {
         self.hidden != self.input
@@ -90,12 +90,12 @@ pub struct BlockNames {
 }
 
 /// The inverted residual blocks, in order.
-pub fn blocks() -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::with_capacity(FEATURE_LAYERS - 2);
+pub fn blocks() -> Vec<BlockSizes> {
+    let mut blocks: Vec<BlockSizes> = Vec::with_capacity(FEATURE_LAYERS - 2);
     let mut input = STEM;
     for (expansion, output, count, stride) in STAGES {
         for number in 0..count {
-            blocks.push(Block {
+            blocks.push(BlockSizes {
                 layer: blocks.len() + 1,
                 input,
                 hidden: input * expansion,
@@ -114,20 +114,20 @@ pub fn parameter_shapes(
     attention: &AttentionConfig,
     findings: usize,
 ) -> BTreeMap<String, Vec<usize>> {
-    Table::mobilenet().parameter_shapes(attention, findings)
+    LayerTable::mobilenet().parameter_shapes(attention, findings)
 }
 
 /// The sizes of a network of this kind.
 #[derive(Clone, Debug)]
-pub(crate) struct Table {
+pub(crate) struct LayerTable {
     /// Channels of the stem.
     pub(crate) stem: usize,
-    pub(crate) blocks: Vec<Block>,
+    pub(crate) blocks: Vec<BlockSizes>,
     /// Channels of the last feature layer.
     pub(crate) features: usize,
 }
 
-impl Table {
+impl LayerTable {
     pub(crate) fn mobilenet() -> Self {
         Self {
             stem: STEM,
@@ -139,7 +139,7 @@ impl Table {
     /// The least network with blocks of both strides.
     #[cfg(feature = "gpu")]
     pub(crate) fn least() -> Self {
-        let block = |layer| Block {
+        let block = |layer| BlockSizes {
             layer,
             input: 1,
             hidden: layer,
@@ -235,7 +235,7 @@ impl AttentionConfig {
     }
 
     /// Whether there is one at the end of this block, before the residual is added.
-    pub fn after_block(&self, block: &Block) -> bool {
+    pub fn after_block(&self, block: &BlockSizes) -> bool {
         self.kind != AttentionKind::None
             && self.place == AttentionPlace::EveryStage
             && block.ends_stage

@@ -5,61 +5,11 @@ use web_time::Instant;
 
 use crate::Findings;
 use crate::bundle::{Bundle, BundleError, OperatingPoint};
+use crate::error::ClassifyError;
 use crate::inference::{CpuNetwork, Inference};
 use crate::interpretation::{Interpretation, check};
 use crate::preprocess::Preprocessing;
 use crate::reading::{Reading, Timings};
-
-/// Why a radiograph got no report.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClassifyError {
-    /// The weights could not be put on the device.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// The device did not give its result back: lost, out of memory, or reset.
-    #[error("The device stopped answering: {detail}.")]
-    Device {
-        /// What the device said.
-        detail: String,
-    },
-    /// The bundle has no operating point of that name.
-    #[error(
-        "This model has no operating point `{wanted}`; it has {}.",
-        names.join(", ")
-    )]
-    OperatingPoint {
-        /// The name that was asked for.
-        wanted: String,
-        /// The names that there are.
-        names: Vec<String>,
-    },
-    /// The device gave numbers that are none.
-    #[error("The device computed values that are not finite numbers.")]
-    NotFinite,
-}
-
-impl ClassifyError {
-    /// A short name for programs, in kebab-case.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Bundle(error) => error.code(),
-            Self::OperatingPoint { .. } => "operating-point-unknown",
-            Self::Device { .. } | Self::NotFinite => "device-lost",
-        }
-    }
-
-    /// One sentence of what to do.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Bundle(error) => error.advice(),
-            Self::OperatingPoint { .. } => {
-                "Ask for one of those, or for none: then it is the default."
-            }
-            Self::Device { .. } | Self::NotFinite => "Try again, or run on the CPU.",
-        }
-    }
-}
 
 /// About what a bundle, its weights in f32, and the largest maps take.
 const NEEDED_BYTES: usize = 20 << 20;
@@ -99,7 +49,7 @@ impl Classifier {
     /// Makes the arithmetic of [`on_cpu`](Self::on_cpu) known to a browser's compiler and takes hold of the memory that it will
     /// need, neither of which needs weights: it can be done while they download. Of no use elsewhere.
     pub fn prepare_cpu() {
-        lung_kernels::channels_last::rehearse();
+        lung_kernels::infer::cpu::rehearse();
         // A page of memory costs most when it is touched for the first time.
         std::hint::black_box(vec![1u8; NEEDED_BYTES]);
     }

@@ -2,8 +2,8 @@
 
 use crate::architecture::{EMBEDDING, GRID};
 use crate::bundle::{Bundle, OperatingPoint};
-use crate::classifier::ClassifyError;
 use crate::distribution::Distribution;
+use crate::error::ClassifyError;
 use crate::inference::Inference;
 use crate::report::{EvidenceMap, Report, softmax};
 use crate::{ByFinding, Findings};

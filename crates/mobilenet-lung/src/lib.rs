@@ -7,6 +7,13 @@
 //! [`Bundle`], which is checked before anything is built from it. The same code runs natively and in the browser: there
 //! is no file system, no network and no page here.
 //!
+//! | to | use | feature |
+//! | --- | --- | --- |
+//! | read and write a weights file | [`Bundle`] | none |
+//! | classify on the CPU | [`Classifier::on_cpu`] | none |
+//! | classify on a GPU | `Classifier::on_gpu` | `gpu` |
+//! | train, or take the reference | `network::MobileNetLung` | `burn` |
+//!
 //! # How do I ...
 //!
 //! ## ... classify a file?
@@ -72,6 +79,7 @@ pub mod bundle;
 mod by_finding;
 mod classifier;
 mod distribution;
+mod error;
 pub mod findings;
 pub mod inference;
 mod interpretation;
@@ -85,8 +93,9 @@ mod state;
 
 pub use bundle::{Bundle, BundleError, Metadata};
 pub use by_finding::ByFinding;
-pub use classifier::{Classifier, ClassifyError};
+pub use classifier::Classifier;
 pub use distribution::{Distribution, Spread};
+pub use error::ClassifyError;
 pub use findings::{Finding, Findings, FindingsError};
 pub use interpretation::Interpretation;
 #[cfg(feature = "burn")]

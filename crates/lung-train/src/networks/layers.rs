@@ -5,6 +5,7 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::{avg_pool2d, batch_norm_train, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
+pub(super) use lung_kernels::Activation;
 use lung_kernels::{Geometry, Normalisation};
 
 /// How many findings the networks tell apart: the paper's three.
@@ -14,38 +15,12 @@ pub const FINDINGS: usize = 3;
 const EPSILON: f32 = 1e-5;
 const MOMENTUM: f64 = 0.1;
 
-/// What follows a convolution or its norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Activation {
-    Linear,
-    Relu,
-    Relu6,
-}
-
-impl Activation {
-    fn apply(self, input: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::Linear => input,
-            Self::Relu => relu(input),
-            Self::Relu6 => input.clamp(0.0, 6.0),
-        }
-    }
-
-    /// What it clamps to.
-    fn limits(self) -> [f32; 2] {
-        match self {
-            Self::Linear => Normalisation::LINEAR,
-            Self::Relu => Normalisation::RELU,
-            Self::Relu6 => Normalisation::RELU6,
-        }
-    }
-
-    /// The gain that keeps the variance of what passes through it (He et al. 2015, arXiv 1502.01852).
-    fn gain(self) -> f64 {
-        match self {
-            Self::Linear => 1.0,
-            Self::Relu | Self::Relu6 => std::f64::consts::SQRT_2,
-        }
+/// What an activation makes of a map.
+fn activate(activation: Activation, input: Tensor<4>) -> Tensor<4> {
+    match activation {
+        Activation::Linear => input,
+        Activation::Relu => relu(input),
+        Activation::Relu6 => input.clamp(0.0, 6.0),
     }
 }
 
@@ -219,25 +194,22 @@ impl Conv {
         let geometry = Geometry {
             stride: self.stride,
             groups: self.groups,
-            relu6: self.activation == Activation::Relu6,
+            activation: self.activation,
         };
         if self.padding == kernel / 2 && lung_kernels::supports(&input, weight.dims(), geometry) {
             let bias = match &self.bias {
                 Some(bias) => bias.val(),
                 None => Tensor::zeros([output], &input.device()),
             };
-            let output = lung_kernels::convolution(input, weight, bias, geometry);
-            return match self.activation {
-                Activation::Relu => relu(output),
-                Activation::Linear | Activation::Relu6 => output,
-            };
+            return lung_kernels::convolution(input, weight, bias, geometry);
         }
-        self.activation.apply(conv2d(
+        let output = conv2d(
             input,
             weight,
             self.bias.as_ref().map(Param::val),
             ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups),
-        ))
+        );
+        activate(self.activation, output)
     }
 
     pub(super) fn walk(&self, walk: Walk) -> Walk {
@@ -286,18 +258,18 @@ impl BatchNorm {
             let scale = weight.div(variance.sqrt());
             let shift = bias - self.running_mean.value() * scale.clone();
             let [scale, shift] = [scale, shift].map(|t| t.reshape([1, channels, 1, 1]));
-            return self.activation.apply(input * scale + shift);
+            return activate(self.activation, input * scale + shift);
         }
         let (output, mean, variance) = if lung_kernels::can_normalise(&input) {
             let how = Normalisation {
                 epsilon: EPSILON,
-                limits: self.activation.limits(),
+                activation: self.activation,
             };
             let result = lung_kernels::normalise(input, weight, bias, how);
             (result.output, result.mean, result.variance)
         } else {
             let result = batch_norm_train(input, weight, bias, f64::from(EPSILON));
-            let output = self.activation.apply(result.output);
+            let output = activate(self.activation, result.output);
             (output, result.mean, result.variance)
         };
         let count = (batch * height * width) as f64;
@@ -386,7 +358,7 @@ impl Linear {
         let geometry = Geometry {
             stride: 1,
             groups: 1,
-            relu6: false,
+            activation: Activation::Linear,
         };
         let maps: Tensor<4> = input.clone().reshape([batch, inputs, 1, 1]);
         if lung_kernels::supports(&maps, [output, inputs, 1, 1], geometry) {

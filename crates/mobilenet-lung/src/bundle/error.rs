@@ -1,6 +1,6 @@
 //! Why a weights file was refused.
 
-use super::{FORMAT_VERSION, MAX_BYTES};
+use super::format::{FORMAT_VERSION, MAX_BYTES};
 use crate::findings::FindingsError;
 use crate::state::StateError;
 

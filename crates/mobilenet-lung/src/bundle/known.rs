@@ -1,7 +1,7 @@
 //! Known evidence: what a network must give for two inputs that every program can make, so that a device can be tried
 //! before anybody believes it.
 
-use super::BundleError;
+use super::error::BundleError;
 use crate::architecture::{EMBEDDING, GRID};
 use crate::inference::{CpuNetwork, Inference};
 use crate::preprocess::Preprocessing;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ARCHITECTURE, BundleError, FORMAT_VERSION};
+use super::error::BundleError;
+use super::format::{ARCHITECTURE, FORMAT_VERSION};
 use crate::ByFinding;
 use crate::architecture::{AttentionConfig, FEATURES};
 use crate::distribution::Spread;

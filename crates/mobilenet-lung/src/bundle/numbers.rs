@@ -5,7 +5,8 @@ use std::ops::Range;
 use half::bf16;
 use safetensors::tensor::Dtype;
 
-use super::BundleError;
+use super::error::BundleError;
+use super::format::PIECE;
 use crate::state::Array;
 
 /// What is added to the name of a tensor of 8-bit integers to name its scales: one number for each of its rows.
@@ -120,9 +121,6 @@ pub(super) enum Width {
     F16,
     F32,
 }
-
-/// Numbers that are looked at together: a browser optimises a function that is called often, not one that runs for long.
-pub(super) const PIECE: usize = 1 << 12;
 
 impl Width {
     /// # Errors

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::error::BundleError;
+use super::format::FORMAT_VERSION;
 use super::metadata::{Metadata, OperatingPoint, OriginFigures, Share, TestFigures};
-use super::{BundleError, FORMAT_VERSION};
 use crate::ByFinding;
 use crate::architecture::AttentionConfig;
 use crate::distribution::Spread;

@@ -8,13 +8,16 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::Deserialize;
 
+use super::error::BundleError;
+use super::file::Bundle;
+use super::format::{
+    ARCHITECTURE, DIRECTIONS, EXTENSION, FORMAT_VERSION, HASH_DIGITS, MAX_BYTES, MEAN,
+    METADATA_KEY, short_hash,
+};
 use super::known::{self, KnownEvidence};
+use super::metadata::Metadata;
 use super::numbers::{How, SCALE, Stored, Width, is_scale};
 use super::older::Older;
-use super::{
-    ARCHITECTURE, Bundle, BundleError, DIRECTIONS, EXTENSION, FORMAT_VERSION, HASH_DIGITS,
-    MAX_BYTES, MEAN, METADATA_KEY, Metadata, short_hash,
-};
 use crate::architecture::{EMBEDDING, GRID, parameter_shapes};
 use crate::distribution::Distribution;
 use crate::state::{Array, StateDict, StateError};

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 
-use super::known::{self, KnownEvidence};
-use super::numbers::{SCALE, Scaled, in_8_bits};
-use super::{
-    ARCHITECTURE, Bundle, BundleError, DIRECTIONS, EXTENSION, FORMAT_VERSION, MEAN, METADATA_KEY,
-    Metadata, short_hash,
+use super::error::BundleError;
+use super::file::Bundle;
+use super::format::{
+    ARCHITECTURE, DIRECTIONS, EXTENSION, FORMAT_VERSION, MEAN, METADATA_KEY, short_hash,
 };
+use super::known::{self, KnownEvidence};
+use super::metadata::Metadata;
+use super::numbers::{SCALE, Scaled, in_8_bits};
 use crate::architecture::EMBEDDING;
 use crate::distribution::Distribution;
 use crate::state::{Array, StateDict};

@@ -1,8 +1,8 @@
 //! Attention for inference, on the CPU.
 
-use lung_kernels::channels_last::Map;
+use lung_kernels::infer::cpu::Map;
 
-use super::layer;
+use super::parameters::layer;
 use crate::architecture::{AttentionConfig, AttentionKind, SPATIAL_KERNEL};
 use crate::state::{Parameters, StateError};
 

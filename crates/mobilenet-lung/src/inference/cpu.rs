@@ -3,11 +3,12 @@
 use std::mem::swap;
 use std::sync::Mutex;
 
-use lung_kernels::channels_last::{Depthwise, InvertedResidual, Map, Pointwise, Stem};
+use lung_kernels::Activation;
+use lung_kernels::infer::cpu::{Depthwise, InvertedResidual, Map, Pointwise, Residual, Stem};
 
 use super::attention::Attention;
+use super::parameters::{Inference, layer};
 use super::tail::{Tail, embedding};
-use super::{Inference, layer};
 use crate::architecture::{AttentionConfig, blocks, parameter_shapes};
 use crate::preprocess::Preprocessing;
 use crate::state::{Parameters, StateDict, StateError, check};
@@ -21,7 +22,7 @@ const SIDE: usize = Preprocessing::IMAGENET.side as usize;
 #[derive(Debug)]
 pub struct CpuNetwork {
     stem: Stem,
-    blocks: Vec<Block>,
+    blocks: Vec<CpuBlock>,
     last: Pointwise,
     tail: Tail,
     /// The memory of the last run, for the next.
@@ -29,10 +30,10 @@ pub struct CpuNetwork {
 }
 
 #[derive(Debug)]
-struct Block {
+struct CpuBlock {
     layers: InvertedResidual,
     attention: Option<Attention>,
-    residual: bool,
+    residual: Residual,
 }
 
 impl CpuNetwork {
@@ -54,8 +55,8 @@ impl CpuNetwork {
         state: &impl Parameters,
         attention: &AttentionConfig,
     ) -> Result<Self, StateError> {
-        let pointwise = |name: &str, relu6: bool| {
-            layer(state, name).map(|(weight, bias)| Pointwise::new(&weight, &bias, relu6))
+        let pointwise = |name: &str, activation: Activation| {
+            layer(state, name).map(|(weight, bias)| Pointwise::new(&weight, &bias, activation))
         };
         let attention_of = |present: bool, layer: usize| {
             present
@@ -68,15 +69,18 @@ impl CpuNetwork {
                 let names = block.names();
                 let expand = names
                     .expand
-                    .map(|name| pointwise(&name, true))
+                    .map(|name| pointwise(&name, Activation::Relu6))
                     .transpose()?;
                 let (weight, bias) = layer(state, &names.depthwise)?;
                 let depthwise = Depthwise::new(&weight, &bias, block.stride);
-                let project = pointwise(&names.project, false)?;
-                Ok(Block {
+                let project = pointwise(&names.project, Activation::Linear)?;
+                Ok(CpuBlock {
                     layers: InvertedResidual::new(expand, depthwise, project),
                     attention: attention_of(attention.after_block(block), block.layer)?,
-                    residual: block.residual(),
+                    residual: match block.residual() {
+                        true => Residual::Input,
+                        false => Residual::None,
+                    },
                 })
             })
             .collect::<Result<_, StateError>>()?;
@@ -84,7 +88,7 @@ impl CpuNetwork {
         Ok(Self {
             stem: Stem::new(&stem, &stem_bias),
             blocks,
-            last: pointwise("features.18.0", true)?,
+            last: pointwise("features.18.0", Activation::Relu6)?,
             tail: Tail::new(state, attention)?,
             maps: Mutex::default(),
         })
@@ -109,9 +113,9 @@ impl CpuNetwork {
             match &block.attention {
                 None => block.layers.forward(map, block.residual, next),
                 Some(attention) => {
-                    block.layers.forward(map, false, next);
+                    block.layers.forward(map, Residual::None, next);
                     attention.apply(next);
-                    if block.residual {
+                    if block.residual == Residual::Input {
                         for (to, from) in next.positions_mut().zip(map.positions()) {
                             for (to, from) in to.iter_mut().zip(from) {
                                 *to += from;

@@ -1,17 +1,17 @@
 //! The network on a GPU, in as few kernels as it takes.
 //!
-//! The same arithmetic as [`crate::network::MobileNetLung::evidence`], a block a dispatch: see [`lung_kernels::gpu`].
+//! The same arithmetic as [`crate::network::MobileNetLung::evidence`], a block a dispatch: see [`lung_kernels::infer::gpu`].
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Tensor};
-use lung_kernels::channels_last::Map;
-use lung_kernels::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
+use lung_kernels::infer::cpu::Map;
+use lung_kernels::infer::gpu::{self, BlockGeometry, GateGeometry, Image, Linear};
 
+use super::parameters::{Inference, layer};
 use super::tail::{Tail, embedding};
-use super::{Inference, layer};
-use crate::architecture::{AttentionConfig, AttentionKind, FEATURE_LAYERS, Table};
+use crate::architecture::{AttentionConfig, AttentionKind, FEATURE_LAYERS, LayerTable};
 use crate::state::{Array, StateDict, StateError, check};
 
 /// Planes of the input.
@@ -27,14 +27,14 @@ pub struct GpuNetwork {
     stem: Tensor<1>,
     /// Channels of the stem.
     channels: usize,
-    blocks: Vec<Block>,
+    blocks: Vec<GpuBlock>,
     tail: Tail,
     dispatches: AtomicUsize,
 }
 
 /// One inverted residual and the expansion of the next, or of the feature layer.
 #[derive(Debug)]
-struct Block {
+struct GpuBlock {
     weights: Tensor<1>,
     geometry: BlockGeometry,
     residual: bool,
@@ -60,7 +60,7 @@ impl GpuNetwork {
         findings: usize,
         device: &Device,
     ) -> Result<Self, StateError> {
-        let table = Table::mobilenet();
+        let table = LayerTable::mobilenet();
         check(state, &table.parameter_shapes(&attention, findings), false)?;
         Self::load(state, &table, &attention, device)
     }
@@ -72,7 +72,7 @@ impl GpuNetwork {
     /// # Errors
     /// What the device said, if it could not run them.
     pub async fn compile(attention: AttentionConfig, device: &Device) -> Result<(), String> {
-        let table = Table::least();
+        let table = LayerTable::least();
         // The head is no kernel, so for one finding is for any.
         let zeros = table
             .parameter_shapes(&attention, 1)
@@ -131,7 +131,7 @@ impl GpuNetwork {
 
     fn load(
         state: &StateDict,
-        table: &Table,
+        table: &LayerTable,
         attention: &AttentionConfig,
         device: &Device,
     ) -> Result<Self, StateError> {
@@ -151,7 +151,7 @@ impl GpuNetwork {
                 None => (table.features, None),
             };
             let expand = expand.unwrap_or_else(|| format!("features.{}.0", FEATURE_LAYERS - 1));
-            blocks.push(Block {
+            blocks.push(GpuBlock {
                 weights: put(gpu::pack_block(
                     linear(&names.depthwise)?.borrowed(),
                     linear(&names.project)?.borrowed(),
@@ -203,7 +203,7 @@ fn map_of(image: &Image, downloaded: &[f32]) -> Map {
     map
 }
 
-impl Block {
+impl GpuBlock {
     /// From one expanded image to the block's output and the next expanded image.
     fn forward(&self, hidden: &Image, residual: Option<&Image>) -> (Image, Image) {
         let weights = self.weights.clone();

@@ -1,9 +1,9 @@
 //! What comes after the last feature layer: little arithmetic, on the CPU wherever the rest was done.
 
-use lung_kernels::channels_last::Map;
+use lung_kernels::infer::cpu::Map;
 
 use super::attention::{Attention, dot};
-use super::layer;
+use super::parameters::layer;
 use crate::architecture::{AttentionConfig, FEATURE_LAYERS};
 use crate::state::{Parameters, StateError};
 

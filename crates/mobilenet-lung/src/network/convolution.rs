@@ -2,16 +2,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, module::conv2d, ops::ConvOptions};
-use lung_kernels::Geometry;
-
-/// What follows a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    Linear,
-    /// `min(max(x, 0), 6)`, the activation of MobileNetV2.
-    Relu6,
-}
+use lung_kernels::{Activation, Geometry};
 
 /// Size, stride and grouping of a [`Convolution`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +54,9 @@ impl ConvolutionConfig {
     pub fn init(&self, device: &Device) -> Convolution {
         let per_group = self.input / self.groups;
         let area = self.kernel * self.kernel;
-        let gain = match self.activation {
-            Activation::Linear => 1.0,
-            Activation::Relu6 => std::f64::consts::SQRT_2,
-        };
         Convolution {
             weight: Initializer::KaimingNormal {
-                gain,
+                gain: self.activation.gain(),
                 fan_out_only: false,
             }
             .init_with(
@@ -81,12 +68,12 @@ impl ConvolutionConfig {
             bias: Initializer::Zeros.init([self.output], device),
             stride: self.stride,
             groups: self.groups,
-            clamped: self.activation == Activation::Relu6,
+            activation: self.activation,
         }
     }
 }
 
-/// A convolution with batch norm folded into weight and bias, and the clamp that follows it.
+/// A convolution with batch norm folded into weight and bias, and what follows it.
 #[derive(Module, Debug)]
 pub struct Convolution {
     /// `[output, input / groups, kernel, kernel]`
@@ -95,16 +82,17 @@ pub struct Convolution {
     pub bias: Param<Tensor<1>>,
     stride: usize,
     groups: usize,
-    clamped: bool,
+    #[module(skip)]
+    activation: Activation,
 }
 
 impl Convolution {
-    /// How the kernel meets its input, and whether a clamp follows.
+    /// How the kernel meets its input, and what follows.
     pub fn geometry(&self) -> Geometry {
         Geometry {
             stride: self.stride,
             groups: self.groups,
-            relu6: self.clamped,
+            activation: self.activation,
         }
     }
 
@@ -122,10 +110,10 @@ impl Convolution {
             Some(self.bias.val()),
             ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups),
         );
-        if self.clamped {
-            output.clamp(0.0, 6.0)
-        } else {
-            output
+        match self.activation {
+            Activation::Linear => output,
+            Activation::Relu => output.clamp_min(0.0),
+            Activation::Relu6 => output.clamp(0.0, 6.0),
         }
     }
 }

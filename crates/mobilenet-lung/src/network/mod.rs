@@ -8,14 +8,15 @@ mod convolution;
 mod load;
 
 pub use attention::Attention;
-pub use convolution::{Activation, Convolution, ConvolutionConfig};
+pub use convolution::{Convolution, ConvolutionConfig};
 pub use load::{TorchvisionNames, load_state_dict, parameter_shapes, state_dict};
+pub use lung_kernels::Activation;
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Dropout;
 use burn::tensor::{Device, Tensor};
 
-use crate::architecture::{self, Block, STEM};
+use crate::architecture::{self, BlockSizes, STEM};
 pub use crate::architecture::{
     AttentionConfig, AttentionKind, AttentionPlace, FEATURE_LAYERS, FEATURES, GRID,
 };
@@ -87,8 +88,8 @@ pub struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn init(block: &Block, attention: &AttentionConfig, device: &Device) -> Self {
-        let Block {
+    fn init(block: &BlockSizes, attention: &AttentionConfig, device: &Device) -> Self {
+        let BlockSizes {
             input,
             hidden,
             output,

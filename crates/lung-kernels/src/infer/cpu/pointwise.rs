@@ -1,0 +1,294 @@
+//! The 1 x 1 convolution: a matrix product with bias, clamp and residual in the same pass.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use super::bands::bands;
+use super::map::Map;
+use super::vectors::{clamp, lanes, pad, padded, vectors, vectors_mut};
+use crate::Activation;
+
+/// Vectors of channels that one pass over the input makes at most.
+///
+/// Together with the positions that are multiplied with a panel at once it decides how many sums are held in registers.
+/// Sixteen registers (AVX2) hold 4 x 3 with their operands, thirty-two (AVX-512, NEON) 7 x 3; every map of the network has a
+/// multiple of seven positions. A browser's compiler has fewer for us, and does better with wide panels: in Chromium 156 on a
+/// Zen 5, 2 x 6 took 0.86 of the time of 3 x 3, and 4 x 3 took 1.6 times as long. Without a fused multiply-add the products
+/// need registers too: there 2 x 4 is best (0.96), and 2 x 6 took 1.4 times as long.
+pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") {
+    6
+} else if cfg!(target_family = "wasm") {
+    4
+} else {
+    3
+};
+
+/// A 1 x 1 convolution with its weight packed.
+#[derive(Clone, Debug)]
+pub struct Pointwise {
+    input: usize,
+    output: usize,
+    activation: Activation,
+    /// Panels of [`PANEL`] vectors of output channels (the last may have fewer), each `[input, channels of the panel]`.
+    panels: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Pointwise {
+    /// Packs a weight `[output, input]` and a bias `[output]`, followed by `activation`.
+    ///
+    /// # Panics
+    /// When the lengths do not fit or there are no channels.
+    pub fn new(weight: &[f32], bias: &[f32], activation: Activation) -> Self {
+        let output = bias.len();
+        assert!(output > 0 && !weight.is_empty(), "channels");
+        assert_eq!(weight.len() % output, 0, "weight for each output channel");
+        let input = weight.len() / output;
+        let wide = PANEL * lanes();
+        let mut panels = vec![0.0; padded(output) * input];
+        for (panel, first) in panels
+            .chunks_mut(wide * input)
+            .zip((0..output).step_by(wide))
+        {
+            let width = panel.len() / input;
+            let channels = &weight[first * input..];
+            let channels = &channels[..channels.len().min(width * input)];
+            for (four, channels) in channels.chunks(4 * input).enumerate() {
+                interleave(channels, input, &mut panel[four * 4..], width);
+            }
+        }
+        Self {
+            input,
+            output,
+            activation,
+            panels,
+            bias: pad(bias),
+        }
+    }
+
+    /// Channels in.
+    pub fn input(&self) -> usize {
+        self.input
+    }
+
+    /// Channels out.
+    pub fn output(&self) -> usize {
+        self.output
+    }
+
+    /// The convolution of a whole map.
+    ///
+    /// # Panics
+    /// When the map has another number of channels.
+    pub fn forward(&self, input: &Map, output: &mut Map) {
+        assert_eq!(input.channels(), self.input, "channels of the map");
+        output.reshape(input.height(), input.width(), self.output);
+        let pitch_out = output.pitch();
+        bands(
+            output.values_mut(),
+            input.height(),
+            input.width() * pitch_out,
+            |rows, out| {
+                let across = input.width() * input.pitch();
+                Arch::new().dispatch(Run {
+                    layer: self,
+                    input: &input.values()[rows.start * across..rows.end * across],
+                    pitch: input.pitch(),
+                    out,
+                });
+            },
+        );
+    }
+
+    /// Positions `input`, each `pitch` long, to positions `out`; with `residual`, laid out like `out`, added.
+    #[inline(always)]
+    pub(crate) fn run<S: Simd>(
+        &self,
+        simd: S,
+        input: &[f32],
+        pitch: usize,
+        residual: Option<&[f32]>,
+        out: &mut [f32],
+    ) {
+        let bias = vectors::<S>(&self.bias);
+        let residual = residual.map(vectors::<S>);
+        let out = vectors_mut::<S>(out);
+        for (number, panel) in self
+            .panels
+            .chunks(PANEL * S::F32_LANES * self.input)
+            .enumerate()
+        {
+            let place = Place {
+                depth: self.input,
+                pitch,
+                across: bias.len(),
+                first: number * PANEL,
+                activation: self.activation,
+            };
+            let panel = vectors::<S>(panel);
+            // Positions times vectors: as many sums as there are registers for, never so few that each waits for the last.
+            match panel.len() / self.input {
+                wide if cfg!(target_family = "wasm") => match wide {
+                    1 => place.panel::<S, 6, 1>(simd, input, panel, bias, residual, out),
+                    2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
+                    3 => place.panel::<S, 3, 3>(simd, input, panel, bias, residual, out),
+                    4 => place.panel::<S, 2, 4>(simd, input, panel, bias, residual, out),
+                    5 => place.panel::<S, 2, 5>(simd, input, panel, bias, residual, out),
+                    _ => place.panel::<S, 2, 6>(simd, input, panel, bias, residual, out),
+                },
+                wide if S::F32_LANES >= 16 || cfg!(target_arch = "aarch64") => match wide {
+                    1 => place.panel::<S, 7, 1>(simd, input, panel, bias, residual, out),
+                    2 => place.panel::<S, 7, 2>(simd, input, panel, bias, residual, out),
+                    _ => place.panel::<S, 7, 3>(simd, input, panel, bias, residual, out),
+                },
+                1 => place.panel::<S, 4, 1>(simd, input, panel, bias, residual, out),
+                2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
+                _ => place.panel::<S, 4, 3>(simd, input, panel, bias, residual, out),
+            }
+        }
+    }
+}
+
+/// Up to four channels of a weight, `depth` numbers each, into the first places of every `step` numbers of `to`.
+// Apart in wasm, where a function runs unoptimised until it has been called often enough.
+#[cfg_attr(target_family = "wasm", inline(never))]
+fn interleave(channels: &[f32], depth: usize, to: &mut [f32], step: usize) {
+    if channels.len() == 4 * depth {
+        let (a, rest) = channels.split_at(depth);
+        let (b, rest) = rest.split_at(depth);
+        let (c, d) = rest.split_at(depth);
+        let fours = a.iter().zip(b).zip(c.iter().zip(d));
+        for (((a, b), (c, d)), place) in fours.zip(to.chunks_mut(step)) {
+            place[..4].copy_from_slice(&[*a, *b, *c, *d]);
+        }
+    } else {
+        for (number, channel) in channels.chunks_exact(depth).enumerate() {
+            for (value, place) in channel.iter().zip(to.iter_mut().skip(number).step_by(step)) {
+                *place = *value;
+            }
+        }
+    }
+}
+
+/// Where a panel lies, and what follows it.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Channels in.
+    depth: usize,
+    /// Numbers from one position of the input to the next.
+    pitch: usize,
+    /// Vectors from one position of the output to the next.
+    across: usize,
+    /// The first vector of the panel within a position of the output.
+    first: usize,
+    activation: Activation,
+}
+
+impl Place {
+    // Apart in wasm, where a function runs unoptimised until it has been called often enough.
+    #[cfg_attr(target_family = "wasm", inline(never))]
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    #[allow(clippy::too_many_arguments)]
+    fn panel<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        input: &[f32],
+        panel: &[S::f32s],
+        bias: &[S::f32s],
+        residual: Option<&[S::f32s]>,
+        out: &mut [S::f32s],
+    ) {
+        let panel = panel.as_chunks::<WIDE>().0;
+        let Some(bias) = bias[self.first..].first_chunk::<WIDE>() else {
+            return;
+        };
+        let positions = out.len() / self.across;
+        let mut done = 0;
+        while done < positions {
+            if positions >= ROWS {
+                // The last tile may overlap the one before: the same numbers are computed again.
+                let at = done.min(positions - ROWS);
+                self.tile::<S, ROWS, WIDE>(simd, at, input, panel, bias, residual, out);
+                done = at + ROWS;
+            } else {
+                self.tile::<S, 1, WIDE>(simd, done, input, panel, bias, residual, out);
+                done += 1;
+            }
+        }
+    }
+
+    /// `ROWS` positions from `at` on times one panel.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        at: usize,
+        input: &[f32],
+        panel: &[[S::f32s; WIDE]],
+        bias: &[S::f32s; WIDE],
+        residual: Option<&[S::f32s]>,
+        out: &mut [S::f32s],
+    ) {
+        let depth = self.depth;
+        let panel = &panel[..depth];
+        let mut from: [&[f32]; ROWS] = [&[]; ROWS];
+        for (row, values) in from.iter_mut().enumerate() {
+            *values = &input[(at + row) * self.pitch..][..depth];
+        }
+        let mut sums = [*bias; ROWS];
+        for k in 0..depth {
+            // Whichever are fewer are held, the others pass by.
+            if ROWS <= WIDE {
+                let mut values = [simd.splat_f32s(0.0); ROWS];
+                for row in 0..ROWS {
+                    values[row] = simd.splat_f32s(from[row][k]);
+                }
+                for wide in 0..WIDE {
+                    let weight = panel[k][wide];
+                    for row in 0..ROWS {
+                        sums[row][wide] = simd.mul_add_e_f32s(values[row], weight, sums[row][wide]);
+                    }
+                }
+            } else {
+                let weights = panel[k];
+                for row in 0..ROWS {
+                    let value = simd.splat_f32s(from[row][k]);
+                    for wide in 0..WIDE {
+                        sums[row][wide] =
+                            simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
+                    }
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let start = (at + row) * self.across + self.first;
+            if let Some(out) = out[start..].first_chunk_mut::<WIDE>() {
+                let residual =
+                    residual.and_then(|residual| residual[start..].first_chunk::<WIDE>());
+                for wide in 0..WIDE {
+                    let mut sum = sums[wide];
+                    if let Some(residual) = residual {
+                        sum = simd.add_f32s(sum, residual[wide]);
+                    }
+                    out[wide] = clamp(simd, sum, self.activation);
+                }
+            }
+        }
+    }
+}
+
+struct Run<'a> {
+    layer: &'a Pointwise,
+    input: &'a [f32],
+    pitch: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        self.layer.run(simd, self.input, self.pitch, None, self.out);
+    }
+}

@@ -1,0 +1,5 @@
+//! Inference: one image at a time, no gradients.
+
+pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;

@@ -1,0 +1,155 @@
+//! The backward pass as a node of burn's autodiff graph.
+
+use burn::backend::AutodiffBackend as _;
+use burn::backend::tensor::FloatTensor;
+use burn_autodiff::Autodiff;
+use burn_autodiff::checkpoint::base::Checkpointer;
+use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn_autodiff::grads::Gradients;
+use burn_autodiff::ops::{Backward, Ops, OpsKind};
+
+use super::geometry::Geometry;
+use super::normalise::{BatchNormalisation, Normalisation};
+use super::operator::FusedConvolution;
+
+#[derive(Debug)]
+struct FusedBackward;
+
+/// Input, weight and output of the forward pass, and its geometry.
+type State<B> = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Geometry);
+
+impl<B: FusedConvolution> Backward<B, 3> for FusedBackward {
+    type State = State<B>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [input_node, weight_node, bias_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, weight, output, geometry) = ops.state;
+        let (for_input, for_weight, for_bias) = B::fused_convolution_backward(
+            input,
+            weight,
+            output,
+            gradient,
+            geometry,
+            input_node.is_some(),
+        );
+        for (node, gradient) in [
+            (input_node, for_input),
+            (weight_node, for_weight),
+            (bias_node, for_bias),
+        ] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: FusedConvolution, C: CheckpointStrategy> FusedConvolution for Autodiff<B, C> {
+    fn fused_convolution(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), weight.node(), bias.node()];
+        let (input, weight) = (input.into_primitive(), weight.into_primitive());
+        let bias = bias.into_primitive();
+        match FusedBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let output = B::fused_convolution(input.clone(), weight.clone(), bias, geometry);
+                prep.finish((input, weight, output.clone(), geometry), output)
+            }
+            OpsKind::UnTracked(prep) => {
+                prep.finish(B::fused_convolution(input, weight, bias, geometry))
+            }
+        }
+    }
+
+    fn fused_convolution_backward(
+        _input: FloatTensor<Self>,
+        _weight: FloatTensor<Self>,
+        _output: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _geometry: Geometry,
+        _for_input: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients of the fused convolution are not defined")
+    }
+}
+
+#[derive(Debug)]
+struct NormaliseBackward;
+
+/// Input, weight, bias, mean and variance of the forward pass, and how it was done.
+type NormaliseState<B> = ([FloatTensor<B>; 5], Normalisation);
+
+impl<B: BatchNormalisation> Backward<B, 3> for NormaliseBackward {
+    type State = NormaliseState<B>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [input_node, weight_node, bias_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        let ([input, weight, bias, mean, variance], how) = ops.state;
+        let (for_input, for_weight, for_bias) =
+            B::normalise_backward(input, weight, bias, mean, variance, gradient, how);
+        for (node, gradient) in [
+            (input_node, for_input),
+            (weight_node, for_weight),
+            (bias_node, for_bias),
+        ] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: BatchNormalisation, C: CheckpointStrategy> BatchNormalisation for Autodiff<B, C> {
+    fn normalise(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        how: Normalisation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [input.node(), weight.node(), bias.node()];
+        let (input, weight) = (input.into_primitive(), weight.into_primitive());
+        let bias = bias.into_primitive();
+        let (output, mean, variance) =
+            B::normalise(input.clone(), weight.clone(), bias.clone(), how);
+        let output = match NormaliseBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let state = [input, weight, bias, mean.clone(), variance.clone()];
+                prep.finish((state, how), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        };
+        (output, Self::from_inner(mean), Self::from_inner(variance))
+    }
+
+    fn normalise_backward(
+        _input: FloatTensor<Self>,
+        _weight: FloatTensor<Self>,
+        _bias: FloatTensor<Self>,
+        _mean: FloatTensor<Self>,
+        _variance: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _how: Normalisation,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients of batch norm are not defined")
+    }
+}

@@ -1,0 +1,141 @@
+//! 1 x 1 and dense convolutions of several images at once, where maps are small.
+
+use super::dense::{fold_row, patch_row};
+use super::pointwise::{Matrix, multiply};
+use super::sums::{mask, total};
+use super::threads::{all_threads, for_chunks};
+use crate::train::shape::Shape;
+
+/// Gradients for input, weight and bias.
+pub(crate) struct GradientSet {
+    pub(crate) input: Vec<f32>,
+    pub(crate) weight: Vec<f32>,
+    pub(crate) bias: Vec<f32>,
+}
+
+/// The columns of `count` images side by side: `[patch, count * area_out]`.
+fn columns_of(shape: &Shape, images: &[f32], count: usize) -> Vec<f32> {
+    let width = count * shape.area_out();
+    let mut columns = vec![0.0; shape.patch() * width];
+    let image_in = shape.input * shape.area();
+    // Some rows a task: one is little work.
+    let rows = shape.patch().div_ceil(64);
+    for_chunks(&mut columns, rows * width, |task, into| {
+        for (number, row_into) in into.chunks_exact_mut(width).enumerate() {
+            for (image, into) in images
+                .chunks_exact(image_in)
+                .zip(row_into.chunks_exact_mut(shape.area_out()))
+            {
+                patch_row(shape, task * rows + number, image, into);
+            }
+        }
+    });
+    columns
+}
+
+/// The forward pass of a 1 x 1 or dense convolution, several images a product.
+pub(super) fn forward_at_once(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    bias: &[f32],
+    out: &mut [f32],
+) {
+    let (image_in, area) = (shape.input * shape.area(), shape.area_out());
+    let image_out = shape.output * area;
+    let [low, high] = shape.activation.limits();
+    let at_once = shape.images_at_once();
+    for (images, into) in input
+        .chunks(at_once * image_in)
+        .zip(out.chunks_mut(at_once * image_out))
+    {
+        let count = images.len() / image_in;
+        let width = count * area;
+        let columns = columns_of(shape, images, count);
+        let mut product = vec![0.0; shape.output * width];
+        multiply(
+            Matrix::new(weight, shape.output, shape.patch(), shape.patch(), 1),
+            Matrix::new(&columns, shape.patch(), width, width, 1),
+            &mut product,
+            width,
+            false,
+            all_threads(),
+        );
+        // From a row a channel to a map a channel and image.
+        for_chunks(into, image_out, |image, image_into| {
+            for ((channel, bias), map) in bias.iter().enumerate().zip(image_into.chunks_mut(area)) {
+                let from = &product[channel * width + image * area..][..area];
+                for (value, from) in map.iter_mut().zip(from) {
+                    *value = (from + bias).max(low).min(high);
+                }
+            }
+        });
+    }
+}
+
+/// The backward pass of a 1 x 1 or dense convolution, several images a product.
+pub(super) fn backward_at_once(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    output: &[f32],
+    gradient: &[f32],
+    for_input: bool,
+) -> GradientSet {
+    let (image_in, area) = (shape.input * shape.area(), shape.area_out());
+    let image_out = shape.output * area;
+    let at_once = shape.images_at_once();
+    let mut set = GradientSet {
+        input: vec![0.0; if for_input { input.len() } else { 0 }],
+        weight: vec![0.0; weight.len()],
+        bias: vec![0.0; shape.output],
+    };
+    let mut gradients_in = set.input.chunks_mut(at_once * image_in);
+    for ((images, outputs), gradients) in input
+        .chunks(at_once * image_in)
+        .zip(output.chunks(at_once * image_out))
+        .zip(gradient.chunks(at_once * image_out))
+    {
+        let count = images.len() / image_in;
+        let width = count * area;
+        // From a map a channel and image to a row a channel, where the clamp let it through.
+        let mut masked = vec![0.0; shape.output * width];
+        for_chunks(&mut masked, width, |channel, row| {
+            for (image, into) in row.chunks_exact_mut(area).enumerate() {
+                let map =
+                    image * image_out + channel * area..image * image_out + (channel + 1) * area;
+                mask(shape, &outputs[map.clone()], &gradients[map], into);
+            }
+        });
+        for (sum, row) in set.bias.iter_mut().zip(masked.chunks(width)) {
+            *sum += total(row);
+        }
+        let columns = columns_of(shape, images, count);
+        multiply(
+            Matrix::new(&masked, shape.output, width, width, 1),
+            Matrix::new(&columns, width, shape.patch(), 1, width),
+            &mut set.weight,
+            shape.patch(),
+            true,
+            all_threads(),
+        );
+        if let Some(into) = gradients_in.next() {
+            let mut columns = columns;
+            multiply(
+                Matrix::new(weight, shape.patch(), shape.output, 1, shape.patch()),
+                Matrix::new(&masked, shape.output, width, width, 1),
+                &mut columns,
+                width,
+                false,
+                all_threads(),
+            );
+            for_chunks(into, image_in, |image, image_into| {
+                for row in 0..shape.patch() {
+                    let from = &columns[row * width + image * area..][..area];
+                    fold_row(shape, row, from, image_into);
+                }
+            });
+        }
+    }
+    set
+}

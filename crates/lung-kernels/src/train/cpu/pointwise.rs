@@ -1,0 +1,165 @@
+//! Matrix products: what 1 x 1 convolutions are, and dense ones once their patches are columns.
+
+use pulp::Arch;
+
+use super::sums::Clamp;
+use crate::Activation;
+use crate::train::shape::Shape;
+
+/// Columns of a matrix product that are finished (bias, clamp) while they are still in the cache.
+const TILE: usize = 1024;
+
+/// `[output, depth] x [depth, area_out]` plus bias, clamped, tile by tile.
+pub(super) fn product_with_bias(
+    shape: &Shape,
+    weight: &[f32],
+    right: &[f32],
+    bias: &[f32],
+    depth: usize,
+    out: &mut [f32],
+    threads: gemm::Parallelism,
+) {
+    let area = shape.area_out();
+    // All threads on one image: tiles would only get in each other's way.
+    let tile = if matches!(threads, gemm::Parallelism::None) {
+        TILE
+    } else {
+        area
+    };
+    let arch = Arch::new();
+    let mut start = 0;
+    while start < area {
+        let width = tile.min(area - start);
+        for (row, bias) in out.chunks_exact_mut(area).zip(bias) {
+            row[start..start + width].fill(*bias);
+        }
+        multiply(
+            Matrix::new(weight, shape.output, depth, depth, 1),
+            Matrix::new(&right[start..], depth, width, area, 1),
+            &mut out[start..],
+            area,
+            true,
+            threads,
+        );
+        if shape.activation != Activation::Linear {
+            for row in out.chunks_exact_mut(area) {
+                let row = &mut row[start..start + width];
+                arch.dispatch(Clamp {
+                    row,
+                    limits: shape.activation.limits(),
+                });
+            }
+        }
+        start += width;
+    }
+}
+
+/// Adds `gradient [output, area_out] x right [depth, area_out] transposed` to `sum [output, depth]`.
+pub(super) fn product_transposed(
+    shape: &Shape,
+    gradient: &[f32],
+    right: &[f32],
+    depth: usize,
+    sum: &mut [f32],
+) {
+    let area = shape.area_out();
+    multiply(
+        Matrix::new(gradient, shape.output, area, area, 1),
+        Matrix::new(right, area, depth, 1, area),
+        sum,
+        depth,
+        true,
+        gemm::Parallelism::None,
+    );
+}
+
+/// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`.
+pub(super) fn transposed_product(
+    shape: &Shape,
+    weight: &[f32],
+    gradient: &[f32],
+    depth: usize,
+    into: &mut [f32],
+) {
+    let area = shape.area_out();
+    multiply(
+        Matrix::new(weight, depth, shape.output, 1, depth),
+        Matrix::new(gradient, shape.output, area, area, 1),
+        into,
+        area,
+        false,
+        gemm::Parallelism::None,
+    );
+}
+
+/// A matrix that lies in a slice.
+pub(super) struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    pub(super) fn new(
+        values: &'a [f32],
+        rows: usize,
+        columns: usize,
+        row_stride: usize,
+        column_stride: usize,
+    ) -> Self {
+        let last = (rows - 1) * row_stride + (columns - 1) * column_stride;
+        assert!(last < values.len(), "a matrix reaches beyond its slice");
+        Self {
+            values,
+            rows,
+            columns,
+            row_stride,
+            column_stride,
+        }
+    }
+}
+
+/// `left x right`, with `keep` added to what `out` (row by row, `stride` apart) holds.
+#[allow(unsafe_code)]
+pub(super) fn multiply(
+    left: Matrix<'_>,
+    right: Matrix<'_>,
+    out: &mut [f32],
+    stride: usize,
+    keep: bool,
+    threads: gemm::Parallelism,
+) {
+    assert_eq!(left.columns, right.rows, "matrices do not fit");
+    assert!(right.columns <= stride, "rows of the result overlap");
+    assert!(
+        (left.rows - 1) * stride + right.columns <= out.len(),
+        "the result reaches beyond its slice"
+    );
+    // SAFETY: `Matrix::new` and the assertions above hold every address that is read or written within its slice, and
+    // the exclusive borrow of `out` keeps it apart from both operands.
+    unsafe {
+        gemm::gemm(
+            left.rows,
+            right.columns,
+            left.columns,
+            out.as_mut_ptr(),
+            1,
+            stride as isize,
+            keep,
+            left.values.as_ptr(),
+            left.column_stride as isize,
+            left.row_stride as isize,
+            right.values.as_ptr(),
+            right.column_stride as isize,
+            right.row_stride as isize,
+            1.0,
+            1.0,
+            false,
+            false,
+            false,
+            threads,
+        );
+    }
+}

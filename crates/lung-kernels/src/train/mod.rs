@@ -1,0 +1,14 @@
+//! Operators to train with, as operators of burn: forward and, with the feature `autodiff`, backward.
+
+#[cfg(feature = "autodiff")]
+mod autodiff;
+mod cpu;
+mod flex;
+mod geometry;
+mod normalise;
+mod operator;
+mod shape;
+
+pub use geometry::Geometry;
+pub use normalise::{BatchNormalisation, Normalisation, Normalised, can_normalise, normalise};
+pub use operator::{FusedConvolution, convolution, supports};
