@@ -19,7 +19,10 @@ REFUSED = {
     "hopper.Lab.tif": "CIE L*a*b*",
     "hopper_bad_exif.jpg": "a block has too many coefficients",
     "hopper_lzma.tif": "LZMA",
+    "issue_6194.j2k": "split into too many parts",
     "pal8os2v2.bmp": "Unknown bitmap header type (size=64)",
+    "rgb_trns_ycbc.j2k": "channels that are not grey or RGB",
+    "rgb_trns_ycbc.jp2": "channels that are not grey or RGB",
     "rletopdown.bmp": "Invalid image type 1 for top-down image",
 }
 
@@ -38,6 +41,7 @@ OTHER = {
 # What we read although Pillow does not: rare variants, and files of which only what follows the image is damaged.
 ALSO_READ = {
     "hopper_unknown_pixel_mode.tif",
+    "invalid_header_length.jp2",
     "pal2.bmp",
     "rgb16-231.bmp",
     "rgb32-111110.bmp",
