@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 /// Where the picture is.
 pub const PICTURE: &str = "docs/modules.svg";
 
-const WIDTH: usize = 1000;
+const WIDTH: usize = 800;
 const MARGIN: usize = 16;
 const BOX_HEIGHT: usize = 22;
 const ROW: usize = 40;
@@ -143,13 +143,13 @@ fn draw_crate(body: &mut String, graph: &Graph, mut y: usize) -> usize {
     let mut places: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     let mut boxes = String::new();
     for row in rows {
-        let mut x = MARGIN;
+        // Spread over the width: lines pass between the boxes of other rows then.
+        let widths = row.iter().map(|name| name.len() * LETTER + PADDING);
+        let free = (WIDTH - 2 * MARGIN).saturating_sub(widths.sum());
+        let gap = free / (row.len() + 1);
+        let mut x = MARGIN + gap;
         for name in row {
             let width = name.len() * LETTER + PADDING;
-            if x + width > WIDTH - MARGIN && x > MARGIN {
-                x = MARGIN;
-                y += BOX_HEIGHT + 6;
-            }
             let middle = (x + width / 2, y + BOX_HEIGHT / 2);
             places.insert(name, middle);
             let _ = writeln!(
@@ -159,7 +159,7 @@ fn draw_crate(body: &mut String, graph: &Graph, mut y: usize) -> usize {
                 middle.0,
                 middle.1 + 4
             );
-            x += width + 10;
+            x += width + gap;
         }
         y += ROW;
     }
