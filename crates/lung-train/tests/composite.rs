@@ -80,7 +80,7 @@ fn a_composite_has_one_image_of_each_patient_and_says_what_it_is() {
     ] {
         assert!(text.contains(&format!("{line}\n")), "{line}: {text}");
     }
-    assert_eq!(index(out.path()), [sample.clone()]);
+    assert_eq!(index(out.path()), std::slice::from_ref(&sample));
     // The seed that is written down makes the same file, and takes the same place in the list.
     let seed = sample.command.split("--seed-image ").nth(1).unwrap();
     let seed = seed.split(' ').next().unwrap().to_owned();

@@ -138,18 +138,16 @@ impl Fit {
         let (mut matrix, mut vector) = (self.matrix, self.vector);
         // Gauss's elimination; the matrix is symmetric and positive definite, so that no rows need be exchanged.
         for pivot in 0..4 {
-            if !(matrix[pivot][pivot] > 1e-12) {
+            let (line, target) = (matrix[pivot], vector[pivot]);
+            if line[pivot].is_nan() || line[pivot] <= 1e-12 {
                 return None;
             }
-            for row in 0..4 {
-                if row == pivot {
-                    continue;
+            for row in (0..4).filter(|row| *row != pivot) {
+                let factor = matrix[row][pivot] / line[pivot];
+                for (value, of_pivot) in matrix[row].iter_mut().zip(line).skip(pivot) {
+                    *value -= factor * of_pivot;
                 }
-                let factor = matrix[row][pivot] / matrix[pivot][pivot];
-                for column in pivot..4 {
-                    matrix[row][column] -= factor * matrix[pivot][column];
-                }
-                vector[row] -= factor * vector[pivot];
+                vector[row] -= factor * target;
             }
         }
         let solved: [f32; 4] = std::array::from_fn(|i| (vector[i] / matrix[i][i]) as f32);
