@@ -64,6 +64,36 @@ fn name(text: &str) -> String {
     out
 }
 
+/// What every card says of how the model is to be used.
+const USE: &str = "\
+## Intended use
+
+Research and teaching. A reader sees what a small network finds in a frontal chest X-ray, and where. It is no medical device and must not
+decide about a patient.
+
+## How to use it
+
+1. Give it a frontal chest X-ray as a file. A photograph of a film or a screen is a worse image.
+2. Look for a warning first. If the image does not look like a frontal chest X-ray, ignore the finding.
+3. Read the prediction set. More than one finding means that the model is unsure.
+4. Look at the evidence, and read the image yourself.
+
+## What it does not do
+
+- It knows its own findings alone. An image that shows something else gets one of them.
+- It does not measure, compare with earlier images, or read lateral views.
+- It does not say how ill a patient is.
+
+";
+
+/// What every card says of what happens after it.
+const MAINTENANCE: &str = "
+## Maintenance
+
+The weights file is named by its hash, and each report names the model that made it. A new model gets a new file and a new card. Report a wrong
+finding to the project, without the image.
+";
+
 impl Exported {
     /// The test on the first data folder: what is reported of the model.
     pub fn evaluation(&self) -> &Evaluation {
@@ -96,10 +126,11 @@ impl Exported {
             "Written by `lung export --card` from the model's metadata and its tests; not edited by hand.\n"
         )?;
         writeln!(out, "> {}\n", metadata.notice)?;
-        writeln!(out, "## What it is\n")?;
+        out.write_str(USE)?;
+        writeln!(out, "## The model\n")?;
         writeln!(
             out,
-            "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). It divides its belief among {}. {}\n",
+            "MobileNetV2 at 224 x 224 with attention within its feature layers ({kind:?}, {place:?}, reduction {reduction}), after Liu, Yu and Tan (arXiv 2408.13180). Its findings are {}. {}\n",
             metadata
                 .findings
                 .ids()
@@ -109,11 +140,11 @@ impl Exported {
             match self.material.calibrated_on {
                 0 => "Its probabilities were not calibrated.".to_owned(),
                 images => format!(
-                    "Its logits are scaled and moved for each finding, by numbers that were fitted {}.",
+                    "Its logits are scaled and moved for each finding. The numbers were fitted {}.",
                     match self.material.cross_fitted {
                         0 => format!("on {images} images that it was not trained on"),
                         trainings => format!(
-                            "to {images} answers, each to an image that the answering network was not trained on: its own, and those of {trainings} trainings alike without one more fold"
+                            "to {images} answers, each to an image that the answering network was not trained on. These networks are the model and {trainings} trained alike, each without one more fold"
                         ),
                     }
                 ),
@@ -127,7 +158,7 @@ impl Exported {
         self.write_material(out)?;
         writeln!(
             out,
-            "\n## How it did on images it was not trained on\n\nIntervals are Wilson's at 95%."
+            "\n## Performance\n\nThe model was not trained on any of these images. Intervals are Wilson's at 95%."
         )?;
         write_test(out, self.evaluation(), metadata)?;
         for test in self.further() {
@@ -147,7 +178,8 @@ impl Exported {
             write_foreign(out, foreign)?;
         }
         self.write_held_out(out)?;
-        self.write_caveats(out)
+        self.write_caveats(out)?;
+        out.write_str(MAINTENANCE)
     }
 
     /// How the trainings without a fold did on what each was not given.
@@ -157,7 +189,7 @@ impl Exported {
         }
         writeln!(
             out,
-            "\n### Folds that trainings were not given\n\nThe same training was done {} times more, each time without one more fold, and each image answered once by a network that was not trained on it: one of these or, for validation images, the model itself. These are more images than the test has, and its prediction sets are calibrated on those of the first folder; but the other networks had fewer images to train on, and settings were chosen on some of these images, so this is no test. Each of the other networks is calibrated on what was answered to images of the other folds, by networks that were not trained on them; the model on all of these answers, its own among them.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
+            "\n### Folds that trainings were not given\n\nThe same training was repeated {} times, each time without one more fold. Each image was answered once, by a network that was not trained on it. For validation images that is the model itself.\n\nThese are more images than the test has. They are no test: settings were chosen on some of them, and the other networks had fewer images to train on. Each network is calibrated on answers to the other folds, the model on all answers. Its prediction sets are calibrated on the images of the first folder.\n\n| images | accuracy | interval | number |\n| --- | --- | --- | --- |",
             self.material.cross_fitted
         )?;
         for test in &self.held_out {
@@ -181,7 +213,10 @@ impl Exported {
     }
 
     fn write_material(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "\nThe images it was trained and calibrated on:\n")?;
+        writeln!(
+            out,
+            "\n## Data\n\nThe images that the model was trained and calibrated on:\n"
+        )?;
         let findings = &self.material.findings;
         writeln!(
             out,
@@ -201,7 +236,7 @@ impl Exported {
     }
 
     fn write_caveats(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(out, "\n## What the figures do not say\n")?;
+        writeln!(out, "\n## Limits\n")?;
         match self.material.of_first_patients() {
             Some((group, shares)) => {
                 writeln!(
@@ -235,13 +270,13 @@ impl Exported {
                     let of_each: Vec<String> = of_each
                         .map(|(id, class)| format!("{} of {}", percent(class.recall), name(id)))
                         .collect();
-                    format!("{} in {}", of_each.join(", "), name(&test.split))
+                    format!("In {}: {}.", name(&test.split), of_each.join(", "))
                 })
                 .collect();
             writeln!(
                 out,
-                "- It was trained on several folders that hold findings in different shares. Size, compression and border can betray which folder an image is from, and a model can go by that instead. Called rightly: {}.",
-                recalls.join("; ")
+                "- It was trained on several folders that hold findings in different shares. Size, compression and border can betray which folder an image is from, and a model can go by that instead. Called rightly: {}",
+                recalls.join(" ")
             )?;
         }
         for (class, count) in &self.material.divided {
@@ -271,7 +306,7 @@ impl Exported {
         }
         writeln!(
             out,
-            "- {always}. Its in-distribution score says beside that how near an image's features are to those of the images that it was trained on, and refuses what is far. It does not say whether the answer is right, nor that the patient has one of its findings, and what looks enough like a frontal chest radiograph is not refused.{}",
+            "- {always}. Its in-distribution score says how near an image is to those that it was trained on, and refuses what is far. The score does not say whether the answer is right, nor that the patient has one of its findings. An image that looks enough like a frontal chest radiograph is not refused.{}",
             match &self.tests.foreign {
                 Some(_) => "",
                 None => " Whether it refuses images that are none was not measured here.",
@@ -321,16 +356,6 @@ impl Exported {
     fn write_within_origins(&self, out: &mut String) -> std::fmt::Result {
         for test in &self.tests.folders {
             for (origin, within) in &test.origins {
-                let calls = within.calls.called.iter();
-                let mut shares: Vec<String> = calls
-                    .map(|called| {
-                        format!(
-                            "{} {}",
-                            name(&called.in_words()),
-                            in_sentence(&called.share)
-                        )
-                    })
-                    .collect();
                 // Where all patients have the same, nothing has to be told from anything.
                 let present = within
                     .calls
@@ -340,18 +365,18 @@ impl Exported {
                 if present.count() < 2 {
                     continue;
                 }
-                shares.extend(within.against_normal_auc.iter().map(|(id, auc)| {
+                let areas = within.against_normal_auc.iter().map(|(id, auc)| {
                     format!(
-                        "area under the ROC curve of {} against normal {auc:.3}",
+                        " Area under the ROC curve of {} against normal: {auc:.3}.",
                         name(id)
                     )
-                }));
+                });
                 writeln!(
                     out,
-                    "- Within {} of {}, where the origin is of no help: {}.",
+                    "- Within {} of {} the origin is of no help: see the rows of these patients.{}",
                     name(origin),
                     name(&test.split),
-                    shares.join(", ")
+                    areas.collect::<String>()
                 )?;
             }
         }
@@ -426,7 +451,7 @@ fn write_test(out: &mut String, test: &Evaluation, metadata: &Metadata) -> std::
         (Some(sets), Some(wanted)) => {
             writeln!(
                 out,
-                "\nPrediction sets, which are to hold {} of each finding: {:.2} findings in the mean, and of those with one finding right {}.\n",
+                "\nPrediction sets are to hold {} of each finding. They have {:.2} findings in the mean. Right of those with one finding: {}.\n",
                 percent(wanted.coverage),
                 sets.mean_size,
                 in_sentence(&sets.single_correct)
@@ -473,7 +498,7 @@ fn write_foreign(out: &mut String, foreign: &ForeignMetrics) -> std::fmt::Result
         (Some(refused), Some(auroc)) => writeln!(
             out,
             "Refused {}. Area under the ROC curve of the in-distribution score, test images against these: {auroc:.3}. \
-             What the score is made of, and the margin of its limit, were settled on with images like these in sight: on others it may do worse.",
+             The score and its limit were tuned with images like these in sight. On others it may do worse.",
             in_sentence(refused)
         ),
         _ if foreign.images == 0 => writeln!(out, "None of them could be read."),
@@ -618,19 +643,19 @@ mod tests {
         assert_eq!(
             exported.metadata.notice,
             "Research software, not a medical device. Of the images it was trained on, 0 of 7 Normal (0.0%), 0 of 7 \
-             Lung_Opacity (0.0%), 7 of 7 Viral Pneumonia (100.0%) are known to be of children: it may tell children \
+             Lung_Opacity (0.0%), 7 of 7 Viral Pneumonia (100.0%) are known to be of children. It may tell children \
              from adults instead of one finding from another."
         );
         let card = exported.model_card();
         for words in [
             "has not been shown not to",
             "Within adult of main, fold 0",
-            "always divides all its belief among them. Its in-distribution score",
+            "always divides all its belief among them. Its in-distribution score says",
             "was not measured here",
             "| Lung_Opacity | 100.0% | 20.7% to 100.0% | 1 of 1 |",
             "&lt;b&gt;main&lt;/b&gt;",
             "11 Normal, 12 Lung_Opacity, 13 Viral Pneumonia",
-            "scaled and moved for each finding, by numbers that were fitted on 36 images that it was not trained on",
+            "scaled and moved for each finding. The numbers were fitted on 36 images that it was not trained on",
         ] {
             assert!(card.contains(words), "{words}: {card}");
         }
@@ -654,10 +679,10 @@ mod tests {
         let card = exported(&[&main, &further], true).model_card();
         for words in [
             "Within paediatric of kids\\|2, fold 0",
-            "Normal called Viral Pneumonia 50.0%",
-            "ill called Normal 50.0%",
+            "Normal called Viral Pneumonia | 50.0%",
+            "ill called Normal | 50.0%",
             "several folders",
-            "Called rightly: 100.0% of Normal, 100.0% of Lung_Opacity, 100.0% of Viral Pneumonia in main, fold 0; 50.0%",
+            "Called rightly: In main, fold 0: 100.0% of Normal, 100.0% of Lung_Opacity, 100.0% of Viral Pneumonia. In kids",
             "| paediatric: Normal called Normal | 50.0% |",
             "Refused 0.0% (0.0% to 79.3%; 0 of 1)",
             "- 5 of the images that it was trained and calibrated on are Lung_Opacity (bacterial). They look alike.",
@@ -683,6 +708,6 @@ mod tests {
         assert!(card.contains("Nothing is known of the age"), "{card}");
         assert!(card.contains("this model cannot tell"), "{card}");
         assert!(card.contains("were not calibrated"), "{card}");
-        assert!(!card.contains("children: it may"), "{card}");
+        assert!(!card.contains("children. It may"), "{card}");
     }
 }

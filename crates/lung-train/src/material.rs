@@ -123,7 +123,7 @@ impl Material {
         match self.of_first_patients() {
             Some((group, shares)) => {
                 notice += &format!(
-                    " Of the images it was trained on, {} are known to be of {}: it may tell {} instead of one finding \
+                    " Of the images it was trained on, {} are known to be of {}. It may tell {} instead of one finding \
                      from another.",
                     self.in_words(&shares),
                     group.plural,
