@@ -326,7 +326,7 @@ describe('in Chromium', () => {
             const { phase, said } = await started(page);
             assert.equal(phase, 'failed', said);
             assert.match(said, words);
-            assert.ok(said.endsWith(`Code: ${code} Try again`), said);
+            assert.ok(said.endsWith(`Code: ${code} Copy diagnostics Try again`), said);
           },
           { prepare },
         ));

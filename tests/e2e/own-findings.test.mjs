@@ -103,6 +103,8 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
         await recordEvents(page);
         await page.goto(site.url + path);
         await ready(page);
+        // What a sample shows is said by who made it, whatever findings the model has.
+        await page.locator('lung-xray-classifier').evaluate((element) => element.removeAttribute('samples'));
         await body(page);
         assert.deepEqual(complaints, []);
       } finally {
