@@ -65,34 +65,7 @@ fn name(text: &str) -> String {
 }
 
 /// What every card says of how the model is to be used.
-const USE: &str = "\
-## Intended use
-
-Research and teaching. A reader sees what a small network finds in a frontal chest X-ray, and where. It is no medical device and must not
-decide about a patient.
-
-## How to use it
-
-1. Give it a frontal chest X-ray as a file. A photograph of a film or a screen is a worse image.
-2. Look for a warning first. If the image does not look like a frontal chest X-ray, ignore the finding.
-3. Read the prediction set. More than one finding means that the model is unsure.
-4. Look at the evidence, and read the image yourself.
-
-## What it does not do
-
-- It knows its own findings alone. An image that shows something else gets one of them.
-- It does not measure, compare with earlier images, or read lateral views.
-- It does not say how ill a patient is.
-
-";
-
-/// What every card says of what happens after it.
-const MAINTENANCE: &str = "
-## Maintenance
-
-The weights file is named by its hash, and each report names the model that made it. A new model gets a new file and a new card. Report a wrong
-finding to the project, without the image.
-";
+const USE: &str = include_str!("card/use.md");
 
 impl Exported {
     /// The test on the first data folder: what is reported of the model.
@@ -126,7 +99,7 @@ impl Exported {
             "Written by `lung export --card` from the model's metadata and its tests; not edited by hand.\n"
         )?;
         writeln!(out, "> {}\n", metadata.notice)?;
-        out.write_str(USE)?;
+        writeln!(out, "{USE}")?;
         writeln!(out, "## The model\n")?;
         writeln!(
             out,
@@ -179,7 +152,7 @@ impl Exported {
         }
         self.write_held_out(out)?;
         self.write_caveats(out)?;
-        out.write_str(MAINTENANCE)
+        write!(out, "\n{}", include_str!("card/maintenance.md"))
     }
 
     /// How the trainings without a fold did on what each was not given.
