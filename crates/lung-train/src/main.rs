@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use lung_train::audit::{Audit, Wanted};
 use lung_train::config::TrainConfig;
-use lung_train::data::{FOLDS, Selection, Shown as _};
+use lung_train::data::{Dataset, FOLDS, Selection, Shown as _};
 use lung_train::evaluate::{Tests, to_test};
 use lung_train::export::{export, export_again, export_onnx};
 use lung_train::files::write_atomically;
@@ -24,6 +24,7 @@ use lung_train::predict::load_classifier;
 use lung_train::sentences::read_sentences;
 use lung_train::tell;
 use lung_train::train::{TrainOptions, read_epochs, train};
+use mobilenet_lung::{Bundle, Classifier};
 
 /// Train, evaluate, export and run MobileNet-Lung, a chest X-ray classifier.
 ///
@@ -116,13 +117,9 @@ struct TrainArgs {
     print_config: bool,
 }
 
-/// Test a model on labelled radiographs.
-///
-/// Prints accuracy with its 95% Wilson interval, whether its probabilities and prediction sets hold, what it refuses,
-/// precision, recall, F1 and areas under the curves of each finding, the confusion matrix, and what patients of each
-/// origin were called. Several folders are reported on one by one, then together.
+/// A model, and the labelled images that it is tested on.
 #[derive(Args)]
-struct EvaluateArgs {
+struct TestedArgs {
     /// Weights file that `lung export` wrote
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
@@ -141,6 +138,37 @@ struct EvaluateArgs {
     /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
     #[arg(long, value_name = "NAME")]
     leave_out: Vec<String>,
+}
+
+impl TestedArgs {
+    /// The model at the operating point that is asked for, and the images.
+    fn load(&self) -> anyhow::Result<(Bundle, Classifier, Dataset)> {
+        anyhow::ensure!(
+            self.fold.is_none_or(|fold| fold < FOLDS),
+            "--fold must be 0 to {}",
+            FOLDS - 1
+        );
+        let (bundle, classifier) = load_classifier(&self.model)?;
+        let classifier = predict_args::at(classifier, self.operating_point.as_deref())?;
+        let selection = Selection {
+            leave_out: &self.leave_out,
+            description: self.dataset.as_deref(),
+            findings: Some(classifier.findings()),
+        };
+        let dataset = to_test(&self.data, &selection, self.fold)?;
+        Ok((bundle, classifier, dataset))
+    }
+}
+
+/// Test a model on labelled radiographs.
+///
+/// Prints accuracy with its 95% Wilson interval, whether its probabilities and prediction sets hold, what it refuses,
+/// precision, recall, F1 and areas under the curves of each finding, the confusion matrix, and what patients of each
+/// origin were called. Several folders are reported on one by one, then together.
+#[derive(Args)]
+struct EvaluateArgs {
+    #[command(flatten)]
+    tested: TestedArgs,
     /// Folder of images that are no frontal chest radiographs, to see which of them are refused
     #[arg(long, value_name = "DIR")]
     foreign: Option<PathBuf>,
@@ -162,24 +190,8 @@ struct EvaluateArgs {
 /// and origin of an image can be told from its embedding. Each image is classified 26 times.
 #[derive(Args)]
 struct AuditArgs {
-    /// Weights file that `lung export` wrote
-    #[arg(long, value_name = "FILE")]
-    model: PathBuf,
-    /// Folder of class folders; may be given again
-    #[arg(long, value_name = "DIR", required = true)]
-    data: Vec<PathBuf>,
-    /// Only this fold, 0 to 4 [default: all images]
-    #[arg(long)]
-    fold: Option<usize>,
-    /// What the class folders count as [default: the dataset.toml beside them, if there is one]
-    #[arg(long, value_name = "FILE.toml")]
-    dataset: Option<PathBuf>,
-    /// Operating point of the model [default: the one that it names]
-    #[arg(long, value_name = "NAME")]
-    operating_point: Option<String>,
-    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
-    #[arg(long, value_name = "NAME")]
-    leave_out: Vec<String>,
+    #[command(flatten)]
+    tested: TestedArgs,
     /// At most this many images of each finding, origin and folder, drawn at random but always the same [default: all]
     #[arg(long, value_name = "N")]
     per_group: Option<usize>,
@@ -362,21 +374,18 @@ fn run_train(args: TrainArgs) -> anyhow::Result<()> {
 }
 
 fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
-    check_fold(args.fold)?;
-    let (bundle, classifier) = load_classifier(&args.model)?;
-    let classifier = predict_args::at(classifier, args.operating_point.as_deref())?;
-    let selection = Selection {
-        leave_out: &args.leave_out,
-        description: args.dataset.as_deref(),
-        findings: Some(classifier.findings()),
-    };
-    let dataset = to_test(&args.data, &selection, args.fold)?;
+    let (bundle, classifier, dataset) = args.tested.load()?;
     // Before minutes of work, not after.
     let epochs = match &args.run {
         Some(run) => read_epochs(run)?,
         None => Vec::new(),
     };
-    let tests = Tests::run(&classifier, &dataset, args.fold, args.foreign.as_deref())?;
+    let tests = Tests::run(
+        &classifier,
+        &dataset,
+        args.tested.fold,
+        args.foreign.as_deref(),
+    )?;
     if let Some(path) = &args.json {
         write_atomically(path, serde_json::to_string_pretty(&tests)?.as_bytes())?;
     }
@@ -395,17 +404,9 @@ fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 }
 
 fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
-    check_fold(args.fold)?;
-    let (_, classifier) = load_classifier(&args.model)?;
-    let classifier = predict_args::at(classifier, args.operating_point.as_deref())?;
-    let selection = Selection {
-        leave_out: &args.leave_out,
-        description: args.dataset.as_deref(),
-        findings: Some(classifier.findings()),
-    };
-    let dataset = to_test(&args.data, &selection, args.fold)?;
+    let (_, classifier, dataset) = args.tested.load()?;
     let wanted = Wanted {
-        fold: args.fold,
+        fold: args.tested.fold,
         per_group: args.per_group,
     };
     let audit = Audit::run(&classifier, &dataset, wanted)?;
@@ -417,15 +418,6 @@ fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
         write_atomically(path, audit.to_html(&command_in_words(words))?.as_bytes())?;
     }
     say(&audit.to_text())
-}
-
-fn check_fold(fold: Option<usize>) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        fold.is_none_or(|fold| fold < FOLDS),
-        "--fold must be 0 to {}",
-        FOLDS - 1
-    );
-    Ok(())
 }
 
 fn run_export(args: &ExportArgs) -> anyhow::Result<()> {

@@ -4,26 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-fn lung(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lung"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-/// The model that ships with the project.
-fn shipped() -> PathBuf {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../www/models");
-    let index: Value =
-        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
-    models.join(index["current"].as_str().unwrap())
-}
+mod common;
+use common::{lung, shipped};
 
 #[test]
 fn an_audit_counts_every_change_by_group_and_says_the_same_three_times() {

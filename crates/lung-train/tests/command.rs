@@ -12,30 +12,14 @@ use mobilenet_lung::{Bundle, ByFinding, Distribution, PredictionSets, Spread};
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod common;
+use common::{lung, shipped, text};
+
 /// Peak memory that no file may exceed, in KiB.
 const MEMORY_KIB: u64 = 512 * 1024;
 
-fn lung(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lung"))
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The model that ships with the project.
-fn shipped() -> PathBuf {
-    let models = root().join("www/models");
-    let index: Value =
-        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
-    models.join(index["current"].as_str().unwrap())
 }
 
 fn data() -> Option<PathBuf> {
@@ -525,11 +509,8 @@ fn every_odd_file_gets_a_report_or_a_sentence_within_bounded_memory() {
     }
     files.sort();
     assert!(files.len() > 50, "{}", files.len());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lung"));
-    command
-        .args(["predict", "--format", "ndjson", "--model"])
-        .arg(&model)
-        .args(&files);
+    let mut command = common::command(&["predict", "--format", "ndjson", "--model"]);
+    command.arg(&model).args(&files);
     let (output, peak) = peak_of(&mut command);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     assert!(

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use lung_train::composite::{CompositeError, CompositeOptions, Sample, composite};
 use lung_train::predict::{load_classifier, predict_file};
@@ -15,6 +15,9 @@ use radiograph::Radiograph;
 use radiograph::phantom::{Pattern, phantom, png8};
 use serde_json::Value;
 use tempfile::TempDir;
+
+mod common;
+use common::{command, lung, shipped};
 
 const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
 
@@ -182,10 +185,7 @@ fn another_list_of_samples_is_not_written_over() {
 
 #[test]
 fn the_shipped_model_accepts_each_shipped_sample_and_finds_what_it_is() {
-    let models = Path::new(WWW).join("models");
-    let current: Value =
-        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
-    let (_, model) = load_classifier(&models.join(current["current"].as_str().unwrap())).unwrap();
+    let (_, model) = load_classifier(&shipped()).unwrap();
     let samples = index(&Path::new(WWW).join("samples"));
     assert!(samples.len() >= 4);
     for sample in samples {
@@ -196,13 +196,6 @@ fn the_shipped_model_accepts_each_shipped_sample_and_finds_what_it_is() {
         let found = mobilenet_lung::findings::canonical(row["finding"].as_str().unwrap());
         assert_eq!(found, wanted, "{row}");
     }
-}
-
-fn lung(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_lung"))
-        .args(arguments)
-        .output()
-        .unwrap()
 }
 
 #[test]
@@ -220,8 +213,7 @@ fn the_page_is_served_with_its_types_and_what_is_no_page_is_not() {
     for file in ["index.html", "worker.js", "models/index.json", "a.wasm"] {
         fs::write(folder.path().join(file), file).unwrap();
     }
-    let mut serving = Command::new(env!("CARGO_BIN_EXE_lung"))
-        .args(["serve", folder.path().to_str().unwrap(), "--port", "0"])
+    let mut serving = command(&["serve", folder.path().to_str().unwrap(), "--port", "0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

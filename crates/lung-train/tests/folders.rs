@@ -11,19 +11,11 @@ use std::process::{Command, Output, Stdio};
 use lung_train::data::{Dataset, Listing};
 use lung_train::phantoms::write_phantoms;
 use radiograph::phantom::{Pattern, jpeg, phantom, png8};
-use tempfile::TempDir;
+
+mod common;
+use common::{Folder, command, shipped, text};
 
 const CLASSES: [&str; 3] = ["Normal", "Lung_Opacity", "Viral Pneumonia"];
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn lung(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lung"));
-    command.args(arguments);
-    command
-}
 
 /// The shortest training that there is.
 const QUICK: &str = "validation = 0.0
@@ -37,30 +29,24 @@ epochs = 0
 
 /// A folder with generated radiographs in `data`.
 struct Case {
-    folder: TempDir,
+    folder: Folder,
+}
+
+impl std::ops::Deref for Case {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.folder
+    }
 }
 
 impl Case {
     fn new(per_class: u64) -> Self {
         let case = Self {
-            folder: TempDir::new().unwrap(),
+            folder: Folder::new(),
         };
         write_phantoms(&case.path("data"), per_class, 1).unwrap();
         case
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
     }
 
     /// `lung train` on `data` into `run`, with the configuration and what else is given.
@@ -71,7 +57,7 @@ impl Case {
             self.text("run"),
             self.text("config.toml"),
         );
-        let mut command = lung(&["train", "--data", &data, "--out", &out, "--config", &config]);
+        let mut command = command(&["train", "--data", &data, "--out", &out, "--config", &config]);
         command.args(more).output().unwrap()
     }
 
@@ -91,7 +77,7 @@ impl Case {
 
     fn export(&self) -> Output {
         let (run, models) = (self.text("run"), self.text("models"));
-        let mut command = lung(&["export", "--run", &run, "--out", &models]);
+        let mut command = command(&["export", "--run", &run, "--out", &models]);
         command.output().unwrap()
     }
 
@@ -180,7 +166,7 @@ fn a_changed_folder_is_neither_resumed_nor_exported() {
     assert_eq!(fs::read(case.path("run/result.json")).unwrap(), result);
     fs::rename(case.path("data"), case.path("moved")).unwrap();
     let (run, models, moved) = (case.text("run"), case.text("models"), case.text("moved"));
-    let output = lung(&["export", "--run", &run, "--out", &models, "--data", &moved])
+    let output = command(&["export", "--run", &run, "--out", &models, "--data", &moved])
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
@@ -641,7 +627,7 @@ fn two_trainings_do_not_share_a_folder() {
     case.trained(&[]);
     // A run that is refused leaves no folder behind.
     let (data, out) = (case.text("data"), case.text("none"));
-    let output = lung(&["train", "--data", &data, "--out", &out, "--resume"])
+    let output = command(&["train", "--data", &data, "--out", &out, "--resume"])
         .output()
         .unwrap();
     assert!(text(&output.stderr).contains("no run to resume") && !case.path("none").exists());
@@ -777,21 +763,17 @@ fn folders_that_are_not_understood_are_named() {
     }
 }
 
-/// The model that ships with the project.
-fn shipped() -> String {
-    let models = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../www/models");
-    let index: serde_json::Value =
-        serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
-    let path = models.join(index["current"].as_str().unwrap());
-    path.to_str().unwrap().to_owned()
+/// The model that ships with the project, as an argument.
+fn model() -> String {
+    shipped().to_str().unwrap().to_owned()
 }
 
 #[test]
 fn predictions_are_written_as_they_are_asked_for() {
     let case = Case::new(1);
-    let (model, data) = (shipped(), case.text("data"));
+    let (model, data) = (model(), case.text("data"));
     let predict = |more: &[&str]| {
-        let mut command = lung(&["predict", "--model", &model, &data]);
+        let mut command = command(&["predict", "--model", &model, &data]);
         command.args(more).output().unwrap()
     };
     let out = case.text("r.ndjson");
@@ -840,7 +822,7 @@ fn predictions_are_written_as_they_are_asked_for() {
     let name = "a\nb\u{1b}[2J.png";
     case.write(name, &image(1));
     let odd = case.text(name);
-    let printed = lung(&["predict", "--model", &model, &odd])
+    let printed = command(&["predict", "--model", &model, &odd])
         .output()
         .unwrap();
     assert!(
@@ -848,7 +830,7 @@ fn predictions_are_written_as_they_are_asked_for() {
         "{}",
         text(&printed.stdout)
     );
-    let printed = lung(&["predict", "--model", &model, "--format", "ndjson", &odd])
+    let printed = command(&["predict", "--model", &model, "--format", "ndjson", &odd])
         .output()
         .unwrap();
     let line: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
@@ -867,7 +849,7 @@ fn an_output_that_is_full_is_an_error_and_a_closed_one_no_panic() {
         )
     };
     let case = Case::new(1);
-    let (model, data, bad) = (shipped(), case.text("data"), case.text("bad.png"));
+    let (model, data, bad) = (model(), case.text("data"), case.text("bad.png"));
     case.write("bad.png", b"no image");
     for arguments in [
         &["predict", "--model", &model, &data][..],
@@ -876,7 +858,7 @@ fn an_output_that_is_full_is_an_error_and_a_closed_one_no_panic() {
         &["evaluate", "--model", &model, "--data", &data],
         &["train", "--data", &data, "--out", "x", "--print-config"],
     ] {
-        let output = lung(arguments).stdout(full()).output().unwrap();
+        let output = command(arguments).stdout(full()).output().unwrap();
         let message = text(&output.stderr);
         assert!(
             !output.status.success() && message.starts_with("error: ")
@@ -884,13 +866,13 @@ fn an_output_that_is_full_is_an_error_and_a_closed_one_no_panic() {
             "{arguments:?}: {message}"
         );
     }
-    let output = lung(&["predict", "--model", &model, &data, &bad])
+    let output = command(&["predict", "--model", &model, &data, &bad])
         .stderr(full())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stdout).lines().count(), 4);
-    let output = lung(&["predict", "--model", "nowhere", &data])
+    let output = command(&["predict", "--model", "nowhere", &data])
         .stderr(full())
         .output()
         .unwrap();

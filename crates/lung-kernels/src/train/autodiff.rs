@@ -1,16 +1,29 @@
 //! The backward pass as a node of burn's autodiff graph.
 
-use burn::backend::AutodiffBackend as _;
 use burn::backend::tensor::FloatTensor;
-use burn_autodiff::Autodiff;
+use burn::backend::{AutodiffBackend as _, Backend};
 use burn_autodiff::checkpoint::base::Checkpointer;
 use burn_autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn_autodiff::grads::Gradients;
 use burn_autodiff::ops::{Backward, Ops, OpsKind};
+use burn_autodiff::{Autodiff, NodeId};
 
 use super::geometry::Geometry;
 use super::normalise::{BatchNormalisation, Normalisation};
 use super::operator::FusedConvolution;
+
+/// Hands each gradient to the node that it is for, where that is tracked.
+fn register<B: Backend>(
+    grads: &mut Gradients,
+    nodes: [Option<NodeId>; 3],
+    gradients: [FloatTensor<B>; 3],
+) {
+    for (node, gradient) in nodes.into_iter().zip(gradients) {
+        if let Some(node) = node {
+            grads.register::<B>(node, gradient);
+        }
+    }
+}
 
 #[derive(Debug)]
 struct FusedBackward;
@@ -27,7 +40,7 @@ impl<B: FusedConvolution> Backward<B, 3> for FusedBackward {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let [input_node, weight_node, bias_node] = ops.parents;
+        let nodes = ops.parents.map(|node| node.map(|node| node.id));
         let gradient = grads.consume::<B>(&ops.node);
         let (input, weight, output, geometry) = ops.state;
         let (for_input, for_weight, for_bias) = B::fused_convolution_backward(
@@ -36,17 +49,9 @@ impl<B: FusedConvolution> Backward<B, 3> for FusedBackward {
             output,
             gradient,
             geometry,
-            input_node.is_some(),
+            nodes[0].is_some(),
         );
-        for (node, gradient) in [
-            (input_node, for_input),
-            (weight_node, for_weight),
-            (bias_node, for_bias),
-        ] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B>(grads, nodes, [for_input, for_weight, for_bias]);
     }
 }
 
@@ -98,20 +103,12 @@ impl<B: BatchNormalisation> Backward<B, 3> for NormaliseBackward {
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let [input_node, weight_node, bias_node] = ops.parents;
+        let nodes = ops.parents.map(|node| node.map(|node| node.id));
         let gradient = grads.consume::<B>(&ops.node);
         let ([input, weight, bias, mean, variance], how) = ops.state;
         let (for_input, for_weight, for_bias) =
             B::normalise_backward(input, weight, bias, mean, variance, gradient, how);
-        for (node, gradient) in [
-            (input_node, for_input),
-            (weight_node, for_weight),
-            (bias_node, for_bias),
-        ] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        register::<B>(grads, nodes, [for_input, for_weight, for_bias]);
     }
 }
 

@@ -60,18 +60,10 @@ impl<'a> Reader<'a> {
         let (tag, vr, length, header_bytes) = header(self.rest(), self.encoding)?;
         self.at += header_bytes;
         let Some(length) = length else {
-            if tag == tags::PIXEL_DATA {
-                let value = self.rest();
-                self.at = self.bytes.len();
-                return Ok(Some(Element {
-                    tag,
-                    vr,
-                    value,
-                    open: true,
-                    cut: false,
-                }));
-            }
-            let (end, next) = self.close(within(vr, self.encoding))?;
+            let (end, next) = match tag {
+                tags::PIXEL_DATA => (self.bytes.len(), self.bytes.len()),
+                _ => self.close(within(vr, self.encoding))?,
+            };
             let value = &self.bytes[self.at..end];
             self.at = next;
             return Ok(Some(Element {

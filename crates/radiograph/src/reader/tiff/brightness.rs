@@ -139,8 +139,7 @@ impl<'a> Colours<'a> {
                 step,
                 entries,
             } => {
-                let entry = usize::from(samples[at * step]);
-                let [r, g, b] = entries.get(entry).copied().unwrap_or_default();
+                let [r, g, b] = entry(samples[at * step], entries);
                 luma::rgb16(r, g, b)
             }
             _ => {
@@ -160,11 +159,7 @@ impl<'a> Colours<'a> {
                 samples,
                 step,
                 entries,
-            } => {
-                let entry = usize::from(samples[at * step]);
-                let colour = entries.get(entry).copied().unwrap_or_default();
-                colour.map(|channel| (channel >> 8) as u8)
-            }
+            } => entry(samples[at * step], entries).map(|channel| (channel >> 8) as u8),
             Self::YCbCr {
                 samples,
                 step,
@@ -183,6 +178,11 @@ impl<'a> Colours<'a> {
             }
         }
     }
+}
+
+/// The 16-bit colour that an entry of a palette has; black beyond its end.
+fn entry(index: u8, entries: &[[u16; 3]]) -> [u16; 3] {
+    entries.get(usize::from(index)).copied().unwrap_or_default()
 }
 
 /// The colours of a palette, in 16 bits.
