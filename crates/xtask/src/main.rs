@@ -12,6 +12,7 @@ mod dist;
 mod fuzz;
 mod package;
 mod process;
+#[path = "dist/list.rs"]
 mod release;
 mod server;
 mod stage;
