@@ -2,7 +2,7 @@
 /** The page: the element does the work; here only what a page adds to it. */
 
 import { LungXrayClassifier } from './element/define.js';
-import { make } from './element/dom.js';
+import { make } from './element/parts/dom.js';
 import { whenIdle } from './element/start.js';
 
 const element = /** @type {LungXrayClassifier} */ (document.querySelector('lung-xray-classifier'));
@@ -45,7 +45,7 @@ document.querySelector('.camera-button')?.addEventListener('click', ({ currentTa
 // For whoever is asked for help.
 document.querySelector('.diagnostics')?.addEventListener('click', async ({ currentTarget }) => {
   const button = /** @type {HTMLElement} */ (currentTarget);
-  const [{ copy }, { wordsOf }] = await Promise.all([import('./element/diagnostics.js'), import('./element/words.js')]);
+  const [{ copy }, { wordsOf }] = await Promise.all([import('./element/parts/diagnostics.js'), import('./element/words/words.js')]);
   void copy(await wordsOf(document.documentElement.lang), element, button);
 });
 

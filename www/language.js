@@ -1,7 +1,7 @@
 // @ts-check
 /** The language of the page: the reader's, until the reader chooses another. The element follows the document's. */
 
-import { ENGLISH, languageFor, LANGUAGES, translate, wordsOf } from './element/words.js';
+import { ENGLISH, languageFor, LANGUAGES, translate, wordsOf } from './element/words/words.js';
 
 /** What the choice is kept under. */
 const KEPT = 'language';

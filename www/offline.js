@@ -4,11 +4,11 @@
  * when the first result is out of the way. What can be said of it is said in one line below the element.
  *
  * @import { LungXrayClassifier } from './element/lung-xray-classifier.js'
- * @import { Key } from './element/words.js'
+ * @import { Key } from './element/words/words.js'
  */
 
-import { make } from './element/dom.js';
-import { languageOf, wordsOf } from './element/words.js';
+import { make } from './element/parts/dom.js';
+import { languageOf, wordsOf } from './element/words/words.js';
 
 /** Why the page is not kept, as the service worker has it, and where there is none. @typedef {'insecure' | 'refused' | 'quota' | 'mixed' | 'unreachable' | 'unbuilt'} ReasonCode */
 

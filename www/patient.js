@@ -6,8 +6,8 @@
  * @import { LungXrayClassifier } from './element/lung-xray-classifier.js'
  */
 
-import { make } from './element/dom.js';
-import { languageOf, translate, wordsOf } from './element/words.js';
+import { make } from './element/parts/dom.js';
+import { languageOf, translate, wordsOf } from './element/words/words.js';
 
 /** Whom a bundle may have operating points for, by their names. */
 export const PATIENTS = ['adult', 'child'];

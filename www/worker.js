@@ -120,7 +120,7 @@ function scriptOf(build) {
  * @param {Uint8Array<ArrayBuffer>} bytes
  */
 async function contentOf(bytes) {
-  return (await import('./element/content.js')).contentOf(bytes);
+  return (await import('./element/intake/content.js')).contentOf(bytes);
 }
 
 /**
@@ -263,7 +263,7 @@ async function read(blob) {
 async function readable(bytes) {
   if (String.fromCharCode(...bytes.subarray(4, 8)) !== 'ftyp') return { bytes };
   try {
-    const { decodeByBrowser } = await import(new URL('./element/by-browser.js', import.meta.url).href);
+    const { decodeByBrowser } = await import(new URL('./element/intake/by-browser.js', import.meta.url).href);
     return (await decodeByBrowser(bytes)) ?? { bytes };
   } catch {
     // Our own refusal names what it is.

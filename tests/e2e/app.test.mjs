@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { LANGUAGES } from '../../www/element/words.js';
+import { LANGUAGES } from '../../www/element/words/words.js';
 import { isAccessible } from './lib/accessible.mjs';
 import { events, launch, open, parts, ready, recordEvents, unfolded } from './lib/browser.mjs';
 import { mockFolder } from './lib/mock-site.mjs';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { imagesNamedIn, inOrderOfDirectory } from '../../www/element/dicomdir.js';
+import { imagesNamedIn, inOrderOfDirectory } from '../../www/element/intake/dicomdir.js';
 import { firefox, noFirefox } from './lib/any-browser.mjs';
 import { events } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';

@@ -23,7 +23,7 @@ const { onPage } = mockPages();
  */
 const decoded = (page, bytes) =>
   page.evaluate(async (bytes) => {
-    const script = new URL('element/by-browser.js', location.href).href;
+    const script = new URL('element/intake/by-browser.js', location.href).href;
     const { decodeByBrowser } = await import(script);
     const found = await decodeByBrowser(new Uint8Array(bytes));
     return found && { bytes: [...found.bytes], code: found.caution.code };

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { LANGUAGES, Words } from '../../www/element/words.js';
+import { LANGUAGES, Words } from '../../www/element/words/words.js';
 import { isAccessible } from './lib/accessible.mjs';
 import { open, parts, started } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';

@@ -59,7 +59,7 @@ async function onPage(body, options = {}) {
 
 /** The source of the element, all files together. */
 async function source() {
-  const files = (await readdir(ELEMENT)).filter((name) => name.endsWith('.js'));
+  const files = (await readdir(ELEMENT, { recursive: true })).filter((name) => name.endsWith('.js'));
   return (await Promise.all(files.map((name) => readFile(join(ELEMENT, name), 'utf8')))).join('\n');
 }
 
@@ -128,7 +128,7 @@ test('every slot is there, takes words, and no other; the notice stays', () =>
   }));
 
 test('the custom properties that are listed are those that the styles read', async () => {
-  const css = await readFile(join(ELEMENT, 'styles.js'), 'utf8');
+  const css = await readFile(join(ELEMENT, 'parts/styles.js'), 'utf8');
   const read = new Set([...css.matchAll(/var\((--lung-[a-z-]+)/g)].map(([, name]) => name));
   assert.deepEqual([...read].sort(), names('Custom properties'));
 });
@@ -228,7 +228,7 @@ test('classify takes every kind of image that is listed, and opaque pixels exact
       const widths = [];
       for (const kind of kinds) widths.push((await element.classify(kind)).source.width);
       // The same module, and back again.
-      const { encode } = await import(/** @type {any} */ ('/element/pixels.js'));
+      const { encode } = await import(/** @type {any} */ ('/element/intake/pixels.js'));
       const back = await createImageBitmap(await encode(pixels));
       context.drawImage(back, 0, 0);
       const same = context.getImageData(0, 0, back.width, back.height).data.every((/** @type {number} */ v, /** @type {number} */ at) => v === pixels.data[at]);

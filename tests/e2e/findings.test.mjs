@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { LANGUAGES } from '../../www/element/words.js';
+import { LANGUAGES } from '../../www/element/words/words.js';
 import { isAccessible } from './lib/accessible.mjs';
 import { events, launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { serveMock } from './lib/mock-site.mjs';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { contentOf, mixtureOf } from '../../www/element/content.js';
+import { contentOf, mixtureOf } from '../../www/element/intake/content.js';
 import { open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { mockPages } from './lib/mock-page.mjs';

@@ -175,7 +175,7 @@ test('what only some images need comes after the first result, so that nobody wh
       'export.js',
       'folder.js',
       'kept.js',
-      'result-table.js',
+      'table.js',
       'window-control.js',
       'zoom.js',
     ];

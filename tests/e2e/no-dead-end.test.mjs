@@ -236,7 +236,7 @@ describe('in Chromium', () => {
 
   describe('a script that does not arrive', () => {
     /** Scripts without which there is no element. */
-    const NEEDED = ['app.js', 'element/define.js', 'element/download.js', 'element/words/en.js', 'element/result-card.js'];
+    const NEEDED = ['app.js', 'element/define.js', 'element/download.js', 'element/words/en.js', 'element/results/card.js'];
 
     for (const path of NEEDED)
       test(`${path}: the page names it and offers to reload, which helps once it is there`, () =>
@@ -257,11 +257,11 @@ describe('in Chromium', () => {
         async (page, _found, site) => {
           const link = page.getByRole('link', { name: 'Reload the page' });
           await link.waitFor();
-          delete site.routes['/element/dom.js'];
+          delete site.routes['/element/parts/dom.js'];
           await link.click();
           await ready(page);
         },
-        { routes: { '/element/dom.js': immutable('export {', 'text/javascript') }, spoilt: /^Unexpected end of input$/ },
+        { routes: { '/element/parts/dom.js': immutable('export {', 'text/javascript') }, spoilt: /^Unexpected end of input$/ },
       ));
 
     test('all scripts: the words are there without any, in a while', () =>
@@ -440,7 +440,7 @@ describe('the service worker', () => {
     const site = await serve(built.folder);
     const { page, context } = await open(mock.browser);
     try {
-      const path = '/element/zoom.js';
+      const path = '/element/picture/zoom.js';
       const whole = await readFile(join(built.folder, path));
       site.routes[path] = (request, response) =>
         request.url?.includes('?') ? bytes(whole, 'text/javascript')(request, response) : immutable(whole.subarray(1), 'text/javascript')(request, response);

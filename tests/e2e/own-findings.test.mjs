@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 
-import { LANGUAGES } from '../../www/element/words.js';
+import { LANGUAGES } from '../../www/element/words/words.js';
 import { launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { DIST, lung, noCommand, noPage, phantoms } from './lib/project.mjs';
 import { classifyAll } from './lib/real-page.mjs';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { LANGUAGES } from '../../www/element/words.js';
+import { LANGUAGES } from '../../www/element/words/words.js';
 import { mockPages } from './lib/mock-page.mjs';
 import { picture } from './lib/pictures.mjs';
 

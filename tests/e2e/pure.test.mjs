@@ -4,11 +4,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
-import { table } from '../../www/element/export.js';
-import { alsoPossible, findingsOf, findingWords, foundIn, outcomeWords, pointWords, setSentence, setWords, withinWords } from '../../www/element/format.js';
-import { weighed } from '../../www/element/operating-point.js';
-import { sorted, warned } from '../../www/element/order.js';
-import { ENGLISH, wordsOf } from '../../www/element/words.js';
+import { table } from '../../www/element/results/export.js';
+import { alsoPossible, findingsOf, findingWords, foundIn, outcomeWords, pointWords, setSentence, setWords, withinWords } from '../../www/element/words/format.js';
+import { weighed } from '../../www/element/results/operating-point.js';
+import { sorted, warned } from '../../www/element/results/order.js';
+import { ENGLISH, wordsOf } from '../../www/element/words/words.js';
 
 /** @import { Report, Result } from '../../www/element/protocol.js' */
 
@@ -125,7 +125,7 @@ describe('order', () => {
     entry('cat', report({ 2: 0.9, Normal: 0.05, 1: 0.05 }, [], { in_distribution: { score: 0.1, accepted: false } })),
     entry('a', report({ 2: 0.1, Normal: 0.9, 1: 0 }, [], { cautions: [{ code: 'x', message: 'x' }] })),
   ];
-  const names = (/** @type {import('../../www/element/order.js').SortKey} */ key, /** @type {1 | -1} */ direction) =>
+  const names = (/** @type {import('../../www/element/results/order.js').SortKey} */ key, /** @type {1 | -1} */ direction) =>
     sorted(entries, { key, direction }, 'en', ['2', 'Normal', '1']).map(({ name }) => name);
 
   test('is by name, finding, probability or likeness, and what has none comes last either way', () => {

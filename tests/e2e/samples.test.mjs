@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'node:test';
 
-import { LANGUAGES, Words } from '../../www/element/words.js';
+import { LANGUAGES, Words } from '../../www/element/words/words.js';
 import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { launch, open, parts, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';

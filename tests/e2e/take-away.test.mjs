@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
 
-import { fileName, resultsFile } from '../../www/element/export.js';
+import { fileName, resultsFile } from '../../www/element/results/export.js';
 import { mockPages } from './lib/mock-page.mjs';
 import { picture, png } from './lib/pictures.mjs';
 import { bytes } from './lib/server.mjs';

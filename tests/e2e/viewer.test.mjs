@@ -9,10 +9,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { evidenceWords, strongest } from '../../www/element/evidence-words.js';
-import { sliders } from '../../www/element/window-control.js';
-import { ENGLISH } from '../../www/element/words.js';
-import { dragged, enlarged, within } from '../../www/element/zoom.js';
+import { evidenceWords, strongest } from '../../www/element/picture/evidence-words.js';
+import { sliders } from '../../www/element/picture/window-control.js';
+import { ENGLISH } from '../../www/element/words/words.js';
+import { dragged, enlarged, within } from '../../www/element/picture/zoom.js';
 import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { open, parts, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
@@ -237,7 +237,7 @@ describe('the drawings to compare with', () => {
 
 describe('the zoom', () => {
   test('that cannot be fetched leaves picture, evidence and report as they are', async () => {
-    const bare = await serveMock({ routes: { '/element/zoom.js': status(503) } });
+    const bare = await serveMock({ routes: { '/element/picture/zoom.js': status(503) } });
     const { page, context, complaints } = await open(mock.browser);
     try {
       await page.goto(bare.url);

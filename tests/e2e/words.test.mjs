@@ -11,7 +11,7 @@ import { before, describe, test } from 'node:test';
 
 import english from '../../www/element/words/en.js';
 import elsewhere from '../../www/element/words/en-elsewhere.js';
-import { languageFor, LANGUAGES, Words } from '../../www/element/words.js';
+import { languageFor, LANGUAGES, Words } from '../../www/element/words/words.js';
 import { forEverybody, isAccessible } from './lib/accessible.mjs';
 import { events, open, ready } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
@@ -19,7 +19,7 @@ import { serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { bytes, status } from './lib/server.mjs';
 
-/** @import { Texts } from '../../www/element/words.js' */
+/** @import { Texts } from '../../www/element/words/words.js' */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -44,7 +44,7 @@ const SAME = {
 /** Names, and texts that are all placeholders, signs and units. @param {string} text */
 const nothingToTranslate = (text) => !/\p{L}/u.test(text.replace(/\{\w+\}|WebGPU|\b(k?B|MB|ms|s|bits?)\b/gu, ''));
 
-/** @param {string | import('../../www/element/words.js').Forms} text */
+/** @param {string | import('../../www/element/words/words.js').Forms} text */
 const forms = (text) => (typeof text === 'string' ? { other: text } : text);
 
 /** @param {string} text */
@@ -120,7 +120,7 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
   assert.equal(cautions.length, 14);
   const told = [...arms(await rust('crates/radiograph/src')), ...arms(await rust('crates/mobilenet-lung/src'))];
   const web = [...(await rust('web/src')).matchAll(/lung_error\(\s*"([a-z-]+)"/g)].map(([, code]) => code);
-  const scripts = (await readdir(`${ROOT}/www/element`)).filter((file) => file.endsWith('.js'));
+  const scripts = (await readdir(`${ROOT}/www/element`, { recursive: true })).filter((file) => file.endsWith('.js') && !/^words\/(..|en-elsewhere)\.js$/.test(file));
   const script = (await Promise.all([...scripts.map((file) => `www/element/${file}`), 'www/worker.js'].map(source))).join('\n');
   const made = [...script.matchAll(/\bcode: ['"`]([^'"`]+)['"`]/g)].flatMap(([, code]) =>
     // What is missing or unreachable is one of two.
@@ -143,7 +143,7 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
 
 test('every key that is used has words, and all words are used', async () => {
   const files = (await readdir(`${ROOT}/www`, { recursive: true })).filter(
-    (file) => /\.(js|html)$/.test(file) && !/^element\/words\/|^(runtime|models)\//.test(file),
+    (file) => /\.(js|html)$/.test(file) && !/^element\/words\/(..|en-elsewhere)\.js$|^(runtime|models)\//.test(file),
   );
   const used = (await Promise.all(files.map((file) => readFile(`${ROOT}/www/${file}`, 'utf8')))).join('\n');
   for (const [, key] of used.matchAll(/data-words(?:-\w+)?="([^"]+)"/g)) assert.ok(Object.hasOwn(english, key), key);
@@ -312,7 +312,7 @@ describe('in a browser', () => {
       await page.locator('.language select').waitFor();
     });
     assert.deepEqual(
-      mock.site.asked.slice(asked).filter((path) => path.startsWith('/element/words/')),
+      mock.site.asked.slice(asked).filter((path) => /^\/element\/words\/(..|en-elsewhere)\.js$/.test(path)),
       ['/element/words/en.js'],
     );
   });

@@ -3,18 +3,18 @@
 
 // Named here only to be fetched at once: each would otherwise wait for the one that imports it.
 import './client.js';
-import './dicom-facts.js';
-import './dom.js';
+import './results/dicom-facts.js';
+import './parts/dom.js';
 import './download.js';
-import './evidence.js';
-import './format.js';
-import './paste.js';
-import './result-card.js';
-import './result-list.js';
+import './picture/evidence.js';
+import './words/format.js';
+import './intake/paste.js';
+import './results/card.js';
+import './results/list.js';
 import './start.js';
-import './styles.js';
-import './viewer.js';
-import './words.js';
+import './parts/styles.js';
+import './picture/viewer.js';
+import './words/words.js';
 import './words/en.js';
 
 import { LungXrayClassifier } from './lung-xray-classifier.js';

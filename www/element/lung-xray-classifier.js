@@ -4,25 +4,25 @@
  *
  * @import { DoneDetail, ErrorDetail, Format, ModelInfo, OperatingPointDetail, Progress, Ready, Report, Result, ResultDetail } from './protocol.js'
  * @import { LungClient } from './client.js'
- * @import { Entry, Image } from './result-list.js'
- * @import { Found } from './folder.js'
- * @import { Kept, Task } from './kept.js'
- * @import { Words } from './words.js'
+ * @import { Entry, Image } from './results/list.js'
+ * @import { Found } from './intake/folder.js'
+ * @import { Kept, Task } from './results/kept.js'
+ * @import { Words } from './words/words.js'
  */
 
 import { FILE_LIMIT, LungError, sharedClient } from './client.js';
-import { icon, make, viewOf } from './dom.js';
+import { icon, make, viewOf } from './parts/dom.js';
 import { assets } from './download.js';
-import { deviceWords, outcomeWords, pointWords, share, wholePercent } from './format.js';
-import { carriesAddress, carriesFiles, isArchive, isPixels, isTransfer, nameOf } from './given.js';
-import { isForwarded, nameWithin } from './names.js';
-import { FormReports } from './reports.js';
-import { faultDetails, folded } from './result-card.js';
-import { forgetKept, hasKept, ResultList } from './result-list.js';
+import { deviceWords, outcomeWords, pointWords, share, wholePercent } from './words/format.js';
+import { carriesAddress, carriesFiles, isArchive, isPixels, isTransfer, nameOf } from './intake/given.js';
+import { isForwarded, nameWithin } from './parts/names.js';
+import { FormReports } from './parts/form.js';
+import { faultDetails, folded } from './results/card.js';
+import { forgetKept, hasKept, ResultList } from './results/list.js';
 import { deviceWish, modelFolder, whenIdle } from './start.js';
-import { hearPastes } from './paste.js';
-import { sheetOf } from './styles.js';
-import { ENGLISH, languageOf, translate, wordsOf } from './words.js';
+import { hearPastes } from './intake/paste.js';
+import { sheetOf } from './parts/styles.js';
+import { ENGLISH, languageOf, translate, wordsOf } from './words/words.js';
 
 export { LungError };
 
@@ -103,7 +103,7 @@ export class LungXrayClassifier extends HTMLElement {
   #status = make('div', { class: 'status', part: 'status' });
   #options = make('slot', { name: 'options', class: 'notice' });
   #aside = make('p', { class: 'aside', part: 'aside', hidden: true });
-  /** Where there are samples to try. @type {import('./samples.js').Samples | null} */
+  /** Where there are samples to try. @type {import('./parts/samples.js').Samples | null} */
   #samples = null;
   #results = new ResultList({
     cancel: () => this.cancel(),
@@ -282,7 +282,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** The PNG of pixels. @param {ImageBitmap | ImageData} pixels @param {string} name */
   async #encode(pixels, name) {
     try {
-      const { encode } = await import('./pixels.js');
+      const { encode } = await import('./intake/pixels.js');
       return await encode(pixels);
     } catch (thrown) {
       const fault = {
@@ -325,7 +325,7 @@ export class LungXrayClassifier extends HTMLElement {
    */
   async exportResults(format, name) {
     const results = this.results.filter((result) => name === undefined || result.name === name);
-    const { resultsFile } = await import('./export.js');
+    const { resultsFile } = await import('./results/export.js');
     return resultsFile(results, format);
   }
 
@@ -334,7 +334,7 @@ export class LungXrayClassifier extends HTMLElement {
    * @returns {Promise<string>} lines in English
    */
   async diagnostics() {
-    const { diagnose } = await import('./diagnostics.js');
+    const { diagnose } = await import('./parts/diagnostics.js');
     const { state } = this.#connect();
     return diagnose({ ready: this.ready, failed: state.phase === 'failed' ? state.error : null, results: this.results });
   }
@@ -402,8 +402,8 @@ export class LungXrayClassifier extends HTMLElement {
   async #save(format, entry) {
     const [file, { fileName, save }, { maySave }] = await Promise.all([
       this.exportResults(format, entry?.name),
-      import('./export.js'),
-      import('./offer.js'),
+      import('./results/export.js'),
+      import('./results/offer.js'),
     ]);
     const may = maySave(viewOf(this));
     if (may !== false) save(file, fileName(format));
@@ -451,7 +451,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** Takes what archives hold in their place. @param {Found} found @param {Since} since */
   async #lookInto({ images, left, named = 0 }, since) {
     try {
-      const { lookInto } = await import('./archive.js');
+      const { lookInto } = await import('./intake/archive.js');
       const held = await lookInto(images, (count) => this.#tellAside(this.#words.text('folder.reading', { count })));
       this.#takeFound({ images: held.images, left: left + held.left, named: named + (held.named ?? 0) }, since);
     } catch {
@@ -524,11 +524,11 @@ export class LungXrayClassifier extends HTMLElement {
     picker.click();
   }
 
-  /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
+  /** @param {(folder: typeof import('./intake/folder.js')) => Found | Promise<Found>} find */
   async #takeFolder(find) {
     const since = this.#time();
     try {
-      this.#takeFound(await find(await import('./folder.js')), since);
+      this.#takeFound(await find(await import('./intake/folder.js')), since);
     } catch {
       if (!since.gone()) this.#tellAside(this.#words.text('folder.failed'));
     }
@@ -543,7 +543,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** Has the results kept for a reload, and takes up those that are. */
   #keep() {
-    return (this.#kept ??= import('./kept.js').then(
+    return (this.#kept ??= import('./results/kept.js').then(
       ({ Kept }) => {
         const kept = new Kept(this.#results, this.id);
         if (this.#results.entries.length > 0) this.#dropzone.classList.add('compact');
@@ -561,7 +561,7 @@ export class LungXrayClassifier extends HTMLElement {
     const folder = this.getAttribute('samples');
     if (folder === null) return;
     whenIdle(async () => {
-      const fetched = await import('./samples.js').catch(() => null);
+      const fetched = await import('./parts/samples.js').catch(() => null);
       if (!fetched || this.#samples || this.getAttribute('samples') !== folder) return;
       this.#samples = new fetched.Samples(folder, (files) => this.take(files), this.#words);
       this.#samples.disable(this.#disabled);
@@ -572,7 +572,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** Copies the diagnostics when it is clicked. */
   #copier() {
     const button = make('button', { type: 'button', class: 'again copier', part: 'diagnostics' }, this.#words.text('diagnostics.copy'));
-    button.addEventListener('click', () => void import('./diagnostics.js').then(({ copy }) => copy(this.#words, this, button)));
+    button.addEventListener('click', () => void import('./parts/diagnostics.js').then(({ copy }) => copy(this.#words, this, button)));
     return button;
   }
 
@@ -654,7 +654,7 @@ export class LungXrayClassifier extends HTMLElement {
     const wanted = this.#point ?? model.default_operating_point;
     if (!wanted || wanted === report.operating_point) return null;
     // What cannot be fetched leaves it as it is, and its card says so.
-    const fetched = await import('./operating-point.js').catch(() => null);
+    const fetched = await import('./results/operating-point.js').catch(() => null);
     return fetched && fetched.weighed(report, evidence, model, this.#point);
   }
 
@@ -960,20 +960,20 @@ let rest;
  */
 function fetchTheRest() {
   rest ??= Promise.allSettled([
-    import('./archive.js'),
-    import('./evidence-words.js'),
-    import('./diagnostics.js'),
-    import('./examples.js'),
-    import('./export.js'),
-    import('./folder.js'),
-    import('./kept.js'),
-    import('./offer.js'),
-    import('./operating-point.js'),
-    import('./paste-taker.js'),
-    import('./pixels.js'),
-    import('./result-table.js'),
-    import('./window-control.js'),
-    import('./xlsx.js'),
-    import('./zoom.js'),
+    import('./intake/archive.js'),
+    import('./picture/evidence-words.js'),
+    import('./parts/diagnostics.js'),
+    import('./picture/examples.js'),
+    import('./results/export.js'),
+    import('./intake/folder.js'),
+    import('./results/kept.js'),
+    import('./results/offer.js'),
+    import('./results/operating-point.js'),
+    import('./intake/paste-taker.js'),
+    import('./intake/pixels.js'),
+    import('./results/table.js'),
+    import('./picture/window-control.js'),
+    import('./results/xlsx.js'),
+    import('./picture/zoom.js'),
   ]);
 }

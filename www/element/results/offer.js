@@ -2,11 +2,11 @@
 /**
  * What is offered where the browser lets the page neither save nor print, as in a sandboxed frame: to copy it.
  *
- * @import { Key, Words } from './words.js'
+ * @import { Key, Words } from '../words/words.js'
  */
 
-import { make, viewOf } from './dom.js';
-import { translate } from './words.js';
+import { make, viewOf } from '../parts/dom.js';
+import { translate } from '../words/words.js';
 
 /**
  * Whether a window's page may save files: null where nobody can tell, because what it stands in is of another origin.

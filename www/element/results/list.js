@@ -3,16 +3,16 @@
  * What was found of every image, and one card for the image that is chosen. Several images get a table besides, which is
  * fetched when there are several: a thousand images are a thousand lines of text, not a thousand pictures.
  *
- * @import { Answer, Format, Ready, Report } from './protocol.js'
- * @import { LungError } from './client.js'
+ * @import { Answer, Format, Ready, Report } from '../protocol.js'
+ * @import { LungError } from '../client.js'
  * @import { Offer } from './offer.js'
- * @import { Windowed } from './window-control.js'
- * @import { Key, Words } from './words.js'
+ * @import { Windowed } from '../picture/window-control.js'
+ * @import { Key, Words } from '../words/words.js'
  */
 
-import { fileFacts, make, viewOf } from './dom.js';
-import { ResultCard } from './result-card.js';
-import { ENGLISH, translate } from './words.js';
+import { fileFacts, make, viewOf } from '../parts/dom.js';
+import { ResultCard } from './card.js';
+import { ENGLISH, translate } from '../words/words.js';
 
 /** Images that keep their pictures; older ones keep only what was found, so that a long session stays small. */
 const PICTURED = 24;
@@ -353,7 +353,7 @@ export class ResultList {
   }
 
   #fetchTable() {
-    this.#table ??= import('./result-table.js').then(
+    this.#table ??= import('./table.js').then(
       ({ ResultTable }) => {
         const table = new ResultTable(this);
         this.watch(table);

@@ -3,10 +3,10 @@
  * Enlarging a picture within its frame and moving it about: with the wheel and a modifier, with two fingers, by dragging, by
  * keyboard and with buttons. A wheel or a finger alone goes on scrolling the page.
  *
- * @import { Words } from './words.js'
+ * @import { Words } from '../words/words.js'
  */
 
-import { icon, make } from './dom.js';
+import { icon, make } from '../parts/dom.js';
 
 /** The greatest magnification. */
 const MOST = 8;

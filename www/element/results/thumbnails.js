@@ -4,7 +4,7 @@
  * on show and go with their rows; nothing of them is ever kept.
  */
 
-import { make } from './dom.js';
+import { make } from '../parts/dom.js';
 
 /** The side of a small picture, in pixels. */
 export const SIDE = 56;

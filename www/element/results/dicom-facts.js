@@ -2,12 +2,12 @@
 /**
  * What a file says of itself, before what a network says of it: cautions, and the facts of DICOM.
  *
- * @import { DicomFacts, Report } from './protocol.js'
- * @import { Words } from './words.js'
+ * @import { DicomFacts, Report } from '../protocol.js'
+ * @import { Words } from '../words/words.js'
  */
 
-import { icon, make } from './dom.js';
-import { level } from './format.js';
+import { icon, make } from '../parts/dom.js';
+import { level } from '../words/format.js';
 
 const CAUTION = 'M12 8v5m0 3h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z';
 

@@ -2,7 +2,7 @@
 /**
  * Numbers and names as a reader wants them; a number and its unit stay on one line.
  *
- * @import { Device, Finding, FindingInfo, ModelInfo, Report } from './protocol.js'
+ * @import { Device, Finding, FindingInfo, ModelInfo, Report } from '../protocol.js'
  * @import { Words } from './words.js'
  */
 

@@ -2,10 +2,10 @@
 /**
  * In which order images are shown.
  *
- * @import { Entry } from './result-list.js'
+ * @import { Entry } from './list.js'
  */
 
-import { unlike } from './format.js';
+import { unlike } from '../words/format.js';
 
 /** @typedef {'added' | 'name' | 'finding' | 'probability' | 'likeness'} SortKey */
 

@@ -3,11 +3,11 @@
  * Samples for whoever has no X-ray at hand: composites, each the average of many radiographs, that show no patient. Their folder has an
  * `index.json`, as `lung composite` writes it. Nothing of it is fetched before the row is unfolded.
  *
- * @import { Words } from './words.js'
+ * @import { Words } from '../words/words.js'
  */
 
 import { make } from './dom.js';
-import { assets } from './download.js';
+import { assets } from '../download.js';
 
 /** An entry of `index.json`. @typedef {{ file: string, finding: string, origin: string, images: number }} Sample */
 /** A sample and its file. @typedef {{ sample: Sample, blob: Blob }} Fetched */

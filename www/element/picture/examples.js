@@ -3,12 +3,12 @@
  * What textbooks call typical of each finding, drawn, to hold a picture against. Drawings and not radiographs: no patient's
  * image is needed, and nobody can take one for what the network has seen.
  *
- * @import { Finding, FindingInfo } from './protocol.js'
- * @import { Words } from './words.js'
+ * @import { Finding, FindingInfo } from '../protocol.js'
+ * @import { Words } from '../words/words.js'
  */
 
-import { draw, make } from './dom.js';
-import { findingWords } from './format.js';
+import { draw, make } from '../parts/dom.js';
+import { findingWords } from '../words/format.js';
 
 /** Lines and patches of a chest of 100 by 100, from in front: the patient's right is on the left. By the class that styles them. */
 const CHEST = [

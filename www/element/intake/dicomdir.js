@@ -2,7 +2,7 @@
 /**
  * The directory of a DICOM CD, a file called DICOMDIR: it names the images in their order. The rest of a CD is its viewer's.
  *
- * @import { Image } from './result-list.js'
+ * @import { Image } from '../results/list.js'
  */
 
 /** Longer ones are not read. */

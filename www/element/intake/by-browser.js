@@ -4,7 +4,7 @@
  *
  * The worker fetches this with the first such image.
  *
- * @import { Caution } from './protocol.js'
+ * @import { Caution } from '../protocol.js'
  */
 
 /** More pixels than this are scaled down: a bitmap of them would be larger than a file may be. */

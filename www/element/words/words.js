@@ -3,10 +3,10 @@
  * Everything a reader sees, in the reader's language. English is here at once; the other languages are fetched when somebody
  * reads them. `docs/guide/translating.md` says how to add or to correct one.
  *
- * @import { Caution, DicomFacts, Fault } from './protocol.js'
+ * @import { Caution, DicomFacts, Fault } from '../protocol.js'
  */
 
-import english from './words/en.js';
+import english from './en.js';
 
 /** @typedef {keyof typeof english} Key */
 
@@ -22,12 +22,12 @@ import english from './words/en.js';
  */
 export const LANGUAGES = {
   en: { name: 'English', load: async () => ({ default: english }) },
-  es: { name: 'Español', load: () => import('./words/es.js') },
-  fr: { name: 'Français', load: () => import('./words/fr.js') },
-  zh: { name: '中文', load: () => import('./words/zh.js') },
-  hi: { name: 'हिन्दी', load: () => import('./words/hi.js') },
+  es: { name: 'Español', load: () => import('./es.js') },
+  fr: { name: 'Français', load: () => import('./fr.js') },
+  zh: { name: '中文', load: () => import('./zh.js') },
+  hi: { name: 'हिन्दी', load: () => import('./hi.js') },
   // Digits as in the file names, ids and codes beside them.
-  ar: { name: 'العربية', dir: 'rtl', locale: 'ar-u-nu-latn', load: () => import('./words/ar.js') },
+  ar: { name: 'العربية', dir: 'rtl', locale: 'ar-u-nu-latn', load: () => import('./ar.js') },
 };
 
 /** The texts of one language, and how it writes numbers and lists. */

@@ -5,14 +5,14 @@
  * Its picture and its controls are made once: Chromium 156 keeps inputs that have left the page, and with them what they
  * refer to.
  *
- * @import { Finding, FindingInfo, Ready, Report } from './protocol.js'
- * @import { LungError } from './client.js'
- * @import { Entry } from './result-list.js'
- * @import { Key, Words } from './words.js'
+ * @import { Finding, FindingInfo, Ready, Report } from '../protocol.js'
+ * @import { LungError } from '../client.js'
+ * @import { Entry } from './list.js'
+ * @import { Key, Words } from '../words/words.js'
  */
 
 import { dicomFacts } from './dicom-facts.js';
-import { icon, make, tint, WARNING } from './dom.js';
+import { icon, make, tint, WARNING } from '../parts/dom.js';
 import {
   deviceWords,
   duration,
@@ -27,8 +27,8 @@ import {
   setWords,
   unlike,
   wholePercent,
-} from './format.js';
-import { Viewer } from './viewer.js';
+} from '../words/format.js';
+import { Viewer } from '../picture/viewer.js';
 
 /** Why an image was read on the CPU that was to be read on WebGPU. */
 const HAPPENED = /^webgpu-/;

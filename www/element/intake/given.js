@@ -2,10 +2,10 @@
 /**
  * What comes to the element: files, what a drop or a paste carries, pixels.
  *
- * @import { Image } from './result-list.js'
+ * @import { Image } from '../results/list.js'
  */
 
-import { fileFacts } from './dom.js';
+import { fileFacts } from '../parts/dom.js';
 
 /** Whether it is an archive that has not been looked into; that is done by what is fetched for it. @param {Image} image */
 export function isArchive({ blob, name }) {

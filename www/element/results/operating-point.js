@@ -3,7 +3,7 @@
  * What a report says at another operating point. The network is not asked again: between two points of a bundle nothing differs but
  * what is added to each logit, and the thresholds of the prediction sets. A test holds it to what the WebAssembly says at that point.
  *
- * @import { ModelInfo, OperatingPoint, Report } from './protocol.js'
+ * @import { ModelInfo, OperatingPoint, Report } from '../protocol.js'
  */
 
 /** @typedef {Omit<Report, 'evidence'>} Told */

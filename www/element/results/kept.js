@@ -3,15 +3,15 @@
  * What was found, kept in the tab until it is closed, so that a reload does not begin anew. No image is kept and no byte of
  * one; what a file is called is, which may be a patient's name, and so nothing is kept without the attribute `resume`.
  *
- * @import { ModelInfo } from './protocol.js'
- * @import { Entry, FileFacts, Image, Outcome, ResultList, Watcher } from './result-list.js'
+ * @import { ModelInfo } from '../protocol.js'
+ * @import { Entry, FileFacts, Image, Outcome, ResultList, Watcher } from './list.js'
  */
 
-import { FILE_LIMIT, LungError } from './client.js';
-import { contentOf } from './content.js';
-import { fileFacts, make } from './dom.js';
-import { keptPrefix } from './result-list.js';
-import { translate } from './words.js';
+import { FILE_LIMIT, LungError } from '../client.js';
+import { contentOf } from '../intake/content.js';
+import { fileFacts, make } from '../parts/dom.js';
+import { keptPrefix } from './list.js';
+import { translate } from '../words/words.js';
 
 /**
  * An entry as it is kept: `place` says where it stood, batches from the last to the first. What an older version of the page kept says

@@ -2,7 +2,7 @@
 /**
  * The evidence map as a picture.
  *
- * @import { Finding, Report } from './protocol.js'
+ * @import { Finding, Report } from '../protocol.js'
  */
 
 /** Pixels of the painted map on a side: a whole number per cell, and small to keep for every card. */

@@ -3,12 +3,12 @@
  * What helps whoever is asked for help: versions, device, adapter, timings and the last error. Nothing about an image: not its name, not
  * its size, not what was found in it.
  *
- * @import { Fault, Ready, Result } from './protocol.js'
- * @import { Words } from './words.js'
+ * @import { Fault, Ready, Result } from '../protocol.js'
+ * @import { Words } from '../words/words.js'
  */
 
 import { make } from './dom.js';
-import { assets } from './download.js';
+import { assets } from '../download.js';
 
 /** What is known where the text is asked for. @typedef {{ ready: Ready | null, failed: Fault | null, results: Result[] }} Known */
 

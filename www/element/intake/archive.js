@@ -3,13 +3,13 @@
  * The images in zip archives. Only the directory of an archive is read when it is chosen; each image is cut out of it, and unpacked, when
  * its turn has come, so that no archive lies in memory. Bounds and codes are those of `radiograph::archive`.
  *
- * @import { Fault } from './protocol.js'
+ * @import { Fault } from '../protocol.js'
  * @import { Found } from './folder.js'
- * @import { Image } from './result-list.js'
+ * @import { Image } from '../results/list.js'
  */
 
-import { FILE_LIMIT, LungError } from './client.js';
-import { fileFacts } from './dom.js';
+import { FILE_LIMIT, LungError } from '../client.js';
+import { fileFacts } from '../parts/dom.js';
 import { inOrderOfDirectory, isDirectory, mayBeImage } from './folder.js';
 
 /** Most files in an archive: a CD of several examinations. */

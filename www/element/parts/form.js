@@ -2,8 +2,8 @@
 /**
  * The reports that the form around the element sends.
  *
- * @import { Report } from './protocol.js'
- * @import { Entry } from './result-list.js'
+ * @import { Report } from '../protocol.js'
+ * @import { Entry } from '../results/list.js'
  */
 
 /**

@@ -2,11 +2,11 @@
 /**
  * The images of a folder and of the folders within it, by their paths from that folder, without what cannot be an image.
  *
- * @import { Image } from './result-list.js'
+ * @import { Image } from '../results/list.js'
  */
 
 import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
-import { fileFacts } from './dom.js';
+import { fileFacts } from '../parts/dom.js';
 
 // Whoever looks into archives asks here: what two modules share that are fetched later has to be one's own.
 export { inOrderOfDirectory, isDirectory };

@@ -3,10 +3,10 @@
  * The results as a file: a workbook or CSV for spreadsheets, JSON for programs. What a file says of its patient is in neither, because it is
  * in no report; what the file is called is.
  *
- * @import { Finding, Format, Result } from './protocol.js'
+ * @import { Finding, Format, Result } from '../protocol.js'
  */
 
-import { predictionSet, unlike } from './format.js';
+import { predictionSet, unlike } from '../words/format.js';
 
 /**
  * What a spreadsheet would take for a formula: at the beginning of a cell, or of what becomes a cell of its own where it divides at

@@ -3,13 +3,13 @@
  * Which values of a grey DICOM file are shown from black to white. What was found does not depend on it: the network has seen
  * the window that the file asks for.
  *
- * @import { DicomFacts } from './protocol.js'
- * @import { LungError } from './client.js'
- * @import { Words } from './words.js'
+ * @import { DicomFacts } from '../protocol.js'
+ * @import { LungError } from '../client.js'
+ * @import { Words } from '../words/words.js'
  */
 
-import { make } from './dom.js';
-import { level } from './format.js';
+import { make } from '../parts/dom.js';
+import { level } from '../words/format.js';
 
 /** Steps from one end of a slider to the other, about. */
 const STEPS = 256;

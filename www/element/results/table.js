@@ -5,18 +5,18 @@
  * It is a grid whose rows are what is chosen: one stop for the tabulator, arrows within, and each row is read out as a whole
  * under the headings of its columns.
  *
- * @import { FindingInfo, ModelInfo, Report } from './protocol.js'
+ * @import { FindingInfo, ModelInfo, Report } from '../protocol.js'
  * @import { SortKey } from './order.js'
- * @import { Entry, ResultList, Watcher } from './result-list.js'
- * @import { Key, Words } from './words.js'
+ * @import { Entry, ResultList, Watcher } from './list.js'
+ * @import { Key, Words } from '../words/words.js'
  */
 
-import { icon, make, tint, viewOf, WARNING } from './dom.js';
+import { icon, make, tint, viewOf, WARNING } from '../parts/dom.js';
 import { guarded } from './export.js';
-import { alsoPossible, findingsOf, findingWords, foundIn, percent, unlike } from './format.js';
+import { alsoPossible, findingsOf, findingWords, foundIn, percent, unlike } from '../words/format.js';
 import { DIRECTIONS, reportOf, sorted, SORTS, warned } from './order.js';
 import { SIDE, Thumbnails } from './thumbnails.js';
-import { translate } from './words.js';
+import { translate } from '../words/words.js';
 
 /** Rows that are shown until more are asked for: a browser takes 50 kB to lay out each of a long table. */
 const SHOWN = 100;

@@ -2,12 +2,12 @@
 /**
  * Where in the picture the evidence lies, in words: for whoever does not see colours, and for whoever asks what they mean.
  *
- * @import { FindingInfo, Report } from './protocol.js'
- * @import { Key, Words } from './words.js'
+ * @import { FindingInfo, Report } from '../protocol.js'
+ * @import { Key, Words } from '../words/words.js'
  */
 
 import { contrast } from './evidence.js';
-import { withinWords } from './format.js';
+import { withinWords } from '../words/format.js';
 
 const ROWS = /** @type {const} */ (['upper', 'middle', 'lower']);
 const COLUMNS = /** @type {const} */ (['left', 'centre', 'right']);

@@ -3,16 +3,16 @@
  * The radiograph under its evidence, and everything it is looked at with.
  *
  * @import { Examples } from './examples.js'
- * @import { Finding, FindingInfo, Report } from './protocol.js'
+ * @import { Finding, FindingInfo, Report } from '../protocol.js'
  * @import { WindowControl, Windowed } from './window-control.js'
- * @import { Words } from './words.js'
+ * @import { Words } from '../words/words.js'
  * @import { Zoom } from './zoom.js'
  */
 
-import { make } from './dom.js';
+import { make } from '../parts/dom.js';
 import { contrast, contrastScale, paint } from './evidence.js';
-import { findingWords } from './format.js';
-import { ENGLISH, translate } from './words.js';
+import { findingWords } from '../words/format.js';
+import { ENGLISH, translate } from '../words/words.js';
 
 /**
  * What is looked at: `evidence` is null where it means nothing, `windowed` where there are no values but brightness.
