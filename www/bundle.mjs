@@ -3,7 +3,7 @@
  * `node www/bundle.mjs DIST FOLDER`: merges the scripts in DIST that are always loaded together, so that a cold page asks for
  * fewer, with the rollup in FOLDER's `node_modules`. `cargo xtask build` runs it.
  *
- * The worker is given the script of the builds for the CPU, and the documentation comes beside the page. Comments are left out: they
+ * The worker is given the script of the builds for the CPU, the element its styles, and the documentation comes beside the page. Comments are left out: they
  * were a third of what is downloaded. Files keep their names; those that were merged into another are removed.
  */
 
@@ -27,6 +27,9 @@ const { parseAst } = createRequire(pathToFileURL(resolve(packages, 'package.json
 const ENTRIES = ['app.js', 'element/define.js', 'element/lung-xray-classifier.js'];
 /** What comes before the rest, knows where it lies, and holds what must be there once. */
 const APART = ['element/start.js', 'element/download.js'];
+/** The module that has the element's styles once it is built, and where they are written. */
+const SHEET = 'element/parts/sheet.js';
+const STYLES = 'element/parts/styles.css';
 /** Both builds' script, of which the worker has one. */
 const CPU = ['runtime/cpu/lung_web.js', 'runtime/cpu-relaxed/lung_web.js'];
 
@@ -39,6 +42,12 @@ function fileName({ name, facadeModuleId }) {
   if (facadeModuleId === null)
     throw new Error(`What ${name} shares would become a file of its own: let the element load it, as it does the others.`);
   return nameOf(facadeModuleId);
+}
+
+/** The module with the element's styles in it, without their comments: no request, and no moment without them. */
+async function sheet() {
+  const css = (await readFile(join(root, STYLES), 'utf8')).replace(/\/\*[^]*?\*\//g, '').replace(/\n\s*(?=\n)/g, '').trim();
+  return `export const fill = (sheet) => sheet.replaceSync(\`${css.replace(/[\\`$]/g, '\\$&')}\`);`;
 }
 
 /** What was written. @type {Set<string>} */
@@ -54,6 +63,7 @@ async function merge(entries, options) {
   const bundle = await rollup({
     input: entries.map((name) => join(root, name)),
     external: APART.map((name) => join(root, name)),
+    plugins: [{ name: 'sheet', transform: (/** @type {string} */ _code, /** @type {string} */ id) => (nameOf(id) === SHEET ? sheet() : null) }],
     // The element has what modules loaded later share with it; nobody else has to be fetched for that.
     preserveEntrySignatures: 'allow-extension',
     onLog(/** @type {string} */ _level, /** @type {{ message: string }} */ { message }) {
@@ -77,6 +87,7 @@ if (!script.equals(same)) throw new Error(`${CPU.join(' and ')} are no longer th
 await merge(['worker.js'], { inlineDynamicImports: true });
 await rm(join(root, CPU[1]));
 await merge(ENTRIES);
+await rm(join(root, STYLES));
 // The worker and the page have some in common.
 const merged = [...read].filter((name) => !written.has(name));
 for (const name of merged) await rm(join(root, name));

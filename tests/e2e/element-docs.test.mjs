@@ -128,7 +128,7 @@ test('every slot is there, takes words, and no other; the notice stays', () =>
   }));
 
 test('the custom properties that are listed are those that the styles read', async () => {
-  const css = await readFile(join(ELEMENT, 'parts/styles.js'), 'utf8');
+  const css = await readFile(join(ELEMENT, 'parts/styles.css'), 'utf8');
   const read = new Set([...css.matchAll(/var\((--lung-[a-z-]+)/g)].map(([, name]) => name));
   assert.deepEqual([...read].sort(), names('Custom properties'));
 });
