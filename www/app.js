@@ -20,7 +20,7 @@ document.addEventListener('dragover', (event) => event.preventDefault());
 document.addEventListener('drop', (event) => {
   if (event.defaultPrevented) return;
   event.preventDefault();
-  if (event.dataTransfer) element.take(event.dataTransfer);
+  if (event.dataTransfer) element.add(event.dataTransfer);
 });
 
 // What explains the page makes room for what was found.
@@ -33,7 +33,7 @@ for (const outcome of ['lung-result', 'lung-error'])
 document.querySelector('.camera-button')?.addEventListener('click', ({ currentTarget }) => {
   const camera = make('input', { type: 'file', accept: 'image/*', capture: 'environment', hidden: true });
   camera.addEventListener('change', () => {
-    element.take(camera.files ?? []);
+    element.add(camera.files ?? []);
     camera.remove();
   });
   // Safari does nothing with one that is not in the document.
@@ -51,7 +51,7 @@ document.querySelector('.diagnostics')?.addEventListener('click', async ({ curre
 
 // Files that the operating system opens with the installed app.
 /** @type {any} */ (globalThis).launchQueue?.setConsumer(async (/** @type {{ files: FileSystemFileHandle[] }} */ { files }) =>
-  element.take(await Promise.all(files.map((file) => file.getFile()))),
+  element.add(await Promise.all(files.map((file) => file.getFile()))),
 );
 
 // Files that another app has shared. The ticket is good for once.

@@ -91,7 +91,7 @@ async function waitForRest() {
  */
 export async function takeShared(element, ticket) {
   const files = container?.controller ? await ask(container.controller, { type: 'shared', ticket }) : [];
-  if (files.length > 0) element.take(files);
+  if (files.length > 0) element.add(files);
   else say('share.lost', 'lost');
 }
 
@@ -194,14 +194,14 @@ function offer(accept) {
   const later = write(make('button', { type: 'button', class: 'quiet' }), 'update.later');
   reload.addEventListener('click', accept);
   const update = /** @type {HTMLElement} */ (document.querySelector('.update'));
-  const said = /** @type {HTMLElement} */ (update.querySelector('.update-said'));
+  const message = /** @type {HTMLElement} */ (update.querySelector('.update-said'));
   later.addEventListener('click', () => {
-    delete said.dataset.words;
-    said.textContent = '';
-    update.replaceChildren(said);
+    delete message.dataset.words;
+    message.textContent = '';
+    update.replaceChildren(message);
   });
-  update.replaceChildren(said, reload, later);
-  write(said, 'update.ready');
+  update.replaceChildren(message, reload, later);
+  write(message, 'update.ready');
 }
 
 /** @param {ServiceWorkerRegistration} registration */

@@ -224,7 +224,7 @@ describe('in Firefox', { skip: noFirefox }, () => {
     const archives = [zip([image('stored.png', 1), image('deflated.png', 2, { packed: 'deflated' })]), ...WRONG.map(([, bytes]) => bytes)];
     await page.evaluate((/** @type {string[]} */ all) => {
       const files = all.map((base64, at) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], `${at}.zip`));
-      /** @type {any} */ (document.querySelector('lung-xray-classifier')).take(files);
+      /** @type {any} */ (document.querySelector('lung-xray-classifier')).add(files);
     }, archives.map((bytes) => bytes.toString('base64')));
     const told = await page.until((/** @type {number} */ count) => {
       const { results } = /** @type {any} */ (document.querySelector('lung-xray-classifier'));

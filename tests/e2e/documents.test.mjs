@@ -42,7 +42,7 @@ function leads(from, target) {
 
 test('what the page and the element link to is there: figures, limits, privacy, documentation', async () => {
   const html = await readFile(new URL('../../www/index.html', import.meta.url), 'utf8');
-  const element = await readFile(new URL('../../www/element/lung-xray-classifier.js', import.meta.url), 'utf8');
+  const element = await readFile(new URL('../../www/element/parts/status.js', import.meta.url), 'utf8');
   const links = [...targets(html).filter((target) => target.startsWith('docs/')), /FIGURES = '([^']+)'/.exec(element)?.[1] ?? ''];
   assert.equal(links.length, 5);
   for (const link of links) assert.ok(leads('index.html', link), link);

@@ -19,7 +19,7 @@ const tables = await documented();
 /** @param {string} heading */
 const names = (heading) => tables[heading].map(nameOf).sort();
 /** Attributes whose meaning is not for a script to observe: the browser's own, and what is read when it matters. */
-const UNOBSERVED = ['disabled', 'loading', 'name', 'resume', 'theme'];
+const UNOBSERVED = ['disabled', 'loading', 'name', 'persist', 'resume', 'theme'];
 
 /** The stand-in's bundle with operating points and a sentence. */
 const POINTS = 'mobilenet-lung-points.safetensors';
@@ -138,7 +138,7 @@ test('attributes: those observed are listed, those listed are observed or have a
     const observed = await page.evaluate(() => /** @type {any} */ (customElements.get('lung-xray-classifier')).observedAttributes);
     assert.deepEqual([...observed, ...UNOBSERVED].sort(), names('Attributes'));
     const code = await source();
-    for (const name of ['loading', 'name', 'resume']) assert.match(code, new RegExp(`[gh][ea][ts]Attribute\\('${name}'\\)`));
+    for (const name of ['loading', 'name', 'persist', 'resume']) assert.match(code, new RegExp(`[gh][ea][ts]Attribute\\('${name}'\\)`));
     // theme
     const scheme = () => element.evaluate((node) => getComputedStyle(node).colorScheme);
     for (const theme of ['dark', 'light']) {
@@ -179,8 +179,40 @@ test('properties and methods are there, and no other that is public', () =>
     assert.deepEqual(has.statics, listed.filter((name) => name.includes('.')).map((name) => name.split('.')[1]));
   }));
 
+test('what is listed in the reference is listed in the source, for editors', async () => {
+  const script = await readFile(join(ELEMENT, 'lung-xray-classifier.js'), 'utf8');
+  for (const [tag, heading] of [['event', 'Events'], ['slot', 'Slots'], ['csspart', 'Parts'], ['cssprop', 'Custom properties']]) {
+    const listed = [...script.matchAll(new RegExp(`^ \\* @${tag} (\\S+)`, 'gm'))].map(([, name]) => name);
+    assert.deepEqual(listed, tables[heading].map(nameOf), tag);
+  }
+});
+
+test('an old name does what the new one does, and the console tells the new one once', () =>
+  onPage(async (page, { element, answered }) => {
+    /** @type {string[]} */
+    const told = [];
+    page.on('console', (message) => told.push(message.text()));
+    await element.evaluate((node) => {
+      node.removeAttribute('persist');
+      node.setAttribute('resume', '');
+    });
+    await ready(page);
+    await element.evaluate(async (/** @type {any} */ node) => {
+      for (const name of ['a', 'b', 'c']) node.take([new File([`plain ${name}`], name)]);
+      node.cancel();
+      await new Promise((resolve) => node.addEventListener('lung-done', resolve, { once: true }));
+      node.proceed();
+    });
+    for (const name of ['a', 'b', 'c']) await answered(name);
+    await page.waitForFunction(() => sessionStorage.length > 2);
+    const renamed = told.filter((text) => text.includes('old name'));
+    for (const [before, now] of [['resume', 'persist'], ['take()', 'add()'], ['proceed()', 'resumeQueue()']])
+      assert.equal(renamed.filter((text) => text.includes(`\`${before}\``) && text.includes(`\`${now}\``)).length, 1, before);
+    assert.equal(renamed.length, 3);
+  }));
+
 test('every event is fired with the details that are listed, and no other', async () => {
-  const fired = new Set([...(await source()).matchAll(/#fire\('(lung-[a-z-]+)'/g)].map(([, name]) => name));
+  const fired = new Set([...(await source()).matchAll(/\.fire\('(lung-[a-z-]+)'/g)].map(([, name]) => name));
   assert.deepEqual([...fired].sort(), names('Events'));
   /** @type {Map<string, Set<string>>} */
   const told = new Map();

@@ -147,7 +147,7 @@ describe('the page in Firefox, with a stand-in for the WebAssembly', { skip: noF
       };
       await check('empty');
       for (const [at, text] of ['plain', 'refuse', 'unlike'].entries()) {
-        await page.evaluate((/** @type {string} */ text) => /** @type {any} */ (document.querySelector('lung-xray-classifier')).take([new File([text], text)]), text);
+        await page.evaluate((/** @type {string} */ text) => /** @type {any} */ (document.querySelector('lung-xray-classifier')).add([new File([text], text)]), text);
         await answers(page, at + 1);
         await page.until((/** @type {string} */ name) =>
           document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name, text);

@@ -41,7 +41,7 @@ test('there are all kinds of examples, each with its code', () =>
     for (const [id, code] of [
       ['plain', '<lung-xray-classifier></lung-xray-classifier>'],
       ['samples', '<lung-xray-classifier samples></lung-xray-classifier>'],
-      ['several', '<lung-xray-classifier id="ward" multiple resume samples></lung-xray-classifier>'],
+      ['several', '<lung-xray-classifier id="ward" multiple persist samples></lung-xray-classifier>'],
       ['right-to-left', '<article lang="ar" dir="rtl">\n  <lung-xray-classifier samples></lung-xray-classifier>\n</article>'],
     ])
       assert.equal(await example(page, id).locator('pre').first().textContent(), code);

@@ -325,9 +325,9 @@ const CLAIMS = {
       await reach('done', 1);
       assert.equal((await results()).length, 1);
       assert.equal(await aside.innerText(), 'Only the first of 3 images was taken: this place takes one at a time.');
-      await element.evaluate((/** @type {any} */ node) => node.take([new File(['plain'], 'a'), new File(['plain'], 'b')]));
+      await element.evaluate((/** @type {any} */ node) => node.add([new File(['plain'], 'a'), new File(['plain'], 'b')]));
       await aside.getByText('Only the first of 2 images').waitFor();
-      await element.evaluate((/** @type {any} */ node) => node.take([new File(['plain'], 'a')]));
+      await element.evaluate((/** @type {any} */ node) => node.add([new File(['plain'], 'a')]));
       await aside.waitFor({ state: 'hidden' });
     }),
 
@@ -340,14 +340,14 @@ const CLAIMS = {
         assert.deepEqual(await drag(element, carried, allowed), [true, true], 'the browser does not open it');
         assert.equal(await aside.innerText(), 'What was dropped is an address, not a file. Save the image first, then choose that file.');
         assert.equal(await element.locator('.dropzone.over').count(), 0);
-        await element.evaluate((/** @type {any} */ node) => node.take([]));
+        await element.evaluate((/** @type {any} */ node) => node.add([]));
         await aside.waitFor({ state: 'hidden' });
       }
       // A page that passes on what misses the element.
       await element.evaluate((/** @type {any} */ node) => {
         const transfer = new DataTransfer();
         transfer.setData('text/uri-list', 'https://example.org/chest.png');
-        node.take(transfer);
+        node.add(transfer);
       });
       await aside.getByText('Save the image first').waitFor();
       // Text is none of its business.
@@ -367,7 +367,7 @@ const CLAIMS = {
         await paste(page);
         page.on('filechooser', () => assert.fail('a dialog opened'));
         await page.getByText('Picture').first().click({ position: { x: 3, y: 3 } });
-        await element.evaluate((/** @type {any} */ node) => node.take([new File(['plain'], 'a')]));
+        await element.evaluate((/** @type {any} */ node) => node.add([new File(['plain'], 'a')]));
         await page.waitForTimeout(200);
         assert.deepEqual(await taken(), [0]);
         assert.deepEqual([page.url(), page.context().pages().length], [before, pages]);
@@ -393,7 +393,7 @@ const CLAIMS = {
         addEventListener('dragover', (event) => event.preventDefault());
         addEventListener('drop', (event) => {
           event.preventDefault();
-          /** @type {any} */ (document.querySelector('lung-xray-classifier')).take(event.dataTransfer);
+          /** @type {any} */ (document.querySelector('lung-xray-classifier')).add(event.dataTransfer);
         });
       });
       await dropFiles(page, { x: 20, y: 20 }, [join(folder, 'two.png')]);
@@ -541,7 +541,7 @@ const CLAIMS = {
         /** @type {any} */ (globalThis).removed = first;
         await first.start();
         const begun = new Promise((resolve) => first.addEventListener('lung-result', resolve, { once: true }));
-        first.take(Array.from({ length: 100 }, (_, k) => new File([`plain ${k}`], `${k}`)));
+        first.add(Array.from({ length: 100 }, (_, k) => new File([`plain ${k}`], `${k}`)));
         await begun;
         const done = new Promise((resolve) => first.addEventListener('lung-done', (/** @type {any} */ { detail }) => resolve(detail), { once: true }));
         first.remove();
@@ -565,7 +565,7 @@ const CLAIMS = {
       const counts = await page.evaluate(async () => {
         const node = /** @type {any} */ (document.querySelector('lung-xray-classifier'));
         await node.start();
-        node.take(Array.from({ length: 8 }, (_, k) => new File([`plain ${k}`], `${k}`)));
+        node.add(Array.from({ length: 8 }, (_, k) => new File([`plain ${k}`], `${k}`)));
         const ended = new Promise((resolve) => node.addEventListener('lung-done', (/** @type {any} */ { detail }) => resolve(detail), { once: true }));
         for (const id of ['b', 'a', 'b']) {
           await new Promise((resolve) => node.addEventListener('lung-result', resolve, { once: true }));
@@ -809,6 +809,42 @@ describe('in Firefox', { skip: noFirefox }, () => {
       assert.deepEqual(seen, { taken: [0, 1], prevented: [true, true], disabled: 0, focus: 'button' });
     }));
 
+  test('a field set disables it, of three files without `multiple` it takes the first and says so, a label opens its picker, and moved it does not start anew', () =>
+    onFox(
+      `<label for="xray">Of today</label><lung-xray-classifier id="xray"></lung-xray-classifier><fieldset disabled>${ELEMENT}</fieldset><div id="elsewhere"></div>`,
+      async (page) => {
+        const seen = await page.evaluate(async (/** @type {string} */ base64) => {
+          const [element, disabled] = /** @type {any[]} */ ([...document.querySelectorAll('lung-xray-classifier')]);
+          let started = 0;
+          element.addEventListener('lung-ready', () => started++);
+          await element.start();
+          const data = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+          const transfer = new DataTransfer();
+          for (const name of ['1.png', '2.png', '3.png']) transfer.items.add(new File([data], name, { type: 'image/png' }));
+          const options = { bubbles: true, composed: true, cancelable: true, dataTransfer: transfer };
+          const drop = (/** @type {Element} */ target) => ['dragover', 'drop'].map((type) => !target.dispatchEvent(new DragEvent(type, options)));
+          const done = new Promise((resolve) => element.addEventListener('lung-done', resolve, { once: true }));
+          const prevented = [...drop(disabled), ...drop(element)];
+          await done;
+          const aside = element.shadowRoot.querySelector('[part=aside]').textContent;
+          let opened = 0;
+          element.shadowRoot.querySelector('input[type=file]').addEventListener('click', (/** @type {Event} */ event) => {
+            opened++;
+            event.preventDefault();
+          });
+          document.querySelector('label')?.click();
+          const name = element.shadowRoot.querySelector('[part=button]').getAttribute('aria-label');
+          document.querySelector('#elsewhere')?.append(element);
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          const names = element.results.map((/** @type {any} */ result) => result.name);
+          return { names, disabled: disabled.results.length, prevented, aside, opened, name, started };
+        }, PNG.toString('base64'));
+        const { aside, ...rest } = seen;
+        assert.match(aside, /first of 3/);
+        assert.deepEqual(rest, { names: ['1.png'], disabled: 0, prevented: [true, true, true, true], opened: 1, name: 'Choose a file: Of today', started: 1 });
+      },
+    ));
+
   test('moved into a frame it keeps its styles and the names of files, and removed it stops', () =>
     onFox('<lung-xray-classifier multiple></lung-xray-classifier><iframe srcdoc="<!doctype html><title>frame</title>"></iframe>', async (page) => {
       const seen = await page.evaluate(async (/** @type {string} */ base64) => {
@@ -820,7 +856,7 @@ describe('in Firefox', { skip: noFirefox }, () => {
         await node.classify(new view.File([data], 'theirs.png'));
         const border = view.getComputedStyle(node.shadowRoot.querySelector('.dropzone')).borderTopStyle;
         const done = new Promise((resolve) => node.addEventListener('lung-done', (/** @type {any} */ { detail }) => resolve(detail), { once: true }));
-        node.take(Array.from({ length: 40 }, (_, k) => new File([`plain ${k}`], `${k}`)));
+        node.add(Array.from({ length: 40 }, (_, k) => new File([`plain ${k}`], `${k}`)));
         node.remove();
         const { answered, cancelled } = /** @type {any} */ (await done);
         return { border, name: node.results.at(-1).name, stopped: answered <= 2 && answered + cancelled === 40 };

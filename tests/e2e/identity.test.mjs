@@ -271,7 +271,7 @@ test('files of a host page that it took from a folder keep their paths', () =>
     await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), { type: 'file', id: 'theirs', webkitdirectory: true })));
     for (const [count, folder] of ['Garcia', 'Smith'].entries()) {
       await page.locator('#theirs').setInputFiles(at(folder));
-      await element.evaluate((/** @type {any} */ node) => node.take(/** @type {any} */ (document.querySelector('#theirs')).files));
+      await element.evaluate((/** @type {any} */ node) => node.add(/** @type {any} */ (document.querySelector('#theirs')).files));
       await reach('done', count + 1);
     }
     assert.deepEqual(await names(), ['Smith/IM0001.png', 'Garcia/IM0001.png']);
@@ -299,7 +299,7 @@ test('of a long path the row shows which folder, and the file', () =>
 test('rows have a small picture of their own image: not while it is read anew, never after it was removed', () =>
   mock.onPage(async (page) => {
     const { picker, reach, element, button, rows } = listOf(page);
-    await element.evaluate((node) => node.removeAttribute('resume'));
+    await element.evaluate((node) => node.removeAttribute('persist'));
     await picker.setInputFiles(picture('first.png', 1));
     await reach('done', 1);
     await picker.setInputFiles(Array.from({ length: 30 }, (_, k) => picture(`${k}.png`, 3 * k + 2)));
@@ -364,7 +364,7 @@ describe('what somebody has taken back', () => {
         node.cancel();
         document.querySelector('form')?.reset();
         await null;
-        node.proceed();
+        node.resumeQueue();
       });
       await reach('done', 17);
       assert.deepEqual(await sent(), []);
@@ -496,7 +496,7 @@ test('what is kept for one patient is not shown on the page of another, whose ad
 test('one image alone is saved as CSV and as JSON, of several the chosen one, and an element that keeps nothing has a Clear', () =>
   mock.onPage(async (page) => {
     const { picker, reach, element, button, results, rows } = listOf(page);
-    await element.evaluate((node) => node.removeAttribute('resume'));
+    await element.evaluate((node) => node.removeAttribute('persist'));
     await picker.setInputFiles(picture('one.png', 1));
     await reach('done', 1);
     const save = async (/** @type {string} */ name) => {
@@ -546,7 +546,7 @@ test('a thousand files of one size are compared while the page goes on answering
         return new File([data], `${k}.dcm`, { lastModified: 1 });
       });
       const first = done();
-      node.take(files.slice(0, 100));
+      node.add(files.slice(0, 100));
       await first;
       // Until what was found is kept.
       while (!node.shadowRoot.querySelector('.kept:not([hidden])')) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -569,7 +569,7 @@ test('a thousand files of one size are compared while the page goes on answering
       };
       const began = performance.now();
       beat();
-      node.take(files);
+      node.add(files);
       while (node.results.length < 1000) await new Promise((resolve) => setTimeout(resolve, 5));
       const compared = performance.now() - began;
       over = true;

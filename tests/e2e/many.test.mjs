@@ -488,9 +488,9 @@ test('after a reload the results are there, the rest goes on with the same folde
   }
 });
 
-test('nothing is kept without the attribute `resume`', () =>
+test('nothing is kept without the attribute `persist`', () =>
   onPage(async (page, { picker, reach, element }) => {
-    await element.evaluate((node) => node.removeAttribute('resume'));
+    await element.evaluate((node) => node.removeAttribute('persist'));
     await picker.setInputFiles([picture('a.png', 1), picture('b.png', 2)]);
     await reach('done', 2);
     assert.equal(await page.evaluate(() => sessionStorage.length + localStorage.length), 0);

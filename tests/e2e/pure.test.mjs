@@ -4,10 +4,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { mayBeImage } from '../../www/element/intake/folder.js';
+import { isArchive } from '../../www/element/intake/given.js';
+import { dragged, enlarged, WHOLE, within } from '../../www/element/picture/zoom.js';
 import { table } from '../../www/element/results/export.js';
+import { filtered, KINDS, OF_FINDING } from '../../www/element/results/filter.js';
 import { alsoPossible, findingsOf, findingWords, foundIn, outcomeWords, pointWords, setSentence, setWords, withinWords } from '../../www/element/words/format.js';
 import { weighed } from '../../www/element/results/operating-point.js';
 import { sorted, warned } from '../../www/element/results/order.js';
+import { Pace, roughly } from '../../www/element/results/pace.js';
 import { ENGLISH, wordsOf } from '../../www/element/words/words.js';
 
 /** @import { Report, Result } from '../../www/element/protocol.js' */
@@ -139,6 +144,83 @@ describe('order', () => {
     assert.deepEqual(names('likeness', 1), ['cat', 'b10', 'b9', 'a', 'failed']);
     assert.deepEqual(entries.filter(warned).map(({ name }) => name), ['cat', 'a']);
   });
+});
+
+describe('filter', () => {
+  const entry = (/** @type {string} */ name, /** @type {any} */ outcome) => /** @type {any} */ ({ name, outcome });
+  const entries = [
+    entry('Ana/1.png', { state: 'done', report: report({ 2: 0.1, Normal: 0.9 }, []) }),
+    entry('ana/2.png', { state: 'done', report: report({ 2: 0.8, Normal: 0.2 }, [], { cautions: [{ code: 'x', message: 'x' }] }) }),
+    entry('cat.png', { state: 'done', report: report({ 2: 0.8, Normal: 0.2 }, [], { in_distribution: { score: 0.1, accepted: false } }) }),
+    entry('bad.png', { state: 'error' }),
+    ...['waiting', 'working', 'cancelled', 'absent'].map((state) => entry(`${state}.png`, { state })),
+  ];
+  const names = (/** @type {string} */ kind, name = '', lang = 'en') => filtered(entries, { kind, name }, lang).map((found) => found.name);
+
+  test('is by finding, warning, error or what has no answer yet', () => {
+    assert.deepEqual(names('all').length, entries.length);
+    // What does not look like an X-ray has no finding.
+    assert.deepEqual(names(`${OF_FINDING}2`), ['ana/2.png']);
+    assert.deepEqual(names(`${OF_FINDING}gone`), []);
+    assert.deepEqual(names('warnings'), ['ana/2.png', 'cat.png']);
+    assert.deepEqual(names('errors'), ['bad.png']);
+    assert.deepEqual(names('waiting'), ['waiting.png', 'working.png', 'cancelled.png', 'absent.png']);
+    assert.deepEqual(Object.keys(KINDS), ['all', 'warnings', 'errors', 'waiting']);
+  });
+
+  test('is by a part of the path, in capitals or not, as the language has them', () => {
+    assert.deepEqual(names('all', ' ANA/ '), ['Ana/1.png', 'ana/2.png']);
+    assert.deepEqual(names('errors', 'ana'), []);
+    const turkish = filtered([entry('ISIK.png', { state: 'error' })], { kind: 'all', name: 'ı' }, 'tr');
+    assert.equal(turkish.length, 1);
+  });
+});
+
+describe('the remaining time', () => {
+  test('is told after five answers, from the last thirty', () => {
+    const pace = new Pace();
+    for (let at = 0; at < 4; at++) pace.answered(at * 1000);
+    assert.equal(pace.secondsFor(10, 4000), null);
+    pace.answered(4000);
+    assert.equal(pace.secondsFor(10, 4000), 10);
+    assert.equal(pace.secondsFor(0, 4000), null);
+    // A quicker device has replaced a slow one.
+    for (let at = 1; at <= 30; at++) pace.answered(4000 + at * 100);
+    assert.ok(Math.abs((pace.secondsFor(10, 7000) ?? 0) - 1) < 1e-9);
+    pace.clear();
+    assert.equal(pace.secondsFor(10, 7000), null);
+  });
+
+  test('is a multiple of five seconds, or minutes', () => {
+    assert.deepEqual([0.2, 5.1, 55, 56, 61].map(roughly), [
+      { key: 'tally.seconds', count: 5 },
+      { key: 'tally.seconds', count: 10 },
+      { key: 'tally.seconds', count: 55 },
+      { key: 'tally.minutes', count: 1 },
+      { key: 'tally.minutes', count: 2 },
+    ]);
+  });
+});
+
+test('a magnified picture always fills its frame, and what is pointed at stays where it is', () => {
+  assert.deepEqual(within({ scale: 0.5, x: 0.3, y: -1 }), WHOLE);
+  assert.deepEqual(within({ scale: 100, x: 2, y: 0 }), { scale: 8, x: 0.875, y: 0 });
+  const close = enlarged(WHOLE, 4, { x: 0.5, y: 0.25 });
+  assert.deepEqual(close, { scale: 4, x: 0.375, y: 0.1875 });
+  assert.deepEqual(enlarged(close, 1, { x: 0.5, y: 0.25 }), WHOLE);
+  assert.deepEqual(dragged(close, { x: 0.5, y: 0 }), { scale: 4, x: 0.25, y: 0.1875 });
+  assert.deepEqual(dragged(WHOLE, { x: 0.5, y: 0.5 }), WHOLE);
+});
+
+test('what may be an image is told by its path, an archive by its name', () => {
+  assert.deepEqual(
+    ['a.png', 'a/b/IM0001', 'study.1', 'notes.txt', '.hidden.png', 'a/.git/x.png', 'Thumbs.db', '__MACOSX/a.png', 'all.zip'].filter(mayBeImage),
+    ['a.png', 'a/b/IM0001', 'study.1', 'all.zip'],
+  );
+  const blob = new Blob([]);
+  assert.equal(isArchive({ blob, name: 'CD.ZIP' }), true);
+  assert.equal(isArchive({ blob, name: 'zip.png' }), false);
+  assert.equal(isArchive({ blob: Object.assign(new Blob([]), { unpack() {} }), name: 'broken.zip' }), false);
 });
 
 test('a table has a column for each finding of any model, one for those called alike', () => {

@@ -33,8 +33,8 @@
   async function tell(element) {
     const { text, reload } = await words(element);
     const missing = [...failed, ...unanswered()].map((url) => new URL(url).pathname.split('/').pop()).filter(Boolean);
-    const said = document.createElement('p');
-    said.setAttribute('role', 'alert');
+    const alert = document.createElement('p');
+    alert.setAttribute('role', 'alert');
     const link = document.createElement('a');
     link.href = '';
     link.textContent = reload;
@@ -42,9 +42,9 @@
       event.preventDefault();
       void renew();
     });
-    said.append(text, missing.length > 0 ? ` (${[...new Set(missing)].join(', ')}) ` : ' ', link);
+    alert.append(text, missing.length > 0 ? ` (${[...new Set(missing)].join(', ')}) ` : ' ', link);
     for (const general of element.querySelectorAll('[data-absent]')) general.remove();
-    element.append(said);
+    element.append(alert);
   }
 
   /** Those that came with an error or not at all; browsers tell it of the page's own origin. */

@@ -3,19 +3,36 @@
 
 // Named here only to be fetched at once: each would otherwise wait for the one that imports it.
 import './client.js';
-import './results/dicom-facts.js';
-import './parts/dom.js';
 import './download.js';
-import './picture/evidence.js';
-import './words/format.js';
+import './intake/drop-zone.js';
+import './intake/given.js';
+import './intake/intake.js';
 import './intake/paste.js';
-import './results/card.js';
-import './results/list.js';
-import './start.js';
+import './parts/connection.js';
+import './parts/details.js';
+import './parts/dom.js';
+import './parts/form.js';
+import './parts/loading.js';
+import './parts/names.js';
+import './parts/sample-offer.js';
+import './parts/shared.js';
+import './parts/sheet.js';
+import './parts/speech.js';
+import './parts/status.js';
 import './parts/styles.js';
+import './picture/evidence.js';
 import './picture/viewer.js';
-import './words/words.js';
+import './results/card.js';
+import './results/dicom-facts.js';
+import './results/entry.js';
+import './results/list.js';
+import './results/points.js';
+import './results/reader.js';
+import './results/tab.js';
+import './start.js';
 import './words/en.js';
+import './words/format.js';
+import './words/words.js';
 
 import { LungXrayClassifier } from './lung-xray-classifier.js';
 

@@ -63,7 +63,7 @@ export const nameOf = ([first]) => first.replaceAll('`', '');
  * @param {Record<string, string[][]>} tables
  */
 function manifest(tables) {
-  const said = (/** @type {string} */ heading) =>
+  const described = (/** @type {string} */ heading) =>
     tables[heading].map((row) => ({ name: nameOf(row), description: row[row.length - 1] }));
   const path = 'element/lung-xray-classifier.js';
   const name = 'LungXrayClassifier';
@@ -107,9 +107,9 @@ function manifest(tables) {
               type: text('CustomEvent'),
               description: `${row[2]}: ${row[1]}`,
             })),
-            slots: said('Slots'),
-            cssParts: said('Parts'),
-            cssProperties: said('Custom properties'),
+            slots: described('Slots'),
+            cssParts: described('Parts'),
+            cssProperties: described('Custom properties'),
           },
         ],
         exports: [{ kind: 'js', name, declaration: { name, module: path } }],

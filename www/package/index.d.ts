@@ -51,6 +51,8 @@ export class LungXrayClassifier extends HTMLElement {
   readonly form: HTMLFormElement | null;
   start(): Promise<Ready>;
   classify(image: Blob | ImageBitmap | ImageData, name?: string): Promise<Report>;
+  add(files: Iterable<File> | DataTransfer): void;
+  /** @deprecated It is now `add()`. */
   take(files: Iterable<File> | DataTransfer): void;
   /** The newest first. */
   readonly results: Result[];
@@ -59,6 +61,8 @@ export class LungXrayClassifier extends HTMLElement {
   /** Versions, device, adapter, timings and the last error, in English; nothing about an image. */
   diagnostics(): Promise<string>;
   cancel(): void;
+  resumeQueue(): void;
+  /** @deprecated It is now `resumeQueue()`. */
   proceed(): void;
   /** With a name only the result of that name. */
   forget(name?: string): void;
@@ -85,6 +89,8 @@ export interface LungAttributes {
   device?: 'auto' | 'webgpu' | 'cpu';
   loading?: 'lazy' | 'visible' | 'eager';
   multiple?: boolean;
+  persist?: boolean;
+  /** @deprecated It is now `persist`. */
   resume?: boolean;
   lang?: string;
   theme?: 'auto' | 'light' | 'dark';

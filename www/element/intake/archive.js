@@ -5,7 +5,7 @@
  *
  * @import { Fault } from '../protocol.js'
  * @import { Found } from './folder.js'
- * @import { Image } from '../results/list.js'
+ * @import { Image } from '../results/entry.js'
  */
 
 import { FILE_LIMIT, LungError } from '../client.js';
@@ -41,15 +41,15 @@ export const isArchive = ({ blob, name }) => /\.zip$/i.test(name) && !('unpack' 
 export async function lookInto(images, tell) {
   /** @type {Image[]} */
   const found = [];
-  let [left, named] = [0, 0];
+  let [skipped, named] = [0, 0];
   for (const image of images) {
-    const held = isArchive(image) ? await imagesIn(image, 0) : { images: [image], left: 0 };
+    const held = isArchive(image) ? await imagesIn(image, 0) : { images: [image], skipped: 0 };
     found.push(...held.images);
-    left += held.left;
+    skipped += held.skipped;
     named += held.named ?? 0;
     if (isArchive(image)) tell(found.length);
   }
-  return { images: found, left, named };
+  return { images: found, skipped, named };
 }
 
 /** @param {Image} archive @param {number} depth @returns {Promise<Found>} */
@@ -62,7 +62,7 @@ async function imagesIn({ blob, name }, depth) {
     const listed = await inOrderOfDirectory(all);
     let { named } = listed;
     const images = listed.images.filter((image) => mayBeImage(image.name.slice(name.length + 1)));
-    let left = all.filter((file) => !isDirectory(file.name)).length - images.length;
+    let skipped = all.filter((file) => !isDirectory(file.name)).length - images.length;
     if (images.length === 0) throw new LungError(faults.none());
     /** @type {Image[]} */
     const found = [];
@@ -70,15 +70,15 @@ async function imagesIn({ blob, name }, depth) {
       const packed = /** @type {Packed} */ (image.blob);
       // One that cannot be unpacked is refused when its turn has come.
       const inner = /\.zip$/i.test(image.name) ? await packed.unpack().catch(() => null) : null;
-      const held = inner ? await imagesIn({ blob: inner, name: image.name }, depth + 1) : { images: [image], left: 0 };
+      const held = inner ? await imagesIn({ blob: inner, name: image.name }, depth + 1) : { images: [image], skipped: 0 };
       found.push(...held.images);
-      left += held.left;
+      skipped += held.skipped;
       named += held.named ?? 0;
     }
-    return { images: found, left, named };
+    return { images: found, skipped, named };
   } catch (error) {
     const refusal = error instanceof LungError ? error : new LungError(faults.unreadable());
-    return { images: [{ name, blob: new Refused(refusal) }], left: 0 };
+    return { images: [{ name, blob: new Refused(refusal) }], skipped: 0 };
   }
 }
 

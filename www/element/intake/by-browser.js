@@ -8,7 +8,7 @@
  */
 
 /** More pixels than this are scaled down: a bitmap of them would be larger than a file may be. */
-const MOST_PIXELS = 16_000_000;
+const PIXEL_LIMIT = 16_000_000;
 
 /** What comes before the pixels: the header of the file, and that of the image. */
 const HEADER = 54;
@@ -30,7 +30,7 @@ export async function decodeByBrowser(bytes) {
   const picture = await createImageBitmap(new Blob([bytes])).catch(() => undefined);
   if (!picture) return undefined;
   try {
-    const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picture.width * picture.height)));
+    const scale = Math.min(1, Math.sqrt(PIXEL_LIMIT / (picture.width * picture.height)));
     const width = Math.max(1, Math.floor(picture.width * scale));
     const height = Math.max(1, Math.floor(picture.height * scale));
     const context = new OffscreenCanvas(width, height).getContext('2d');

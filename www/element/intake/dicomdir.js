@@ -2,7 +2,7 @@
 /**
  * The directory of a DICOM CD, a file called DICOMDIR: it names the images in their order. The rest of a CD is its viewer's.
  *
- * @import { Image } from '../results/list.js'
+ * @import { Image } from '../results/entry.js'
  */
 
 /** Longer ones are not read. */

@@ -2,7 +2,7 @@
 /**
  * The images of a folder and of the folders within it, by their paths from that folder, without what cannot be an image.
  *
- * @import { Image } from '../results/list.js'
+ * @import { Image } from '../results/entry.js'
  */
 
 import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
@@ -28,7 +28,7 @@ const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', '__macosx']);
 
 /**
  * What was found in folders and archives, and how many files were left out; `named` is how many of them a DICOMDIR names, where there is one.
- * @typedef {{ images: Image[], left: number, named?: number }} Found
+ * @typedef {{ images: Image[], skipped: number, named?: number }} Found
  */
 
 /**
@@ -49,10 +49,10 @@ export function ofFolder(files) {
 export async function ofEntries(entries, tell) {
   /** @type {Image[]} */
   const all = [];
-  let left = 0;
+  let skipped = 0;
   /** @param {FileSystemEntry} entry */
   const walk = async (entry) => {
-    if (hidden(entry.name)) return void left++;
+    if (hidden(entry.name)) return void skipped++;
     if (isFolder(entry)) {
       for (const child of await childrenOf(entry)) await walk(child);
     } else if (isFile(entry)) {
@@ -62,8 +62,8 @@ export async function ofEntries(entries, tell) {
     }
   };
   for (const entry of entries) await walk(entry);
-  const { left: others, ...rest } = await found(all);
-  return { ...rest, left: left + others };
+  const { skipped: others, ...rest } = await found(all);
+  return { ...rest, skipped: skipped + others };
 }
 
 /** @param {Image[]} all @returns {Promise<Found>} */
@@ -73,7 +73,7 @@ async function found(all) {
   files.sort((a, b) => compare(a.name, b.name));
   const { images, named } = await inOrderOfDirectory(files);
   const directories = files.filter(({ name }) => isDirectory(name)).length;
-  return { images, left: all.length - directories - images.length, named };
+  return { images, skipped: all.length - directories - images.length, named };
 }
 
 /** A path without its first folder. @param {string} path */

@@ -2,7 +2,7 @@
 /**
  * What comes to the element: files, what a drop or a paste carries, pixels.
  *
- * @import { Image } from '../results/list.js'
+ * @import { Image } from '../results/entry.js'
  */
 
 import { fileFacts } from '../parts/dom.js';

@@ -1,7 +1,7 @@
 // @ts-check
 /** Hears pastes for all elements of a window. Which of them takes one is decided in `paste-taker.js`, which is fetched with the first. */
 
-/** An element that may take a paste. @typedef {HTMLElement & { take(files: Iterable<File>): void }} Taker */
+/** An element that may take a paste. @typedef {HTMLElement & { add(files: Iterable<File>): void }} Taker */
 
 /** The elements of each window. @type {WeakMap<Window, Set<Taker>>} */
 const windows = new WeakMap();
@@ -33,7 +33,7 @@ function hear(view) {
     setTimeout(async () => {
       if (event.defaultPrevented) return;
       const { takerOf } = await import('./paste-taker.js');
-      takerOf([...takers], target, withText)?.take(files);
+      takerOf([...takers], target, withText)?.add(files);
     });
   });
   return takers;

@@ -52,16 +52,16 @@ export async function diagnose({ ready, failed, results }) {
  */
 export async function copy(words, element, button) {
   const diagnosis = await element.diagnostics();
-  const said = make('p', { class: 'diagnosis', part: 'diagnosis', role: 'status' });
+  const message = make('p', { class: 'diagnosis', part: 'diagnosis', role: 'status' });
   if (button.nextElementSibling?.matches('.diagnosis')) button.nextElementSibling.remove();
-  button.after(said);
+  button.after(message);
   try {
     await navigator.clipboard.writeText(diagnosis);
-    said.textContent = `${words.text('copy.done')} ${words.text('diagnostics.holds')}`;
+    message.textContent = `${words.text('copy.done')} ${words.text('diagnostics.holds')}`;
   } catch {
     const box = make('textarea', { readonly: true, rows: '8', 'aria-label': words.text('copy.label') });
     box.value = diagnosis;
-    said.append(words.text('copy.failed'), box);
+    message.append(words.text('copy.failed'), box);
     box.select();
   }
 }

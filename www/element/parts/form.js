@@ -3,7 +3,7 @@
  * The reports that the form around the element sends.
  *
  * @import { Report } from '../protocol.js'
- * @import { Entry } from '../results/list.js'
+ * @import { Entry } from '../results/entry.js'
  */
 
 /**

@@ -82,19 +82,19 @@ function ninths(map) {
     COLUMNS.map((column, u) => ({
       region: /** @type {Region} */ (`${row}-${column}`),
       amount: map.reduce(
-        (whole, cells, y) =>
-          whole + overlap(y, map.length, v) * cells.reduce((line, cell, x) => line + overlap(x, cells.length, u) * cell, 0),
+        (whole, row, y) =>
+          whole + overlap(y, map.length, v) * row.reduce((line, cell, x) => line + overlap(x, row.length, u) * cell, 0),
         0,
       ),
     })),
   );
 }
 
-/** The share of a cell that lies in a third. @param {number} cell @param {number} cells @param {number} third */
-function overlap(cell, cells, third) {
-  const low = Math.max(cell / cells, third / 3);
-  const high = Math.min((cell + 1) / cells, (third + 1) / 3);
-  return Math.max(0, high - low) * cells;
+/** The share of a cell that lies in a third. @param {number} cell @param {number} count @param {number} third */
+function overlap(cell, count, third) {
+  const low = Math.max(cell / count, third / 3);
+  const high = Math.min((cell + 1) / count, (third + 1) / 3);
+  return Math.max(0, high - low) * count;
 }
 
 /** @param {ReturnType<typeof ninths>} amounts @returns {Strongest} */

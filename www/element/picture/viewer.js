@@ -26,8 +26,8 @@ export class Viewer {
   #overlay = make('canvas', { class: 'overlay', part: 'overlay', 'aria-hidden': 'true' });
   #plane = make('div', { class: 'plane' }, this.#base, this.#overlay);
   #frame = make('div', { class: 'frame', part: 'picture' }, this.#plane);
-  #said = make('p', { class: 'evidence-words', part: 'evidence-words', id: 'evidence-words', 'aria-live': 'polite' });
-  #side = make('div', { class: 'viewer' }, this.#frame, this.#said);
+  #description = make('p', { class: 'evidence-words', part: 'evidence-words', id: 'evidence-words', 'aria-live': 'polite' });
+  #side = make('div', { class: 'viewer' }, this.#frame, this.#description);
   #shown = make('input', { type: 'checkbox', role: 'switch', checked: true });
   #strength = make('input', { type: 'range', min: '10', max: '100', step: '5', value: '55' });
   /** @type {Map<Finding, HTMLInputElement>} */
@@ -162,7 +162,7 @@ export class Viewer {
     const [{ Zoom }, { evidenceWords }, { Examples }, control] = fetched;
     this.#describe = evidenceWords;
     if (!this.#zoom) this.#frame.after((this.#zoom = new Zoom(this.#frame, this.#plane)).element);
-    if (!this.#examples) this.#said.after((this.#examples = new Examples()).element);
+    if (!this.#examples) this.#description.after((this.#examples = new Examples()).element);
     this.#examples.show(image.evidence ? image.report.finding : null, image.findings, this.#words);
     if (control && !this.#window) this.#side.append((this.#window = new control.WindowControl()).element);
     if (image.picture !== this.#furnished) {
@@ -199,8 +199,8 @@ export class Viewer {
   #say() {
     const { evidence, findings } = this.#image ?? {};
     const finding = findings?.find(({ id }) => id === this.#finding);
-    this.#said.textContent = evidence && finding && this.#describe ? this.#describe(this.#words, evidence, finding) : '';
-    this.#said.hidden = !evidence;
+    this.#description.textContent = evidence && finding && this.#describe ? this.#describe(this.#words, evidence, finding) : '';
+    this.#description.hidden = !evidence;
   }
 
   #apply() {

@@ -9,7 +9,7 @@
 import { icon, make } from '../parts/dom.js';
 
 /** The greatest magnification. */
-const MOST = 8;
+const MAX_SCALE = 8;
 
 /** By what a key or a button enlarges. */
 const STEP = 1.5;
@@ -38,7 +38,7 @@ export const WHOLE = { scale: 1, x: 0, y: 0 };
 
 /** The nearest view in which the picture fills the frame. @param {View} view @returns {View} */
 export function within({ scale, x, y }) {
-  const allowed = clamp(scale, 1, MOST);
+  const allowed = clamp(scale, 1, MAX_SCALE);
   const room = 1 - 1 / allowed;
   return { scale: allowed, x: clamp(x, 0, room), y: clamp(y, 0, room) };
 }
@@ -50,7 +50,7 @@ export function within({ scale, x, y }) {
  * @param {Point} point in shares of the frame
  */
 export function enlarged(view, scale, { x, y }) {
-  const allowed = clamp(scale, 1, MOST);
+  const allowed = clamp(scale, 1, MAX_SCALE);
   const gained = 1 / view.scale - 1 / allowed;
   return within({ scale: allowed, x: view.x + x * gained, y: view.y + y * gained });
 }
@@ -169,7 +169,7 @@ export class Zoom {
     this.#plane.style.setProperty('transform', `scale(${scale}) translate(${-x * 100}%, ${-y * 100}%)`);
     this.#frame.classList.toggle('zoomed', scale > 1);
     // Not `disabled`, which would take the focus away.
-    for (const [button, at] of /** @type {const} */ ([[this.#out, 1], [this.#fit, 1], [this.#in, MOST]]))
+    for (const [button, at] of /** @type {const} */ ([[this.#out, 1], [this.#fit, 1], [this.#in, MAX_SCALE]]))
       button.setAttribute('aria-disabled', String(scale === at));
     this.#writeValue();
   }

@@ -7,11 +7,12 @@
  *
  * @import { Finding, FindingInfo, Ready, Report } from '../protocol.js'
  * @import { LungError } from '../client.js'
- * @import { Entry } from './list.js'
+ * @import { Entry } from './entry.js'
  * @import { Key, Words } from '../words/words.js'
  */
 
 import { dicomFacts } from './dicom-facts.js';
+import { faultDetails, folded } from '../parts/details.js';
 import { icon, make, tint, WARNING } from '../parts/dom.js';
 import {
   deviceWords,
@@ -102,21 +103,6 @@ function fault(words, error) {
       ...faultDetails(words, error.code, told),
     ),
   );
-}
-
-/**
- * What helps whoever is asked for help: the code, and in another language what was told in English.
- * @param {Words} words
- * @param {string} code
- * @param {string} [told]
- */
-export function faultDetails(words, code, told) {
-  return [
-    make('p', { class: 'fault-code' }, words.text('code', { code })),
-    ...(told === undefined
-      ? []
-      : [make('p', { class: 'fault-code' }, words.text('told'), ' ', make('bdi', { lang: 'en' }, told))]),
-  ];
 }
 
 /** @param {Words} words @param {Omit<Report, 'evidence'>} report @param {Ready['model']} model */
@@ -240,11 +226,6 @@ function facts(words, report, ready, bytes) {
       ),
     ),
   );
-}
-
-/** What is shown to whoever asks for it. @param {Words} words @param {...Node} inside */
-export function folded(words, ...inside) {
-  return make('details', { class: 'folded', part: 'details' }, make('summary', {}, words.text('details')), ...inside);
 }
 
 /**

@@ -1,16 +1,17 @@
 // @ts-check
 /**
  * What was found, kept in the tab until it is closed, so that a reload does not begin anew. No image is kept and no byte of
- * one; what a file is called is, which may be a patient's name, and so nothing is kept without the attribute `resume`.
+ * one; what a file is called is, which may be a patient's name, and so nothing is kept without the attribute `persist`.
  *
  * @import { ModelInfo } from '../protocol.js'
- * @import { Entry, FileFacts, Image, Outcome, ResultList, Watcher } from './list.js'
+ * @import { Entry, FileFacts, Image, Outcome } from './entry.js'
+ * @import { ResultList, Watcher } from './list.js'
  */
 
 import { FILE_LIMIT, LungError } from '../client.js';
 import { contentOf } from '../intake/content.js';
 import { fileFacts, make } from '../parts/dom.js';
-import { keptPrefix } from './list.js';
+import { keptPrefix } from './tab.js';
 import { translate } from '../words/words.js';
 
 /**
@@ -47,9 +48,9 @@ export class Kept {
   #models = new Set();
   /** Why nothing more is kept: no room, or no leave. @type {'full' | 'refused' | null} */
   #lost = null;
-  #said = make('p', { 'data-words': 'kept.here' });
+  #message = make('p', { 'data-words': 'kept.here' });
   #forget = make('button', { type: 'button', class: 'again small', part: 'forget', 'data-words': 'kept.forget' });
-  #element = make('div', { class: 'kept', part: 'kept', hidden: true }, this.#said, this.#forget);
+  #element = make('div', { class: 'kept', part: 'kept', hidden: true }, this.#message, this.#forget);
 
   /**
    * Takes up what the tab has kept for this element, and keeps what comes.
@@ -204,8 +205,8 @@ export class Kept {
   /** Says what becomes of the results. */
   #say() {
     const words = /** @type {const} */ (`kept.${this.#lost ?? 'here'}`);
-    if (this.#said.dataset.words === words) return;
-    this.#said.dataset.words = words;
+    if (this.#message.dataset.words === words) return;
+    this.#message.dataset.words = words;
     translate(this.#element, this.#list.words);
   }
 

@@ -3,42 +3,22 @@
  * What was found of every image, and one card for the image that is chosen. Several images get a table besides, which is
  * fetched when there are several: a thousand images are a thousand lines of text, not a thousand pictures.
  *
- * @import { Answer, Format, Ready, Report } from '../protocol.js'
- * @import { LungError } from '../client.js'
+ * @import { FileFacts, Image, Outcome } from './entry.js'
  * @import { Offer } from './offer.js'
- * @import { Windowed } from '../picture/window-control.js'
+ * @import { Format, Result } from '../protocol.js'
  * @import { Key, Words } from '../words/words.js'
  */
 
 import { fileFacts, make, viewOf } from '../parts/dom.js';
-import { ResultCard } from './card.js';
 import { ENGLISH, translate } from '../words/words.js';
+import { ResultCard } from './card.js';
+import { Entry } from './entry.js';
 
 /** Images that keep their pictures; older ones keep only what was found, so that a long session stays small. */
 const PICTURED = 24;
 
-/**
- * How far an image has come. `evidence` and `picture` are gone once it is one of the older ones, and `windowed`, which holds
- * the file, with them; `absent` is one that was waiting when the page was reloaded, so that its file has to be chosen again.
- * @typedef {{ state: 'waiting' }
- *   | { state: 'working' }
- *   | { state: 'cancelled' }
- *   | { state: 'absent' }
- *   | { state: 'error', error: LungError }
- *   | { state: 'done', ready: Ready, report: Omit<Report, 'evidence'>, evidence: Report['evidence'] | null,
- *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
- */
-
 /** Within so many pixels the page has been scrolled by its layout, not by its reader. */
 const NEARBY = 200;
-
-/** An image and what to call it: its path, from the folder that was chosen. @typedef {{ blob: Blob, name: string }} Image */
-
-/**
- * What an entry tells of its file. `path` is what it was called when it came, `name` what tells it from all others; `content` is the
- * hash of its bytes, null until they have been read.
- * @typedef {{ name: string, path: string, bytes: number, modified: number, content: string | null }} FileFacts
- */
 
 /**
  * Who is told of what happens to the entries.
@@ -48,84 +28,9 @@ const NEARBY = 200;
 
 /**
  * What can be asked for from the list, and who does it; `entry` where it is asked for one image.
- * @typedef {{ cancel(): void, proceed(): void, save(format: Format, entry?: Entry): Promise<void>, remove(entry: Entry): void,
+ * @typedef {{ cancel(): void, resumeQueue(): void, save(format: Format, entry?: Entry): Promise<void>, remove(entry: Entry): void,
  *   forget(): void }} Actions
  */
-
-/** One image. */
-export class Entry {
-  /** @type {Outcome} */
-  outcome = { state: 'waiting' };
-  /** Whether it has left the list; what is still found of it is shown to nobody. */
-  gone = false;
-  #changed;
-
-  /** @param {FileFacts} file @param {Blob | null} blob @param {(entry: Entry) => void} changed */
-  constructor({ name, path, bytes, modified, content }, blob, changed) {
-    this.name = name;
-    this.path = path;
-    this.bytes = bytes;
-    /** When its file was last changed, in milliseconds; 0 for what is no file. */
-    this.modified = modified;
-    this.content = content;
-    /** Its bytes, until it has been read. @type {Blob | null} */
-    this.blob = blob;
-    this.#changed = changed;
-  }
-
-  /** It is in the queue. @param {Blob} blob */
-  waiting(blob) {
-    if (this.outcome.state === 'done') this.outcome.picture?.close();
-    this.blob = blob;
-    this.bytes = blob.size;
-    this.modified = fileFacts(blob).modified;
-    // Not known before these bytes have been read.
-    this.content = null;
-    this.#set({ state: 'waiting' });
-  }
-
-  /** Its turn has come. */
-  working() {
-    this.#set({ state: 'working' });
-  }
-
-  /** It was taken out of the queue. */
-  cancelled() {
-    this.#set({ state: 'cancelled' });
-  }
-
-  /** @param {LungError} error @param {boolean} [notRead] whether it is still to be read, when there is a classifier */
-  failed(error, notRead = false) {
-    if (!notRead) this.blob = null;
-    this.content = error.content ?? null;
-    this.#set({ state: 'error', error });
-  }
-
-  /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
-  answered({ content, report: { evidence, ...report }, picture }, ready, windowed) {
-    this.blob = null;
-    this.content = content;
-    this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
-  }
-
-  /** It has been answered at another operating point. @param {Omit<Report, 'evidence'>} report @param {Report['evidence'] | null} evidence */
-  weighed(report, evidence) {
-    if (this.outcome.state === 'done') this.#set({ ...this.outcome, report, evidence });
-  }
-
-  /** Lets go of the picture and what is shown over it. */
-  forget() {
-    if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
-    this.outcome.picture?.close();
-    this.#set({ ...this.outcome, evidence: null, picture: null, windowed: null });
-  }
-
-  /** @param {Outcome} outcome */
-  #set(outcome) {
-    this.outcome = outcome;
-    this.#changed(this);
-  }
-}
 
 /** The entries, their table where there are several, and the card. */
 export class ResultList {
@@ -325,6 +230,16 @@ export class ResultList {
     if (this.chosen) this.#draw();
   }
 
+  /** What there is of each image, for whoever asks by script. @returns {Result[]} */
+  get results() {
+    return this.entries.map(({ name, outcome }) => {
+      if (outcome.state === 'done') return { name, state: outcome.state, report: outcome.report };
+      if (outcome.state !== 'error') return { name, state: outcome.state };
+      const { code, message, advice } = outcome.error;
+      return { name, state: outcome.state, error: { code, message, advice } };
+    });
+  }
+
   /** How many are in each state. */
   counts() {
     const counts = { waiting: 0, working: 0, cancelled: 0, absent: 0, error: 0, done: 0 };
@@ -399,31 +314,4 @@ export class ResultList {
 /** @param {Key} words @param {string} part */
 function action(words, part) {
   return make('button', { type: 'button', class: 'again small', part, 'data-words': words });
-}
-
-/**
- * What the names of kept results begin with: other pages of the same site have their own, and so has each address of one that shows
- * one patient after the other.
- * @param {string} id of the element
- */
-export function keptPrefix(id) {
-  const { pathname, search, hash } = location;
-  const route = /^#[!/]/.test(hash) ? hash : '';
-  return `lung-results ${pathname}${search}${route} ${encodeURIComponent(id)} `;
-}
-
-/** Forgets what the tab has kept for an element. @param {string} id of the element */
-export function forgetKept(id) {
-  if (!hasKept(id)) return;
-  for (const key of Object.keys(sessionStorage).filter((key) => key.startsWith(keptPrefix(id)))) sessionStorage.removeItem(key);
-}
-
-/** Whether the tab has kept results for an element. @param {string} id of the element */
-export function hasKept(id) {
-  try {
-    return Object.keys(sessionStorage).some((key) => key.startsWith(keptPrefix(id)));
-  } catch {
-    // There is no storage here, as in a sandboxed frame.
-    return false;
-  }
 }

@@ -24,11 +24,11 @@ export function maySave(view) {
 
 /** Says what is not allowed, and copies. */
 export class Offer {
-  #said = make('p', { class: 'offer-said' });
+  #message = make('p', { class: 'offer-said' });
   #copy = make('button', { type: 'button', class: 'again small', 'data-words': 'copy' });
   #outcome = make('p', { class: 'offer-outcome', role: 'status' });
   #text = make('textarea', { class: 'pick offer-text', readonly: true, rows: '6', 'data-words-label': 'copy.label', hidden: true });
-  element = make('div', { class: 'offer', role: 'alert' }, this.#said, this.#copy, this.#outcome, this.#text);
+  element = make('div', { class: 'offer', role: 'alert' }, this.#message, this.#copy, this.#outcome, this.#text);
   /** @type {Words | null} */
   #words = null;
 
@@ -38,7 +38,7 @@ export class Offer {
 
   /** @param {Key} why @param {string} text what is copied @param {Words} words */
   show(why, text, words) {
-    this.#said.dataset.words = why;
+    this.#message.dataset.words = why;
     this.#text.value = text;
     this.#text.hidden = true;
     this.#tell(null);

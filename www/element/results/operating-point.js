@@ -49,6 +49,6 @@ function setOf(falling, { prediction_sets: sets }) {
 
 /** An offset is divided among the cells of its map. @param {number[][]} map @param {number} change */
 function moved(map, change) {
-  const cells = map.length * map[0].length;
-  return map.map((row) => row.map((value) => value + change / cells));
+  const count = map.length * map[0].length;
+  return map.map((row) => row.map((value) => value + change / count));
 }

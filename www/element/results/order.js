@@ -2,7 +2,7 @@
 /**
  * In which order images are shown.
  *
- * @import { Entry } from './list.js'
+ * @import { Entry } from './entry.js'
  */
 
 import { unlike } from '../words/format.js';

@@ -18,8 +18,8 @@ export class Thumbnails {
   #greys = new Map();
   #scratch = make('canvas', { width: String(SIDE), height: String(SIDE) }).getContext('2d', { willReadFrequently: true });
 
-  /** Makes one of a picture. @param {T} of @param {ImageBitmap} picture */
-  add(of, picture) {
+  /** Makes one of a picture. @param {T} key @param {ImageBitmap} picture */
+  add(key, picture) {
     const scratch = this.#scratch;
     if (!scratch) return;
     const scale = SIDE / Math.max(picture.width, picture.height);
@@ -28,24 +28,24 @@ export class Thumbnails {
     scratch.imageSmoothingQuality = 'high';
     scratch.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
     const { data } = scratch.getImageData(0, 0, SIDE, SIDE);
-    this.#greys.delete(of);
-    this.#greys.set(of, Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at]));
+    this.#greys.delete(key);
+    this.#greys.set(key, Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at]));
     const [oldest] = this.#greys.keys();
     if (this.#greys.size > HELD) this.#greys.delete(oldest);
   }
 
-  /** @param {T} of */
-  delete(of) {
-    this.#greys.delete(of);
+  /** @param {T} key */
+  delete(key) {
+    this.#greys.delete(key);
   }
 
   clear() {
     this.#greys.clear();
   }
 
-  /** Draws one, or nothing where there is none. @param {T} of @param {HTMLCanvasElement} canvas */
-  draw(of, canvas) {
-    const grey = this.#greys.get(of);
+  /** Draws one, or nothing where there is none. @param {T} key @param {HTMLCanvasElement} canvas */
+  draw(key, canvas) {
+    const grey = this.#greys.get(key);
     canvas.toggleAttribute('data-empty', !grey);
     const context = canvas.getContext('2d');
     if (!grey) return context?.clearRect(0, 0, SIDE, SIDE);

@@ -1,0 +1,158 @@
+// @ts-check
+/**
+ * From what somebody gives to images that are to be read: looks into folders and archives, leaves out what is no image or was read
+ * before, and says so.
+ *
+ * @import { Shared } from '../parts/shared.js'
+ * @import { ErrorDetail } from '../protocol.js'
+ * @import { Entry } from '../results/entry.js'
+ * @import { Task } from '../results/kept.js'
+ * @import { Tab } from '../results/tab.js'
+ * @import { Found } from './folder.js'
+ */
+
+import { LungError } from '../client.js';
+import { carriesAddress, isArchive, isTransfer, nameOf } from './given.js';
+
+/** What has happened since files were chosen that are still being looked for. @typedef {{ gone(): boolean, stopped(): boolean }} Since */
+
+/**
+ * Who reads what was found: `begin` is told whether reading was stopped meanwhile, and `choose` which image was read before.
+ * @typedef {{ begin(tasks: Task[], stopped: boolean): void, choose(entry: Entry): void }} Reading
+ */
+
+export class Intake {
+  #shared;
+  #tab;
+  #reading;
+  /** How often all was forgotten, and how often what waits was stopped: what is still being looked for is of before. */
+  #forgotten = 0;
+  #stopped = 0;
+  #unnamed = 0;
+  /** Files that are compared with what was read, one choice after the other. */
+  #sorting = Promise.resolve();
+
+  /** @param {Shared} shared @param {Tab} tab @param {Reading} reading */
+  constructor(shared, tab, reading) {
+    this.#shared = shared;
+    this.#tab = tab;
+    this.#reading = reading;
+  }
+
+  /** What is still being looked for gets rows, and is not read. */
+  stop() {
+    this.#stopped++;
+  }
+
+  /** What is still being looked for is not shown. */
+  forget() {
+    this.#forgotten++;
+  }
+
+  /** Tells what is stopped or forgotten from now on. @returns {Since} */
+  since() {
+    const [forgotten, stopped] = [this.#forgotten, this.#stopped];
+    return { gone: () => forgotten !== this.#forgotten, stopped: () => stopped !== this.#stopped };
+  }
+
+  /** A name for what has none. */
+  newName() {
+    return this.#shared.words.text('unnamed', { number: ++this.#unnamed });
+  }
+
+  /** @param {Iterable<File> | DataTransfer} files */
+  add(files) {
+    if (isTransfer(files)) return this.#addDropped(files);
+    this.#addFound({ images: [...files].map((blob) => ({ blob, name: nameOf(blob) || this.newName() })), skipped: 0 }, this.since());
+  }
+
+  /** @param {(folder: typeof import('./folder.js')) => Found | Promise<Found>} find */
+  async addFolder(find) {
+    const since = this.since();
+    try {
+      this.#addFound(await find(await import('./folder.js')), since);
+    } catch {
+      if (!since.gone()) this.#tell(this.#shared.words.text('folder.failed'));
+    }
+  }
+
+  /** The PNG of pixels. @param {ImageBitmap | ImageData} pixels @param {string} name */
+  async encode(pixels, name) {
+    try {
+      const { encode } = await import('./pixels.js');
+      return await encode(pixels);
+    } catch (thrown) {
+      const fault = {
+        code: 'no-pixels',
+        message: `These pixels could not be read (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+        advice: 'Pass an ImageData, or an ImageBitmap that is neither closed nor transferred.',
+      };
+      const { words, speech } = this.#shared;
+      speech.say(words.text('result.spoken', { name, outcome: words.fault(fault).message }));
+      this.#shared.fire('lung-error', /** @type {ErrorDetail} */ ({ ...fault, name }));
+      throw new LungError(fault);
+    }
+  }
+
+  /** @param {DataTransfer} dropped */
+  #addDropped(dropped) {
+    // Only as long as the event lasts can this be asked.
+    const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
+    const { words } = this.#shared;
+    if (entries.length === 0 && dropped.files.length === 0) {
+      const files = dropped.types.includes('Files');
+      if (files || carriesAddress(dropped)) this.#tell(words.text(files ? 'drop.nothing' : 'drop.address'));
+    } else if (entries.some(({ isDirectory }) => isDirectory)) void this.addFolder(({ ofEntries }) => ofEntries(entries, this.#tellCount));
+    else this.add(dropped.files);
+  }
+
+  /**
+   * Takes what was found, and says what was left out.
+   * @param {Found} found
+   * @param {Since} since when it was chosen
+   */
+  #addFound({ images, skipped, named = 0 }, since) {
+    if (since.gone()) return;
+    if (images.some(isArchive)) return void this.#lookInto({ images, skipped, named }, since);
+    const { words, several } = this.#shared;
+    const taken = several ? images : images.slice(0, 1);
+    /** @type {string[]} */
+    const aside = [];
+    if (skipped > 0 && images.length === 0) aside.push(words.text('folder.none'));
+    if (named > 0) aside.push(words.text('folder.directory', { count: named }));
+    if (skipped > 0) aside.push(words.text('folder.left', { count: skipped }));
+    if (images.length > taken.length) aside.push(words.text('drop.first', { count: images.length }));
+    this.#tell(aside.join(' '));
+    const begin = () => this.#reading.begin(taken.map((image) => ({ ...image, entry: null })), since.stopped());
+    if (!this.#tab.kept) return begin();
+    this.#sorting = this.#sorting.then(async () => {
+      const kept = await this.#tab.kept;
+      const sorted = await kept?.sort(taken, (count) => this.#tell(this.#shared.words.text('kept.comparing', { count })));
+      if (since.gone()) return;
+      if (!sorted) return begin();
+      const { tasks, again } = sorted;
+      if (again.length > 0) aside.push(this.#shared.words.text('kept.again', { count: again.length }));
+      this.#tell(aside.join(' '));
+      this.#reading.begin(tasks, since.stopped());
+      if (tasks.length === 0 && again.length > 0) this.#reading.choose(again[0]);
+    });
+  }
+
+  /** Takes what archives hold in their place. @param {Found} found @param {Since} since */
+  async #lookInto({ images, skipped, named = 0 }, since) {
+    try {
+      const { lookInto } = await import('./archive.js');
+      const held = await lookInto(images, this.#tellCount);
+      this.#addFound({ images: held.images, skipped: skipped + held.skipped, named: named + (held.named ?? 0) }, since);
+    } catch {
+      if (!since.gone()) this.#tell(this.#shared.words.text('archive.failed'));
+    }
+  }
+
+  #tellCount = (/** @type {number} */ count) => this.#tell(this.#shared.words.text('folder.reading', { count }));
+
+  /** @param {string} text */
+  #tell(text) {
+    this.#shared.speech.tell(text);
+  }
+}

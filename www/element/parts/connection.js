@@ -1,0 +1,70 @@
+// @ts-check
+/**
+ * The classifier that the element's attributes ask for.
+ *
+ * @import { LungClient } from '../client.js'
+ */
+
+import { sharedClient } from '../client.js';
+import { deviceWish, modelFolder } from '../start.js';
+
+/** Follows one client, then perhaps another. */
+export class Connection {
+  #element;
+  #changed;
+  /** @type {LungClient | null} */
+  #client = null;
+  /** The phase last told. */
+  #told = '';
+
+  /**
+   * @param {HTMLElement} element
+   * @param {(phaseIsNew: boolean) => void} changed called when the state has changed, also with every progress
+   */
+  constructor(element, changed) {
+    this.#element = element;
+    this.#changed = changed;
+  }
+
+  /** What the client is doing. @returns {LungClient['state']} */
+  get state() {
+    return this.#client?.state ?? { phase: 'idle' };
+  }
+
+  /** The client for the attributes as they are now. */
+  connect() {
+    const client = sharedClient(modelFolder(this.#element.getAttribute('src')), deviceWish(this.#element.getAttribute('device')));
+    const before = this.#client;
+    this.#client = client;
+    client.addEventListener('state', this.#onState);
+    if (client !== before) {
+      before?.removeEventListener('state', this.#onState);
+      this.#told = '';
+      this.#onState();
+    }
+    return client;
+  }
+
+  /** The element is in a document, perhaps again: where it was before nobody told it what has changed. */
+  reconnect() {
+    const known = this.#client !== null;
+    this.connect();
+    if (known) this.#onState();
+  }
+
+  disconnect() {
+    this.#client?.removeEventListener('state', this.#onState);
+  }
+
+  /** Stops what waits of the element's, or one image. @param {unknown} [image] */
+  cancel(image) {
+    this.#client?.cancel(this.#element, image);
+  }
+
+  #onState = () => {
+    const { phase } = this.state;
+    const phaseIsNew = phase !== this.#told;
+    this.#told = phase;
+    this.#changed(phaseIsNew);
+  };
+}
