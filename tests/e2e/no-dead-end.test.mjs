@@ -24,7 +24,14 @@ import { bytes, serve, status, underPolicy } from './lib/server.mjs';
 
 /** @import { Route } from './lib/server.mjs' */
 
-const GUIDE = await readFile(new URL('../../docs/guide/embedding.md', import.meta.url), 'utf8');
+/** What pages tell to put on a page. @type {Array<[string, string]>} */
+const SNIPPETS = await Promise.all(
+  ['docs/guide/embedding.md', 'README.md', 'www/package/README.md'].map(async (path) => {
+    const text = await readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+    const snippet = /```html\n([^`]*element\/define\.js[^`]*)```/.exec(text)?.[1] ?? assert.fail(path);
+    return /** @type {[string, string]} */ ([path, snippet.replaceAll('"lung/', '"')]);
+  }),
+);
 const FILE = 'mobilenet-lung-0123456789ab.safetensors';
 const BUNDLE = `/models/${FILE}`;
 const INDEX = '/models/index.json';
@@ -281,9 +288,8 @@ describe('in Chromium', () => {
         routes: { '/app.js': status(404) },
       }));
 
-    for (const path of ['element/define.js', 'element/client.js'])
-      test(`${path} on a page that follows the guide: its own words stay, and offer to reload`, () => {
-        const snippet = /## Put it on a page\s+```html\n([^]*?)```/.exec(GUIDE)?.[1] ?? '';
+    for (const [path, [page, snippet]] of ['element/define.js', 'element/client.js'].flatMap((path) => SNIPPETS.map((entry) => /** @type {const} */ ([path, entry]))))
+      test(`${path} on a page that follows ${page}: its own words stay, and offer to reload`, () => {
         return onPage(
           async (page, _found, site) => {
             await page.getByRole('link', { name: 'Reload the page' }).waitFor();

@@ -101,6 +101,27 @@ for (const lang of TRANSLATED) {
   });
 }
 
+test('no text and no sentence of the model says that a finding is ruled out, in any language', async () => {
+  /** @type {Record<string, RegExp>} */
+  const RULED_OUT = {
+    en: /\brul(e|es|ed|ing)\b[^.]*\bout\b|exclud/i,
+    es: /descart|exclu/i,
+    fr: /écart|exclu/i,
+    zh: /排除/,
+    hi: /ख़ारिज|खारिज|नकार(ता|ती|ते|ना)/,
+    ar: /ستبع/,
+  };
+  const { current } = JSON.parse(await readFile(`${ROOT}/www/models/index.json`, 'utf8'));
+  const bundle = await readFile(`${ROOT}/www/models/${current}`);
+  const header = JSON.parse(bundle.subarray(8, 8 + Number(bundle.readBigUInt64LE(0))).toString());
+  const { set_sentences: sentences = [] } = JSON.parse(header.__metadata__.bundle);
+  for (const [lang, ruledOut] of Object.entries(RULED_OUT)) {
+    const { default: texts } = await LANGUAGES[lang].load();
+    const told = sentences.map((/** @type {any} */ { sentence, translations }) => (lang === 'en' ? sentence : (translations?.[lang] ?? '')));
+    for (const text of [...Object.values(texts).flatMap((text) => Object.values(forms(text))), ...told]) assert.doesNotMatch(text, ruledOut, lang);
+  }
+});
+
 test('every code of a fault, a caution or a fallback that the sources can tell has words', async () => {
   /** @param {string} path */
   const source = (path) => readFile(`${ROOT}/${path}`, 'utf8');
