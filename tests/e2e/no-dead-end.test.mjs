@@ -14,7 +14,7 @@ import { after, before, describe, test } from 'node:test';
 import { chromium as playwright } from 'playwright-core';
 
 import { BROWSERS } from './lib/any-browser.mjs';
-import { CHROME, COMMON, launch, open, parts, ready, recordEvents, started } from './lib/browser.mjs';
+import { CHROME, COMMON, events, launch, open, parts, ready, recordEvents, started } from './lib/browser.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { mockFolder, serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
@@ -93,6 +93,38 @@ for (const { name, missing, begin } of BROWSERS)
           }
         });
       }
+
+    test('scripts that are fetched later, cut short: what needs them gets whole ones, and so does the next visit', async () => {
+      const site = await serveMock();
+      const paths = ['results/table.js', 'picture/zoom.js', 'results/export.js', 'results/kept.js'].map((path) => `/element/${path}`);
+      try {
+        for (const path of paths) {
+          const whole = await bodyOf(site.url.slice(0, -1) + path);
+          let asked = 0;
+          site.routes[path] = (request, response) => immutable(asked++ === 0 ? whole.subarray(0, whole.length >> 1) : whole, 'text/javascript')(request, response);
+        }
+        const page = await browser.open(site.url);
+        for (let visit = 1; visit <= 2; visit++) {
+          await page.until(() => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot));
+          await page.evaluate(
+            (/** @type {string[]} */ pictures) => {
+              const files = pictures.map((base64, at) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], `${at}.png`));
+              /** @type {any} */ (document.querySelector('lung-xray-classifier')).add(files);
+            },
+            [1, 2].map((seed) => picture('', visit * 10 + seed).buffer.toString('base64')),
+          );
+          await page.until(() => ['toolbar', 'kept', 'zoom'].every((part) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[part=${part}]`)), undefined, 30_000);
+          assert.match(await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('csv').then((/** @type {Blob} */ file) => file.text())), /0\.png/);
+          // This test, the page, past the cache, and under another address.
+          if (visit === 1) for (const path of paths) assert.equal(site.asked.filter((asked) => asked === path).length, 4, path);
+          await page.evaluate(() => location.reload());
+          await new Promise((resolve) => setTimeout(resolve, 200));
+        }
+        await page.close();
+      } finally {
+        await site.close();
+      }
+    });
   });
 
 describe('in Chromium', () => {
@@ -304,6 +336,94 @@ describe('in Chromium', () => {
           },
         );
       });
+  });
+
+  describe('a script that is fetched later does not arrive', () => {
+    /** @param {string} path */
+    const without = (path) => ({ routes: { [`/element/${path}`]: status(404) } });
+    /** @param {import('playwright-core').Page} page @param {(element: any, picture: Blob) => Promise<unknown>} act @returns {Promise<any>} */
+    const onElement = (page, act) =>
+      page.evaluate(
+        ([base64, act]) => {
+          const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: 'image/png' });
+          return new Function(`return ${act}`)()(document.querySelector('lung-xray-classifier'), blob);
+        },
+        [picture('').buffer.toString('base64'), String(act)],
+      );
+
+    test('what decides who takes a paste: what no other could mean is taken all the same, and no editor loses anything', () =>
+      onPage(
+        async (page) => {
+          await ready(page);
+          const taken = await onElement(page, async (element, blob) => {
+            let pastes = 0;
+            const paste = async (/** @type {Element} */ target, types = ['Files']) => {
+              const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
+              const files = [new File([blob], `${pastes++}.png`, { type: 'image/png' })];
+              Object.defineProperty(event, 'clipboardData', { value: { files, types } });
+              target.dispatchEvent(event);
+              await new Promise((resolve) => setTimeout(resolve, 300));
+              return element.results.length;
+            };
+            const area = document.body.appendChild(document.createElement('textarea'));
+            area.focus();
+            const counts = [await paste(area)];
+            area.blur();
+            counts.push(await paste(document.body, ['text/html', 'Files']));
+            document.designMode = 'on';
+            counts.push(await paste(document.body));
+            document.designMode = 'off';
+            counts.push(await paste(document.body));
+            element.focus();
+            counts.push(await paste(element));
+            element.hidden = true;
+            document.body.focus();
+            counts.push(await paste(document.body));
+            return counts;
+          });
+          assert.deepEqual(taken, [0, 0, 0, 1, 2, 2]);
+        },
+        without('intake/paste-taker.js'),
+      ));
+
+    test('what makes a file of pixels: that is the error, not the pixels, and the next image works', () =>
+      onPage(
+        async (page) => {
+          await ready(page);
+          const told = await onElement(page, async (element, blob) => {
+            const refused = await element.classify(new ImageData(8, 8)).catch((/** @type {any} */ error) => error);
+            return { code: refused.code, advice: refused.advice, next: Boolean((await element.classify(blob)).finding) };
+          });
+          assert.deepEqual(told, { code: 'runtime-unreachable', advice: 'Check the connection and try again.', next: true });
+          const [error] = (await events(page)).filter(({ type }) => type === 'lung-error');
+          assert.equal(error.detail.code, 'runtime-unreachable');
+        },
+        without('intake/pixels.js'),
+      ));
+
+    test('what saves results: exportResults() says so by a code, and the card in words', () =>
+      onPage(
+        async (page, { picker, answered, element }) => {
+          await picker.setInputFiles(picture('chest.png'));
+          await answered('chest.png');
+          assert.equal(await onElement(page, (element) => element.exportResults('csv').catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
+          await element.locator('[part=save]').first().click();
+          await element.locator('.card-actions ~ .export-failed').getByText('could not be saved').waitFor();
+        },
+        without('results/export.js'),
+      ));
+
+    test('what copies diagnostics: it is said below the drop zone, and by a code', () =>
+      onPage(
+        async (page, { element }) => {
+          await ready(page);
+          await element.locator('.status summary').click();
+          await element.locator('[part=diagnostics]').click();
+          await element.locator('[part=aside]').getByText('broke off, or the server does not answer').waitFor();
+          assert.equal(await onElement(page, (element) => element.diagnostics().catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
+        },
+        without('parts/diagnostics.js'),
+      ));
   });
 
   describe('each cause has its own sentence, code and advice', () => {

@@ -11,6 +11,7 @@ import './intake/paste.js';
 import './parts/connection.js';
 import './parts/details.js';
 import './parts/dom.js';
+import './parts/fetched.js';
 import './parts/form.js';
 import './parts/loading.js';
 import './parts/names.js';

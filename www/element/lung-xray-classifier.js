@@ -15,7 +15,8 @@ import { isPixels, nameOf } from './intake/given.js';
 import { Intake } from './intake/intake.js';
 import { hearPastes } from './intake/paste.js';
 import { Connection } from './parts/connection.js';
-import { make, viewOf } from './parts/dom.js';
+import { make } from './parts/dom.js';
+import { fetched } from './parts/fetched.js';
 import { FormReports } from './parts/form.js';
 import { fetchTheRest, startWhenAsked } from './parts/loading.js';
 import { isForwarded, nameWithin } from './parts/names.js';
@@ -139,7 +140,10 @@ export class LungXrayClassifier extends HTMLElement {
   #results = new ResultList({
     cancel: () => this.cancel(),
     resumeQueue: () => this.resumeQueue(),
-    save: (format, entry) => this.#save(format, entry),
+    save: async (format, entry) => {
+      const { saveOrOffer } = await fetched(import('./results/offer.js'), 'results/offer.js');
+      await saveOrOffer(this.#results, format, (format) => this.exportResults(format, entry?.name));
+    },
     remove: (entry) => this.#remove(entry),
     forget: () => this.forget(),
   });
@@ -167,7 +171,11 @@ export class LungXrayClassifier extends HTMLElement {
   #samples = new SampleOffer(this.#shared, (files) => this.add(files));
   #status = new Status({
     start: () => this.#startQuietly(),
-    copyDiagnostics: (button) => void import('./parts/diagnostics.js').then(({ copy }) => copy(this.#shared.words, this, button)),
+    copyDiagnostics: (button) =>
+      void fetched(import('./parts/diagnostics.js'), 'parts/diagnostics.js').then(
+        ({ copy }) => copy(this.#shared.words, this, button),
+        (fault) => this.#shared.tellFault(fault),
+      ),
   });
   #whole = make(
     'div',
@@ -317,7 +325,7 @@ export class LungXrayClassifier extends HTMLElement {
    */
   async exportResults(format, name) {
     const results = this.results.filter((result) => name === undefined || result.name === name);
-    const { resultsFile } = await import('./results/export.js');
+    const { resultsFile } = await fetched(import('./results/export.js'), 'results/export.js');
     return resultsFile(results, format);
   }
 
@@ -326,7 +334,7 @@ export class LungXrayClassifier extends HTMLElement {
    * @returns {Promise<string>} lines in English
    */
   async diagnostics() {
-    const { diagnose } = await import('./parts/diagnostics.js');
+    const { diagnose } = await fetched(import('./parts/diagnostics.js'), 'parts/diagnostics.js');
     const { state } = this.#connection.connect();
     return diagnose({ ready: this.ready, failed: state.phase === 'failed' ? state.error : null, results: this.results });
   }
@@ -382,20 +390,6 @@ export class LungXrayClassifier extends HTMLElement {
     this.#shared.speech.aside.hidden = true;
     this.#dropZone.shrink(false);
     if (focused) this.#dropZone.focus();
-  }
-
-  /** Saves results, or offers to copy them where the browser may not save. @param {Format} format @param {Entry} [entry] only of this image */
-  async #save(format, entry) {
-    const [file, { fileName, save }, { maySave }] = await Promise.all([
-      this.exportResults(format, entry?.name),
-      import('./results/export.js'),
-      import('./results/offer.js'),
-    ]);
-    const may = maySave(viewOf(this));
-    if (may !== false) save(file, fileName(format));
-    // A workbook is nothing to copy.
-    const text = format === 'xlsx' ? await this.exportResults('csv', entry?.name) : file;
-    if (!may) await this.#results.offer(may === null ? 'export.perhaps' : 'export.blocked', await text.text());
   }
 
   #startQuietly = () => void this.start().catch(() => {});

@@ -3,6 +3,7 @@
  * From what somebody gives to images that are to be read: looks into folders and archives, leaves out what is no image or was read
  * before, and says so.
  *
+ * @import { LungError } from '../client.js'
  * @import { Shared } from '../parts/shared.js'
  * @import { ErrorDetail } from '../protocol.js'
  * @import { Entry } from '../results/entry.js'
@@ -11,7 +12,7 @@
  * @import { Found } from './folder.js'
  */
 
-import { LungError } from '../client.js';
+import { fetched } from '../parts/fetched.js';
 import { carriesAddress, isArchive, isTransfer, nameOf } from './given.js';
 
 /** What has happened since files were chosen that are still being looked for. @typedef {{ gone(): boolean, stopped(): boolean }} Since */
@@ -70,27 +71,25 @@ export class Intake {
   async addFolder(find) {
     const since = this.since();
     try {
-      this.#addFound(await find(await import('./folder.js')), since);
+      const found = await find(await fetched(import('./folder.js'), 'intake/folder.js'));
+      this.#addFound(found, since);
+      if (found.images.length + found.skipped === 0 && !since.gone()) this.#tell(this.#shared.words.text('folder.none'));
     } catch {
       if (!since.gone()) this.#tell(this.#shared.words.text('folder.failed'));
     }
   }
 
-  /** The PNG of pixels. @param {ImageBitmap | ImageData} pixels @param {string} name */
+  /** The PNG of pixels; rejects with a `LungError`, of which an event tells. @param {ImageBitmap | ImageData} pixels @param {string} name */
   async encode(pixels, name) {
     try {
-      const { encode } = await import('./pixels.js');
+      const { encode } = await fetched(import('./pixels.js'), 'intake/pixels.js');
       return await encode(pixels);
     } catch (thrown) {
-      const fault = {
-        code: 'no-pixels',
-        message: `These pixels could not be read (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
-        advice: 'Pass an ImageData, or an ImageBitmap that is neither closed nor transferred.',
-      };
+      const { code, message, advice } = /** @type {LungError} */ (thrown);
       const { words, speech } = this.#shared;
-      speech.say(words.text('result.spoken', { name, outcome: words.fault(fault).message }));
-      this.#shared.fire('lung-error', /** @type {ErrorDetail} */ ({ ...fault, name }));
-      throw new LungError(fault);
+      speech.say(words.text('result.spoken', { name, outcome: words.fault({ code, message, advice }).message }));
+      this.#shared.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
+      throw thrown;
     }
   }
 
@@ -141,7 +140,7 @@ export class Intake {
   /** Takes what archives hold in their place. @param {Found} found @param {Since} since */
   async #lookInto({ images, skipped, named = 0 }, since) {
     try {
-      const { lookInto } = await import('./archive.js');
+      const { lookInto } = await fetched(import('./archive.js'), 'intake/archive.js');
       const held = await lookInto(images, this.#tellCount);
       this.#addFound({ images: held.images, skipped: skipped + held.skipped, named: named + (held.named ?? 0) }, since);
     } catch {

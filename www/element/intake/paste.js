@@ -1,6 +1,8 @@
 // @ts-check
 /** Hears pastes for all elements of a window. Which of them takes one is decided in `paste-taker.js`, which is fetched with the first. */
 
+import { fetched } from '../parts/fetched.js';
+
 /** An element that may take a paste. @typedef {HTMLElement & { add(files: Iterable<File>): void }} Taker */
 
 /** The elements of each window. @type {WeakMap<Window, Set<Taker>>} */
@@ -32,9 +34,19 @@ function hear(view) {
     const withText = [...(clipboardData?.types ?? [])].some((type) => type.startsWith('text/'));
     setTimeout(async () => {
       if (event.defaultPrevented) return;
-      const { takerOf } = await import('./paste-taker.js');
-      takerOf([...takers], target, withText)?.add(files);
+      const all = [...takers];
+      const deciding = await fetched(import('./paste-taker.js'), 'intake/paste-taker.js').catch(() => null);
+      (deciding ? deciding.takerOf(all, target, withText) : plainTakerOf(all, withText))?.add(files);
     });
   });
   return takers;
+}
+
+/** The taker as far as it can be told where that script does not arrive: nothing is lost of a paste that no other could mean. @param {Taker[]} takers @param {boolean} withText */
+function plainTakerOf(takers, withText) {
+  const { activeElement: focused = null, designMode } = takers[0]?.ownerDocument ?? {};
+  const edits = designMode === 'on' || /** @type {HTMLElement | null} */ (focused)?.isContentEditable;
+  if (withText || edits || (focused && focused.localName !== 'body' && !takers.some((taker) => taker === focused))) return undefined;
+  const usable = takers.filter((taker) => taker.checkVisibility?.() !== false && !taker.closest('[inert]'));
+  return usable.find((taker) => taker === focused) ?? usable[0];
 }

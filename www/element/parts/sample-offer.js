@@ -8,6 +8,7 @@
  */
 
 import { whenIdle } from '../start.js';
+import { fetched } from './fetched.js';
 
 export class SampleOffer {
   #shared;
@@ -31,9 +32,9 @@ export class SampleOffer {
     this.#samples = null;
     if (folder === null) return;
     whenIdle(async () => {
-      const fetched = await import('./samples.js').catch(() => null);
-      if (!fetched || this.#samples || this.#folder !== folder) return;
-      this.#samples = new fetched.Samples(folder, this.#add, this.#shared.words);
+      const offering = await fetched(import('./samples.js'), 'parts/samples.js').catch(() => null);
+      if (!offering || this.#samples || this.#folder !== folder) return;
+      this.#samples = new offering.Samples(folder, this.#add, this.#shared.words);
       this.#samples.disable(this.#disabled);
       this.#shared.speech.aside.before(this.#samples.element);
     });

@@ -1,5 +1,9 @@
 // @ts-check
-/** What the element and its controllers share: the words on show, what is said, what its attributes ask for, and its events. */
+/**
+ * What the element and its controllers share: the words on show, what is said, what its attributes ask for, and its events.
+ *
+ * @import { Fault } from '../protocol.js'
+ */
 
 import { ENGLISH } from '../words/words.js';
 import { Speech } from './speech.js';
@@ -29,6 +33,12 @@ export class Shared {
   get persists() {
     if (this.#element.hasAttribute('resume')) tellRenamed('the attribute `resume`', '`persist`');
     return this.#element.hasAttribute('persist') || this.#element.hasAttribute('resume');
+  }
+
+  /** Says and shows what went wrong below the drop zone. @param {Fault} fault */
+  tellFault(fault) {
+    const { message, advice, told } = this.words.fault(fault);
+    this.speech.tell([message, advice, told].filter(Boolean).join(' '));
   }
 
   /** @param {string} type @param {unknown} detail */

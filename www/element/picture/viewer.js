@@ -10,6 +10,7 @@
  */
 
 import { make } from '../parts/dom.js';
+import { fetched } from '../parts/fetched.js';
 import { contrast, contrastScale, paint } from './evidence.js';
 import { findingWords } from '../words/format.js';
 import { ENGLISH, translate } from '../words/words.js';
@@ -152,14 +153,14 @@ export class Viewer {
    */
   async #furnish() {
     const image = this.#image;
-    const fetched = await Promise.all([
-      import('./zoom.js'),
-      import('./evidence-words.js'),
-      import('./examples.js'),
-      image?.windowed ? import('./window-control.js') : null,
+    const tools = await Promise.all([
+      fetched(import('./zoom.js'), 'picture/zoom.js'),
+      fetched(import('./evidence-words.js'), 'picture/evidence-words.js'),
+      fetched(import('./examples.js'), 'picture/examples.js'),
+      image?.windowed ? fetched(import('./window-control.js'), 'picture/window-control.js') : null,
     ]).catch(() => null);
-    if (!fetched || !image || image !== this.#image) return;
-    const [{ Zoom }, { evidenceWords }, { Examples }, control] = fetched;
+    if (!tools || !image || image !== this.#image) return;
+    const [{ Zoom }, { evidenceWords }, { Examples }, control] = tools;
     this.#describe = evidenceWords;
     if (!this.#zoom) this.#frame.after((this.#zoom = new Zoom(this.#frame, this.#plane)).element);
     if (!this.#examples) this.#description.after((this.#examples = new Examples()).element);

@@ -2,7 +2,7 @@
 /** Rows as a spreadsheet takes them from the clipboard: columns, and no text that is a formula. */
 
 import { make } from '../parts/dom.js';
-import { guarded } from './export.js';
+import { guarded } from '../words/format.js';
 
 /** @param {DataTransfer | null} clipboard @param {Element[]} rows */
 export function copyRows(clipboard, rows) {

@@ -6,13 +6,7 @@
  * @import { Finding, Format, Result } from '../protocol.js'
  */
 
-import { predictionSet, unlike } from '../words/format.js';
-
-/**
- * What a spreadsheet would take for a formula: at the beginning of a cell, or of what becomes a cell of its own where it divides at
- * another sign than the comma.
- */
-const FORMULA = /(^|[,;\t|\r\n])(\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
+import { guarded, predictionSet, unlike } from '../words/format.js';
 
 /** A number that is taken for a thousand times as much where the point divides thousands. */
 const THOUSANDS = /^-?\d+\.\d{3}$/;
@@ -91,11 +85,6 @@ export function save(file, name) {
 function cell(value) {
   if (typeof value !== 'string') return String(value).replace(THOUSANDS, '$&0');
   return `"${guarded(value).replaceAll('"', '""')}"`;
-}
-
-/** A text in which no spreadsheet finds a formula. @param {string} text */
-export function guarded(text) {
-  return text.replace(FORMULA, "$1$2'");
 }
 
 /** @param {NonNullable<Result['report']>['timings']} timings */

@@ -10,6 +10,7 @@
  */
 
 import { fileFacts, make, viewOf } from '../parts/dom.js';
+import { fetched } from '../parts/fetched.js';
 import { ENGLISH, translate } from '../words/words.js';
 import { ResultCard } from './card.js';
 import { Entry } from './entry.js';
@@ -210,15 +211,15 @@ export class ResultList {
   /** Prints what is shown, or offers to copy it. */
   async #printCard() {
     const view = viewOf(this.element);
-    const fetched = await import('./export.js').catch(() => null);
-    if (!fetched) return view.print();
-    if (await fetched.printAlone(this.element)) return this.#offer?.element.remove();
+    const printing = await fetched(import('./export.js'), 'results/export.js').catch(() => null);
+    if (!printing) return view.print();
+    if (await printing.printAlone(this.element)) return this.#offer?.element.remove();
     await this.offer('print.blocked', [this.#printed.textContent, this.#card.element.innerText].join('\n\n'));
   }
 
   /** Says what the browser does not allow, and offers to copy. @param {Key} why @param {string} text */
   async offer(why, text) {
-    const { Offer } = await import('./offer.js');
+    const { Offer } = await fetched(import('./offer.js'), 'results/offer.js');
     this.#offer ??= new Offer();
     this.#offer.show(why, text, this.words);
     this.#foot.after(this.#offer.element);
@@ -268,7 +269,7 @@ export class ResultList {
   }
 
   #fetchTable() {
-    this.#table ??= import('./table.js').then(
+    this.#table ??= fetched(import('./table.js'), 'results/table.js').then(
       ({ ResultTable }) => {
         const table = new ResultTable(this);
         this.watch(table);

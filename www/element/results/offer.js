@@ -2,10 +2,13 @@
 /**
  * What is offered where the browser lets the page neither save nor print, as in a sandboxed frame: to copy it.
  *
+ * @import { Format } from '../protocol.js'
  * @import { Key, Words } from '../words/words.js'
+ * @import { ResultList } from './list.js'
  */
 
 import { make, viewOf } from '../parts/dom.js';
+import { fetched } from '../parts/fetched.js';
 import { translate } from '../words/words.js';
 
 /**
@@ -20,6 +23,22 @@ export function maySave(view) {
     if (frame.hasAttribute('sandbox') && !sandbox.contains('allow-downloads')) return false;
   }
   return /** @type {any} */ (view).origin === 'null' ? null : true;
+}
+
+/**
+ * Saves results as a file of the reader's, or offers to copy them where the browser does not let the page save.
+ * @param {ResultList} results
+ * @param {Format} format
+ * @param {(format: Format) => Promise<Blob>} exported makes the file
+ */
+export async function saveOrOffer(results, format, exported) {
+  const [file, { fileName, save }] = await Promise.all([exported(format), fetched(import('./export.js'), 'results/export.js')]);
+  const may = maySave(viewOf(results.element));
+  if (may !== false) save(file, fileName(format));
+  if (may) return;
+  // A workbook is nothing to copy.
+  const text = format === 'xlsx' ? await exported('csv') : file;
+  await results.offer(may === null ? 'export.perhaps' : 'export.blocked', await text.text());
 }
 
 /** Says what is not allowed, and copies. */

@@ -9,6 +9,7 @@
  * @import { ResultList } from './list.js'
  */
 
+import { fetched } from '../parts/fetched.js';
 import { outcomeWords, pointWords } from '../words/format.js';
 
 /** What an image is refused with that is to be answered at an operating point that the bundle has not. */
@@ -37,8 +38,8 @@ export class OperatingPoints {
     const wanted = this.#shared.point ?? model.default_operating_point;
     if (!wanted || wanted === report.operating_point) return null;
     // What cannot be fetched leaves it as it is, and its card says so.
-    const fetched = await import('./operating-point.js').catch(() => null);
-    return fetched && fetched.weighed(report, evidence, model, this.#shared.point);
+    const weighing = await fetched(import('./operating-point.js'), 'results/operating-point.js').catch(() => null);
+    return weighing && weighing.weighed(report, evidence, model, this.#shared.point);
   }
 
   /** Answers the images shown at the operating point that is asked for now. No file is read again. */
@@ -78,8 +79,7 @@ export class OperatingPoints {
       message: `This model has no operating point \`${wanted}\`; it has ${points.map(({ name }) => name).join(', ')}.`,
       advice: 'Ask for one that the model has, or for none: then it is the default.',
     };
-    const { message, advice, told } = this.#shared.words.fault(fault);
-    this.#shared.speech.tell([message, advice, told].filter(Boolean).join(' '));
+    this.#shared.tellFault(fault);
     this.#shared.fire('lung-error', /** @type {ErrorDetail} */ (fault));
   }
 }

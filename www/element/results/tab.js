@@ -6,6 +6,8 @@
  * @import { ResultList } from './list.js'
  */
 
+import { fetched } from '../parts/fetched.js';
+
 /** Keeps results where the element asks for it. */
 export class Tab {
   #results;
@@ -21,7 +23,7 @@ export class Tab {
 
   /** Has the results kept for a reload, and takes up those that are. */
   keep() {
-    return (this.kept ??= import('./kept.js').then(
+    return (this.kept ??= fetched(import('./kept.js'), 'results/kept.js').then(
       ({ Kept }) => new Kept(this.#results, this.#element.id),
       // Without it nothing is kept; the next image tries again.
       () => (this.kept = null),

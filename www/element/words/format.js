@@ -14,6 +14,12 @@
 const POSSIBLE = 0.25;
 
 /**
+ * What a spreadsheet would take for a formula: at the beginning of a cell, or of what becomes a cell of its own where it divides at
+ * another sign than the comma.
+ */
+const FORMULA = /(^|[,;\t|\r\n])(\s*)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
+
+/**
  * The findings of a report in the order of the bundle's rows. Those of a bundle that nobody has at hand are called by their ids.
  * @param {Pick<Report, 'probabilities'>} report
  * @param {Model} model
@@ -169,4 +175,9 @@ export function duration(words, ms) {
 /** A value of a DICOM file, or a difference of two. @param {Words} words @param {number} value */
 export function level(words, value) {
   return words.number(value, Number.isInteger(value) ? 0 : Math.abs(value) < 10 ? 2 : 1);
+}
+
+/** A text in which no spreadsheet finds a formula. @param {string} text */
+export function guarded(text) {
+  return text.replace(FORMULA, "$1$2'");
 }

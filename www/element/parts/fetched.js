@@ -1,0 +1,38 @@
+// @ts-check
+/** Modules that are fetched when somebody needs them. */
+
+import { LungError } from '../client.js';
+import { assets, whyUnreachable } from '../download.js';
+
+/** Modules that are fetched again, or were, by their paths. @type {Map<string, Promise<any>>} */
+const again = new Map();
+
+/**
+ * A module that is being imported. One that does not arrive, or that a cache keeps damaged, is fetched again past all caches.
+ * @template M
+ * @param {Promise<M>} module
+ * @param {string} path of the module, in the folder of the element
+ * @returns {Promise<M>} rejects with a `LungError` that says why it does not arrive
+ */
+export async function fetched(module, path) {
+  try {
+    return await module;
+  } catch {
+    let second = again.get(path);
+    if (!second) again.set(path, (second = fetchAgain(path)));
+    return second;
+  }
+}
+
+/** @param {string} path */
+async function fetchAgain(path) {
+  const { href } = new URL(`element/${path}`, assets.folder);
+  try {
+    // Mends the cache for another visit; a browser does not import an address again that has failed.
+    await fetch(href, { cache: 'reload' }).catch(() => {});
+    return await import(`${href}?fetched=${Date.now()}`);
+  } catch (error) {
+    again.delete(path);
+    throw new LungError(await whyUnreachable('runtime', href, error));
+  }
+}
