@@ -309,13 +309,17 @@ const CLAIMS = {
     }),
 
   'A file or a folder is dropped on the element': () =>
-    onHost('<lung-xray-classifier multiple></lung-xray-classifier>', async (page, { zone, reach, results }) => {
+    onHost('<lung-xray-classifier multiple></lung-xray-classifier>', async (page, { zone, aside, reach, results }) => {
       const box = (await zone.boundingBox()) ?? assert.fail();
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [join(folder, 'one.png')]);
       await reach('done', 1);
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [folder]);
       await reach('done', 4);
       assert.ok((await results()).every(({ name }, at) => at === 3 || name.includes('/')), 'with the folder that was dropped');
+      const empty = await mkdtemp(join(tmpdir(), 'lung-empty-'));
+      await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [empty]);
+      await aside.getByText('There is no image in this folder.').waitFor();
+      await rm(empty, { recursive: true });
     }),
 
   'Several files are dropped, and there is no `multiple`': () =>
@@ -588,7 +592,7 @@ const CLAIMS = {
     }),
 
   'It is moved into a frame, a popup or a picture-in-picture window': () =>
-    onHost('<lung-xray-classifier multiple></lung-xray-classifier><iframe srcdoc="<!doctype html><title>frame</title>"></iframe>', async (page, { picker, reach }) => {
+    onHost('<button id="press">press</button><lung-xray-classifier multiple></lung-xray-classifier><iframe srcdoc="<!doctype html><title>frame</title>"></iframe>', async (page, { picker, reach }) => {
       await picker.setInputFiles([1, 2].map((k) => picture(`${k}.png`, k)));
       await reach('done', 2);
       const looks = async (/** @type {string} */ where) =>
@@ -596,7 +600,7 @@ const CLAIMS = {
           async ([where, base64]) => {
             const any = /** @type {any} */ (globalThis);
             const node = (any.node ??= document.querySelector('lung-xray-classifier'));
-            const view = /** @type {any} */ (where === 'frame' ? document.querySelector('iframe')?.contentWindow : where === 'popup' ? window.open('', '', 'width=700,height=700') : window);
+            const view = /** @type {any} */ (where === 'frame' ? document.querySelector('iframe')?.contentWindow : where === 'popup' ? window.open('', '', 'width=700,height=700') : where === 'picture in picture' ? await any.documentPictureInPicture.requestWindow({ width: 700, height: 700 }) : window);
             view.document.body.append(node);
             const root = node.shadowRoot;
             const style = view.getComputedStyle(root.querySelector('.dropzone'));
@@ -617,7 +621,9 @@ const CLAIMS = {
           [where, PNG.toString('base64')],
         );
       let names = ['1.png', '2.png'];
-      for (const where of ['frame', 'popup', 'page']) {
+      for (const where of ['frame', 'popup', 'picture in picture', 'page']) {
+        // A browser opens such a window for somebody who has just done something.
+        await page.locator('#press').click();
         names = [`${where}-by-script.png`, `${where}.png`, ...names];
         assert.deepEqual(await looks(where), { border: 'dashed', width: true, name: `${where}.png`, shown: `${where}-by-script.png`, names }, where);
       }
@@ -752,6 +758,32 @@ describe('docs/guide/embedding.md', async () => {
 
   for (const [situation, check] of Object.entries(CLAIMS)) test(situation, async () => void (await check()));
 });
+
+test('in a closed shadow root of the page it takes a paste while the focus is in it, and none that is for an editor there', () =>
+  onHost('<x-app></x-app>', async (page) => {
+    await page.evaluate(() => {
+      const any = /** @type {any} */ (globalThis);
+      customElements.define('x-app', class extends HTMLElement {
+        constructor() {
+          super();
+          const root = this.attachShadow({ mode: 'closed' });
+          const element = document.createElement('lung-xray-classifier');
+          const area = document.createElement('textarea');
+          root.append(area, element);
+          Object.assign(any, { area, element });
+        }
+      });
+    });
+    await copy(page, 'text beside it');
+    const taken = [];
+    for (const focused of ['area', 'element']) {
+      await page.evaluate((focused) => /** @type {any} */ (globalThis)[focused].focus(), focused);
+      await paste(page);
+      taken.push(await page.evaluate(() => /** @type {any} */ (globalThis).element.results.length));
+    }
+    assert.deepEqual(taken, [0, 1]);
+    assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).area.value), 'text beside it');
+  }));
 
 describe('in Firefox', { skip: noFirefox }, () => {
   /** @type {import('./lib/any-browser.mjs').AnyBrowser} */

@@ -24,10 +24,10 @@ const POINTS = 5;
 export function takerOf(takers, target, withText) {
   const focused = focusOf(takers[0]?.ownerDocument);
   const holder = takers.find((taker) => taker.matches(':focus-within'));
-  const editing = edits(focused);
+  // Also where it stands in a shadow root that is closed to us.
+  const inner = holder?.shadowRoot?.activeElement;
   // A field of ours takes text, and of nothing but a picture it could make nothing.
-  const ours = holder && focused?.getRootNode() === holder.shadowRoot;
-  if (ours ? editing && withText : editing || edits(target)) return undefined;
+  if (inner ? edits(inner) && withText : edits(focused) || edits(target)) return undefined;
   if (holder) return isUsable(holder) ? holder : undefined;
   return takers
     .sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))
