@@ -293,7 +293,7 @@ def rectangle(side: int, top, left, height, width) -> torch.Tensor:
 
 
 def augment(pixels: torch.Tensor, side: int, far: float) -> torch.Tensor:
-    """crates/lung-train/src/augment.rs, for a batch."""
+    """crates/lung-train/src/augment/augmentation.rs, for a batch."""
     batch, detail, device = pixels.shape[0], pixels.shape[-1], pixels.device
     share = lambda: torch.rand(batch, device=device)
     within = lambda limit: (share() * 2 - 1) * limit

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::augment::Augmentation;
 use crate::data::{Described, FOLDS, Shown as _};
 
+/// Share of the images of each finding whose prediction set is to hold it.
+pub const COVERAGE: f64 = 0.9;
+
 /// How a model is trained. Every field has a default; a TOML file names those that differ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -11,17 +11,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use lung_train::audit::{Audit, Wanted};
 use lung_train::config::TrainConfig;
-use lung_train::data::{Dataset, FOLDS, Selection, Shown as _};
+use lung_train::data::{Dataset, FOLDS, Selection, Shown as _, write_phantoms, write_phantoms_of};
+use lung_train::evaluate::audit::{Audit, Wanted};
 use lung_train::evaluate::{Tests, to_test};
-use lung_train::export::{export, export_again, export_onnx};
+use lung_train::export::{export, export_again, export_onnx, read_sentences};
 use lung_train::files::write_atomically;
-use lung_train::html::{Page, command_in_words};
-use lung_train::phantoms::{write_phantoms, write_phantoms_of};
-use lung_train::picture::write_picture;
-use lung_train::predict::load_classifier;
-use lung_train::sentences::read_sentences;
+use lung_train::predict::{load_classifier, write_picture};
+use lung_train::report::{Page, audit_page, command_in_words};
 use lung_train::tell;
 use lung_train::train::{TrainOptions, read_epochs, train};
 use mobilenet_lung::{Bundle, Classifier};
@@ -415,7 +412,10 @@ fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
     }
     if let Some(path) = &args.html {
         let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-        write_atomically(path, audit.to_html(&command_in_words(words))?.as_bytes())?;
+        write_atomically(
+            path,
+            audit_page(&audit, &command_in_words(words))?.as_bytes(),
+        )?;
     }
     say(&audit.to_text())
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
-use lung_train::archive::predict_to_parquet;
 use lung_train::data::{Shown as _, escape};
 use lung_train::files::Unfinished;
-use lung_train::manifest::{Shard, read_manifest};
-use lung_train::predict::{Prediction, expand, load_classifier, predict_file};
+use lung_train::predict::{
+    Prediction, Shard, expand, load_classifier, predict_file, predict_to_parquet, read_manifest,
+};
 use lung_train::progress::bar;
 use lung_train::tell;
 use mobilenet_lung::{Classifier, InDistribution};

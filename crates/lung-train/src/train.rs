@@ -34,7 +34,6 @@ use serde::{Deserialize, Serialize};
 
 pub use self::calibration::Calibration;
 use self::calibration::Calibrations;
-pub(crate) use self::folder::tell_some;
 use self::folder::{Prepared, enter, finished, note_slower, prepare, pretrained_hash, write_run};
 pub use self::folder::{read_run, recorded_list};
 use self::images::Images;
@@ -46,8 +45,7 @@ pub(crate) use self::trainer::schedule;
 use self::trainer::{Trainer, Training};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, Described, Description, ListHash, Part, Shown as _, Split};
-pub use crate::files::write_atomically;
-pub use crate::progress::bar;
+use crate::files::write_atomically;
 use crate::tell;
 
 /// A line an epoch.

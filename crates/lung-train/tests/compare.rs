@@ -10,8 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lung_train::augment::Augmentation;
 use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
+use lung_train::data::write_phantoms;
 use lung_train::networks::{Architecture, FINDINGS};
-use lung_train::phantoms::write_phantoms;
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::MobileNetLungConfig;
 use mobilenet_lung::state_dict;

@@ -8,8 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use lung_train::data::write_phantoms;
 use lung_train::data::{Dataset, Listing};
-use lung_train::phantoms::write_phantoms;
 use radiograph::phantom::{Pattern, jpeg, phantom, png8};
 
 mod common;

@@ -12,9 +12,10 @@ use indicatif::ProgressBar;
 use lung_train::augment::Augmentation;
 use lung_train::config::{FineTuneStage, HeadStage, TrainConfig};
 use lung_train::data::Dataset;
+use lung_train::data::write_phantoms;
+use lung_train::evaluate::evaluate;
 use lung_train::export::{Index, export};
-use lung_train::phantoms::write_phantoms;
-use lung_train::predict::{evaluate, load_classifier};
+use lung_train::predict::load_classifier;
 use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions};
 use tempfile::TempDir;
 

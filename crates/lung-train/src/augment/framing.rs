@@ -5,7 +5,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{normal, up_to, within};
+use super::random::{normal, up_to, within};
 
 /// How far the frame of a training image may differ. All zero leaves frames as they are.
 ///
@@ -197,7 +197,7 @@ mod tests {
     use mobilenet_lung::Preprocessing;
 
     use super::*;
-    use crate::augment::{Picture, Pose};
+    use crate::augment::pose::{Picture, Pose};
 
     const SIDE: usize = 64;
 

@@ -5,7 +5,8 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::{gaussian, up_to, within};
+use super::blur::gaussian;
+use super::random::{up_to, within};
 
 /// How far tones may differ. All zero leaves them as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

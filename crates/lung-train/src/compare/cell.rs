@@ -17,7 +17,8 @@ use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
 use crate::networks::{Architecture, FINDINGS, Network};
-use crate::train::{bar, rows, schedule};
+use crate::progress::bar;
+use crate::train::{rows, schedule};
 
 /// Which cell of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::measure::inference_ms;
 use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
 use crate::data::{Dataset, Shown as _};
-use crate::metrics::{Calls, wilson};
+use crate::evaluate::metrics::{Calls, wilson};
+use crate::files::write_atomically;
 use crate::networks::Architecture;
-use crate::train::write_atomically;
 use mobilenet_lung::Findings;
 
 /// A comparison: a part for each start and division of the images.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::CompositeError;
 use super::members::Members;
 use super::options::CompositeOptions;
-use crate::data::name_of;
+use crate::data::folder_name;
 
 /// The list of the composites of a folder.
 pub(super) const INDEX: &str = "index.json";
@@ -63,14 +63,14 @@ impl Sample {
         let command = format!(
             "lung composite --data {} --finding {} --origin {} --seed-image {} --images {images} --side {} --name {name} \
              --set {} --licence {} --out {}",
-            quoted(&name_of(&options.data)),
+            quoted(&folder_name(&options.data)),
             quoted(&members.finding),
             quoted(&members.origin),
             quoted(&members.list[seed].file),
             options.side,
             quoted(&options.set),
             quoted(&options.licence),
-            quoted(&name_of(&options.out)),
+            quoted(&folder_name(&options.out)),
         );
         Ok(Self {
             file: format!("{name}.jpg"),

@@ -9,9 +9,9 @@ use mobilenet_lung::findings::canonical;
 use super::described::Described;
 use super::description::Description;
 use super::error::DataError;
-use super::names::{Shown as _, escape, name};
+use super::names::{Shown as _, escape, images_in_words, name};
 use super::scheme::{Placed, Scheme};
-use super::walk::{Walk, Walked, is_doubtful, read_dir};
+use super::walk::{Walk, Walked, is_doubtful, is_image_by_name, read_dir};
 
 /// How many folders of a class are named one by one.
 const NAMED: usize = 12;
@@ -72,7 +72,7 @@ impl Contents {
             let path = entry.path();
             let name = name(&entry.file_name());
             if !path.is_dir() {
-                contents.loose += usize::from(super::walk::is_image_by_name(&name));
+                contents.loose += usize::from(is_image_by_name(&name));
             } else if walk.leaves_out(&name) {
                 let note = format!("left out {}, as --leave-out has it", path.shown());
                 contents.notes.push(note);
@@ -165,7 +165,10 @@ impl Contents {
                     true => escape(last),
                     false => format!("'{}'", escape(last)),
                 };
-                (format!("{}: {}", escape(name), images(*count)), quoted)
+                (
+                    format!("{}: {}", escape(name), images_in_words(*count)),
+                    quoted,
+                )
             })
             .collect()
     }
@@ -175,7 +178,7 @@ impl Contents {
         let total: usize = (self.parts.iter())
             .map(|part| part.walked.images.len())
             .sum();
-        found.push(format!("{source}: {}", images(total)));
+        found.push(format!("{source}: {}", images_in_words(total)));
         for Part { walked, placed, .. } in &self.parts {
             let Some(placed) = placed else { continue };
             let tested = if placed.test_only {
@@ -190,7 +193,7 @@ impl Contents {
                 found.push(format!(
                     "  {}: {} of {kind}",
                     escape(folder),
-                    images(*count)
+                    images_in_words(*count)
                 ));
             }
             let rest: Vec<usize> = folders.values().skip(NAMED).copied().collect();
@@ -198,7 +201,7 @@ impl Contents {
                 found.push(format!(
                     "  {} further folders of {kind}: {}",
                     rest.len(),
-                    images(rest.iter().sum())
+                    images_in_words(rest.iter().sum())
                 ));
             }
         }
@@ -228,7 +231,7 @@ impl Contents {
         if self.loose > 0 {
             notes.push(format!(
                 "left out {} beside the class folders of {}",
-                images(self.loose),
+                images_in_words(self.loose),
                 folder.shown()
             ));
         }
@@ -245,7 +248,7 @@ impl Contents {
             write!(
                 text,
                 "It holds {} that lie in no class folder. ",
-                images(self.loose)
+                images_in_words(self.loose)
             )
             .ok();
         }
@@ -299,12 +302,11 @@ fn is_known(description: &Description, name: &str) -> bool {
 }
 
 /// Whether a folder divides a data set: by its name, and in that folders are all that it holds.
-fn is_division(name: &str, path: &Path) -> bool {
+fn is_division(folder: &str, path: &Path) -> bool {
     let entries = || read_dir(path).unwrap_or_default();
-    DIVISIONS.contains(&canonical(name).as_str())
+    DIVISIONS.contains(&canonical(folder).as_str())
         && entries().iter().any(|entry| entry.path().is_dir())
-        && !(entries().iter())
-            .any(|entry| super::walk::is_image_by_name(&super::names::name(&entry.file_name())))
+        && !(entries().iter()).any(|entry| is_image_by_name(&name(&entry.file_name())))
 }
 
 impl Unknown {
@@ -317,11 +319,11 @@ impl Unknown {
             .collect();
         let count = count(&self.path, DEPTH, &mut BUDGET.clone());
         match folders.is_empty() {
-            true => format!("{} ({})", escape(&self.name), images(count)),
+            true => format!("{} ({})", escape(&self.name), images_in_words(count)),
             false => format!(
                 "{} ({} in {})",
                 escape(&self.name),
-                images(count),
+                images_in_words(count),
                 folders.join(", ")
             ),
         }
@@ -344,7 +346,7 @@ fn count(folder: &Path, depth: usize, budget: &mut usize) -> usize {
         }
         *budget -= 1;
         if !entry.path().is_dir() {
-            images += usize::from(super::walk::is_image_by_name(&name(&entry.file_name())));
+            images += usize::from(is_image_by_name(&name(&entry.file_name())));
         } else if depth > 0 {
             images += count(&entry.path(), depth - 1, budget);
         }
@@ -370,13 +372,5 @@ fn class_parents(folder: &Path, depth: usize, is_known: &dyn Fn(&str) -> bool) -
         _ => (folders.iter().take(100))
             .flat_map(|path| class_parents(path, depth - 1, is_known))
             .collect(),
-    }
-}
-
-/// A number of images in words.
-pub(crate) fn images(count: usize) -> String {
-    match count {
-        1 => "1 image".to_owned(),
-        _ => format!("{count} images"),
     }
 }

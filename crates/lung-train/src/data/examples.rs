@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::dataset::{Dataset, Example};
 use super::described::Described;
 use super::scheme::Scheme;
-use super::{Dataset, Example};
 
 /// The places of the classes in the built-in description.
 pub(crate) const NORMAL: usize = 0;

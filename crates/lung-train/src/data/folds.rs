@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::FOLDS;
+use super::dataset::FOLDS;
 use super::error::DataError;
+use super::names::escape;
 
 /// What is hashed before a name. The number is the first for which twenty images `1.png`, `2.jpg`, ... are divided evenly: so
 /// are those that `lung phantom` draws.
@@ -53,7 +54,7 @@ pub(crate) fn folds(members: &[Member]) -> Result<Vec<usize>, DataError> {
         let (other_fold, other) = *given.entry(&member.group).or_insert((fold, member));
         if other_fold != fold {
             return Err(DataError::TwoFolds {
-                group: super::names::escape(&member.group),
+                group: escape(&member.group),
                 first: format!("{other_fold} ({})", other.called),
                 second: format!("{fold} ({})", member.called),
             });

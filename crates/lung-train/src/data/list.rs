@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
-use super::listing::NO_GROUP;
+use super::listing::{Listing, NO_GROUP};
+use super::names::{composed, images_in_words};
 use super::pixels::read_bytes;
 use super::reading::{Content, Reading};
-use super::{Listing, composed};
 
 /// The list's name in the folder of a run.
 const FILES: &str = "files.csv";
@@ -250,7 +250,7 @@ impl FileList {
                 more => format!(" and {more} more"),
             };
             let named: Vec<&str> = files.iter().take(NAMED).map(String::as_str).collect();
-            let count = super::contents::images(files.len());
+            let count = images_in_words(files.len());
             format!("{count} {what}: {}{more}", named.join(", "))
         })
         .collect()

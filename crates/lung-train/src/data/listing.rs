@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use mobilenet_lung::findings::canonical;
 use mobilenet_lung::{Findings, FindingsError};
 
-use super::contents::{Contents, images};
+use super::contents::Contents;
+use super::dataset::{Dataset, Example};
 use super::described::Described;
 use super::description::Description;
 use super::error::DataError;
 use super::folds::{Member, folds};
-use super::names::{composed, escape, name};
+use super::names::{composed, escape, folder_name, images_in_words};
 use super::patients::patient_of;
 use super::scheme::{Placed, Scheme};
 use super::table::{Row, Table};
 use super::walk::real;
-use super::{Dataset, Example};
 use crate::tell;
 
 /// What begins the group of an image that no table gives one. No table can write a group so: it is shared with no other file.
@@ -59,6 +59,24 @@ struct Seen {
     without_group: usize,
     /// How many are of each patient, by the names of files.
     patients: BTreeMap<String, usize>,
+}
+
+impl Dataset {
+    /// Lists a data folder: 2 to 20 class folders, `groups.csv` and `dataset.toml` where there are any.
+    ///
+    /// # Errors
+    /// No folder, folders that make no findings, a class without images, or a table that does not fit the folder.
+    pub fn open(folder: &Path) -> Result<Self, DataError> {
+        Self::open_all(&[folder.to_owned()])
+    }
+
+    /// Lists several data folders as one data set. Each has some class folder, all of them together every class.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and for no folder at all.
+    pub fn open_all(folders: &[PathBuf]) -> Result<Self, DataError> {
+        Listing::of(folders, &[]).map(|listing| listing.dataset)
+    }
 }
 
 impl Listing {
@@ -106,7 +124,7 @@ impl Listing {
         let data = || {
             folders
                 .iter()
-                .map(|folder| name_of(folder))
+                .map(|folder| folder_name(folder))
                 .collect::<Vec<_>>()
                 .join(" and ")
         };
@@ -206,7 +224,7 @@ impl Listing {
         contents: Contents,
         scheme: &Scheme,
     ) -> Result<(), DataError> {
-        let source = name_of(folder);
+        let source = folder_name(folder);
         contents.describe(&source, scheme, &mut self.found);
         self.notes.extend(contents.notes(folder));
         let mut table = Table::of(folder, &self.description.origin.column)?;
@@ -297,7 +315,7 @@ impl Listing {
         } else if !seen.patients.is_empty() {
             self.notes.push(format!(
                 "{source} has no groups.csv: by their files' names, {} are of {} patients, and none of these is divided",
-                images(seen.patients.values().sum()),
+                images_in_words(seen.patients.values().sum()),
                 seen.patients.len()
             ));
         }
@@ -360,13 +378,4 @@ fn scheme(
             source,
         },
     })
-}
-
-/// The name of a data folder: the last part of its path.
-pub fn name_of(folder: &Path) -> String {
-    folder
-        .canonicalize()
-        .unwrap_or_else(|_| folder.to_owned())
-        .file_name()
-        .map_or_else(|| "data".to_owned(), |last| escape(&name(last)))
 }

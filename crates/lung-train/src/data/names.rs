@@ -99,6 +99,23 @@ impl Shown for Path {
     }
 }
 
+/// The name of a data folder: the last part of its path.
+pub fn folder_name(folder: &Path) -> String {
+    folder
+        .canonicalize()
+        .unwrap_or_else(|_| folder.to_owned())
+        .file_name()
+        .map_or_else(|| "data".to_owned(), |last| escape(&name(last)))
+}
+
+/// A number of images in words.
+pub(crate) fn images_in_words(count: usize) -> String {
+    match count {
+        1 => "1 image".to_owned(),
+        _ => format!("{count} images"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use super::error::DataError;
 use super::folds::folds;
 use super::likeness::{Likeness, Print};
-use super::pixels::{levels, read_bytes};
-use super::{Listing, Pixels};
+use super::listing::Listing;
+use super::pixels::{Pixels, levels, read_bytes};
 
 /// What a file is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]

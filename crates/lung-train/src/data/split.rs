@@ -6,7 +6,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{DataError, Dataset, Example, FOLDS};
+use super::dataset::{Dataset, Example, FOLDS};
+use super::error::DataError;
 
 impl Dataset {
     /// Refuses a fold of which the first data folder has no image: a model is reported on by its test there.

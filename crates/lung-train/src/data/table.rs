@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::FOLDS;
+use super::dataset::FOLDS;
 use super::error::DataError;
 use super::names::{Shown as _, composed, escape};
 use super::text;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use radiograph::Format;
 
 use super::error::DataError;
-use super::names::{Shown as _, escape, name};
+use super::names::{Shown as _, escape, images_in_words, name};
 
 /// Endings of files that are taken for images without a look into them; of other files, their first bytes are looked at.
 const EXTENSIONS: [&str; 18] = [
@@ -228,6 +228,34 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// The image files under a folder, in the order of their names, and what was left out, in sentences. Masks, thumbnails and a system's own files are left out too.
+///
+/// # Errors
+/// [`DataError::Io`] for a folder that cannot be listed.
+pub(crate) fn images_under(folder: &Path) -> Result<(Vec<PathBuf>, Vec<String>), DataError> {
+    let walked = Walk::within(folder, &[])?.under(folder, "")?;
+    let mut notes = walked.notes.clone();
+    for (name, count) in &walked.doubtful {
+        notes.push(format!(
+            "left out {} of {}: by its name it holds masks or thumbnails ({})",
+            escape(name),
+            folder.shown(),
+            images_in_words(*count)
+        ));
+    }
+    if !walked.others.is_empty() {
+        notes.push(format!(
+            "left out files of {} that are no image that can be read: {}",
+            folder.shown(),
+            walked.others_in_words()
+        ));
+    }
+    Ok((
+        walked.images.into_iter().map(|image| image.path).collect(),
+        notes,
+    ))
 }
 
 /// The path of a folder without links.

@@ -15,14 +15,11 @@ use crate::data::{
     Shown as _, Split,
 };
 use crate::files::{FolderLock, write_atomically};
-use crate::progress::bar;
+use crate::progress::{bar, tell_some};
 use crate::tell;
 
 /// What was asked of a run.
 const RUN: &str = "run.json";
-
-/// How many lines on images that are alike are shown.
-const SHOWN: usize = 20;
 
 /// Locks the folder of a run, and returns what it was begun as; `None` for a new one.
 ///
@@ -310,21 +307,6 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         split,
         list,
     })
-}
-
-/// Tells people of images that are alike.
-pub(crate) fn tell_some(lines: &[String]) {
-    for line in lines.iter().take(SHOWN) {
-        tell!("{line}");
-    }
-    if lines.len() > SHOWN {
-        tell!("and {} more", lines.len() - SHOWN);
-    }
-    if !lines.is_empty() {
-        tell!(
-            "images that are identical, or all but, are one group: none is tested on that has a copy among those trained on"
-        );
-    }
 }
 
 /// The list of files of a run; `None` for a run from before there were lists, whose images are divided by tables alone.

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use super::calibration::Calibration;
 use super::outcomes::{Outcomes, top};
-use super::write_atomically;
 use crate::data::{Class, Dataset, Example};
+use crate::files::write_atomically;
 
 /// The table's name in the run's folder.
 const LABELS: &str = "labels.csv";

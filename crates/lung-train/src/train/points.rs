@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::calibration::{Calibration, minimum};
 use super::outcomes::Outcomes;
+use crate::config::COVERAGE;
 use crate::data::{Dataset, Example, Patients};
-use crate::trust::COVERAGE;
 
 /// Fewest images of a kind whose quantile counts for a threshold of its own: with half as many the rank would be below 1.
 const ENOUGH: usize = 20;

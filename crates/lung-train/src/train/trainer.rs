@@ -25,11 +25,11 @@ use super::calibration::Calibration;
 use super::images::{FORWARD_BATCH, Images};
 use super::outcomes::{Outcomes, predictions, top};
 use super::parameters::{Roles, Scales, Shorten, Values, load_backbone};
-use super::{
-    EpochLog, LOG, MODEL, Stage, TrainOptions, bar, eta, events, read_epochs, write_atomically,
-};
+use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, eta, events, read_epochs};
 use crate::config::TrainConfig;
 use crate::data::{Class, Shown as _, Split};
+use crate::files::write_atomically;
+use crate::progress::bar;
 use crate::tell;
 
 /// Where a training stands: `checkpoint.json`.

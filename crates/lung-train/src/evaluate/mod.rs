@@ -1,0 +1,10 @@
+//! Testing a classifier: each data folder by itself, all of them together, and images that it should refuse.
+
+pub mod audit;
+mod foreign;
+pub mod metrics;
+mod test;
+mod trials;
+
+pub use self::test::{Tests, to_test};
+pub use self::trials::{evaluate, outcomes};
