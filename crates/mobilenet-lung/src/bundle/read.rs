@@ -1,11 +1,11 @@
 //! Reading a weights file: nothing is built before everything is checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use safetensors::tensor::{Dtype, SafeTensorError, TensorInfo, TensorView};
 use serde::Deserialize;
 
 use super::error::BundleError;
@@ -30,6 +30,55 @@ struct Contents {
     known: Option<KnownEvidence>,
 }
 
+/// The headers of a file's tensors.
+type Infos<'a> = HashMap<String, &'a TensorInfo>;
+
+/// The shapes of all tensors that a file of this metadata has, by name, but for scales.
+fn shapes_of(metadata: &Metadata, infos: &Infos<'_>) -> BTreeMap<String, Vec<usize>> {
+    let findings = metadata.findings.len();
+    let mut shapes = parameter_shapes(&metadata.attention, findings);
+    if infos.contains_key(known::EVIDENCE) {
+        let shape = vec![known::INPUTS, findings, GRID, GRID];
+        shapes.insert(known::EVIDENCE.to_owned(), shape);
+        let shape = vec![known::INPUTS, EMBEDDING];
+        shapes.insert(known::EMBEDDINGS.to_owned(), shape);
+    }
+    if let Some(spread) = &metadata.in_distribution {
+        shapes.insert(MEAN.to_owned(), vec![EMBEDDING]);
+        shapes.insert(
+            DIRECTIONS.to_owned(),
+            vec![spread.variances.len(), EMBEDDING],
+        );
+    }
+    shapes
+}
+
+/// Refuses tensors that have no business in the file, or another shape.
+fn check_shapes(
+    infos: &Infos<'_>,
+    shapes: &BTreeMap<String, Vec<usize>>,
+    scales: &BTreeMap<String, Vec<usize>>,
+) -> Result<(), BundleError> {
+    // Names and shapes first: a foreign tensor is not worth converting.
+    for (name, info) in infos {
+        match shapes.get(name).or_else(|| scales.get(name)) {
+            None => {
+                return Err(StateError::Unknown { name: name.clone() }.into());
+            }
+            Some(expected) if *expected != info.shape => {
+                return Err(StateError::Shape {
+                    name: name.clone(),
+                    found: info.shape.clone(),
+                    expected: expected.clone(),
+                }
+                .into());
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
 impl Contents {
     /// Checks all but the hash.
     fn of(bytes: &[u8]) -> Result<Self, BundleError> {
@@ -47,21 +96,7 @@ impl Contents {
         let metadata = parse_metadata(text)?;
         let infos = raw.tensors();
 
-        let findings = metadata.findings.len();
-        let mut shapes = parameter_shapes(&metadata.attention, findings);
-        if infos.contains_key(known::EVIDENCE) {
-            let shape = vec![known::INPUTS, findings, GRID, GRID];
-            shapes.insert(known::EVIDENCE.to_owned(), shape);
-            let shape = vec![known::INPUTS, EMBEDDING];
-            shapes.insert(known::EMBEDDINGS.to_owned(), shape);
-        }
-        if let Some(spread) = &metadata.in_distribution {
-            shapes.insert(MEAN.to_owned(), vec![EMBEDDING]);
-            shapes.insert(
-                DIRECTIONS.to_owned(),
-                vec![spread.variances.len(), EMBEDDING],
-            );
-        }
+        let shapes = shapes_of(&metadata, &infos);
         // Of integers, one number for each row.
         let scales: BTreeMap<String, Vec<usize>> = (shapes.iter())
             .filter(|(name, _)| (infos.get(*name)).is_some_and(|info| info.dtype == Dtype::I8))
@@ -72,23 +107,7 @@ impl Contents {
                 )
             })
             .collect();
-        // Names and shapes first: a foreign tensor is not worth converting.
-        for (name, info) in &infos {
-            match shapes.get(name).or_else(|| scales.get(name)) {
-                None => {
-                    return Err(StateError::Unknown { name: name.clone() }.into());
-                }
-                Some(expected) if *expected != info.shape => {
-                    return Err(StateError::Shape {
-                        name: name.clone(),
-                        found: info.shape.clone(),
-                        expected: expected.clone(),
-                    }
-                    .into());
-                }
-                Some(_) => {}
-            }
-        }
+        check_shapes(&infos, &shapes, &scales)?;
         // A number of 8 bytes, the header, then the tensors.
         let data = 8 + header_bytes;
         let tensor = |name: &str| {

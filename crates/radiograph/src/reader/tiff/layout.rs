@@ -119,6 +119,33 @@ pub(super) fn unsupported(detail: impl Into<String>) -> DecodeError {
     }
 }
 
+/// Width and height of a strip or tile, of an image of this size and with so many bits a pixel.
+fn chunk_of(
+    directory: Directory<'_>,
+    (width, height): (u32, u32),
+    bits: u64,
+) -> Result<(u64, u64), DecodeError> {
+    let number = |tag, otherwise| directory.number(tag).unwrap_or(otherwise);
+    let (chunk_width, chunk_height) = if directory.number(tag::TILE_WIDTH).is_some() {
+        (number(tag::TILE_WIDTH, 0), number(tag::TILE_HEIGHT, 0))
+    } else {
+        let rows = number(tag::ROWS_PER_STRIP, u64::from(height));
+        (u64::from(width), rows.min(u64::from(height)))
+    };
+    let row = chunk_width.saturating_mul(bits).div_ceil(8);
+    let padded =
+        |side: u32, chunk: u64| u64::from(side).div_ceil(chunk.max(1)).saturating_mul(chunk);
+    let area = padded(width, chunk_width).saturating_mul(padded(height, chunk_height));
+    let pixels = u64::from(width) * u64::from(height);
+    if chunk_width == 0 || chunk_height == 0 {
+        return Err(corrupt("its strips or tiles are empty"));
+    }
+    if row > WORKING_BYTES / 2 || area > pixels.saturating_mul(16).saturating_add(1 << 24) {
+        return Err(corrupt("its tiles are too large"));
+    }
+    Ok((chunk_width, chunk_height))
+}
+
 impl<'a> Layout<'a> {
     /// What a directory says of its image.
     pub(super) fn from_directory(
@@ -158,27 +185,7 @@ impl<'a> Layout<'a> {
         let photometric = number(tag::PHOTOMETRIC, if samples >= 3 { 2 } else { 1 });
         let colour = colour_of(photometric, samples, bits, numbers)?;
         let planar = number(tag::PLANAR, 1) == 2 && samples > 1;
-        let tiled = directory.number(tag::TILE_WIDTH).is_some();
-        let (chunk_width, chunk_height) = if tiled {
-            (number(tag::TILE_WIDTH, 0), number(tag::TILE_HEIGHT, 0))
-        } else {
-            let rows = number(tag::ROWS_PER_STRIP, u64::from(height));
-            (u64::from(width), rows.min(u64::from(height)))
-        };
-        let row = chunk_width
-            .saturating_mul(samples)
-            .saturating_mul(bits)
-            .div_ceil(8);
-        let padded =
-            |side: u32, chunk: u64| u64::from(side).div_ceil(chunk.max(1)).saturating_mul(chunk);
-        let area = padded(width, chunk_width).saturating_mul(padded(height, chunk_height));
-        let pixels = u64::from(width) * u64::from(height);
-        if chunk_width == 0 || chunk_height == 0 {
-            return Err(corrupt("its strips or tiles are empty"));
-        }
-        if row > WORKING_BYTES / 2 || area > pixels.saturating_mul(16).saturating_add(1 << 24) {
-            return Err(corrupt("its tiles are too large"));
-        }
+        let (chunk_width, chunk_height) = chunk_of(directory, (width, height), samples * bits)?;
         let subsampling = directory.values(tag::YCBCR_SUBSAMPLING);
         let subsampling = (
             subsampling.get(0).unwrap_or(2) as usize,
