@@ -96,7 +96,7 @@ for (const { name, missing, begin } of BROWSERS)
 
     test('scripts that are fetched later, cut short: what needs them gets whole ones, and so does the next visit', async () => {
       const site = await serveMock();
-      const paths = ['results/table.js', 'picture/zoom.js', 'results/export.js', 'results/kept.js'].map((path) => `/element/${path}`);
+      const paths = ['results/table.js', 'picture/zoom.js', 'results/export.js', 'results/xlsx.js', 'results/kept.js'].map((path) => `/element/${path}`);
       try {
         for (const path of paths) {
           const whole = await bodyOf(site.url.slice(0, -1) + path);
@@ -115,6 +115,7 @@ for (const { name, missing, begin } of BROWSERS)
           );
           await page.until(() => ['toolbar', 'kept', 'zoom'].every((part) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[part=${part}]`)), undefined, 30_000);
           assert.match(await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('csv').then((/** @type {Blob} */ file) => file.text())), /0\.png/);
+          assert.ok((await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('xlsx').then((/** @type {Blob} */ file) => file.size))) > 1000);
           // This test, the page, past the cache, and under another address.
           if (visit === 1) for (const path of paths) assert.equal(site.asked.filter((asked) => asked === path).length, 4, path);
           await page.evaluate(() => location.reload());
@@ -339,6 +340,10 @@ describe('in Chromium', () => {
   });
 
   describe('a script that is fetched later does not arrive', () => {
+    /** @type {Buffer} */
+    let whole;
+    before(async () => (whole = await readFile(new URL('../../www/element/results/export.js', import.meta.url))));
+
     /** @param {string} path */
     const without = (path) => ({ routes: { [`/element/${path}`]: status(404) } });
     /** @param {import('playwright-core').Page} page @param {(element: any, picture: Blob) => Promise<unknown>} act @returns {Promise<any>} */
@@ -384,6 +389,33 @@ describe('in Chromium', () => {
           assert.deepEqual(taken, [0, 0, 0, 1, 2, 2]);
         },
         without('intake/paste-taker.js'),
+      ));
+
+    test('one that stalls is given up after a while and fetched under another address', () =>
+      onPage(
+        async (page, { picker, answered, element }, site) => {
+          const path = '/element/results/export.js';
+          await picker.setInputFiles(picture('chest.png'));
+          await page.clock.runFor(5000);
+          await answered('chest.png');
+          // What is under way for this address is left alone.
+          const stalled = site.routes[path];
+          site.routes[path] = (request, response) => (request.url?.includes('?') ? bytes(whole, 'text/javascript')(request, response) : stalled(request, response));
+          const saved = onElement(page, (element) => element.exportResults('csv').then((/** @type {Blob} */ file) => file.text()));
+          await page.clock.runFor(31_000);
+          await page.clock.runFor(31_000);
+          assert.match(await saved, /chest\.png/);
+          assert.equal(await element.locator('.export-failed').first().isVisible(), false);
+        },
+        {
+          prepare: (page) => page.clock.install(),
+          routes: {
+            '/element/results/export.js': (_request, response) => {
+              response.writeHead(200, { 'content-type': 'text/javascript', 'content-length': 5000 });
+              response.write('// @ts-check\n');
+            },
+          },
+        },
       ));
 
     test('what makes a file of pixels: that is the error, not the pixels, and the next image works', () =>

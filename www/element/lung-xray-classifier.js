@@ -326,7 +326,7 @@ export class LungXrayClassifier extends HTMLElement {
   async exportResults(format, name) {
     const results = this.results.filter((result) => name === undefined || result.name === name);
     const { resultsFile } = await fetched(import('./results/export.js'), 'results/export.js');
-    return resultsFile(results, format);
+    return resultsFile(results, format, format === 'xlsx' ? fetched(import('./results/xlsx.js'), 'results/xlsx.js') : null);
   }
 
   /**

@@ -4,11 +4,14 @@
 import { LungError } from '../client.js';
 import { assets, whyUnreachable } from '../download.js';
 
+/** How long a module may take before it is fetched again, in milliseconds: a download that stalls has no end of its own. */
+const PATIENCE = 30_000;
+
 /** Modules that are fetched again, or were, by their paths. @type {Map<string, Promise<any>>} */
 const again = new Map();
 
 /**
- * A module that is being imported. One that does not arrive, or that a cache keeps damaged, is fetched again past all caches.
+ * A module that is being imported. One that does not arrive, that stalls, or that a cache keeps damaged, is fetched again past all caches.
  * @template M
  * @param {Promise<M>} module
  * @param {string} path of the module, in the folder of the element
@@ -16,7 +19,7 @@ const again = new Map();
  */
 export async function fetched(module, path) {
   try {
-    return await module;
+    return await soon(module);
   } catch {
     let second = again.get(path);
     if (!second) again.set(path, (second = fetchAgain(path)));
@@ -29,10 +32,15 @@ async function fetchAgain(path) {
   const { href } = new URL(`element/${path}`, assets.folder);
   try {
     // Mends the cache for another visit; a browser does not import an address again that has failed.
-    await fetch(href, { cache: 'reload' }).catch(() => {});
-    return await import(`${href}?fetched=${Date.now()}`);
+    await soon(fetch(href, { cache: 'reload' }).then((response) => response.arrayBuffer())).catch(() => {});
+    return await soon(import(`${href}?fetched=${Date.now()}`));
   } catch (error) {
     again.delete(path);
     throw new LungError(await whyUnreachable('runtime', href, error));
   }
+}
+
+/** What is waited for only so long. @template T @param {Promise<T>} outcome @returns {Promise<T>} */
+function soon(outcome) {
+  return Promise.race([outcome, new Promise((_, reject) => setTimeout(reject, PATIENCE, new Error('nothing arrived')))]);
 }

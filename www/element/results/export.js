@@ -36,10 +36,11 @@ const AFTER = [
 /**
  * @param {Result[]} results
  * @param {Format} format
+ * @param {Promise<typeof import('./xlsx.js')> | null} [xlsx] what writes workbooks, from whoever fetches it better
  * @returns {Promise<Blob>}
  */
-export async function resultsFile(results, format) {
-  if (format === 'xlsx') return (await import('./xlsx.js')).workbook(table(results));
+export async function resultsFile(results, format, xlsx = null) {
+  if (format === 'xlsx') return (await (xlsx ?? import('./xlsx.js'))).workbook(table(results));
   if (format === 'json') return new Blob([`${JSON.stringify(results, null, 2)}\n`], { type: 'application/json' });
   const lines = table(results).map((row) => row.map(cell));
   // Without the mark at the front, spreadsheets take UTF-8 for something else; without the first line, those of half the world divide
