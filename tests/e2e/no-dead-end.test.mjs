@@ -61,6 +61,15 @@ const FILES = [
 /** What a site answers. @param {string} url */
 const bodyOf = async (url) => Buffer.from(await (await fetch(url)).arrayBuffer());
 
+/** Reloads a page, and waits until it is another. @param {import('./lib/any-browser.mjs').AnyPage} page */
+async function reload(page) {
+  await page.evaluate(() => {
+    /** @type {any} */ (globalThis).before = true;
+    location.reload();
+  });
+  await page.until(() => !(/** @type {any} */ (globalThis).before));
+}
+
 for (const { name, missing, begin } of BROWSERS)
   describe(`damaged once and kept for a year, in ${name}`, { skip: missing }, () => {
     /** @type {import('./lib/any-browser.mjs').AnyBrowser} */
@@ -84,8 +93,7 @@ for (const { name, missing, begin } of BROWSERS)
             const isReady = () =>
               Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status[data-phase=ready]'));
             await page.until(isReady);
-            await page.evaluate(() => location.reload());
-            await new Promise((resolve) => setTimeout(resolve, 200));
+            await reload(page);
             await page.until(isReady);
             await page.close();
           } finally {
@@ -118,8 +126,7 @@ for (const { name, missing, begin } of BROWSERS)
           assert.ok((await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('xlsx').then((/** @type {Blob} */ file) => file.size))) > 1000);
           // This test, the page, past the cache, and under another address.
           if (visit === 1) for (const path of paths) assert.equal(site.asked.filter((asked) => asked === path).length, 4, path);
-          await page.evaluate(() => location.reload());
-          await new Promise((resolve) => setTimeout(resolve, 200));
+          await reload(page);
         }
         await page.close();
       } finally {

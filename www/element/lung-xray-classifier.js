@@ -21,7 +21,7 @@ import { FormReports } from './parts/form.js';
 import { fetchTheRest, startWhenAsked } from './parts/loading.js';
 import { isForwarded, nameWithin } from './parts/names.js';
 import { SampleOffer } from './parts/sample-offer.js';
-import { Shared, tellRenamed } from './parts/shared.js';
+import { Context, tellRenamed } from './parts/context.js';
 import { Status } from './parts/status.js';
 import { sheetOf } from './parts/styles.js';
 import { ResultList } from './results/list.js';
@@ -134,7 +134,7 @@ export class LungXrayClassifier extends HTMLElement {
   #watch = new MutationObserver(() => void this.#speak());
   #internals = this.attachInternals();
 
-  #shared = new Shared(this);
+  #context = new Context(this);
   #connection = new Connection(this, (phaseIsNew) => this.#onState(phaseIsNew));
   #reports = new FormReports(this, this.#internals);
   #results = new ResultList({
@@ -148,19 +148,19 @@ export class LungXrayClassifier extends HTMLElement {
     forget: () => this.forget(),
   });
   #tab = new Tab(this.#results, this);
-  #points = new OperatingPoints(this.#shared, this.#connection, this.#results, this.#reports);
+  #points = new OperatingPoints(this.#context, this.#connection, this.#results, this.#reports);
   #reader = new Reader({
     owner: this,
-    shared: this.#shared,
+    context: this.#context,
     connection: this.#connection,
     results: this.#results,
     reports: this.#reports,
     points: this.#points,
     // Not before the first result: it would take from what that waits for.
-    settled: () => this.#shared.persists && void this.#tab.keep(),
+    settled: () => this.#context.persists && void this.#tab.keep(),
     idle: fetchTheRest,
   });
-  #intake = new Intake(this.#shared, this.#tab, {
+  #intake = new Intake(this.#context, this.#tab, {
     begin: (tasks, stopped) => this.#reader.begin(tasks, stopped),
     choose: (entry) => this.#results.choose(entry),
   });
@@ -168,13 +168,13 @@ export class LungXrayClassifier extends HTMLElement {
     add: (files) => this.add(files),
     addFolder: (files) => void this.#intake.addFolder(({ ofFolder }) => ofFolder(files)),
   });
-  #samples = new SampleOffer(this.#shared, (files) => this.add(files));
+  #samples = new SampleOffer(this.#context, (files) => this.add(files));
   #status = new Status({
     start: () => this.#startQuietly(),
     copyDiagnostics: (button) =>
       void fetched(import('./parts/diagnostics.js'), 'parts/diagnostics.js').then(
-        ({ copy }) => copy(this.#shared.words, this, button),
-        (fault) => this.#shared.tellFault(fault),
+        ({ copy }) => copy(this.#context.words, this, button),
+        (fault) => this.#context.tellFault(fault),
       ),
   });
   #whole = make(
@@ -188,9 +188,9 @@ export class LungXrayClassifier extends HTMLElement {
       this.#dropZone.element,
       this.#status.element,
       make('slot', { name: 'options', class: 'notice' }),
-      this.#shared.speech.aside,
+      this.#context.speech.aside,
     ),
-    this.#shared.speech.spoken,
+    this.#context.speech.spoken,
     this.#results.element,
   );
 
@@ -203,7 +203,7 @@ export class LungXrayClassifier extends HTMLElement {
     root.append(make('div', { class: 'sizer', 'aria-hidden': 'true' }, ...[1, 2, 3, 4].map(() => make('i'))), this.#whole);
     this.addEventListener('click', (event) => isForwarded(this, event) && this.#dropZone.open());
     this.#results.watch({ added: () => this.#dropZone.shrink(true), changed() {}, removed() {}, cleared() {} });
-    this.#write(this.#shared.words);
+    this.#write(this.#context.words);
   }
 
   connectedCallback() {
@@ -218,7 +218,7 @@ export class LungXrayClassifier extends HTMLElement {
     void this.#speak();
     this.#connection.reconnect();
     this.#writeName();
-    if (this.#shared.persists && this.#tab.holds) void this.#tab.keep();
+    if (this.#context.persists && this.#tab.holds) void this.#tab.keep();
     startWhenAsked(this, this.#startQuietly, signal);
   }
 
@@ -376,7 +376,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** Forgets one image, whatever it has come to. @param {Entry} entry */
   #remove(entry) {
-    const { words, speech } = this.#shared;
+    const { words, speech } = this.#context;
     const focused = this.matches(':focus-within');
     this.#results.remove(entry);
     this.#connection.cancel(entry);
@@ -387,7 +387,7 @@ export class LungXrayClassifier extends HTMLElement {
 
   /** Looks as in the beginning. @param {boolean} focused whether the focus was here, and has to stay here */
   #lookUnused(focused) {
-    this.#shared.speech.aside.hidden = true;
+    this.#context.speech.aside.hidden = true;
     this.#dropZone.shrink(false);
     if (focused) this.#dropZone.focus();
   }
@@ -406,12 +406,12 @@ export class LungXrayClassifier extends HTMLElement {
   #onState(phaseIsNew) {
     this.#showStatus();
     const { state } = this.#connection;
-    const { words, speech } = this.#shared;
-    if (state.phase === 'loading' && state.progress) this.#shared.fire('lung-progress', state.progress);
+    const { words, speech } = this.#context;
+    if (state.phase === 'loading' && state.progress) this.#context.fire('lung-progress', state.progress);
     if (!phaseIsNew) return;
     if (state.phase === 'ready') {
       speech.say(words.text('status.readyOn', { device: deviceWords(words, state.ready.device) }));
-      this.#shared.fire('lung-ready', state.ready);
+      this.#context.fire('lung-ready', state.ready);
       this.#points.check();
       this.#reader.readLeftOut();
       // An image that is there already comes first.
@@ -419,12 +419,12 @@ export class LungXrayClassifier extends HTMLElement {
     } else if (state.phase === 'failed') {
       const { code, message, advice } = state.error;
       speech.say(words.fault(state.error).message);
-      this.#shared.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice }));
+      this.#context.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice }));
     }
   }
 
   #showStatus() {
-    this.#status.show(this.#connection.state, this.#shared.words, this.#shared.point);
+    this.#status.show(this.#connection.state, this.#context.words, this.#context.point);
   }
 
   /** Gives it its styles in the document that it is in, as soon as that is shown. */
@@ -437,17 +437,17 @@ export class LungXrayClassifier extends HTMLElement {
   /** Changes to the language that the element stands in now. Until its words are here, and if they do not come, the others stay. */
   async #speak() {
     const lang = languageOf(this);
-    const words = await wordsOf(lang).catch(() => this.#shared.words);
-    if (words !== this.#shared.words && languageOf(this) === lang) this.#write(words);
+    const words = await wordsOf(lang).catch(() => this.#context.words);
+    if (words !== this.#context.words && languageOf(this) === lang) this.#write(words);
   }
 
   /** Writes everything in these words. @param {Words} words */
   #write(words) {
-    this.#shared.words = words;
+    this.#context.words = words;
     this.#whole.lang = words.lang;
     this.#whole.dir = words.dir;
     // What was said is over.
-    this.#shared.speech.say('');
+    this.#context.speech.say('');
     translate(this.#whole, words);
     this.#writeDropZone();
     this.#showStatus();
@@ -456,7 +456,7 @@ export class LungXrayClassifier extends HTMLElement {
   }
 
   #writeDropZone() {
-    this.#dropZone.write(this.#shared.words, this.#shared.several);
+    this.#dropZone.write(this.#context.words, this.#context.several);
     this.#writeName();
   }
 
@@ -466,6 +466,6 @@ export class LungXrayClassifier extends HTMLElement {
     // A browser may have none to tell of yet.
     const name = nameWithin(this, [...(this.#internals.labels ?? [])]);
     this.#internals.ariaLabel = name || null;
-    this.#dropZone.writeName(name, this.#shared.words);
+    this.#dropZone.writeName(name, this.#context.words);
   }
 }

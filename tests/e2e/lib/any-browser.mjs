@@ -129,7 +129,10 @@ function place(frame) {
     async until(act, given, timeout = 20_000) {
       const end = performance.now() + timeout;
       for (;;) {
-        const value = await any.evaluate(act, given);
+        // A page that is being left gives no answer.
+        const value = await any.evaluate(act, given).catch((/** @type {Error} */ error) => {
+          if (!/context was destroyed|detached|Cannot find context|no such frame/i.test(error.message)) throw error;
+        });
         if (value) return value;
         if (performance.now() > end) throw new Error(`not within ${timeout} ms: ${act}`);
         await new Promise((resolve) => setTimeout(resolve, 50));

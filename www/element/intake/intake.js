@@ -4,7 +4,7 @@
  * before, and says so.
  *
  * @import { LungError } from '../client.js'
- * @import { Shared } from '../parts/shared.js'
+ * @import { Context } from '../parts/context.js'
  * @import { ErrorDetail } from '../protocol.js'
  * @import { Entry } from '../results/entry.js'
  * @import { Task } from '../results/kept.js'
@@ -23,7 +23,7 @@ import { carriesAddress, isArchive, isTransfer, nameOf } from './given.js';
  */
 
 export class Intake {
-  #shared;
+  #context;
   #tab;
   #reading;
   /** How often all was forgotten, and how often what waits was stopped: what is still being looked for is of before. */
@@ -33,9 +33,9 @@ export class Intake {
   /** Files that are compared with what was read, one choice after the other. */
   #sorting = Promise.resolve();
 
-  /** @param {Shared} shared @param {Tab} tab @param {Reading} reading */
-  constructor(shared, tab, reading) {
-    this.#shared = shared;
+  /** @param {Context} context @param {Tab} tab @param {Reading} reading */
+  constructor(context, tab, reading) {
+    this.#context = context;
     this.#tab = tab;
     this.#reading = reading;
   }
@@ -58,7 +58,7 @@ export class Intake {
 
   /** A name for what has none. */
   newName() {
-    return this.#shared.words.text('unnamed', { number: ++this.#unnamed });
+    return this.#context.words.text('unnamed', { number: ++this.#unnamed });
   }
 
   /** @param {Iterable<File> | DataTransfer} files */
@@ -73,9 +73,9 @@ export class Intake {
     try {
       const found = await find(await fetched(import('./folder.js'), 'intake/folder.js'));
       this.#addFound(found, since);
-      if (found.images.length + found.skipped === 0 && !since.gone()) this.#tell(this.#shared.words.text('folder.none'));
+      if (found.images.length + found.skipped === 0 && !since.gone()) this.#tell(this.#context.words.text('folder.none'));
     } catch {
-      if (!since.gone()) this.#tell(this.#shared.words.text('folder.failed'));
+      if (!since.gone()) this.#tell(this.#context.words.text('folder.failed'));
     }
   }
 
@@ -86,9 +86,9 @@ export class Intake {
       return await encode(pixels);
     } catch (thrown) {
       const { code, message, advice } = /** @type {LungError} */ (thrown);
-      const { words, speech } = this.#shared;
+      const { words, speech } = this.#context;
       speech.say(words.text('result.spoken', { name, outcome: words.fault({ code, message, advice }).message }));
-      this.#shared.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
+      this.#context.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
       throw thrown;
     }
   }
@@ -97,7 +97,7 @@ export class Intake {
   #addDropped(dropped) {
     // Only as long as the event lasts can this be asked.
     const entries = [...dropped.items].flatMap((item) => item.webkitGetAsEntry?.() ?? []);
-    const { words } = this.#shared;
+    const { words } = this.#context;
     if (entries.length === 0 && dropped.files.length === 0) {
       const files = dropped.types.includes('Files');
       if (files || carriesAddress(dropped)) this.#tell(words.text(files ? 'drop.nothing' : 'drop.address'));
@@ -113,7 +113,7 @@ export class Intake {
   #addFound({ images, skipped, named = 0 }, since) {
     if (since.gone()) return;
     if (images.some(isArchive)) return void this.#lookInto({ images, skipped, named }, since);
-    const { words, several } = this.#shared;
+    const { words, several } = this.#context;
     const taken = several ? images : images.slice(0, 1);
     /** @type {string[]} */
     const aside = [];
@@ -126,11 +126,11 @@ export class Intake {
     if (!this.#tab.kept) return begin();
     this.#sorting = this.#sorting.then(async () => {
       const kept = await this.#tab.kept;
-      const sorted = await kept?.sort(taken, (count) => this.#tell(this.#shared.words.text('kept.comparing', { count })));
+      const sorted = await kept?.sort(taken, (count) => this.#tell(this.#context.words.text('kept.comparing', { count })));
       if (since.gone()) return;
       if (!sorted) return begin();
       const { tasks, again } = sorted;
-      if (again.length > 0) aside.push(this.#shared.words.text('kept.again', { count: again.length }));
+      if (again.length > 0) aside.push(this.#context.words.text('kept.again', { count: again.length }));
       this.#tell(aside.join(' '));
       this.#reading.begin(tasks, since.stopped());
       if (tasks.length === 0 && again.length > 0) this.#reading.choose(again[0]);
@@ -144,14 +144,14 @@ export class Intake {
       const held = await lookInto(images, this.#tellCount);
       this.#addFound({ images: held.images, skipped: skipped + held.skipped, named: named + (held.named ?? 0) }, since);
     } catch {
-      if (!since.gone()) this.#tell(this.#shared.words.text('archive.failed'));
+      if (!since.gone()) this.#tell(this.#context.words.text('archive.failed'));
     }
   }
 
-  #tellCount = (/** @type {number} */ count) => this.#tell(this.#shared.words.text('folder.reading', { count }));
+  #tellCount = (/** @type {number} */ count) => this.#tell(this.#context.words.text('folder.reading', { count }));
 
   /** @param {string} text */
   #tell(text) {
-    this.#shared.speech.tell(text);
+    this.#context.speech.tell(text);
   }
 }

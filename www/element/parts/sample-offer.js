@@ -4,14 +4,14 @@
  *
  * @import { Words } from '../words/words.js'
  * @import { Samples } from './samples.js'
- * @import { Shared } from './shared.js'
+ * @import { Context } from './context.js'
  */
 
 import { whenIdle } from '../start.js';
 import { fetched } from './fetched.js';
 
 export class SampleOffer {
-  #shared;
+  #context;
   #add;
   /** The folder that is asked for; null for none. @type {string | null} */
   #folder = null;
@@ -19,9 +19,9 @@ export class SampleOffer {
   /** @type {Samples | null} */
   #samples = null;
 
-  /** @param {Shared} shared @param {(files: File[]) => void} add */
-  constructor(shared, add) {
-    this.#shared = shared;
+  /** @param {Context} context @param {(files: File[]) => void} add */
+  constructor(context, add) {
+    this.#context = context;
     this.#add = add;
   }
 
@@ -34,9 +34,9 @@ export class SampleOffer {
     whenIdle(async () => {
       const offering = await fetched(import('./samples.js'), 'parts/samples.js').catch(() => null);
       if (!offering || this.#samples || this.#folder !== folder) return;
-      this.#samples = new offering.Samples(folder, this.#add, this.#shared.words);
+      this.#samples = new offering.Samples(folder, this.#add, this.#context.words);
       this.#samples.disable(this.#disabled);
-      this.#shared.speech.aside.before(this.#samples.element);
+      this.#context.speech.aside.before(this.#samples.element);
     });
   }
 

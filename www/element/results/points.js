@@ -4,7 +4,7 @@
  *
  * @import { Connection } from '../parts/connection.js'
  * @import { FormReports } from '../parts/form.js'
- * @import { Shared } from '../parts/shared.js'
+ * @import { Context } from '../parts/context.js'
  * @import { ErrorDetail, ModelInfo, OperatingPointDetail, Report } from '../protocol.js'
  * @import { ResultList } from './list.js'
  */
@@ -16,14 +16,14 @@ import { outcomeWords, pointWords } from '../words/format.js';
 export const NO_POINT = 'operating-point-unknown';
 
 export class OperatingPoints {
-  #shared;
+  #context;
   #connection;
   #results;
   #reports;
 
-  /** @param {Shared} shared @param {Connection} connection @param {ResultList} results @param {FormReports} reports */
-  constructor(shared, connection, results, reports) {
-    this.#shared = shared;
+  /** @param {Context} context @param {Connection} connection @param {ResultList} results @param {FormReports} reports */
+  constructor(context, connection, results, reports) {
+    this.#context = context;
     this.#connection = connection;
     this.#results = results;
     this.#reports = reports;
@@ -35,16 +35,16 @@ export class OperatingPoints {
    * @param {Omit<Report, 'evidence'>} report @param {E} evidence @param {ModelInfo} model
    */
   async weigh(report, evidence, model) {
-    const wanted = this.#shared.point ?? model.default_operating_point;
+    const wanted = this.#context.point ?? model.default_operating_point;
     if (!wanted || wanted === report.operating_point) return null;
     // What cannot be fetched leaves it as it is, and its card says so.
     const weighing = await fetched(import('./operating-point.js'), 'results/operating-point.js').catch(() => null);
-    return weighing && weighing.weighed(report, evidence, model, this.#shared.point);
+    return weighing && weighing.weighed(report, evidence, model, this.#context.point);
   }
 
   /** Answers the images shown at the operating point that is asked for now. No file is read again. */
   async answerAnew() {
-    const { words } = this.#shared;
+    const { words } = this.#context;
     let message = '';
     let count = 0;
     for (const entry of [...this.#results.entries].reverse()) {
@@ -62,24 +62,24 @@ export class OperatingPoints {
     }
     if (count === 0) return;
     this.#reports.write();
-    this.#shared.speech.say(message);
+    this.#context.speech.say(message);
     const { state } = this.#connection;
     const usual = state.phase === 'ready' ? state.ready.model.default_operating_point : undefined;
-    this.#shared.fire('lung-operating-point', /** @type {OperatingPointDetail} */ ({ name: this.#shared.point ?? usual ?? '' }));
+    this.#context.fire('lung-operating-point', /** @type {OperatingPointDetail} */ ({ name: this.#context.point ?? usual ?? '' }));
   }
 
   /** Tells that the bundle has no operating point of the name that is asked for, and which it has. */
   check() {
     const { state } = this.#connection;
     const points = state.phase === 'ready' ? state.ready.model.operating_points : undefined;
-    const wanted = this.#shared.point;
+    const wanted = this.#context.point;
     if (!wanted || !points || points.some(({ name }) => name === wanted)) return;
     const fault = {
       code: NO_POINT,
       message: `This model has no operating point \`${wanted}\`; it has ${points.map(({ name }) => name).join(', ')}.`,
       advice: 'Ask for one that the model has, or for none: then it is the default.',
     };
-    this.#shared.tellFault(fault);
-    this.#shared.fire('lung-error', /** @type {ErrorDetail} */ (fault));
+    this.#context.tellFault(fault);
+    this.#context.fire('lung-error', /** @type {ErrorDetail} */ (fault));
   }
 }

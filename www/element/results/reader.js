@@ -4,7 +4,7 @@
  *
  * @import { Connection } from '../parts/connection.js'
  * @import { FormReports } from '../parts/form.js'
- * @import { Shared } from '../parts/shared.js'
+ * @import { Context } from '../parts/context.js'
  * @import { DoneDetail, ErrorDetail, Report, ResultDetail } from '../protocol.js'
  * @import { Entry, Image } from './entry.js'
  * @import { Task } from './kept.js'
@@ -28,7 +28,7 @@ const SAY_PROGRESS = 15_000;
 
 /**
  * What it needs of the element: `owner` is who asks the classifier, `settled` is called after each image, `idle` when none waits any more.
- * @typedef {{ owner: object, shared: Shared, connection: Connection, results: ResultList, reports: FormReports, points: OperatingPoints,
+ * @typedef {{ owner: object, context: Context, connection: Connection, results: ResultList, reports: FormReports, points: OperatingPoints,
  *   settled(): void, idle(): void }} Needs
  */
 
@@ -104,14 +104,14 @@ export class Reader {
 
   /** Reads one image. @param {Entry} entry @param {Blob} blob @returns {Promise<Report>} rejects with a `LungError` */
   async run(entry, blob) {
-    const { owner, shared, connection, reports, points } = this.#needs;
+    const { owner, context, connection, reports, points } = this.#needs;
     const { name } = entry;
     const client = connection.connect();
     reports.begun(entry);
     const batch = this.#batch;
     batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working(), owner, entry, () => shared.point ?? undefined);
+      const answer = await client.classify(blob, () => entry.working(), owner, entry, () => context.point ?? undefined);
       const ready = client.state.phase === 'ready' ? client.state.ready : { device: answer.report.device, model: {} };
       // Another one may have been asked for meanwhile.
       const weighed = await points.weigh(answer.report, answer.report.evidence, ready.model);
@@ -128,8 +128,8 @@ export class Reader {
       );
       batch.answered++;
       reports.submit(entry, report);
-      this.#sayOutcome(name, outcomeWords(shared.words, report, ready.model));
-      shared.fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
+      this.#sayOutcome(name, outcomeWords(context.words, report, ready.model));
+      context.fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
       const error = asLungError(thrown);
@@ -143,9 +143,9 @@ export class Reader {
       // Nothing is wrong with an image that there was no model for, or no such operating point.
       const { state } = client;
       entry.failed(error, (state.phase === 'failed' && state.error === error) || error.code === NO_POINT);
-      this.#sayOutcome(name, shared.words.fault(error).message);
+      this.#sayOutcome(name, context.words.fault(error).message);
       const { code, message, advice } = error;
-      shared.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
+      context.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
       throw error;
     } finally {
       if (--batch.open === 0) this.#done();
@@ -155,7 +155,7 @@ export class Reader {
 
   /** Says what came of an image; of many, only how far they have come. @param {string} name @param {string} outcome */
   #sayOutcome(name, outcome) {
-    const { words, speech } = this.#needs.shared;
+    const { words, speech } = this.#needs.context;
     const { open, answered, failed } = this.#batch;
     if (answered + failed === 1 && open === 1) return speech.say(words.text('result.spoken', { name, outcome }));
     const now = performance.now();
@@ -168,7 +168,7 @@ export class Reader {
   #done() {
     const { answered, failed, cancelled } = this.#batch;
     this.#batch = { open: 0, answered: 0, failed: 0, cancelled: 0 };
-    this.#needs.shared.fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
+    this.#needs.context.fire('lung-done', /** @type {DoneDetail} */ ({ answered, failed, cancelled }));
     this.#needs.idle();
   }
 }

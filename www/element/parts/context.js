@@ -8,7 +8,7 @@
 import { ENGLISH } from '../words/words.js';
 import { Speech } from './speech.js';
 
-export class Shared {
+export class Context {
   #element;
   /** The words on show. */
   words = ENGLISH;
