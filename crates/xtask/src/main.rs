@@ -1,5 +1,5 @@
-//! `cargo xtask serve | build | package | test | structure | fuzz | bench`: gets the tools, builds the page, serves it, packs the element,
-//! runs every test, and times it all beside others.
+//! `cargo xtask serve | build | package | release | test | structure | fuzz | bench`: gets the tools, builds the page, serves it, packs
+//! the element, makes a release, runs every test, and times it all beside others.
 //!
 //! Only orchestration lives here: each step says what it does, skips what is already there, and when it fails says
 //! what to do about it. Nothing is installed outside the project's `target/tools`, except the wasm target (through
@@ -12,7 +12,6 @@ mod dist;
 mod fuzz;
 mod package;
 mod process;
-#[path = "dist/list.rs"]
 mod release;
 mod server;
 mod stage;
@@ -42,8 +41,8 @@ struct Arguments {
 enum Task {
     /// Get the tools, build the page, and serve it on this machine until interrupted.
     ///
-    /// It is served as soon as it runs on the CPU, after about 4 minutes the first time. The builds for WebGPU and for relaxed SIMD
-    /// follow within 10; then dist/ is whole.
+    /// It is served as soon as it runs on the CPU, after 4 to 9 minutes the first time. The builds for WebGPU and for relaxed SIMD
+    /// follow; then dist/ is whole.
     Serve {
         /// The port to listen on. Without this, 8080 or the next free one after it; 0 lets the system choose.
         #[arg(long)]
@@ -67,8 +66,22 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
+    /// Make a release: version, changelog, archives, checksums, bill of materials, commit and tag. Nothing is pushed.
+    ///
+    /// It is refused where files are not committed or the tag is there. It takes about half an hour on two cores the first time.
+    Release {
+        /// `major`, `minor`, `patch`, or three numbers such as 0.2.0.
+        #[arg(required_unless_present = "pack", conflicts_with = "pack")]
+        version: Option<String>,
+        /// Go through it with stand-ins for what takes long to build. No file of the checkout is changed, and nothing is tagged.
+        #[arg(long, conflicts_with = "pack")]
+        dry_run: bool,
+        /// Only pack what is checked out into target/releases, as for a tag that is there.
+        #[arg(long)]
+        pack: bool,
+    },
     /// Get the tools and run every test: formatting, lints, native, wasm, the page in real browsers, the example for archives, a
-    /// short fuzz, licences (about 20 minutes on two cores the first time).
+    /// short fuzz, licences (about 30 minutes on two cores the first time).
     Test {
         /// Run one part only.
         #[arg(long, value_enum, conflicts_with = "long")]
@@ -154,6 +167,21 @@ fn run(task: Task, install: bool) -> Result<()> {
             Ok(())
         }
         Task::Package { fast } => package::make(&project, Speed::of(fast)),
+        Task::Release {
+            version: Some(version),
+            dry_run: true,
+            ..
+        } => {
+            for line in release::rehearse(&project, &version)? {
+                println!("{line}");
+            }
+            Ok(())
+        }
+        Task::Release {
+            version: Some(version),
+            ..
+        } => release::release(&project, &version),
+        Task::Release { version: None, .. } => release::pack_checkout(&project),
         Task::Test {
             only,
             long,

@@ -1,17 +1,18 @@
 //! Building the page into `dist/`.
 
+mod list;
 mod runtime;
 mod site;
 mod speed;
 mod trunk;
 
+pub use list::sha256;
 pub use runtime::{Build, set_up};
-pub use site::assemble;
+pub use site::{assemble, copy_folder};
 pub use speed::Speed;
 pub use trunk::same_with_trunk;
 
 use crate::process::{run, step};
-use crate::release;
 use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result};
 use std::fs;
@@ -62,7 +63,7 @@ pub fn whole(project: &Project, runtimes: &[(Build, PathBuf)]) -> Result<PathBuf
     let unfinished = project.root().join("target/page");
     site::assemble(project, runtimes, &unfinished)?;
     merge_scripts(project, &unfinished)?;
-    let id = release::write(&unfinished)?;
+    let id = list::write(&unfinished)?;
     let dist = project.root().join("dist");
     // Until now there was the last one, whole.
     site::remove(&dist)?;

@@ -1,8 +1,8 @@
 //! The builds of the wasm crate, of which the page picks one.
 
+use super::list::sha256;
 use super::speed::Speed;
 use crate::process::{run, step};
-use crate::release::sha256;
 use crate::tools::{self, Project, WASM_TARGET, WasmRust};
 use anyhow::{Context, Result};
 use std::fs;

@@ -124,7 +124,8 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with all that is in it, over what is there.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to).with_context(|| format!("{} cannot be made", to.display()))?;
     let entries =
         fs::read_dir(from).with_context(|| format!("{} cannot be read", from.display()))?;

@@ -68,7 +68,7 @@ pub fn same_with_trunk(project: &Project, rust: WasmRust) -> Result<()> {
 /// Every file below a folder, by its path with slashes.
 fn contents(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    for path in crate::release::files(folder)? {
+    for path in super::list::files(folder)? {
         let bytes =
             fs::read(folder.join(&path)).with_context(|| format!("{path} cannot be read"))?;
         files.insert(path, bytes);

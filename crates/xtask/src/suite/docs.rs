@@ -1,8 +1,8 @@
 //! The documentation: how long its sentences are, whether its links lead somewhere, and spelling, also of the sources. And whether
-//! the crates can be published.
+//! the crates can be published, and still have what their users call.
 
 use super::lane::Lane;
-use crate::tools;
+use crate::{release, tools};
 
 /// Scripts of `tests/docs`, and what each is called in the summary.
 const SCRIPTS: [(&str, &str); 2] = [
@@ -33,4 +33,33 @@ pub fn publishable(lane: &mut Lane<'_>) {
     publish.args(["publish", "--dry-run", "--workspace", "--no-verify"]);
     publish.args(["--allow-dirty", "--quiet"]);
     lane.tests("crates that can be published", &mut publish);
+}
+
+/// The crates that others depend on.
+const PUBLISHED: [&str; 3] = ["radiograph", "lung-kernels", "mobilenet-lung"];
+
+/// Whether the crates still have what the last release has, but for what a higher version allows. This compiles the tool and, twice, the
+/// documentation of all that they depend on: too long for every change.
+pub fn compatible(lane: &mut Lane<'_>) {
+    let name = "compatible with the last release";
+    let project = lane.project;
+    let Some(tag) = release::last_tag(project) else {
+        lane.step_with_lines(name, || {
+            let none = "there is no release yet: no tag such as v0.1.0 to compare with";
+            Ok(((), vec![none.to_owned()]))
+        });
+        return;
+    };
+    let tool = lane.step("cargo-semver-checks", || {
+        tools::cargo_semver_checks(project)
+    });
+    if tool.is_none() {
+        return lane.missed(name, "cargo-semver-checks could not be installed");
+    }
+    let mut check = project.command("cargo");
+    check.args(["semver-checks", "--baseline-rev", &tag]);
+    for package in PUBLISHED {
+        check.args(["--package", package]);
+    }
+    lane.tests(name, &mut check);
 }

@@ -1,8 +1,8 @@
 //! What is too long for every change: hours of fuzzing, thousands of files, sleep; and the record of it.
 
-use super::browser;
 use super::lane::Lane;
 use super::steps::{FUZZ_AT_A_TIME, cargo, compile, fuzz_targets, fuzzing, trunk};
+use super::{browser, docs};
 use crate::process::{output, step};
 use crate::tools::{self, Project};
 use anyhow::{Context, Result, ensure};
@@ -30,6 +30,7 @@ pub fn run(project: &Project, hours: f64) -> Result<()> {
     }
     browser::long(&mut lane);
     trunk(&mut lane);
+    docs::compatible(&mut lane);
     fuzz_targets(&mut lane);
     fuzzing(&mut lane, seconds);
     let recorded = record(project, &lane, hours);

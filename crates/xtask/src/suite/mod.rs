@@ -69,6 +69,7 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
             deny(&mut lane);
             docs::publishable(&mut lane);
         }
+        Part::Semver => docs::compatible(&mut lane),
         Part::Trunk => trunk(&mut lane),
     }
     lane.finish(began)

@@ -11,6 +11,10 @@ use std::process::Command;
 const CARGO_DENY_VERSION: &str = "0.20.2";
 /// The version of cargo-fuzz that is installed where there is none.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+/// The version of cargo-cyclonedx that is installed where there is none.
+const CARGO_CYCLONEDX_VERSION: &str = "0.5.9";
+/// The version of cargo-semver-checks that is installed where there is none.
+const CARGO_SEMVER_CHECKS_VERSION: &str = "0.51.0";
 /// The version of typos that is installed where there is none.
 const TYPOS_VERSION: &str = "1.52.0";
 /// The last trunk that builds with the Rust version of this workspace.
@@ -45,6 +49,16 @@ pub fn cargo_deny(project: &Project) -> Result<()> {
     subcommand(project, "deny", CARGO_DENY_VERSION)
 }
 
+/// Makes sure that cargo-cyclonedx is there. Nobody packages it, so it is compiled.
+pub fn cargo_cyclonedx(project: &Project) -> Result<()> {
+    compiled(project, "cyclonedx", CARGO_CYCLONEDX_VERSION)
+}
+
+/// Makes sure that cargo-semver-checks is there. Nobody packages it, so it is compiled.
+pub fn cargo_semver_checks(project: &Project) -> Result<()> {
+    compiled(project, "semver-checks", CARGO_SEMVER_CHECKS_VERSION)
+}
+
 /// Makes sure that typos is there, which its makers package themselves.
 pub fn typos(project: &Project) -> Result<()> {
     let found = || {
@@ -70,13 +84,7 @@ pub fn typos(project: &Project) -> Result<()> {
 
 /// Makes sure that `cargo NAME` is there, in this version but for its last number.
 fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
-    let series = version
-        .rsplit_once('.')
-        .map_or(version, |(series, _)| series);
-    let found = || {
-        output(project.command("cargo").args([name, "--version"]))
-            .is_some_and(|text| text.starts_with(&format!("cargo-{name} {series}.")))
-    };
+    let found = || has_subcommand(project, name, version);
     if found() {
         return Ok(());
     }
@@ -89,8 +97,25 @@ fn subcommand(project: &Project, name: &str, version: &str) -> Result<()> {
         Ok(()) => say("    the packaged one does not run here"),
         Err(error) => say(format!("    {error:#}")),
     }
+    compiled(project, name, version)
+}
+
+/// Whether there is `cargo NAME`, in this version but for its last number.
+fn has_subcommand(project: &Project, name: &str, version: &str) -> bool {
+    let series = version
+        .rsplit_once('.')
+        .map_or(version, |(series, _)| series);
+    output(project.command("cargo").args([name, "--version"]))
+        .is_some_and(|text| text.starts_with(&format!("cargo-{name} {series}.")))
+}
+
+/// The same of a tool that is compiled.
+fn compiled(project: &Project, name: &str, version: &str) -> Result<()> {
+    if has_subcommand(project, name, version) {
+        return Ok(());
+    }
     step(format!(
-        "compiling cargo-{name} {version} (1 to 2 minutes, once)"
+        "compiling cargo-{name} {version} (1 to 5 minutes, once)"
     ));
     let mut install = cargo_install(project, &format!("cargo-{name}@{version}"));
     not_optimised(&mut install);

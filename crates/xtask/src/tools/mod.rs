@@ -7,7 +7,7 @@ mod python;
 mod system;
 mod wasm;
 
-pub use cargo::{cargo_deny, cargo_fuzz, trunk, typos};
+pub use cargo::{cargo_cyclonedx, cargo_deny, cargo_fuzz, cargo_semver_checks, trunk, typos};
 pub use node::{node, npm_ci, rollup, wasm_opt};
 pub use project::Project;
 pub use python::{PythonPackages, python};

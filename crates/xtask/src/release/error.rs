@@ -1,0 +1,93 @@
+//! Why there is no release: what is in its way, and what to do about it.
+
+use thiserror::Error;
+
+/// Why there is no release.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ReleaseError {
+    /// Files that are not committed.
+    #[error("{} files are not committed: {}. Commit or stash them, then try again.", .files.len(), some(.files))]
+    Uncommitted {
+        /// Their paths, as git has them.
+        files: Vec<String>,
+    },
+    /// A tag that is there already.
+    #[error(
+        "the tag {tag} is there already. Name a later version, or `git tag --delete {tag}` if it was never pushed."
+    )]
+    Tagged {
+        /// The tag.
+        tag: String,
+    },
+    /// A version that is none.
+    #[error(
+        "`{text}` is no version. Name three numbers such as 0.2.0, or `major`, `minor` or `patch`."
+    )]
+    NotAVersion {
+        /// What was given for one.
+        text: String,
+    },
+    /// A version that is not after the last one.
+    #[error("{wanted} is not after {current}, which the files say. Name a later version.")]
+    NotLater {
+        /// What was given.
+        wanted: String,
+        /// The version of the files.
+        current: String,
+    },
+    /// A file without the place that the version goes to.
+    #[error("{file} has no {what}, where the version goes. Put it back: the release writes it.")]
+    NoPlace {
+        /// The file.
+        file: &'static str,
+        /// What is looked for in it.
+        what: &'static str,
+    },
+    /// Nothing that a user would notice.
+    #[error("CHANGELOG.md says nothing under *Unreleased*. Write there what changed for users.")]
+    NothingChanged,
+    /// A heading that the changelog does not have.
+    #[error(
+        "CHANGELOG.md has the heading `{heading}` under *Unreleased*. It may have Added, Changed and Fixed, once each and in that order."
+    )]
+    Heading {
+        /// The heading.
+        heading: String,
+    },
+    /// A tag that stands for another version than that of the files.
+    #[error(
+        "the tag {tag} is on this commit, whose files say {version}. Make the tag with `cargo xtask release`, which writes both."
+    )]
+    OtherVersion {
+        /// The tag.
+        tag: String,
+        /// The version of the files.
+        version: String,
+    },
+}
+
+/// How many names of files an error has.
+const NAMED: usize = 5;
+
+/// The first few of these names.
+fn some(files: &[String]) -> String {
+    let named = files.iter().take(NAMED).map(String::as_str);
+    let more = (files.len() > NAMED).then_some("...");
+    named.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_files_the_first_are_named() {
+        let files = |count: u8| (b'a'..b'a' + count).map(|name| char::from(name).to_string());
+        let said = |count| {
+            let files = files(count).collect();
+            ReleaseError::Uncommitted { files }.to_string()
+        };
+        assert!(said(2).starts_with("2 files are not committed: a, b. "));
+        assert!(said(9).starts_with("9 files are not committed: a, b, c, d, e, .... "));
+    }
+}
