@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,10 +16,11 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { compileScript, parse } from 'vue/compiler-sfc';
 
-import { assemble, documented, nameOf } from '../../www/package/assemble.mjs';
+import { documented, nameOf } from '../../www/package/assemble.mjs';
 import { BROWSERS } from './lib/any-browser.mjs';
+import { install, packed } from './lib/packed.mjs';
 import { picture } from './lib/pictures.mjs';
-import { DIST, noPage } from './lib/project.mjs';
+import { noPage } from './lib/project.mjs';
 import { bytes, serve, underPolicy } from './lib/server.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -34,19 +35,14 @@ describe('the package', { skip: noPage }, () => {
   let project;
   /** @type {string} */
   let installed;
+  /** @type {string} */
+  let tarball;
 
   before(async () => {
     project = await mkdtemp(join(tmpdir(), 'lung-package-'));
-    const assembled = join(project, 'assembled');
-    await assemble(DIST, assembled);
-    // As from a registry: packed and unpacked, so that what is not packed is missing.
-    await run('npm', ['pack', '--pack-destination', project], { cwd: assembled });
-    const version = JSON.parse(await readFile(join(assembled, 'package.json'), 'utf8')).version;
-    const scope = join(project, 'node_modules/@mobilenet-lung');
-    await mkdir(scope, { recursive: true });
-    await run('tar', ['-xzf', join(project, `mobilenet-lung-element-${version}.tgz`), '-C', project]);
-    installed = join(scope, 'element');
-    await cp(join(project, 'package'), installed, { recursive: true });
+    const { tarball: file, folder } = await packed(project);
+    tarball = file;
+    installed = await install(folder, project);
     for (const name of ['react', 'react-dom', 'scheduler', 'vue', '@vue'])
       await symlink(join(HERE, 'node_modules', name), join(project, 'node_modules', name));
     for (const example of /** @type {const} */ (['react.jsx', 'vue.vue'])) bundled.set(example, await bundle(example));
@@ -88,17 +84,16 @@ describe('the package', { skip: noPage }, () => {
 
   test('publint and attw find nothing: every entry has types for bundlers and for Node', async () => {
     const bin = join(HERE, 'node_modules/.bin');
-    const packed = join(project, `mobilenet-lung-element-${JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')).version}.tgz`);
     for (const [tool, ...options] of [
-      ['publint', '--strict', packed],
-      ['attw', '--profile', 'esm-only', packed],
+      ['publint', '--strict', tarball],
+      ['attw', '--profile', 'esm-only', tarball],
     ])
       await run(join(bin, tool), options, { cwd: project }).catch(({ stdout }) => assert.fail(`${tool}: ${stdout}`));
   });
 
   test('its types compile in a strict project: events, tag name, class', async () => {
     await writeFile(
-      join(project, 'use.ts'),
+      join(project, 'use.mts'),
       `import { LungXrayClassifier, type Report } from '@mobilenet-lung/element';
        import '@mobilenet-lung/element/define';
        const element = document.createElement('lung-xray-classifier');
@@ -115,8 +110,8 @@ describe('the package', { skip: noPage }, () => {
     );
     const tsc = join(HERE, 'node_modules/.bin/tsc');
     const options = '--noEmit --strict --target es2022 --lib es2022,dom,dom.iterable'.split(' ');
-    for (const resolution of [['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
-      await run(tsc, [...options, ...resolution, 'use.ts'], { cwd: project }).catch((error) => assert.fail(error.stdout));
+    for (const resolution of [['--module', 'node16'], ['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
+      await run(tsc, [...options, ...resolution, 'use.mts'], { cwd: project }).catch((error) => assert.fail(error.stdout));
   });
 
   /** @param {'react.jsx' | 'vue.vue'} example */
@@ -147,7 +142,9 @@ describe('the package', { skip: noPage }, () => {
       before(async () => {
         browser = await begin();
         await mkdir(join(project, 'site'), { recursive: true });
-        await cp(EXAMPLES, join(project, 'site'), { recursive: true });
+        // Not the apps, which are in folders.
+        for (const entry of await readdir(EXAMPLES, { withFileTypes: true }))
+          if (entry.isFile()) await cp(join(EXAMPLES, entry.name), join(project, 'site', entry.name));
         await cp(installed, join(project, 'site/lung'), { recursive: true });
         await writeFile(join(project, 'chest.png'), picture('').buffer);
         site = await serve(join(project, 'site'), {

@@ -24,9 +24,9 @@ const DAMAGED = new Set(['runtime-broken', 'model-broken', 'model-index-broken']
 
 /**
  * The folder with `worker.js`, `runtime/` and `models/`: the one above this module, unless a bundler has taken the module
- * elsewhere.
+ * elsewhere. Written out, some bundlers would look for that folder when they build, and fail.
  */
-export const assets = { folder: new URL('../', import.meta.url).href };
+export const assets = { folder: new URL('../', new URL(import.meta.url)).href };
 
 /** How much of a file has come; the total is null while the server has not said. @typedef {{ loaded: number, total: number | null }} Part */
 

@@ -35,6 +35,14 @@ export const noCommand = existsSync(BIN)
   ? false
   : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
 
+/** The example apps, each in a folder with its packages. */
+export const APPS = resolve(HERE, '../../docs/examples');
+
+/** Why the tests of the example apps cannot run, or false. */
+export const noApps = ['vite/node_modules/vite', 'next/node_modules/next'].every((path) => existsSync(join(APPS, path)))
+  ? false
+  : `no packages of the example apps: run \`npm ci\` in docs/examples/vite and docs/examples/next`;
+
 /** Why the tests of the page as it is served cannot run, or false. */
 export const noXtask = existsSync(XTASK) ? false : `no xtask at ${XTASK} (LUNG_XTASK): run \`cargo build -p xtask\``;
 

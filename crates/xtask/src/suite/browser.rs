@@ -48,6 +48,19 @@ pub fn packages(lane: &mut Lane<'_>) -> bool {
     .is_some()
 }
 
+/// The example apps, each with packages of its own.
+const APPS: [&str; 2] = ["vite", "next"];
+
+/// The packages of the example apps.
+pub fn apps(lane: &mut Lane<'_>) {
+    let project = lane.project;
+    lane.step("packages of the example apps", || {
+        APPS.iter()
+            .map(|app| project.root().join("docs/examples").join(app))
+            .try_for_each(|folder| tools::npm_ci(project, &folder))
+    });
+}
+
 /// The types of the JavaScript.
 pub fn types(lane: &mut Lane<'_>, packages: bool) {
     if !packages {
@@ -84,15 +97,19 @@ pub fn part(lane: &mut Lane<'_>, wanted: &[String]) {
     let Some(files) = lane.step("test files", || choose(&files(project)?, wanted)) else {
         return;
     };
-    let Some((needs_page, needs_command)) = lane.step("needs of these tests", || {
-        Ok((
+    let Some([needs_page, needs_command, needs_apps]) = lane.step("needs of these tests", || {
+        Ok([
             any_says(project, &files, "noPage")?,
             any_says(project, &files, "noCommand")?,
-        ))
+            any_says(project, &files, "noApps")?,
+        ])
     }) else {
         return missed(lane);
     };
     let packages = packages(lane);
+    if needs_apps {
+        apps(lane);
+    }
     let browsers = browsers(lane);
     let native = !needs_command || command(lane);
     let built = if needs_page {

@@ -102,6 +102,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
         let side = Side::begin(scope, project, move |lane| {
             lane.step("system packages", || tools::for_tests(project));
             let packages = browser::packages(lane);
+            browser::apps(lane);
             let python = archive_packages(lane);
             let foreign_python = foreign_packages(lane);
             let rust = set_up(lane);

@@ -1,0 +1,2 @@
+/** Static files in `out`, for any web server. @type {import('next').NextConfig} */
+export default { output: 'export' };
