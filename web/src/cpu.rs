@@ -5,9 +5,14 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::of_classifying;
 
-/// Has the browser optimise the arithmetic.
+/// About what a bundle, its weights in f32, and the largest maps take.
+const NEEDED_BYTES: usize = 20 << 20;
+
+/// Has the browser optimise the arithmetic, and takes hold of the memory that it will need.
 pub async fn prepare() -> Result<(), JsValue> {
-    Classifier::prepare_cpu();
+    lung_kernels::infer::cpu::rehearse();
+    // A page of memory costs most when it is touched for the first time.
+    std::hint::black_box(vec![1u8; NEEDED_BYTES]);
     Ok(())
 }
 

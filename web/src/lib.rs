@@ -27,7 +27,8 @@ use std::cell::RefCell;
 
 use js::set;
 use js_sys::{Object, Promise, Uint8Array, Uint8ClampedArray};
-use mobilenet_lung::{Bundle, Classifier};
+use mobilenet_lung::Classifier;
+use mobilenet_lung::bundle::Unverified;
 use radiograph::Radiograph;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -76,8 +77,10 @@ impl LungClassifier {
         file_name: Option<String>,
         sha256: Option<Promise>,
     ) -> Result<LungClassifier, JsValue> {
-        let bundle = Bundle::read_beside(bytes, file_name.as_deref(), hex(sha256))
-            .await
+        // Read while the browser works out the hash.
+        let file = Unverified::read(bytes).map_err(error::of_bundle)?;
+        let bundle = file
+            .verify(file_name.as_deref(), hex(sha256).await.as_deref())
             .map_err(error::of_bundle)?;
         let model = object(bundle.metadata())?;
         set(&model, "id", &bundle.id().into())?;

@@ -11,9 +11,6 @@ use crate::interpretation::{Interpretation, check};
 use crate::preprocess::Preprocessing;
 use crate::reading::{Reading, Timings};
 
-/// About what a bundle, its weights in f32, and the largest maps take.
-const NEEDED_BYTES: usize = 20 << 20;
-
 /// A network on a device, ready for radiographs.
 #[derive(Debug)]
 pub struct Classifier {
@@ -44,14 +41,6 @@ impl Classifier {
         let network =
             CpuNetwork::pack(bundle, &bundle.metadata().attention).map_err(BundleError::from)?;
         Ok(Self::new(bundle, Engine::Cpu(Box::new(network))))
-    }
-
-    /// Makes the arithmetic of [`on_cpu`](Self::on_cpu) known to a browser's compiler and takes hold of the memory that it will
-    /// need, neither of which needs weights: it can be done while they download. Of no use elsewhere.
-    pub fn prepare_cpu() {
-        lung_kernels::infer::cpu::rehearse();
-        // A page of memory costs most when it is touched for the first time.
-        std::hint::black_box(vec![1u8; NEEDED_BYTES]);
     }
 
     /// The network of `bundle` on a GPU, in kernels of our own; reports call it `webgpu`.

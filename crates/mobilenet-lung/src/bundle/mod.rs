@@ -24,5 +24,5 @@ pub use known::{INPUTS, KnownEvidence, input};
 pub use metadata::{
     Confusion, DataSource, Metadata, OperatingPoint, OriginFigures, SetSentence, Share, TestFigures,
 };
-pub use read::read_tensors;
+pub use read::{Unverified, read_tensors};
 pub use write::write_tensors;
