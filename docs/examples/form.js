@@ -11,9 +11,7 @@ document.addEventListener('lung-result', (event) => {
   const { report } = /** @type {CustomEvent} */ (event).detail;
   const accepted = report.in_distribution?.accepted !== false;
   button.disabled = !accepted;
-  said.textContent = accepted
-    ? 'The report is attached.'
-    : 'This does not look like a frontal chest X-ray: choose another image.';
+  said.textContent = accepted ? 'The report is attached.' : 'This does not look like a frontal chest X-ray: choose another image.';
 });
 
 document.addEventListener('lung-error', () => {

@@ -33,7 +33,8 @@ const onPage = (body, options) => mock.onPage(body, { prepare: recordMessages, .
 function recordMessages(page) {
   return page.addInitScript(() => {
     /** @type {Array<Record<string, unknown>>} */
-    const told = ((/** @type {any} */ (globalThis)).workerMessages = []);
+    const told = [];
+    Object.assign(globalThis, { workerMessages: told });
     globalThis.Worker = class extends Worker {
       /** @param {string | URL} url @param {WorkerOptions} [options] */
       constructor(url, options) {

@@ -73,6 +73,21 @@ pub fn types(lane: &mut Lane<'_>, packages: bool) {
     lane.tests("type check", &mut check);
 }
 
+/// How the JavaScript is formatted.
+pub fn format(lane: &mut Lane<'_>, packages: bool) {
+    if !packages {
+        return lane.missed(
+            "format of the JavaScript",
+            "its packages could not be installed",
+        );
+    }
+    let mut check = lane.project.command("npm");
+    check
+        .args(["run", "--silent", "format:check"])
+        .current_dir(folder(lane.project));
+    lane.tests("format of the JavaScript", &mut check);
+}
+
 /// Chromium and Firefox.
 pub fn browsers(lane: &mut Lane<'_>) -> Option<(PathBuf, PathBuf)> {
     let project = lane.project;

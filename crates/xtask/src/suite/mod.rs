@@ -49,6 +49,7 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
         Part::Types => {
             let packages = browser::packages(&mut lane);
             browser::types(&mut lane, packages);
+            browser::format(&mut lane, packages);
         }
         Part::Browser => browser::part(&mut lane, filters),
         Part::Archive => {
@@ -107,6 +108,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             let foreign_python = foreign_packages(lane);
             let rust = set_up(lane);
             browser::types(lane, packages);
+            browser::format(lane, packages);
             let page = browser::page(lane, rust);
             wasm(lane, rust);
             fuzz_tools(lane);

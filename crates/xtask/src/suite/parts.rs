@@ -27,7 +27,7 @@ pub enum Part {
     Xtask,
     /// The wasm crate, under Node: half a minute (4)
     Wasm,
-    /// Types of the JavaScript: seconds (1)
+    /// Types and format of the JavaScript: seconds (1)
     Types,
     /// The page in Chromium and Firefox: 5 minutes (12); with test files after `--`, such as `viewer`, less than one
     Browser,
