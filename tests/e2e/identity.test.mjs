@@ -591,8 +591,8 @@ test('a picture in another window is refused if the file is no longer the one th
     // A browser may notice that by itself: here it is the file that pretends.
     const { element } = listOf(page);
     const outcome = await element.evaluate(async () => {
-      const { sharedClient } = await import(/** @type {any} */ ('/element/client.js'));
-      const client = sharedClient(new URL('/models/', location.href).href, 'auto');
+      const { sharedPool } = await import(/** @type {any} */ ('/element/classifier/pool.js'));
+      const client = sharedPool(new URL('/models/', location.href).href, 'auto');
       const first = await client.classify(new Blob(['lateral']));
       await client.classify(new Blob(['plain']));
       const same = await client.windowed({ id: first.id, content: first.content, blob: new Blob(['lateral']) }, 100, 200);

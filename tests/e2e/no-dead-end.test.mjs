@@ -328,7 +328,7 @@ describe('in Chromium', () => {
         routes: { '/app.js': status(404) },
       }));
 
-    for (const [path, [page, snippet]] of ['element/define.js', 'element/client.js'].flatMap((path) => SNIPPETS.map((entry) => /** @type {const} */ ([path, entry]))))
+    for (const [path, [page, snippet]] of ['element/define.js', 'element/classifier/pool.js'].flatMap((path) => SNIPPETS.map((entry) => /** @type {const} */ ([path, entry]))))
       test(`${path} on a page that follows ${page}: its own words stay, and offer to reload`, () => {
         return onPage(
           async (page, _found, site) => {

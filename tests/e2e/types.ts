@@ -1,7 +1,7 @@
 /** The types of the package are those of the element: this file compiles, or they are not. */
 
 import type { LungError as DeclaredError, LungXrayClassifier as Declared } from '../../www/package/index.js';
-import type { LungError } from '../../www/element/client.js';
+import type { LungError } from '../../www/element/classifier/faults.js';
 import type { LungXrayClassifier } from '../../www/element/lung-xray-classifier.js';
 
 /** What it has of its own, but for what the browser calls. */

@@ -2,7 +2,9 @@
 /** Registers `<lung-xray-classifier>`. Import this one file to use the element. */
 
 // Named here only to be fetched at once: each would otherwise wait for the one that imports it.
-import './client.js';
+import './classifier/faults.js';
+import './classifier/life.js';
+import './classifier/pool.js';
 import './download.js';
 import './intake/drop-zone.js';
 import './intake/given.js';

@@ -80,6 +80,11 @@ export class Stock {
     return bundle;
   }
 
+  /** The bundle for a worker beside another, which gets a copy of it; undefined while a worker has it that starts. */
+  lendBundle() {
+    return this.#bundle;
+  }
+
   /** Another copy of the bundle that was taken last, and turned out to be damaged. @param {Fault} fault what is wrong with it */
   async replaceBundle(fault) {
     if (this.#taken + 1 === WAYS.length) throw { ...fault, advice: EVERY_COPY };

@@ -8,7 +8,7 @@
  * @import { Words } from './words/words.js'
  */
 
-import { LungError } from './client.js';
+import { LungError } from './classifier/faults.js';
 import { assets } from './download.js';
 import { DropZone } from './intake/drop-zone.js';
 import { isPixels, nameOf } from './intake/given.js';

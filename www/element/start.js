@@ -8,6 +8,7 @@
  * Its attributes `data-src` and `data-device` are `src` and `device` of the element that will use it; `data-device-parameter`
  * names a parameter of the page's address that has the device. Without that script the element begins by itself.
  *
+ * @import { Bundle } from './download.js'
  * @import { Build, DeviceWish, Fallback, Fault, Reply, Request } from './protocol.js'
  */
 
@@ -44,8 +45,8 @@ export class Start {
   /** @type {(event: MessageEvent<Reply> | ErrorEvent) => void} */
   #listener = (event) => this.#heard?.push(event);
 
-  /** @param {Stock} stock @param {DeviceWish} device */
-  constructor(stock, device) {
+  /** @param {Stock} stock @param {DeviceWish} device @param {Promise<Bundle>} [lent] for a worker beside another: it gets a copy */
+  constructor(stock, device, lent) {
     this.stock = stock;
     const url = new URL('worker.js', assets.folder);
     // The one that failed may lie damaged in a cache.
@@ -54,7 +55,7 @@ export class Start {
     this.worker.addEventListener('message', (event) => this.#hear(event));
     this.worker.addEventListener('error', (event) => void this.#explain(event, url.href));
     /** Settles when the worker has all that it needs; rejects with a `Fault`. */
-    this.supplied = this.#supply(device);
+    this.supplied = this.#supply(device, lent);
     this.supplied.catch(() => {});
   }
 
@@ -89,14 +90,14 @@ export class Start {
     this.#listener(new MessageEvent('message', { data: { type: 'failed', fault } }));
   }
 
-  /** @param {DeviceWish} device */
-  async #supply(device) {
+  /** @param {DeviceWish} device @param {Promise<Bundle>} [lent] */
+  async #supply(device, lent) {
     // Every build has SIMD in it: what cannot run is not downloaded.
     if (!globalThis.WebAssembly) throw noWasm();
     if (!accepts(VECTOR)) throw noSimd();
     if (!mayCompile()) throw policyOfWasm();
     // The longest download begins before anything is asked of the GPU.
-    const bundle = this.stock.takeBundle();
+    const bundle = lent ?? this.stock.takeBundle();
     bundle.catch(() => {});
     this.fallback = device === 'cpu' ? undefined : await noWebGpu(device);
     /** @type {Build} */
@@ -104,7 +105,7 @@ export class Start {
     this.#send({ type: 'start', build });
     await Promise.all([
       this.stock.module(build).then((module) => this.#send({ type: 'module', module })),
-      bundle.then(({ bytes, file }) => this.#send({ type: 'bundle', bytes, file }, [bytes])),
+      bundle.then(({ bytes, file }) => this.#send({ type: 'bundle', bytes, file }, lent ? [] : [bytes])),
     ]);
   }
 

@@ -8,7 +8,7 @@
  * @import { Image } from '../results/entry.js'
  */
 
-import { FILE_LIMIT, LungError } from '../client.js';
+import { FILE_LIMIT, LungError } from '../classifier/faults.js';
 import { fileFacts } from '../parts/dom.js';
 import { inOrderOfDirectory, isDirectory, mayBeImage } from './folder.js';
 

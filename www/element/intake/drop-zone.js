@@ -5,7 +5,7 @@
  * @import { Words } from '../words/words.js'
  */
 
-import { FILE_LIMIT } from '../client.js';
+import { FILE_LIMIT } from '../classifier/faults.js';
 import { icon, make } from '../parts/dom.js';
 import { carriesAddress, carriesFiles } from './given.js';
 

@@ -3,7 +3,7 @@
  * From what somebody gives to images that are to be read: looks into folders and archives, leaves out what is no image or was read
  * before, and says so.
  *
- * @import { LungError } from '../client.js'
+ * @import { LungError } from '../classifier/faults.js'
  * @import { Context } from '../parts/context.js'
  * @import { ErrorDetail } from '../protocol.js'
  * @import { Entry } from '../results/entry.js'

@@ -1,7 +1,7 @@
 // @ts-check
 /** Pixels that a page has already, as the file that the classifier reads. */
 
-import { LungError } from '../client.js';
+import { LungError } from '../classifier/faults.js';
 
 /**
  * A PNG of the pixels: 8 bits a channel, in sRGB; opaque ones are kept exactly.

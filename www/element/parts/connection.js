@@ -2,17 +2,17 @@
 /**
  * The classifier that the element's attributes ask for.
  *
- * @import { LungClient } from '../client.js'
+ * @import { Pool } from '../classifier/pool.js'
  */
 
-import { sharedClient } from '../client.js';
+import { sharedPool } from '../classifier/pool.js';
 import { deviceWish, modelFolder } from '../start.js';
 
 /** Follows one client, then perhaps another. */
 export class Connection {
   #element;
   #changed;
-  /** @type {LungClient | null} */
+  /** @type {Pool | null} */
   #client = null;
   /** The phase last told. */
   #told = '';
@@ -26,14 +26,14 @@ export class Connection {
     this.#changed = changed;
   }
 
-  /** What the client is doing. @returns {LungClient['state']} */
+  /** What the client is doing. @returns {Pool['state']} */
   get state() {
     return this.#client?.state ?? { phase: 'idle' };
   }
 
   /** The client for the attributes as they are now. */
   connect() {
-    const client = sharedClient(modelFolder(this.#element.getAttribute('src')), deviceWish(this.#element.getAttribute('device')));
+    const client = sharedPool(modelFolder(this.#element.getAttribute('src')), deviceWish(this.#element.getAttribute('device')));
     const before = this.#client;
     this.#client = client;
     client.addEventListener('state', this.#onState);

@@ -1,7 +1,7 @@
 // @ts-check
 /** Modules that are fetched when somebody needs them. */
 
-import { LungError } from '../client.js';
+import { LungError } from '../classifier/faults.js';
 import { assets, whyUnreachable } from '../download.js';
 
 /** How long a module may take before it is fetched again, in milliseconds: a download that stalls has no end of its own. */

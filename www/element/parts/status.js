@@ -2,7 +2,7 @@
 /**
  * The line below the drop zone: what the classifier is doing, where it runs, or why it did not start.
  *
- * @import { LungClient } from '../client.js'
+ * @import { Pool } from '../classifier/pool.js'
  * @import { Fault, Progress, Ready } from '../protocol.js'
  * @import { Words } from '../words/words.js'
  */
@@ -25,7 +25,7 @@ export class Status {
     this.#actions = actions;
   }
 
-  /** @param {LungClient['state']} state @param {Words} words @param {string | null} point the operating point that is asked for */
+  /** @param {Pool['state']} state @param {Words} words @param {string | null} point the operating point that is asked for */
   show(state, words, point) {
     this.element.dataset.phase = state.phase;
     if (state.phase === 'loading') this.#showProgress(state.progress, words);

@@ -4,7 +4,7 @@
  * the window that the file asks for.
  *
  * @import { DicomFacts } from '../protocol.js'
- * @import { LungError } from '../client.js'
+ * @import { LungError } from '../classifier/faults.js'
  * @import { Words } from '../words/words.js'
  */
 

@@ -6,7 +6,7 @@
  * refer to.
  *
  * @import { Finding, FindingInfo, Ready, Report } from '../protocol.js'
- * @import { LungError } from '../client.js'
+ * @import { LungError } from '../classifier/faults.js'
  * @import { Entry } from './entry.js'
  * @import { Key, Words } from '../words/words.js'
  */

@@ -2,7 +2,7 @@
 /**
  * An image and how far it has come.
  *
- * @import { LungError } from '../client.js'
+ * @import { LungError } from '../classifier/faults.js'
  * @import { Windowed } from '../picture/window-control.js'
  * @import { Answer, Ready, Report } from '../protocol.js'
  */

@@ -8,7 +8,7 @@
  * @import { ResultList, Watcher } from './list.js'
  */
 
-import { FILE_LIMIT, LungError } from '../client.js';
+import { FILE_LIMIT, LungError } from '../classifier/faults.js';
 import { contentOf } from '../intake/content.js';
 import { fileFacts, make } from '../parts/dom.js';
 import { keptPrefix } from './tab.js';

@@ -12,7 +12,7 @@
  * @import { OperatingPoints } from './points.js'
  */
 
-import { LungError } from '../client.js';
+import { LungError } from '../classifier/faults.js';
 import { outcomeWords } from '../words/format.js';
 import { NO_POINT } from './points.js';
 
