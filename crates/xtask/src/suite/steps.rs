@@ -161,7 +161,7 @@ pub(super) fn archive_packages(lane: &mut Lane<'_>) -> Option<PathBuf> {
     let project = lane.project;
     let packages = tools::PythonPackages {
         requirements: &project.root().join("tests/archive/requirements.txt"),
-        modules: "numpy, onnxruntime, PIL, pyarrow.parquet, ray.data",
+        modules: "numpy, onnxruntime, PIL, pyarrow.parquet, ray.data, tensorboard",
         folder: "python-archive",
         announcement: "installing Ray and onnxruntime into target/tools/python-archive (a few minutes, once)",
     };
@@ -170,10 +170,18 @@ pub(super) fn archive_packages(lane: &mut Lane<'_>) -> Option<PathBuf> {
     })
 }
 
-/// The example for archives, held to the native command.
+/// The example for archives, held to the native command, and the event files of a training, read by TensorBoard.
 pub(super) fn archive(lane: &mut Lane<'_>, python: Option<PathBuf>) {
     let project = lane.project;
     let model = lane.step("current model", || bench::current_model(project));
+    let lung = project.root().join("target/debug/lung");
+    if let Some(python) = &python {
+        let mut command = Command::new(python);
+        command
+            .arg(project.root().join("tests/archive/test_events.py"))
+            .arg(&lung);
+        lane.tests("event files", &mut command);
+    }
     let (Some(python), Some(model)) = (python, model) else {
         return lane.missed(
             "archive example",
@@ -183,7 +191,7 @@ pub(super) fn archive(lane: &mut Lane<'_>, python: Option<PathBuf>) {
     let mut command = Command::new(python);
     command
         .arg(project.root().join("tests/archive/test_predict.py"))
-        .arg(project.root().join("target/debug/lung"))
+        .arg(lung)
         .arg(model);
     lane.tests("archive example", &mut command);
 }
