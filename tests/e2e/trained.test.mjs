@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { launch, open, parts, ready, recordEvents } from './lib/browser.mjs';
+import { agree, parse, write } from './lib/onnx.mjs';
 import { DIST, filesIn, lung, noCommand, noPage } from './lib/project.mjs';
 import { classifyAll } from './lib/real-page.mjs';
 import { bytes, serve } from './lib/server.mjs';
@@ -40,6 +41,8 @@ const noClasses = noCommand || ((await lung(['phantom', '--help'])).stdout.inclu
 describe('seven folders of any names', { skip: noPage || noClasses }, () => {
   /** @type {string} */
   let folder;
+  /** The bundle that the first test trains. */
+  let model = '';
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lung-seven-'));
   });
@@ -60,11 +63,12 @@ describe('seven folders of any names', { skip: noPage || noClasses }, () => {
     await said('export', '--run', run, '--out', models, '--card', join(folder, 'card.md'));
     const index = await readFile(join(models, 'index.json'));
     const { current } = JSON.parse(index.toString());
-    const weights = await readFile(join(models, current));
+    model = join(models, current);
+    const weights = await readFile(model);
 
     const images = (await filesIn(data)).filter(({ path }) => /-?1\.png$/.test(path)).map(({ path }, at) => ({ path, name: `image-${at}.png` }));
     assert.ok(images.length >= 7, `${images.length} images`);
-    const lines = (await said('predict', '--model', join(models, current), '--format', 'ndjson', ...images.map(({ path }) => path))).trim().split('\n');
+    const lines = (await said('predict', '--model', model, '--format', 'ndjson', ...images.map(({ path }) => path))).trim().split('\n');
     const native = new Map(lines.map((line) => JSON.parse(line)).map((line) => [line.file, line]));
 
     const site = await serve(DIST, { '/models/index.json': bytes(index, 'application/json'), [`/models/${current}`]: bytes(weights) });
@@ -91,5 +95,14 @@ describe('seven folders of any names', { skip: noPage || noClasses }, () => {
       await browser.close();
       await site.close();
     }
+  });
+
+  test('are answered by the ONNX file in onnxruntime as by the command', async (t) => {
+    assert.ok(model, 'the training above has made a bundle');
+    const { metadata, tensors } = parse(await readFile(model));
+    assert.deepEqual(metadata.findings.map((/** @type {{ id: string }} */ { id }) => id).toSorted(), SEVEN.toSorted());
+    const plain = join(folder, 'plain.safetensors');
+    await writeFile(plain, write({ metadata, tensors }));
+    await agree(t, folder, plain);
   });
 });
