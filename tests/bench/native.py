@@ -1,17 +1,18 @@
-"""PyTorch and onnxruntime beside `lung bench`: answers the same requests, one line of JSON each, on the same network.
+"""The native peers beside `lung bench`: answers the same requests, one line of JSON each, on the same network.
 
-    python native.py --model FILE.safetensors --onnx FILE.onnx --threads N
+    python native.py --model FILE.safetensors --onnx FILE.onnx --tflite FILE.tflite --threads N
 
-`crates/lung-train/src/bench.rs` documents requests and replies. Here a request can also say `"format": "channels_last"`,
-the memory format in which PyTorch keeps images and weights. `cargo xtask bench` runs both programs in turns.
+`crates/lung-train/src/bench.rs` documents requests and replies. Here a request also names an `"engine"`: `onnxruntime`, `openvino`,
+`litert` or `pytorch` for `check` and `latency`, `pytorch` or `compiled` for `check` and `train`. An engine is loaded when it is
+first asked for. `cargo xtask bench` runs both programs in turns.
 """
 
 import argparse
 import json
 import os
-import struct
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 # Libraries read these when they are loaded.
@@ -21,177 +22,165 @@ THREADS = threads.parse_known_args()[0].threads
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(THREADS)
 
 import numpy
-import onnxruntime
-import torch
-from torch.nn import functional
 
-torch.set_num_threads(THREADS)
-
-SIDE = 224
-FINDINGS = 3
-# Expansion, channels out, blocks, stride of the first: Table 2 of the MobileNetV2 paper.
-STAGES = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
-FORMATS = {"plain": torch.contiguous_format, "channels_last": torch.channels_last}
+from bundle import SIDE, calibration, noise, read_bundle
 
 
-def read_bundle(path: Path) -> tuple[dict, dict[str, torch.Tensor]]:
-    """Metadata and weights of a bundle: safetensors of f16 or scaled integers, with the metadata as JSON in its header."""
-    content = path.read_bytes()
-    (length,) = struct.unpack_from("<Q", content)
-    header = json.loads(content[8 : 8 + length])
-    about = json.loads(header.pop("__metadata__")["bundle"])
+class Onnxruntime:
+    def __init__(self, bench):
+        import onnxruntime
 
-    def values(name: str) -> numpy.ndarray:
-        entry = header[name]
-        start, end = entry["data_offsets"]
-        stored = content[8 + length + start : 8 + length + end]
-        match entry["dtype"]:
-            case "F16":
-                numbers = numpy.frombuffer(stored, dtype="<f2").astype(numpy.float32)
-            case "BF16":
-                # The upper half of an f32.
-                numbers = (numpy.frombuffer(stored, dtype="<u2").astype(numpy.uint32) << 16).view(numpy.float32)
-            case "I8":
-                rows = numpy.frombuffer(stored, dtype=numpy.int8).astype(numpy.float32).reshape(entry["shape"][0], -1)
-                numbers = rows * values(f"{name}_scale")[:, None]
-            case other:
-                sys.exit(f"{name} is {other}, which is not read here")
-        return numbers.reshape(entry["shape"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+        self.session = onnxruntime.InferenceSession(bench.static_onnx(), options, providers=["CPUExecutionProvider"])
+        self.images = noise(3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE)
 
-    # Known evidence is for devices to be tried with; the network has no such layer.
-    names = [name for name in header if not name.endswith("_scale") and not name.startswith("known.")]
-    return about, {name: torch.from_numpy(values(name)) for name in names}
+    def run(self) -> numpy.ndarray:
+        return self.session.run(["evidence"], {"input": self.images})[0]
 
 
-def calibration(about: dict) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each logit is multiplied by, and what is added then, at the default operating point."""
-    if "temperature" in about:  # formats 1 and 2
-        return torch.full((FINDINGS,), 1 / about["temperature"]), torch.zeros(FINDINGS)
-    ids = [finding["id"] for finding in about["findings"]]
-    (point,) = (point for point in about["operating_points"] if point["name"] == about["default_operating_point"])
-    scales, offsets = ([values[name] for name in ids] for values in (about["scales"], point["offsets"]))
-    return torch.tensor(scales), torch.tensor(offsets)
+class OpenVino:
+    def __init__(self, bench):
+        import openvino
+
+        core = openvino.Core()
+        model = core.read_model(bench.static_onnx())
+        self.request = core.compile_model(model, "CPU", {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": THREADS,
+            "NUM_STREAMS": 1,
+            # Without this a CPU with bf16 may leave f32.
+            "INFERENCE_PRECISION_HINT": "f32",
+        }).create_infer_request()
+        self.images = noise(3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE)
+
+    def run(self) -> numpy.ndarray:
+        self.request.infer({0: self.images}, share_inputs=True)
+        return self.request.get_output_tensor().data
 
 
-def noise(count: int) -> numpy.ndarray:
-    """The fixed input of bench.rs."""
-    hashes = (numpy.arange(count, dtype=numpy.uint64) * 2654435761 % 2**32) >> 8
-    return (hashes / 2**22 - 2).astype(numpy.float32)
+class LiteRt:
+    def __init__(self, bench):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.interpreter = Interpreter(str(bench.arguments.tflite), num_threads=THREADS)
+        self.interpreter.allocate_tensors()
+        self.input = self.interpreter.get_input_details()[0]["index"]
+        self.output = self.interpreter.get_output_details()[0]["index"]
+        images = noise(3 * SIDE * SIDE).reshape(1, 3, SIDE, SIDE)
+        self.images = numpy.ascontiguousarray(images.transpose(0, 2, 3, 1))
+
+    def run(self) -> numpy.ndarray:
+        self.interpreter.set_tensor(self.input, self.images)
+        self.interpreter.invoke()
+        return self.interpreter.get_tensor(self.output).transpose(0, 3, 1, 2)
 
 
-assert numpy.allclose(noise(1001)[[0, 1, 1000]], [-2.0, 0.4721358, -1.864053], atol=1e-6)
+class PyTorch:
+    """Has logits in place of evidence."""
+
+    def __init__(self, bench, compiled=False):
+        import torch
+        import torch_network
+
+        torch.set_num_threads(THREADS)
+        self.torch, self.images, self.calibration = torch, torch_network.images, bench.calibration
+        self.network = torch_network.Network(bench.about, bench.state, compiled)
+        self.image = self.images(1)
+
+    def run(self) -> numpy.ndarray:
+        with self.torch.inference_mode():
+            return self.network.forward(self.image).numpy()
+
+    def check(self) -> dict:
+        images = self.images(2)
+        loss = self.network.loss(images)
+        (gradient,) = self.torch.autograd.grad(loss, [self.network.weights["features.0.0.weight"]])
+        return {"loss": loss.item(), "gradient": gradient.abs().sum().item()}
 
 
-class Network:
-    """The network with batch norm folded, as ours; its parameters in one memory format."""
-
-    def __init__(self, about: dict, weights: dict[str, torch.Tensor], memory_format: torch.memory_format):
-        attention = about["attention"]
-        self.attended = attention["kind"] != "none"
-        if self.attended and (attention["kind"], attention["place"]) != ("squeeze-excitation", "last"):
-            sys.exit(f"the bench has no PyTorch network with {attention['kind']} at {attention['place']}")
-        self.weights = {}
-        for name, weight in weights.items():
-            weight = weight.clone()
-            if weight.dim() == 4:
-                weight = weight.contiguous(memory_format=memory_format)
-            self.weights[name] = weight.requires_grad_()
-
-    def convolution(self, x, name, stride=1, depthwise=False, linear=False):
-        weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        x = functional.conv2d(x, weight, bias, stride, weight.shape[-1] // 2, 1, x.shape[1] if depthwise else 1)
-        return x if linear else functional.relu6(x, inplace=True)
-
-    def forward(self, x):
-        x = self.convolution(x, "features.0.0", stride=2)
-        layer = 1
-        for expansion, outputs, count, first in STAGES:
-            for block in range(count):
-                stride = first if block == 0 else 1
-                name, y = f"features.{layer}.conv", x
-                if expansion > 1:
-                    y = self.convolution(y, f"{name}.0.0")
-                y = self.convolution(y, f"{name}.{int(expansion > 1)}.0", stride, depthwise=True)
-                y = self.convolution(y, f"{name}.{1 + int(expansion > 1)}", linear=True)
-                x = x + y if stride == 1 and x.shape[1] == outputs else y
-                layer += 1
-        x = self.convolution(x, "features.18.0")
-        if self.attended:
-            x = x * self.gate(x)[:, :, None, None]
-        return functional.linear(x.mean((2, 3)), self.weights["classifier.1.weight"], self.weights["classifier.1.bias"])
-
-    def gate(self, x):
-        part = {name: self.weights[f"features.18.attention.{name}"] for name in
-                ("reduce.weight", "reduce.bias", "expand.weight", "expand.bias")}
-        hidden = functional.relu(functional.linear(x.mean((2, 3)), part["reduce.weight"], part["reduce.bias"]))
-        return 2 * torch.sigmoid(functional.linear(hidden, part["expand.weight"], part["expand.bias"]))
-
-    def loss(self, images):
-        """Mean cross-entropy; the labels are the findings in turn."""
-        labels = torch.arange(len(images)) % FINDINGS
-        return functional.cross_entropy(self.forward(images), labels)
+ENGINES = {
+    "onnxruntime": Onnxruntime,
+    "openvino": OpenVino,
+    "litert": LiteRt,
+    "pytorch": PyTorch,
+    "compiled": lambda bench: PyTorch(bench, compiled=True),
+}
 
 
 class Bench:
-    def __init__(self, model: Path, onnx: Path):
-        self.about, self.state = read_bundle(model)
-        self.networks = {name: Network(self.about, self.state, layout) for name, layout in FORMATS.items()}
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
-        # The batch is 1: knowing it, the runtime can plan its memory.
-        options.add_free_dimension_override_by_name("batch", 1)
-        self.session = onnxruntime.InferenceSession(str(onnx), options, providers=["CPUExecutionProvider"])
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.about, self.state = read_bundle(arguments.model)
+        scales, offsets = calibration(self.about)
+        self.calibration = numpy.array(scales, dtype=numpy.float32), numpy.array(offsets, dtype=numpy.float32)
 
-    def images(self, batch: int, layout: str) -> torch.Tensor:
-        images = torch.from_numpy(noise(batch * 3 * SIDE * SIDE).reshape(batch, 3, SIDE, SIDE))
-        return images.contiguous(memory_format=FORMATS[layout])
+    @cache
+    def engine(self, name: str):
+        if name not in ENGINES:
+            sys.exit(f"there is no engine {name}")
+        return ENGINES[name](self)
+
+    @cache
+    def network(self, name: str):
+        import networks
+        import torch
+
+        torch.set_num_threads(THREADS)
+        return networks.PaperNetwork(name)
+
+    @cache
+    def static_onnx(self) -> bytes:
+        """The network for one image, without what follows the evidence: a runtime can plan its memory."""
+        import onnx
+        from onnx.utils import Extractor
+
+        model = onnx.load(self.arguments.onnx)
+        model = Extractor(model).extract_model(["input"], ["evidence"])
+        for value in [*model.graph.input, *model.graph.output]:
+            value.type.tensor_type.shape.dim[0].dim_value = 1
+        del model.graph.value_info[:]
+        return model.SerializeToString()
 
     def answer(self, request: dict) -> dict:
-        layout = request.get("format", "plain")
-        network = self.networks[layout]
+        if "network" in request:
+            return self.of_network(request)
         match request["do"]:
             case "check":
-                return self.check(network, layout)
-            case "forward":
-                images = self.images(request["batch"], layout)
-
-                def forward():
-                    with torch.inference_mode():
-                        network.forward(images).numpy()
-
-                return timed(request["times"], forward)
-            case "train":
-                images = self.images(request["batch"], layout)
-
-                def train():
-                    for weight in network.weights.values():
-                        weight.grad = None
-                    network.loss(images).backward()
-
-                return timed(request["times"], train)
+                return self.check(request["engine"])
             case "latency":
-                images = self.images(1, "plain").numpy()
-                return timed(request["times"], lambda: self.session.run(["evidence"], {"input": images}))
+                return timed(request["times"], self.engine(request["engine"]).run)
+            case "train":
+                engine = self.engine(request["engine"])
+                images = engine.images(request["batch"])
+                return timed(request["times"], lambda: engine.network.train(images))
             case "memory":
                 return {"peak_bytes": peak_bytes()}
             case other:
                 sys.exit(f"no request: {other}")
 
-    def check(self, network: Network, layout: str) -> dict:
-        images = self.images(2, layout)
-        loss = network.loss(images)
-        (gradient,) = torch.autograd.grad(loss, [network.weights["features.0.0.weight"]])
-        scales, offsets = calibration(self.about)
-        with torch.inference_mode():
-            probabilities = torch.softmax(network.forward(images)[0] * scales + offsets, 0)
-        (logits,) = self.session.run(["logits"], {"input": images[:1].contiguous().numpy()})
-        powers = numpy.exp(logits[0] - logits[0].max())
-        return {
-            "probabilities": probabilities.tolist(),
-            "onnxruntime": (powers / powers.sum()).tolist(),
-            "loss": loss.item(),
-            "gradient": gradient.abs().sum().item(),
-        }
+    def check(self, name: str) -> dict:
+        engine = self.engine(name)
+        result = engine.run()[0]
+        if isinstance(engine, PyTorch):
+            scales, offsets = self.calibration
+            return {"probabilities": softmax(result * scales + offsets), **engine.check()}
+        # Evidence is calibrated by its maker: its sum over the places is the logits.
+        return {"probabilities": softmax(result.reshape(3, -1).sum(1))}
+
+    def of_network(self, request: dict) -> dict:
+        from torch_network import images
+
+        network = self.network(request["network"])
+        if request["do"] == "check":
+            return {"probabilities": network.probabilities()}
+        batch = images(request["batch"])
+        return timed(request["times"], lambda: network.train(batch))
+
+
+def softmax(logits: numpy.ndarray) -> list[float]:
+    powers = numpy.exp(logits - logits.max())
+    return (powers / powers.sum()).tolist()
 
 
 def timed(times: int, step) -> dict:
@@ -216,10 +205,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], parents=[threads])
     parser.add_argument("--model", type=Path, required=True, help="weights file that `lung export` wrote")
     parser.add_argument("--onnx", type=Path, required=True, help="the same as ONNX")
-    arguments = parser.parse_args()
-    bench = Bench(arguments.model, arguments.onnx)
+    parser.add_argument("--tflite", type=Path, required=True, help="the same, of tflite.py")
+    bench = Bench(parser.parse_args())
+    # Only answers go to standard output: some libraries greet there.
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(bench.answer(json.loads(line))), flush=True)
+        print(json.dumps(bench.answer(json.loads(line))), file=replies, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@
 //! | request | reply |
 //! | --- | --- |
 //! | `{"do":"check"}` | `{"probabilities":[..],"loss":..,"gradient":..}` of a fixed input, to be compared with others |
-//! | `{"do":"forward","batch":8,"times":3}` | `{"ms":[..]}`, images to logits read back |
 //! | `{"do":"train","batch":8,"times":3}` | `{"ms":[..]}`, forward and backward, every layer trained, no optimizer |
+//! | `{"do":"check","network":"vgg11"}` | `{"probabilities":[..]}` of the paper's network with weights that a formula gives |
+//! | `{"do":"train","network":"vgg11","batch":16,"times":1}` | `{"ms":[..]}` of that network, with batch norm and dropout as published |
 //! | `{"do":"latency","times":50}` | `{"ms":[..]}`, one network input to its evidence, as in a report |
 //! | `{"do":"memory"}` | `{"peak_bytes":..}`, resident at most since the start; null where that cannot be told |
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -18,11 +20,11 @@ use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
-use mobilenet_lung::{Bundle, Classifier, load_state_dict};
+use mobilenet_lung::{Array, Bundle, Classifier, StateDict, load_state_dict, parameter_shapes};
 use radiograph::Radiograph;
 use serde::{Deserialize, Serialize};
 
-use crate::networks::FINDINGS;
+use crate::networks::{Architecture, FINDINGS, Network};
 use crate::predict::load_classifier;
 
 const SIDE: usize = 224;
@@ -31,10 +33,17 @@ const SIDE: usize = 224;
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "lowercase")]
 enum Request {
-    Check,
-    Forward { batch: usize, times: usize },
-    Train { batch: usize, times: usize },
-    Latency { times: usize },
+    Check {
+        network: Option<Architecture>,
+    },
+    Train {
+        batch: usize,
+        times: usize,
+        network: Option<Architecture>,
+    },
+    Latency {
+        times: usize,
+    },
     Memory,
 }
 
@@ -53,6 +62,10 @@ enum Reply {
         /// Sum of the magnitudes of the loss's gradient for the stem's weight: it has come through every layer.
         gradient: f32,
     },
+    CheckNetwork {
+        /// Of the first image of the fixed input.
+        probabilities: Vec<f32>,
+    },
     Memory {
         peak_bytes: Option<u64>,
     },
@@ -64,7 +77,7 @@ enum Reply {
 /// A model that cannot be used, a line that is no request, an output that is closed.
 pub fn serve(model: &Path, input: impl BufRead, mut output: impl Write) -> anyhow::Result<()> {
     let (bundle, classifier) = load_classifier(model)?;
-    let bench = Bench::new(&bundle, classifier)?;
+    let mut bench = Bench::new(&bundle, classifier)?;
     for line in input.lines() {
         let line = line.context("cannot read the next request")?;
         let request = serde_json::from_str(&line).with_context(|| format!("no request: {line}"))?;
@@ -83,6 +96,8 @@ struct Bench {
     plain: MobileNetLung,
     /// With gradients for every parameter.
     trained: MobileNetLung,
+    /// The last of the paper's networks that was asked for.
+    network: Option<(Architecture, Network)>,
 }
 
 impl Bench {
@@ -105,20 +120,26 @@ impl Bench {
             classifier,
             plain: bundle.network(&Device::flex())?,
             trained: trained.set_require_grad(true),
+            network: None,
         })
     }
 
-    fn answer(&self, request: Request) -> anyhow::Result<Reply> {
+    fn answer(&mut self, request: Request) -> anyhow::Result<Reply> {
         Ok(match request {
-            Request::Check => self.check()?,
-            Request::Forward { batch, times } => {
-                let images = images(batch, &Device::flex());
-                timed(times, || {
-                    self.plain.forward(images.clone()).into_data();
-                    Ok(())
-                })?
-            }
-            Request::Train { batch, times } => {
+            Request::Check { network: None } => self.check()?,
+            Request::Check {
+                network: Some(architecture),
+            } => check_network(architecture)?,
+            Request::Train {
+                batch,
+                times,
+                network: Some(architecture),
+            } => self.train_network(architecture, batch, times)?,
+            Request::Train {
+                batch,
+                times,
+                network: None,
+            } => {
                 let device = Device::flex().autodiff();
                 let (images, targets) = (images(batch, &device), targets(batch, &device));
                 timed(times, || {
@@ -164,6 +185,27 @@ impl Bench {
         })
     }
 
+    /// Steps of one of the paper's networks, which is kept for the next request.
+    fn train_network(
+        &mut self,
+        architecture: Architecture,
+        batch: usize,
+        times: usize,
+    ) -> anyhow::Result<Reply> {
+        let device = Device::flex().autodiff();
+        let network = match self.network.take() {
+            Some((kept, network)) if kept == architecture => network,
+            _ => formulaic(architecture, &device)?.set_require_grad(true),
+        };
+        let (images, targets) = (images(batch, &device), targets(batch, &device));
+        let reply = timed(times, || {
+            loss(network.forward(images.clone()), targets.clone()).backward();
+            Ok(())
+        });
+        self.network = Some((architecture, network));
+        reply
+    }
+
     /// The time that reports give for the inference.
     fn latency(&self, times: usize) -> anyhow::Result<Reply> {
         let luma = (0..SIDE * SIDE).map(|i| noise(i) / 4.0 + 0.5).collect();
@@ -177,6 +219,71 @@ impl Bench {
             .collect::<anyhow::Result<_>>()?;
         Ok(Reply::Times { ms })
     }
+}
+
+/// What the other program's network must give too: without dropout, and with the running statistics.
+fn check_network(architecture: Architecture) -> anyhow::Result<Reply> {
+    let device = Device::flex();
+    let logits: Vec<f32> = formulaic(architecture, &device)?
+        .forward(images(2, &device))
+        .into_data()
+        .try_into_vec()
+        .map_err(|error| anyhow::anyhow!("{error:?}"))?;
+    let first = logits.get(..FINDINGS).context("too few logits")?;
+    Ok(Reply::CheckNetwork {
+        probabilities: mobilenet_lung::softmax(first, 1.0),
+    })
+}
+
+/// A network with batch norm, and weights that a formula gives: `tests/reference/torchvision_logits.py` has the same, so that no weights
+/// need be handed over.
+fn formulaic(architecture: Architecture, device: &Device) -> anyhow::Result<Network> {
+    let network = architecture.init(false, device);
+    let state = formula(&parameter_shapes(&network));
+    Ok(load_state_dict(network, &state, false)?)
+}
+
+/// Numbers whose variance lets a signal live through all layers.
+fn formula(shapes: &BTreeMap<String, Vec<usize>>) -> StateDict {
+    let values = |name: &str, shape: &[usize]| {
+        let (scale, offset) = if let [_, rest @ ..] = shape
+            && !rest.is_empty()
+        {
+            let inputs: usize = rest.iter().product();
+            ((6.0 / inputs as f64).sqrt() as f32, 0.0)
+        } else if name.ends_with("running_var") || name.ends_with(".weight") {
+            (0.25, 1.0)
+        } else {
+            (0.125, 0.0)
+        };
+        scattered(name, shape.iter().product())
+            .map(|number| number * scale + offset)
+            .collect()
+    };
+    shapes
+        .iter()
+        .map(|(name, shape)| {
+            let array = Array {
+                shape: shape.clone(),
+                values: values(name, shape),
+            };
+            (name.clone(), array)
+        })
+        .collect()
+}
+
+/// Numbers in -1..1: murmur3's finaliser of the place, started from the FNV-1a hash of the name.
+fn scattered(name: &str, count: usize) -> impl Iterator<Item = f32> {
+    let seed = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    (0..count as u32).map(move |place| {
+        let mut h = place.wrapping_add(seed);
+        h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);
+        h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
+        h ^= h >> 16;
+        (h >> 8) as f32 / (1 << 23) as f32 - 1.0
+    })
 }
 
 fn timed(times: usize, mut step: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Reply> {
@@ -238,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_fixed_input_is_what_the_other_programs_compute() {
-        // The same figures stand in tests/bench/native.py.
+        // The same figures stand in tests/bench/bundle.py.
         assert_eq!(
             [noise(0), noise(1), noise(1000)],
             [-2.0, 0.472_135_78, -1.864_053]
@@ -249,7 +356,21 @@ mod tests {
     fn requests_are_read_as_documented() {
         let request: Request =
             serde_json::from_str(r#"{"do":"train","batch":8,"times":3}"#).unwrap();
-        assert!(matches!(request, Request::Train { batch: 8, times: 3 }));
+        assert!(matches!(
+            request,
+            Request::Train {
+                batch: 8,
+                times: 3,
+                network: None
+            }
+        ));
+        let request: Request = serde_json::from_str(r#"{"do":"check","network":"vgg11"}"#).unwrap();
+        assert!(matches!(
+            request,
+            Request::Check {
+                network: Some(Architecture::Vgg11)
+            }
+        ));
         assert!(serde_json::from_str::<Request>(r#"{"do":"sleep"}"#).is_err());
     }
 }

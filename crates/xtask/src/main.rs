@@ -19,8 +19,8 @@ mod structure;
 mod suite;
 mod tools;
 
-use anyhow::Result;
-use clap::{Parser, Subcommand};
+use anyhow::{Result, ensure};
+use clap::{Args, Parser, Subcommand};
 use dist::Speed;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -114,33 +114,51 @@ enum Task {
     },
     /// Time ourselves beside other runtimes: in the browser, in training, and natively (about 15 minutes after set-up).
     ///
-    /// The machine should have nothing else to do.
-    Bench {
-        /// One part only.
-        #[arg(value_enum)]
-        part: Option<bench::BenchPart>,
-        /// Write all figures as JSON too.
-        #[arg(long, value_name = "FILE")]
-        json: Option<PathBuf>,
-        /// How many times everything has its turn.
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
-        rounds: u32,
-        /// The same for engines on WebGPU, where a run may take seconds.
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-        webgpu_rounds: Option<u32>,
-        /// Cold starts of the browser over a line of so many Mbit/s, scripts and WebAssembly in gzip.
-        #[arg(long, value_name = "N")]
-        mbit: Option<f64>,
-        /// Only these engines of the browser, such as ours-cpu,ort-wasm.
-        #[arg(long, value_name = "ID,ID")]
-        engines: Option<String>,
-        /// What WebGPU runs on.
-        #[arg(long, value_enum, default_value_t = bench::Gpu::Software)]
-        gpu: bench::Gpu,
-        /// Build the page as for tests, in a quarter of the time: its size and speed are not those of what is published.
-        #[arg(long)]
-        fast: bool,
-    },
+    /// The machine should have nothing else to do. Each row is our time over that of the best peer of the same run.
+    Bench(BenchArguments),
+}
+
+#[derive(Args)]
+struct BenchArguments {
+    /// One part only.
+    #[arg(value_enum)]
+    part: Option<bench::BenchPart>,
+    /// Only these rows.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ROW,ROW",
+        value_delimiter = ',',
+        conflicts_with = "part"
+    )]
+    only: Vec<bench::Row>,
+    /// With `train`: the training of these of the paper's networks at 224 x 224, in place of all else; `all` is all six.
+    #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', conflicts_with_all = ["only", "quick", "record"])]
+    networks: Option<Vec<String>>,
+    /// All rows in two minutes: fewer turns, and only such peers as come near the fastest.
+    #[arg(long)]
+    quick: bool,
+    /// Add the ratios to tests/bench/baseline.json, with which later runs are compared.
+    #[arg(long)]
+    record: bool,
+    /// Write all figures as JSON too.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How many turns every engine of the browser has, in place of 20, or of 10 on WebGPU; native programs have a quarter as many.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// The same for engines on WebGPU, where a run may take seconds.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    webgpu_rounds: Option<u32>,
+    /// Only these engines of the browser, such as ours-cpu,ort-wasm.
+    #[arg(long, value_name = "ID,ID")]
+    engines: Option<String>,
+    /// What WebGPU runs on.
+    #[arg(long, value_enum, default_value_t = bench::Gpu::Software)]
+    gpu: bench::Gpu,
+    /// Build the page as for tests, in a quarter of the time: its size and speed are not those of what is published.
+    #[arg(long)]
+    fast: bool,
 }
 
 fn main() -> ExitCode {
@@ -206,27 +224,28 @@ fn run(task: Task, install: bool) -> Result<()> {
             }
             Ok(())
         }
-        Task::Bench {
-            part,
-            json,
-            rounds,
-            webgpu_rounds,
-            mbit,
-            engines,
-            gpu,
-            fast,
-        } => bench::bench(
-            &project,
-            &bench::Options {
-                part,
-                json,
-                rounds,
-                webgpu_rounds,
-                mbit,
-                engines,
-                gpu,
-                speed: Speed::of(fast),
-            },
-        ),
+        Task::Bench(arguments) => bench::bench(&project, &arguments.options()?),
+    }
+}
+
+impl BenchArguments {
+    fn options(self) -> Result<bench::Options> {
+        ensure!(
+            self.networks.is_none() || self.part == Some(bench::BenchPart::Train),
+            "--networks is for `cargo xtask bench train`"
+        );
+        Ok(bench::Options {
+            part: self.part,
+            only: self.only,
+            networks: self.networks,
+            quick: self.quick,
+            record: self.record,
+            json: self.json,
+            rounds: self.rounds,
+            webgpu_rounds: self.webgpu_rounds,
+            engines: self.engines,
+            gpu: self.gpu,
+            speed: Speed::of(self.fast),
+        })
     }
 }

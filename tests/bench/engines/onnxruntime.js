@@ -1,7 +1,7 @@
 // @ts-check
-/** onnxruntime-web on the ONNX file of our bundle; the runtime's own defaults, on one thread. */
+/** onnxruntime-web on the ONNX file of our bundle; the runtime's own defaults. */
 
-import { fetchBytes, measure, softmax } from './page.js';
+import { fetchBytes, measure, softmax, threads } from './page.js';
 
 const query = new URL(location.href).searchParams;
 const module = query.get('module') ?? '';
@@ -13,7 +13,7 @@ measure(async (device) => {
     fetchBytes('/input.nchw').then((buffer) => new Float32Array(buffer)),
   ]);
   ort.env.wasm.wasmPaths = '/onnxruntime/';
-  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.numThreads = threads;
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [device === 'webgpu' ? 'webgpu' : 'wasm'],
     // The batch is 1: knowing it, the runtime can plan its memory and drop what shapes need at run time.

@@ -6,7 +6,8 @@
  * need not be.
  */
 
-import { fetchBytes, measure, softmax } from './page.js';
+import { calibration, read } from './bundle.js';
+import { fetchBytes, logitsOf, measure, softmax, threads } from './page.js';
 
 /** Expansion, channels out, blocks, stride of the first: Table 2 of the MobileNetV2 paper. */
 const STAGES = [
@@ -24,7 +25,11 @@ const POSITIONS = 49;
 const tf = /** @type {any} */ (globalThis).tf;
 
 measure(async (device) => {
-  if (device === 'cpu') tf.wasm.setWasmPaths('/tfjs-wasm/');
+  if (device === 'cpu') {
+    tf.wasm.setWasmPaths('/tfjs-wasm/');
+    // Before the backend is made; it takes at most half of the cores that the page's head claims.
+    tf.wasm.setThreadsCount(threads);
+  }
   const [weights, values] = await Promise.all([
     fetchBytes('/model.safetensors').then(read),
     fetchBytes('/input.nhwc').then((buffer) => new Float32Array(buffer)),
@@ -33,6 +38,8 @@ measure(async (device) => {
     }),
   ]);
   await tf.ready();
+  if (device === 'cpu' && tf.wasm.getThreadsCount() !== threads)
+    throw new Error(`TensorFlow.js has ${tf.wasm.getThreadsCount()} threads, not ${threads}`);
   const network = build(weights);
   return async () => {
     const start = performance.now();
@@ -41,72 +48,13 @@ measure(async (device) => {
     const evidence = await result.data();
     const milliseconds = performance.now() - start;
     result.dispose();
-    const logits = [0, 1, 2].map((finding) => {
-      let sum = 0;
-      for (let at = finding; at < evidence.length; at += 3) sum += evidence[at];
-      return sum;
-    });
-    return { milliseconds, probabilities: softmax(logits) };
+    return { milliseconds, probabilities: softmax(logitsOf(evidence)) };
   };
 });
 
-/** @typedef {{ shape: number[], values: Float32Array }} Weight */
-
-/**
- * The tensors of a safetensors file of f16 or scaled integers, and its metadata.
- * @param {ArrayBuffer} buffer
- */
-function read(buffer) {
-  const length = Number(new DataView(buffer).getBigUint64(0, true));
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
-  const { __metadata__: about, ...entries } = header;
-  /** @type {Map<string, Weight>} */
-  const tensors = new Map();
-  for (const [name, { shape }] of Object.entries(entries))
-    // Known evidence is for devices to be tried with; the network has no such layer.
-    if (!name.endsWith('_scale') && !name.startsWith('known.')) tensors.set(name, { shape, values: numbers(name) });
-  return { tensors, about: JSON.parse(about.bundle) };
-
-  /** @param {string} name @returns {Float32Array} */
-  function numbers(name) {
-    const { dtype, shape, data_offsets } = entries[name];
-    const [from, to] = data_offsets;
-    const bytes = buffer.slice(8 + length + from, 8 + length + to);
-    switch (dtype) {
-      case 'F16':
-        return new Float32Array(new /** @type {any} */ (globalThis).Float16Array(bytes));
-      case 'BF16':
-        // The upper half of an f32.
-        return new Float32Array(Uint32Array.from(new Uint16Array(bytes), (bits) => bits << 16).buffer);
-      case 'I8': {
-        const values = new Float32Array(new Int8Array(bytes));
-        const scales = numbers(`${name}_scale`);
-        const row = values.length / shape[0];
-        for (let at = 0; at < values.length; at++) values[at] *= scales[Math.floor(at / row)];
-        return values;
-      }
-      default:
-        throw new Error(`${name} is ${dtype}, which is not read here`);
-    }
-  }
-}
-
-/**
- * What each logit is multiplied by, and what is added then, at the default operating point.
- * @param {any} about
- * @returns {{ scales: number[], offsets: number[] }}
- */
-function calibration(about) {
-  // Formats 1 and 2.
-  if (about.temperature) return { scales: Array(3).fill(1 / about.temperature), offsets: [0, 0, 0] };
-  const point = about.operating_points.find((/** @type {any} */ { name }) => name === about.default_operating_point);
-  const each = (/** @type {Record<string, number>} */ values) => about.findings.map((/** @type {any} */ { id }) => values[id]);
-  return { scales: each(about.scales), offsets: each(point.offsets) };
-}
-
 /**
  * The network as a function of `[1, 224, 224, 3]` to evidence `[1, 7, 7, 3]`.
- * @param {ReturnType<typeof read>} weights
+ * @param {ReturnType<typeof import('./bundle.js').read>} weights
  */
 function build({ tensors, about }) {
   const { kind, place } = about.attention;

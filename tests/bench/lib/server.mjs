@@ -41,11 +41,19 @@ function slowLine(mbit) {
   };
 }
 
+/** What makes a page cross-origin isolated, and lets it use its own scripts and workers then. */
+const ISOLATION = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
 /**
  * @param {Record<string, string>} folders by the first part of the path, such as `ours`
  * @param {Record<string, string | Uint8Array>} files by path, such as `/input.png`
+ * @param {{ isolated?: boolean }} [options] `isolated`: pages are cross-origin isolated
  */
-export async function serve(folders, files) {
+export async function serve(folders, files, { isolated = false } = {}) {
   /** Read once: what is timed is the browser, not this machine's disk. @type {Map<string, Promise<Buffer>>} */
   const kept = new Map();
 
@@ -100,6 +108,7 @@ export async function serve(folders, files) {
         'content-type': TYPES[extname(path)] ?? 'application/octet-stream',
         'content-length': sent.length,
         'cache-control': 'no-store',
+        ...(isolated && ISOLATION),
         ...(small && { 'content-encoding': 'gzip' }),
       });
       if (slow) await slow.send(response, sent);
@@ -117,11 +126,12 @@ export async function serve(folders, files) {
     preludes,
     content,
     /**
-     * From now on, sends some files over a line of so many megabits a second, and compresses what servers compress.
-     * @param {number} mbit @param {(path: string) => boolean} over which
+     * From now on, sends some files over a line of so many megabits a second, and compresses what servers compress; with
+     * `null` no longer.
+     * @param {number | null} mbit @param {(path: string) => boolean} over which
      */
     slow(mbit, over) {
-      line = { send: slowLine(mbit), over };
+      line = mbit === null ? null : { send: slowLine(mbit), over };
     },
     close() {
       server.closeAllConnections();

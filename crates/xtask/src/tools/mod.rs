@@ -10,8 +10,8 @@ mod wasm;
 pub use cargo::{cargo_cyclonedx, cargo_deny, cargo_fuzz, cargo_semver_checks, trunk, typos};
 pub use node::{node, npm_ci, rollup, wasm_opt};
 pub use project::Project;
-pub use python::{PythonPackages, python};
-pub use system::{chromium, cpp_compiler, firefox, for_tests, vulkan};
+pub use python::{PythonPackages, environment, python};
+pub use system::{chromium, cpp_compiler, firefox, for_tests, jemalloc, vulkan};
 pub use wasm::{
     WASM_TARGET, WasmRust, wasm_bindgen, wasm_bindgen_and_tests, wasm_bindgen_version, wasm_rust,
 };

@@ -75,6 +75,29 @@ pub fn vulkan(project: &Project) -> Result<()> {
     apt_install(project, &[VULKAN_PACKAGE])
 }
 
+/// Debian's package of the allocator that PyTorch trains fastest with.
+const JEMALLOC_PACKAGE: &str = "libjemalloc2";
+
+/// The path of jemalloc, to be loaded before a program; `None` where it is not there and nobody may install it.
+pub fn jemalloc(project: &Project) -> Option<PathBuf> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    if find_jemalloc().is_none() && has_apt() {
+        // Whoever times without it is told so.
+        let _ = apt_install(project, &[JEMALLOC_PACKAGE]);
+    }
+    find_jemalloc()
+}
+
+fn find_jemalloc() -> Option<PathBuf> {
+    let triple = format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH);
+    [triple.as_str(), "/usr/lib64", "/usr/lib", "/usr/local/lib"]
+        .into_iter()
+        .map(|folder| Path::new(folder).join("libjemalloc.so.2"))
+        .find(|library| library.is_file())
+}
+
 fn has_vulkan() -> bool {
     let drivers = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
     drivers
