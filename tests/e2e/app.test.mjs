@@ -328,7 +328,7 @@ describe('releases', { concurrency: 3 }, () => {
               const matches = globalThis.matchMedia.bind(globalThis);
               globalThis.matchMedia = (query) =>
                 query.includes('standalone') ? /** @type {any} */ ({ matches: standalone }) : matches(query);
-              navigator.storage.persist = async () => (/** @type {any} */ (globalThis).held = true);
+              navigator.storage.persist = async () => Boolean(Object.assign(globalThis, { held: true }));
             }, standalone),
         },
       ));

@@ -126,7 +126,8 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           await recordEvents(page);
           await page.addInitScript(() => {
             /** @type {string[]} */
-            const sent = ((/** @type {any} */ (globalThis)).sent = []);
+            const sent = [];
+            Object.assign(globalThis, { sent });
             globalThis.Worker = class extends Worker {
               /** @override @param {any} message @param {any} [transfer] */
               postMessage(message, transfer) {
