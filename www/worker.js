@@ -36,6 +36,9 @@ const code = later();
 /** What was sent ahead of its turn: read and decoded at once, answered as soon as there is a classifier. @type {{ id: number, answer: Promise<Answer>, content: Promise<string> } | undefined} */
 let ahead;
 
+/** The readers of rare formats, which are fetched for the first file that needs them. @type {Promise<void> | undefined} */
+let readers;
+
 /** What this worker is there for. @type {Later<LungClassifierHandle>} */
 const started = later();
 
@@ -156,7 +159,36 @@ function readAhead({ id, blob, operatingPoint }) {
 /** Decoding needs no weights: it is done while they arrive. @param {Promise<Readable>} reading */
 async function decodeAhead(reading) {
   const [{ bytes }, { DecodedImage }] = await Promise.all([reading, code.promise]);
-  return new DecodedImage(bytes);
+  return withReaders(() => new DecodedImage(bytes));
+}
+
+/**
+ * What `decode` returns. A file that needs the readers of rare formats has them fetched, and is decoded again.
+ * @template T @param {() => T | Promise<T>} decode @returns {Promise<T>}
+ */
+async function withReaders(decode) {
+  try {
+    return await decode();
+  } catch (error) {
+    if (faultOf(error)?.code !== 'reader-missing') throw error;
+    readers ??= fetchReaders().catch(() => fetchReaders(`?fetched=${Date.now()}`));
+    try {
+      await readers;
+    } catch {
+      readers = undefined;
+      throw error;
+    }
+    return decode();
+  }
+}
+
+/** @param {string} [unseen] makes an address that no cache has a damaged copy under */
+async function fetchReaders(unseen = '') {
+  const { useReaders } = await code.promise;
+  const address = new URL('./runtime/readers/lung_readers', import.meta.url).href;
+  const { default: start, answer } = await import(`${address}.js${unseen}`);
+  await start({ module_or_path: fetch(`${address}_bg.wasm${unseen}`) });
+  useReaders(answer);
 }
 
 /** @param {Extract<Request, { type: 'classify' }>} request */
@@ -180,7 +212,7 @@ async function classify({ id, blob, operatingPoint }) {
     const bytes = await read(blob);
     content = contentOf(bytes);
     const ours = await readable(bytes);
-    return answerOf(classifier, id, content, ours, () => classifier.classify(ours.bytes, operatingPoint));
+    return answerOf(classifier, id, content, ours, () => withReaders(() => classifier.classify(ours.bytes, operatingPoint)));
   }
 }
 
@@ -207,7 +239,8 @@ async function answerOf(classifier, id, content, { caution }, classify) {
  */
 async function showWindow({ id, of, blob, content, centre, width }) {
   try {
-    if (!classifier) throw new Error('asked for a window before it was started');
+    const asked = classifier;
+    if (!asked) throw new Error('asked for a window before it was started');
     const bytes = last === of ? null : await read(blob);
     // The picture beside a report is of the bytes that the report is of.
     if (bytes && (await contentOf(bytes)) !== content) {
@@ -217,12 +250,14 @@ async function showWindow({ id, of, blob, content, centre, width }) {
         advice: 'Choose it again to have it read as it is now.',
       };
     }
-    if (bytes && last !== of) {
-      last = undefined;
-      classifier.look(bytes);
-      last = of;
-    }
-    const windowed = classifier.windowed(centre, width);
+    const windowed = await withReaders(() => {
+      if (bytes && last !== of) {
+        last = undefined;
+        asked.look(bytes);
+        last = of;
+      }
+      return asked.windowed(centre, width);
+    });
     if (!windowed) {
       throw {
         code: 'no-window',

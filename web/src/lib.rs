@@ -22,6 +22,7 @@ mod device;
 mod device;
 mod error;
 mod js;
+mod readers;
 
 use std::cell::RefCell;
 

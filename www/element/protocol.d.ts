@@ -196,6 +196,8 @@ export interface LungWeb {
     load(bytes: Uint8Array, file: string, sha256?: Promise<ArrayBuffer>): Promise<LungClassifierHandle>;
   };
   DecodedImage: new (bytes: Uint8Array) => DecodedImage;
+  /** Takes the function of `runtime/readers` that reads rare formats; until then they are refused with the code `reader-missing`. */
+  useReaders(answer: Function): void;
 }
 
 /** An image that is decoded, on the WebAssembly side; gone once it is classified. */

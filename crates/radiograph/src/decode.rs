@@ -2,10 +2,10 @@
 //! all readers.
 
 use crate::dicom::{Decoded, decode_dicom};
-use crate::plane::{Plane, check_dimensions};
-use crate::reader::{decode_jpeg2000, decode_raster, decode_tiff};
+use crate::plane::Plane;
+use crate::reader::decode_plane;
 use crate::sniff::{Sniffed, sniff};
-use crate::{Caution, DecodeError, Format, Limits, Radiograph, Source, header};
+use crate::{Caution, DecodeError, Format, Limits, Radiograph, Source};
 
 impl Radiograph {
     /// Returns the radiograph in the bytes of an image file, decoded within [`Limits::default`].
@@ -67,22 +67,10 @@ fn contain_panics(
 }
 
 fn decode_image(format: Format, bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeError> {
-    let header = header::examine(format, bytes)?;
-    if let Some((width, height)) = header.dimensions {
-        check_dimensions(width, height, limits)?;
-    }
     let (plane, images) = match format {
-        Format::Tiff => decode_tiff(bytes, limits)?,
         Format::Dicom => return Ok(assemble(format, decode_dicom(bytes, limits)?)),
-        Format::Jpeg2000 => (
-            decode_jpeg2000(bytes, limits)?.into_plane(format, limits)?,
-            1,
-        ),
         Format::Luma => return Err(DecodeError::UnknownFormat { found: None }),
-        _ => {
-            let raster = decode_raster(format, bytes, &header, limits)?;
-            (raster.into_plane(format, limits)?, header.images)
-        }
+        _ => decode_plane(format, bytes, limits)?,
     };
     let mut cautions = Vec::new();
     if images > 1 {

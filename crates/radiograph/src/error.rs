@@ -85,6 +85,9 @@ pub enum DecodeError {
     /// Every pixel has the same brightness, or nearly so.
     #[error("The image is blank: every pixel has the same brightness.")]
     Blank,
+    /// This build does not read such files, and the one that does is not there.
+    #[error("This kind of file needs a part of the program that could not be fetched.")]
+    ReaderMissing,
     /// The values given to [`Radiograph::from_luma`](crate::Radiograph::from_luma) do not make an image.
     #[error("The pixel values do not make an image: {detail}.")]
     BadLuma {
@@ -109,6 +112,7 @@ impl DecodeError {
             Self::TooSmall { .. } => "too-small",
             Self::BadShape { .. } => "bad-shape",
             Self::Blank => "blank-image",
+            Self::ReaderMissing => "reader-missing",
             Self::BadLuma { .. } => "bad-luma",
         }
     }
@@ -146,6 +150,9 @@ impl DecodeError {
             Self::BadShape { .. } => "Choose a frontal chest X-ray that is not cropped to a strip.",
             Self::Blank => {
                 "Check that the right image was exported, and that it shows something in an image viewer."
+            }
+            Self::ReaderMissing => {
+                "Check the connection and try again, or save the image as PNG or JPEG and choose that file."
             }
             Self::BadLuma { .. } => {
                 "Give width x height finite values between 0 (black) and 1 (white)."

@@ -1,4 +1,11 @@
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "readers"),
+    allow(
+        dead_code,
+        reason = "what only readers of rare formats use of the common modules"
+    )
+)]
 //! The bytes of an X-ray file, turned into one plane of brightness.
 //!
 //! A [`Radiograph`] is what every other part of the project calls an X-ray once it has been decoded: `height x width`
@@ -9,6 +16,8 @@
 //! | --- | --- | --- |
 //! | read a file | [`Radiograph::decode`], within [`Limits`] by [`Radiograph::decode_with`] | none |
 //! | read an archive or a CD | `archive::Archive` | `archive` |
+//! | read TIFF, WebP, BMP, GIF, JPEG 2000 and JPEG-LS too | the same | `readers`, a default |
+//! | do so in WebAssembly that is downloaded when it is needed | [`answer`] there, [`ask_with`] in a build without | `readers` |
 //! | draw a radiograph without a patient | `phantom::phantom` | `phantom` |
 //!
 //! PNG, JPEG, WebP, BMP, GIF, TIFF, JPEG 2000 and DICOM are read: see [`Format`]. [`DecodeError`] says what is wrong with any other file,
@@ -78,12 +87,15 @@
 //! - Values of DICOM are shown in the window that the file asks for; without one, from the least to the greatest.
 //! - 16-bit values are divided by 65535 and not stretched, so a 12-bit image stored in 16 bits looks dark here.
 
+#[cfg(feature = "readers")]
+mod answer;
 #[cfg(feature = "archive")]
 pub mod archive;
 mod bytes;
 mod caution;
 mod decode;
 mod dicom;
+mod elsewhere;
 mod error;
 mod format;
 mod header;
@@ -97,8 +109,12 @@ mod reader;
 mod sniff;
 mod viridis;
 
+#[cfg(feature = "readers")]
+pub use answer::answer;
 pub use caution::Caution;
 pub use dicom::{Dicom, Laterality, Photometric, Window, WindowOrigin, WindowShape};
+pub use elsewhere::Answer;
+pub use elsewhere::ask::{Ask, ask_with};
 pub use error::DecodeError;
 pub use format::Format;
 pub use limits::Limits;

@@ -1,6 +1,6 @@
 //! What kind of file some bytes are, by their first few.
 
-use crate::reader::is_jpeg2000;
+use crate::header::jpeg2000::is_jpeg2000;
 use crate::{Format, dicom};
 
 impl Format {
@@ -38,10 +38,15 @@ pub(crate) fn sniff(bytes: &[u8]) -> Sniffed {
     if let Some(format) = image_format(bytes) {
         return Sniffed::Image(format);
     }
-    if is_dicom(bytes) || dicom::is_within(bytes) {
+    if is_dicom(bytes) {
         return Sniffed::Image(Format::Dicom);
     }
-    Sniffed::Other(other(bytes))
+    // What is known to be something else may have a DICOM file in it: an archive, which is opened as such.
+    let other = other(bytes);
+    if other.is_none() && dicom::is_within(bytes) {
+        return Sniffed::Image(Format::Dicom);
+    }
+    Sniffed::Other(other.or_else(|| text(&bytes[..bytes.len().min(2048)])))
 }
 
 fn image_format(bytes: &[u8]) -> Option<Format> {
@@ -103,6 +108,7 @@ fn is_dicom(bytes: &[u8]) -> bool {
     little && element <= 0x0060 && length > 0 && length <= 64 && length % 2 == 0
 }
 
+/// What bytes are that are no text.
 fn other(bytes: &[u8]) -> Option<&'static str> {
     let at = |offset: usize, what: &[u8]| bytes.get(offset..offset + what.len()) == Some(what);
     if at(4, b"ftyp") {
@@ -152,7 +158,12 @@ fn other(bytes: &[u8]) -> Option<&'static str> {
     {
         return Some("a Netpbm image");
     }
-    text(&bytes[..bytes.len().min(512)])
+    // Anything may stand before it (ISO 32000-1, annex H).
+    let start = &bytes[..bytes.len().min(1024)];
+    if start.windows(5).any(|part| part == b"%PDF-") {
+        return Some("a PDF document");
+    }
+    None
 }
 
 /// What a file in boxes is (ISO/IEC 14496-12, 4.3): by its brand, and where that is one of several formats, by those it is
@@ -188,33 +199,62 @@ fn media(bytes: &[u8]) -> &'static str {
 fn text(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         // UTF-16, of which every second byte is zero where it is English.
-        let zeros = head.iter().filter(|&&byte| byte == 0).count();
-        return (head.len() > 2 && 3 * zeros > head.len()).then_some("text");
+        let letters: Vec<u8> = head[2..].iter().copied().filter(|&b| b != 0).collect();
+        let english = 3 * (head.len() - letters.len()) > head.len();
+        return english.then(|| markup(&letters).unwrap_or("text"));
     }
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let lower = head.trim_ascii_start().to_ascii_lowercase();
-    let begins = |what: &[u8]| lower.starts_with(what);
-    let holds = |what: &[u8]| lower.windows(what.len()).any(|part| part == what);
-    if begins(b"<") {
-        if holds(b"<!doctype html") || holds(b"<html") || begins(b"<head") || begins(b"<body") {
-            return Some("a web page");
-        }
-        if holds(b"<svg") {
-            return Some("an SVG drawing");
-        }
-    }
     // A multi-byte character may be cut at the end of the head: up to 3 bytes of it are not held against the text.
-    let readable = match std::str::from_utf8(head) {
+    let unicode = match std::str::from_utf8(head) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
     };
+    // Older encodings have a letter in a byte, most of them as in ASCII.
+    let ascii = head.iter().filter(|byte| byte.is_ascii()).count();
+    let readable = unicode || 4 * ascii >= 3 * head.len();
     let control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
     if head.is_empty() || !readable || head.iter().any(control) {
         return None;
     }
-    Some(match lower.first() {
-        Some(b'<') => "text (XML)",
-        Some(b'{' | b'[') => "text (JSON)",
-        _ => "text",
-    })
+    Some(markup(head).unwrap_or("text"))
+}
+
+/// What text in a language of marks is: a web page, a drawing, or data.
+fn markup(head: &[u8]) -> Option<&'static str> {
+    let lower = head.trim_ascii_start().to_ascii_lowercase();
+    let begins = |what: &str| lower.starts_with(what.as_bytes());
+    let holds = |what: &[u8]| lower.windows(what.len()).any(|part| part == what);
+    match lower.first() {
+        Some(b'<') => {}
+        Some(b'{' | b'[') => return Some("text (JSON)"),
+        _ => return None,
+    }
+    // A page may begin with any of these, and what a server says of an error often does.
+    let page = [
+        "<head",
+        "<body",
+        "<title",
+        "<meta",
+        "<script",
+        "<style",
+        "<link",
+        "<div",
+        "<p>",
+        "<h1",
+        "<table",
+        "<center",
+        "<frameset",
+        "<iframe",
+        "<form",
+        "<a ",
+    ];
+    Some(
+        if holds(b"<!doctype html") || holds(b"<html") || page.iter().any(|tag| begins(tag)) {
+            "a web page"
+        } else if holds(b"<svg") {
+            "an SVG drawing"
+        } else {
+            "text (XML)"
+        },
+    )
 }

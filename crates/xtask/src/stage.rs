@@ -28,7 +28,7 @@ pub fn serve(project: &Project, speed: Speed, port: Option<u16>) -> Result<()> {
     step("serving the page, which runs on the CPU for now; stop with Ctrl-C");
     say(server::address(&listener)?);
     say(format!(
-        "    {}; building for WebGPU and for relaxed SIMD meanwhile",
+        "    {}; building for WebGPU and for relaxed SIMD, and the readers of rare formats, meanwhile",
         since(began)
     ));
     std::thread::scope(|scope| {
@@ -73,7 +73,7 @@ fn others<'scope>(
     speed: Speed,
 ) -> Receiver<Finished> {
     let (sender, receiver) = channel();
-    for build in [Build::WebGpu, Build::Relaxed] {
+    for build in [Build::WebGpu, Build::Relaxed, Build::Readers] {
         let sender = sender.clone();
         scope.spawn(move || {
             let (result, printed) = quietly(|| {
@@ -187,7 +187,7 @@ mod tests {
         let made = |build: Build| -> Result<Runtime> {
             let folder = root.join(build.name());
             fs::create_dir_all(&folder)?;
-            fs::write(folder.join("lung_web.js"), build.name())?;
+            fs::write(folder.join(build.script()), build.name())?;
             Ok((build, folder))
         };
         let mut stage = Stage::new(&project);

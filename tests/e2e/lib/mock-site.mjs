@@ -20,6 +20,15 @@ function module() {
   return Buffer.concat([Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, ...length]), name, padding]);
 }
 
+/** Stands in for the generated `lung_readers.js`. */
+const READERS = `
+  export const answer = () => [];
+  export default async ({ module_or_path }) => {
+    const response = await module_or_path;
+    if (!response.ok) throw new Error(response.statusText);
+  };
+`;
+
 /**
  * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
  *   in how many pieces the bundle comes and how long between them; how long an image takes
@@ -40,6 +49,8 @@ export async function serveMock({
   ]);
   return serve(WWW, {
     ...Object.fromEntries(builds),
+    '/runtime/readers/lung_readers.js': bytes(READERS, 'text/javascript'),
+    '/runtime/readers/lung_readers_bg.wasm': bytes(module(), 'application/wasm'),
     '/models/index.json': bytes(
       JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }),
       'application/json',

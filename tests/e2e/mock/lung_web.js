@@ -44,6 +44,14 @@ const POINTS = {
 
 export default async function init() {}
 
+/** What reads rare formats, once it was fetched. @type {Function | undefined} */
+let readers;
+
+/** @param {Function} answer */
+export function useReaders(answer) {
+  readers = answer;
+}
+
 /** @param {string} code */
 const fault = (code) => ({ code, message: `The stand-in refuses this with ${code}.`, advice: 'Choose another file.' });
 
@@ -54,6 +62,7 @@ export class DecodedImage {
     this.bytes = bytes;
     const words = wordsOf(bytes);
     if (words.startsWith('refuse')) throw fault('unknown-format');
+    if (words.startsWith('rare') && !readers) throw fault('reader-missing');
     if (words.startsWith('trap-decoding')) trap();
   }
 
@@ -117,7 +126,7 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const made = /^(trap-on|lose)-gpu|^(unlike|torn|plain|empty|list|set)/.test(words);
+    const made = /^(trap-on|lose)-gpu|^(rare|unlike|torn|plain|empty|list|set)/.test(words);
     const picture = words.startsWith('lateral') ? this.#keep(words) : made ? new ImageData(8, 8) : await pixels(bytes);
     if (!words.startsWith('lateral')) this.#values = undefined;
     this.picture = { width: picture.width, height: picture.height, data: picture.data };

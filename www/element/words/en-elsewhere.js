@@ -34,6 +34,8 @@ export default {
   'advice.bad-shape': 'Choose a frontal chest X-ray that is not cropped to a strip.',
   'fault.blank-image': 'The image is blank: every pixel has the same brightness.',
   'advice.blank-image': 'Check that the right image was exported, and that it shows something in an image viewer.',
+  'fault.reader-missing': 'This kind of file needs a part of the program that could not be fetched.',
+  'advice.reader-missing': 'Check the connection and try again, or save the image as PNG or JPEG and choose that file.',
   'fault.bad-luma': 'The pixel values do not make an image.',
   'advice.bad-luma': 'Give width x height finite values between 0 (black) and 1 (white).',
   'fault.no-pixels': 'These pixels could not be read.',

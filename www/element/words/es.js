@@ -367,6 +367,8 @@ export default {
   'advice.bad-shape': 'Elija una radiografía frontal de tórax que no esté recortada en forma de tira.',
   'fault.blank-image': 'La imagen está en blanco: todos los píxeles tienen el mismo brillo.',
   'advice.blank-image': 'Compruebe que se exportó la imagen correcta y que muestra algo en un visor de imágenes.',
+  'fault.reader-missing': 'Este tipo de archivo necesita una parte del programa que no se ha podido descargar.',
+  'advice.reader-missing': 'Compruebe la conexión e inténtelo de nuevo, o guarde la imagen como PNG o JPEG y elija ese archivo.',
   'fault.bad-luma': 'Los valores de los píxeles no forman una imagen.',
   'advice.bad-luma': 'Proporcione anchura × altura valores finitos entre 0 (negro) y 1 (blanco).',
   'fault.no-pixels': 'No se han podido leer estos píxeles.',

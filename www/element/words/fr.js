@@ -367,6 +367,8 @@ export default {
   'advice.bad-shape': 'Choisissez une radiographie thoracique de face qui n’est pas réduite à une bande.',
   'fault.blank-image': 'L’image est vide\u00a0: tous les pixels ont la même luminosité.',
   'advice.blank-image': 'Vérifiez que la bonne image a été exportée et qu’elle montre quelque chose dans une visionneuse d’images.',
+  'fault.reader-missing': 'Ce type de fichier nécessite une partie du programme qui n’a pas pu être téléchargée.',
+  'advice.reader-missing': 'Vérifiez la connexion et réessayez, ou enregistrez l’image en PNG ou JPEG et choisissez ce fichier.',
   'fault.bad-luma': 'Les valeurs des pixels ne forment pas une image.',
   'advice.bad-luma': 'Donnez largeur × hauteur valeurs finies entre 0 (noir) et 1 (blanc).',
   'fault.no-pixels': 'Ces pixels n’ont pas pu être lus.',

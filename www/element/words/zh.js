@@ -361,6 +361,8 @@ export default {
   'advice.bad-shape': '请选择未被裁剪成条状的正位胸片。',
   'fault.blank-image': '图像是空白的：所有像素亮度相同。',
   'advice.blank-image': '请确认导出的是正确的图像，并且在图像查看器中能看到内容。',
+  'fault.reader-missing': '这种文件需要程序的另一部分，但未能下载。',
+  'advice.reader-missing': '请检查网络连接后重试，或将图像另存为 PNG 或 JPEG，然后选择该文件。',
   'fault.bad-luma': '这些像素值不能构成图像。',
   'advice.bad-luma': '请提供“宽 × 高”个介于 0（黑）和 1（白）之间的有限数值。',
   'fault.no-pixels': '无法读取这些像素。',

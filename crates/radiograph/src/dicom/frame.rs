@@ -14,7 +14,7 @@ use super::layout::Layout;
 use super::repairs::Repair;
 use super::syntax::{Codec, Syntax};
 use crate::error::CUT_SHORT;
-use crate::reader::{is_high_throughput, is_jpeg2000, jpeg2000_channels};
+use crate::header::jpeg2000::{self, is_high_throughput, is_jpeg2000};
 
 /// The first frame.
 pub(super) struct Frame<'a> {
@@ -151,13 +151,15 @@ fn fragments<'a>(value: &'a [u8], big: bool, elements: &Elements<'_>) -> Fragmen
         let start = at + 8;
         let rest = value.get(start..).unwrap_or_default();
         let length = length as usize;
-        let part = rest.get(..length).unwrap_or_else(|| {
+        let heads: [&[u8]; 2] = match big {
+            true => [b"\xff\xfe\xe0\0", b"\xff\xfe\xe0\xdd\0\0\0\0"],
+            false => [b"\xfe\xff\0\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"],
+        };
+        // An empty one with a stream behind it is not empty.
+        let filled = length > 0 || !is_codestream(rest) && !is_rle(rest);
+        let part = rest.get(..length).filter(|_| filled).unwrap_or_else(|| {
             elements.note(Repair::Lengths);
             // Up to the next item, or all there is.
-            let heads: [&[u8]; 2] = match big {
-                true => [b"\xff\xfe\xe0\0", b"\xff\xfe\xe0\xdd\0\0\0\0"],
-                false => [b"\xfe\xff\0\xe0", b"\xfe\xff\xdd\xe0\0\0\0\0"],
-            };
             let end =
                 (0..rest.len()).find(|&at| heads.iter().any(|head| rest[at..].starts_with(head)));
             &rest[..end.unwrap_or(rest.len())]
@@ -230,7 +232,7 @@ fn codestream(frame: &[u8], syntax: &Syntax) -> Result<(Codec, usize), Flaw> {
                 uid: uid.to_owned(),
             });
         }
-        return Ok((Codec::Jpeg2000, jpeg2000_channels(frame)?));
+        return Ok((Codec::Jpeg2000, jpeg2000::channels(frame)?));
     }
     let mut walk = markers::Walk::new(frame);
     while let Some(segment) = walk.next()? {

@@ -21,6 +21,8 @@ mod table;
 mod window;
 
 pub(crate) use body::is_within;
+#[cfg(feature = "readers")]
+pub(crate) use codec::decode_samples;
 pub use facts::{Dicom, Laterality};
 pub(crate) use file::{Decoded, decode_dicom};
 pub(crate) use greys::Greys;

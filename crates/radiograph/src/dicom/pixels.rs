@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::bits;
 use super::body::Body;
-use super::codec::dct::decode_dct;
-use super::codec::jpeg_ls::decode_jpeg_ls;
+use super::codec::dct::{decode_dct, with_height};
+use super::codec::decode_rare;
 use super::codec::lossless::decode_lossless;
 use super::codec::raw::decode_raw;
 use super::codec::rle;
@@ -15,8 +15,8 @@ use super::frame::Frame;
 use super::layout::Layout;
 use super::repairs::Repair;
 use super::syntax::Codec;
+use crate::header::jpeg2000;
 use crate::plane::{check_memory, zeros};
-use crate::reader::{JPEG2000_WORKING_BYTES, decode_jpeg2000_samples};
 use crate::{DecodeError, Format, Limits, header, luma};
 
 /// Returns the samples of a frame, interleaved, each with the bits that count at the bottom; those above may be anything. And the layout,
@@ -43,6 +43,10 @@ pub(super) fn decode_frame(
         _ => layout,
     };
     let count = layout.pixels() * layout.samples;
+    let bytes = match codec {
+        Codec::Dct => with_height(bytes, layout.rows, elements)?,
+        _ => bytes,
+    };
     let dct = match codec {
         Codec::Dct => Some(header::examine(Format::Jpeg, &bytes)?),
         _ => None,
@@ -72,9 +76,8 @@ pub(super) fn decode_frame(
             8
         }
         Codec::Lossless => decode_lossless(&bytes, width, height, samples, &mut cells)?,
-        Codec::JpegLs => decode_jpeg_ls(&bytes, width, height, samples, &mut cells)?,
-        Codec::Jpeg2000 => {
-            let found = decode_jpeg2000_samples(&bytes, width, height, samples, &mut cells)?;
+        Codec::JpegLs | Codec::Jpeg2000 => {
+            let found = decode_rare(codec, &bytes, [width, height, samples], limits, &mut cells)?;
             if !found.ended {
                 elements.note(Repair::End);
             }
@@ -109,7 +112,7 @@ fn check_frame(
 ) -> Result<(), DecodeError> {
     let count = layout.pixels() * layout.samples;
     let codec_bytes = match codec {
-        Codec::Jpeg2000 => JPEG2000_WORKING_BYTES * count as u64,
+        Codec::Jpeg2000 => jpeg2000::WORKING_BYTES * count as u64,
         // The samples once more, as bytes.
         Codec::Dct => dct_bytes + count as u64,
         _ => 0,

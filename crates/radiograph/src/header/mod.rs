@@ -8,13 +8,17 @@
 //! What is known to get through: a lossless WebP may declare 65,536 groups of Huffman tables, which take its decoder some
 //! 200 times the bytes that the tables take in the file. Only decoding it would tell.
 
+#[cfg(feature = "readers")]
 pub(crate) mod bmp;
 pub(crate) mod directory;
 mod examine;
+#[cfg(feature = "readers")]
 pub(crate) mod gif;
 pub(crate) mod jpeg;
+pub(crate) mod jpeg2000;
 pub(crate) mod png;
 mod summary;
+#[cfg(feature = "readers")]
 mod webp;
 
 pub(crate) use examine::examine;

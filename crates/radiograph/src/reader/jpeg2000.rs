@@ -5,61 +5,20 @@ use std::borrow::Cow;
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
 use image::ColorType;
 
-use crate::bytes::{u16_be, u32_be};
+use crate::elsewhere::Samples;
 use crate::error::CUT_SHORT;
 use crate::header::Fault;
+use crate::header::jpeg2000::{
+    BOXED, WORKING_BYTES, codestream, is_high_throughput, number16, number32, segment,
+};
 use crate::plane::{Raster, check_dimensions, check_memory, zeros};
 use crate::{DecodeError, Format, Limits};
-
-/// What a sample takes while it is decoded: three floating-point numbers, and its share of tables.
-pub(crate) const WORKING_BYTES: u64 = 13;
-
-/// What a codestream begins with: its first two markers.
-const CODESTREAM: &[u8] = b"\xff\x4f\xff\x51";
-/// What a codestream in a file of its own begins with. In DICOM it should not be.
-const BOXED: &[u8] = b"\0\0\0\x0cjP  \r\n\x87\n";
-
-/// Whether bytes begin as JPEG 2000 does.
-pub(crate) fn is_jpeg2000(bytes: &[u8]) -> bool {
-    bytes.starts_with(CODESTREAM) || bytes.starts_with(BOXED)
-}
-
-/// The codestream in a frame. What is around it only says how it is to be shown, which the DICOM file does.
-fn codestream(frame: &[u8]) -> Result<&[u8], Fault> {
-    frame
-        .windows(CODESTREAM.len())
-        .position(|bytes| bytes == CODESTREAM)
-        .and_then(|start| frame.get(start..))
-        .ok_or_else(|| CUT_SHORT.into())
-}
-
-/// Whether a codestream is of part 15, which packs its blocks otherwise: its size says that it needs more than part 1.
-pub(crate) fn is_high_throughput(frame: &[u8]) -> bool {
-    codestream(frame)
-        .and_then(|stream| number16(segment(stream, 2)?, 0))
-        .is_ok_and(|needs| needs & 0x4000 != 0)
-}
-
-/// How many components a codestream has.
-pub(crate) fn channels(frame: &[u8]) -> Result<usize, Fault> {
-    let body = segment(codestream(frame)?, 2)?;
-    Ok(usize::from(number16(body, 34)?))
-}
 
 /// What is wrong with a stream that cannot be decoded.
 const DAMAGED: &str = "its JPEG 2000 stream is damaged";
 
 /// What is wrong with a stream that is not as large as what is around it says.
 const OTHER_SIZE: &str = "its compressed image has another size";
-
-/// What the samples of a stream are.
-pub(crate) struct Samples {
-    /// How many bits each has.
-    pub(crate) precision: u8,
-    pub(crate) signed: bool,
-    /// Whether the stream has its last marker.
-    pub(crate) ended: bool,
-}
 
 /// Writes the samples of the stream within another file to `cells`, interleaved.
 ///
@@ -367,25 +326,6 @@ fn coding(body: &[u8], style: usize, levels: usize) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// What belongs to the marker at `at`, without its length.
-fn segment(stream: &[u8], at: usize) -> Result<&[u8], Fault> {
-    let length = usize::from(number16(stream, at + 2)?);
-    stream
-        .get(at + 2..)
-        .and_then(|rest| rest.get(2..length))
-        .ok_or_else(|| CUT_SHORT.into())
-}
-
-/// The big-endian number at `at`.
-fn number16(bytes: &[u8], at: usize) -> Result<u16, Fault> {
-    u16_be(bytes, at).ok_or_else(|| CUT_SHORT.into())
-}
-
-/// The big-endian number at `at`.
-fn number32(bytes: &[u8], at: usize) -> Result<u32, Fault> {
-    u32_be(bytes, at).ok_or_else(|| CUT_SHORT.into())
 }
 
 fn unsupported(what: &str) -> Fault {

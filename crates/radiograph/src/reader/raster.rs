@@ -1,38 +1,22 @@
-//! The formats that `image` decodes, each by a function of its own.
+//! PNG, and what all formats have in common that `image` decodes.
 
 use std::io::Cursor;
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
-use image::{ColorType, ImageDecoder, ImageError};
+use image::codecs::png::PngDecoder;
+use image::{ImageDecoder, ImageError};
 
-use super::jpeg::decode_jpeg;
 use crate::error::{CUT_SHORT, cut_short, sentence};
-use crate::header::{Header, bmp, gif, png};
+use crate::header::{Header, png};
 use crate::plane::{Raster, check_dimensions, check_memory, zeros};
 use crate::{DecodeError, Format, Limits};
 
-/// Returns the pixels of a file in a format that has a decoder of its own.
-pub(crate) fn decode_raster(
-    format: Format,
+/// Returns the pixels of a PNG file.
+#[inline(never)]
+pub(super) fn decode_png(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
 ) -> Result<Raster, DecodeError> {
-    match format {
-        Format::Png => decode_png(bytes, header, limits),
-        Format::WebP => decode_with(
-            format,
-            || WebPDecoder::new(Cursor::new(bytes)),
-            header,
-            limits,
-        ),
-        Format::Bmp => decode_bmp(bytes, header, limits),
-        Format::Gif => decode_gif(bytes, header, limits),
-        _ => decode_jpeg(bytes, header, limits),
-    }
-}
-
-fn decode_png(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster, DecodeError> {
     let file = png::mended(bytes);
     // Takes its limits when it is made or not at all, and they do not count the image itself.
     let mut theirs = image::Limits::no_limits();
@@ -42,33 +26,8 @@ fn decode_png(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster, 
         .map_err(|error| with_share(error, || Some(png::missing(bytes))))
 }
 
-fn decode_bmp(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster, DecodeError> {
-    let file = bmp::mended(bytes);
-    let decoder = || BmpDecoder::new(Cursor::new(&*file));
-    let mut raster = decode_with(Format::Bmp, decoder, header, limits)
-        .map_err(|error| with_share(error, || bmp::missing(&file)))?;
-    // Where nothing at all could be seen, the fourth byte means nothing, as in most files that have one (image-rs/image#539).
-    if raster.color_type == ColorType::Rgba8 {
-        let (each, _) = raster.raw.as_chunks_mut::<4>();
-        if each.iter().all(|pixel| pixel[3] == 0) {
-            each.iter_mut().for_each(|pixel| pixel[3] = 255);
-        }
-    }
-    Ok(raster)
-}
-
-fn decode_gif(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster, DecodeError> {
-    let file = gif::mended(bytes).map_err(|share| DecodeError::Corrupt {
-        format: Format::Gif,
-        detail: cut_short(share),
-    })?;
-    let decoder = || GifDecoder::new(Cursor::new(&*file));
-    decode_with(Format::Gif, decoder, header, limits)
-        .map_err(|error| with_share(error, || gif::missing(bytes)))
-}
-
 /// Returns the error of a decoder, with the share of the image that is missing where one is: only then did the file end too early.
-fn with_share(error: DecodeError, share: impl FnOnce() -> Option<f64>) -> DecodeError {
+pub(super) fn with_share(error: DecodeError, share: impl FnOnce() -> Option<f64>) -> DecodeError {
     match error {
         DecodeError::Corrupt { format, detail } => {
             let detail = match share() {
@@ -84,7 +43,7 @@ fn with_share(error: DecodeError, share: impl FnOnce() -> Option<f64>) -> Decode
 
 /// Reads the pixels that the decoder is ready to give, once it is certain that they fit.
 #[inline(never)]
-fn decode_with<D: ImageDecoder>(
+pub(super) fn decode_with<D: ImageDecoder>(
     format: Format,
     decoder: impl FnOnce() -> Result<D, ImageError>,
     header: &Header,

@@ -1,4 +1,4 @@
-//! The builds of the wasm crate, of which the page picks one.
+//! The builds of the wasm crate, of which the page picks one, and the readers of rare formats, which all of them share.
 
 use super::list::sha256;
 use super::speed::Speed;
@@ -28,7 +28,7 @@ const WASM_OPT: [&str; 12] = [
     "--enable-relaxed-simd",
 ];
 
-/// A build of the wasm crate.
+/// A build of the wasm crate, or the readers beside it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Build {
     /// On the CPU, in every browser.
@@ -37,6 +37,8 @@ pub enum Build {
     Relaxed,
     /// On WebGPU.
     WebGpu,
+    /// The readers of rare formats, for each of the others.
+    Readers,
 }
 
 /// What cargo has made of a build: one file of WebAssembly.
@@ -44,7 +46,7 @@ pub struct Compiled(PathBuf);
 
 impl Build {
     /// All that a whole page has, the quickest to build first.
-    pub const ALL: [Self; 3] = [Self::Cpu, Self::Relaxed, Self::WebGpu];
+    pub const ALL: [Self; 4] = [Self::Cpu, Self::Readers, Self::Relaxed, Self::WebGpu];
 
     /// The name by which the page asks for it: that of its folder in `runtime/`.
     pub fn name(self) -> &'static str {
@@ -52,13 +54,27 @@ impl Build {
             Self::Cpu => "cpu",
             Self::Relaxed => "cpu-relaxed",
             Self::WebGpu => "webgpu",
+            Self::Readers => "readers",
         }
+    }
+
+    /// The crate that it is made of, and the name of its files.
+    fn package(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Cpu | Self::Relaxed | Self::WebGpu => ("lung-web", "lung_web"),
+            Self::Readers => ("lung-readers", "lung_readers"),
+        }
+    }
+
+    /// The name of its script.
+    pub fn script(self) -> String {
+        format!("{}.js", self.package().1)
     }
 
     /// The crate's feature that it is.
     fn feature(self) -> Option<&'static str> {
         match self {
-            Self::Cpu => None,
+            Self::Cpu | Self::Readers => None,
             Self::Relaxed => Some("relaxed-simd"),
             Self::WebGpu => Some("webgpu"),
         }
@@ -69,7 +85,7 @@ impl Build {
         step(format!("building for {}", self.name()));
         let mut cargo = rust.command(project, "cargo");
         cargo
-            .args(["build", "--package", "lung-web"])
+            .args(["build", "--package", self.package().0])
             .args(["--profile", speed.profile()])
             .args(["--target", WASM_TARGET]);
         let target = set_up(&mut cargo, project, speed, self);
@@ -78,7 +94,8 @@ impl Build {
         let made = target
             .join(WASM_TARGET)
             .join(speed.profile())
-            .join("lung_web.wasm");
+            .join(self.package().1)
+            .with_extension("wasm");
         let folder = project.root().join("target/runtime").join(self.name());
         fs::create_dir_all(&folder)
             .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -96,7 +113,8 @@ impl Build {
     ) -> Result<(Self, PathBuf)> {
         let kept = project.root().join("target/runtime").join(self.name());
         let (folder, made_of) = (kept.join("web"), kept.join("made-of"));
-        let wasm = folder.join("lung_web_bg.wasm");
+        let name = self.package().1;
+        let wasm = folder.join(format!("{name}_bg.wasm"));
         let compiled = &compiled.0;
         let bytes =
             fs::read(compiled).with_context(|| format!("{} cannot be read", compiled.display()))?;
@@ -108,7 +126,7 @@ impl Build {
             WASM_OPT.join(" ")
         );
         let same = wasm.is_file()
-            && folder.join("lung_web.js").is_file()
+            && folder.join(self.script()).is_file()
             && fs::read_to_string(&made_of).is_ok_and(|last| last == wanted);
         if !same {
             // Removed first, so that an interrupted run leaves nothing that seems to be of this input.
@@ -116,7 +134,7 @@ impl Build {
             let mut bindgen = project.command("wasm-bindgen");
             bindgen
                 .args(["--target", "web", "--no-typescript"])
-                .args(["--out-name", "lung_web"])
+                .args(["--out-name", name])
                 .arg("--out-dir")
                 .arg(&folder)
                 .arg(compiled);

@@ -42,7 +42,7 @@ pub fn assemble(project: &Project, runtimes: &[(Build, PathBuf)], folder: &Path)
     for build in Build::ALL {
         let source = find(build).or_else(|| match build {
             Build::Relaxed => find(Build::Cpu),
-            Build::Cpu | Build::WebGpu => None,
+            Build::Cpu | Build::WebGpu | Build::Readers => None,
         });
         if let Some(source) = source {
             copy_folder(source, &folder.join("runtime").join(build.name()))?;
@@ -165,7 +165,7 @@ mod tests {
             .map(|build| {
                 let folder = root.join(build.name());
                 fs::create_dir_all(&folder)?;
-                fs::write(folder.join("lung_web.js"), build.name())?;
+                fs::write(folder.join(build.script()), build.name())?;
                 Ok((*build, folder))
             })
             .collect()
@@ -218,7 +218,7 @@ mod tests {
         let text = fs::read_to_string(page.join("index.html"))?;
         assert!(!text.contains("unfinished") && !text.contains("device=\"cpu\""));
         for build in Build::ALL {
-            let script = page.join("runtime").join(build.name()).join("lung_web.js");
+            let script = (page.join("runtime").join(build.name())).join(build.script());
             assert_eq!(fs::read_to_string(script)?, build.name());
         }
         assert!(!page.join("element/old.js").exists());

@@ -3,11 +3,40 @@
 use std::borrow::Cow;
 
 use super::markers;
+use crate::dicom::elements::Elements;
 use crate::dicom::flaw::{Flaw, OTHER_SIZE};
 use crate::dicom::layout::{Colour, Layout};
-use crate::header::Header;
+use crate::dicom::repairs::Repair;
+use crate::header::{self, Header};
 use crate::reader::decode_channels;
-use crate::{Limits, luma};
+use crate::{Format, Limits, luma};
+
+/// Returns the stream with a height, where it has none and its file has one.
+pub(in crate::dicom) fn with_height<'a>(
+    mut stream: Cow<'a, [u8]>,
+    rows: u32,
+    elements: &Elements<'_>,
+) -> Result<Cow<'a, [u8]>, Flaw> {
+    let mut walk = markers::Walk::new(&stream);
+    let mut height = None;
+    while let Some(segment) = walk.next()? {
+        match segment.marker {
+            0xc0..=0xc2 if segment.body.get(1..3) == Some(&[0, 0]) => {
+                height = Some(stream.len() - walk.rest().len() - segment.body.len() + 1);
+            }
+            0xc0..=0xc2 | 0xda => break,
+            _ => {}
+        }
+    }
+    if let Some(at) = height
+        && header::examine(Format::Jpeg, &stream).is_err()
+        && let [.., high, low] = rows.to_be_bytes()
+    {
+        elements.note(Repair::Lengths);
+        stream.to_mut()[at..at + 2].copy_from_slice(&[high, low]);
+    }
+    Ok(stream)
+}
 
 /// Writes the samples of JPEG with loss to `cells`, and returns the layout with the colours that the stream says it has.
 ///
