@@ -22,6 +22,13 @@ fn main() -> io::Result<()> {
                 &name,
                 &[window, bytes.clone()].concat(),
             )?;
+            if let Some(stream) = stream(&bytes) {
+                // Sides of 36 pixels, and how many channels, bits and kinds there are: each for each.
+                for kind in [0, 1, 2, 3, 4, 5, 6, 7] {
+                    let seed = [&[4, 4, kind], stream].concat();
+                    write(&corpus.join("codec"), &format!("{name}-{kind}"), &seed)?;
+                }
+            }
         }
         write(&corpus.join("image"), &name, &bytes)?;
         // What is behind the bytes that the target puts before every input.
@@ -43,6 +50,13 @@ fn main() -> io::Result<()> {
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8)
         .collect();
     write(&corpus.join("report"), "noise", &noise)
+}
+
+/// The compressed image of a file, where it is in one fragment behind an empty table.
+fn stream(file: &[u8]) -> Option<&[u8]> {
+    let pixels = b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\0\0\0\0\xfe\xff\0\xe0";
+    let at = file.windows(pixels.len()).position(|part| part == pixels)?;
+    file.get(at + pixels.len() + 4..file.len().checked_sub(8)?)
 }
 
 /// DICOM files that only goodwill reads: without kinds of values from some element on, with an open sequence, within an answer.

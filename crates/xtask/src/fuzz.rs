@@ -14,6 +14,8 @@ pub enum Target {
     Image,
     /// Any bytes as the elements of a DICOM file.
     Dicom,
+    /// Any bytes as the compressed image of a DICOM file.
+    Codec,
     /// Any bytes as a JPEG stream.
     Jpeg,
     /// Any bytes as a TIFF file.
@@ -31,6 +33,7 @@ impl Target {
         match self {
             Self::Image => "image",
             Self::Dicom => "dicom",
+            Self::Codec => "codec",
             Self::Jpeg => "jpeg",
             Self::Tiff => "tiff",
             Self::Archive => "archive",
@@ -43,9 +46,13 @@ impl Target {
     fn longest(self) -> u32 {
         match self {
             Self::Report => 4 * 1024,
-            Self::Image | Self::Dicom | Self::Jpeg | Self::Tiff | Self::Archive | Self::Bundle => {
-                16 * 1024
-            }
+            Self::Image
+            | Self::Dicom
+            | Self::Codec
+            | Self::Jpeg
+            | Self::Tiff
+            | Self::Archive
+            | Self::Bundle => 16 * 1024,
         }
     }
 }
