@@ -170,7 +170,11 @@ impl Radiograph {
                 .ok_or_else(|| DecodeError::BadLuma {
                     detail: "the pixels do not fill the image".to_owned(),
                 })?;
-            (width, height, thumbnail(&image, width, height).into_raw())
+            let least = [width.min(self.width), height.min(self.height)];
+            let shrunk = thumbnail(&image, least[0], least[1]).into_raw();
+            let mix = |a, b, share| a + (b - a) * share;
+            let luma = luma::enlarge(&shrunk, least, [width, height], mix);
+            (width, height, luma)
         } else {
             (self.width, self.height, self.luma.clone())
         };

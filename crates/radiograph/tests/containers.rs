@@ -393,6 +393,20 @@ fn a_gif_says_how_many_images_it_has_and_may_lack_its_end() {
 }
 
 #[test]
+fn an_archive_is_named_though_a_dicom_file_lies_in_it() {
+    let file = common::grey(12).file();
+    let mut tar = vec![0; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    for (start, name) in [
+        (&b"PK\x03\x04 stored"[..], "an archive (zip)"),
+        (&tar[..], "an archive (tar)"),
+    ] {
+        let error = Radiograph::decode(&[start, &file].concat()).unwrap_err();
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
 fn other_files_are_named_by_what_they_are() {
     let padded = |start: &[u8]| [start, &[0; 600]].concat();
     let boxed = |major: &[u8], others: &[&[u8; 4]]| {
@@ -434,6 +448,16 @@ fn other_files_are_named_by_what_they_are() {
         (b"{\"error\": \"not found\"}".to_vec(), "text (JSON)"),
         (b"\xff\xfeN\0o\0t\0f\0o\0u\0n\0d\0".to_vec(), "text"),
         (padded(b"%PDF-1.4"), "a PDF document"),
+        (padded(b"\n%PDF-1.4"), "a PDF document"),
+        (b"<title>Sign in</title>".to_vec(), "a web page"),
+        (b"<script>go()</script>".to_vec(), "a web page"),
+        (
+            [b"<!-- ", &[b'x'; 600][..], b" --><!DOCTYPE html>"].concat(),
+            "a web page",
+        ),
+        (b"\xff\xfe<\0h\0t\0m\0l\0>\0".to_vec(), "a web page"),
+        (b"<report version=\"1\"/>".to_vec(), "text (XML)"),
+        (b"Sehr geehrte Frau M\xfcller, anbei".to_vec(), "text"),
     ] {
         let error = Radiograph::decode(&file).unwrap_err();
         assert_eq!(error.code(), "unknown-format");

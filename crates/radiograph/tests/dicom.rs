@@ -633,6 +633,13 @@ fn colour_becomes_luma() {
         assert_eq!(decoded.luma(), expected, "{photometric}");
         assert_eq!(decoded.cautions(), [Caution::Colour]);
     }
+    // Not halved, whatever is said.
+    let full: Vec<u8> = y.iter().flat_map(|&y| [y, 90, 200]).collect();
+    for photometric in ["YBR_FULL_422", "YBR_FULL_422 "] {
+        let decoded = decode(&DicomFile::colour(&full, SIDE, SIDE, photometric).file());
+        assert_eq!(decoded.luma(), expected, "{photometric}");
+        assert_eq!(decoded.cautions().len(), 2);
+    }
     // Grey that is stored as colour is no reason for caution.
     let grey: Vec<u8> = y.iter().flat_map(|&y| [y, y, y]).collect();
     let decoded = decode(&DicomFile::colour(&grey, SIDE, SIDE, "RGB").file());

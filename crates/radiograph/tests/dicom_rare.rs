@@ -160,6 +160,28 @@ fn jpeg_whose_height_follows_its_first_scan_is_read() {
 }
 
 #[test]
+fn jpeg_without_a_height_has_that_of_its_file() {
+    for channels in [1, 3] {
+        let whole = stream(channels, false, true);
+        let usual = decode(&jpeg(channels, whole.clone()).file());
+        let frame = whole
+            .windows(2)
+            .position(|pair| pair == [0xff, 0xc0])
+            .unwrap();
+        let mut none = whole;
+        none[frame + 5..frame + 7].fill(0);
+        let decoded = decode(&jpeg(channels, none).file());
+        assert_eq!(decoded.luma(), usual.luma(), "{channels} channels");
+        assert!(
+            decoded
+                .cautions()
+                .iter()
+                .any(|caution| caution.code() == "read-with-repairs")
+        );
+    }
+}
+
+#[test]
 fn jpeg_without_an_end_is_read_where_all_of_it_is_there() {
     for channels in [1, 3] {
         let whole = stream(channels, false, true);

@@ -234,6 +234,14 @@ fn pixels_are_found_whatever_is_said_of_their_length_and_kind() {
             12,
         );
     }
+    // Where no element names its kind, and where the length looks like one.
+    let bare = grey(12).syntax(IMPLICIT).file();
+    let pixels = bare.len() - (8 + count) as usize;
+    for length in [count + 77, 0x4d4d_0000 + count, 0x0001_604d] {
+        let head = implicit(PIXELS, length, b"");
+        let odd = [&bare[..pixels], &head, &bare[pixels + 8..]].concat();
+        tried.mended(&format!("implicit, {length} bytes"), &odd, 12);
+    }
     tried.mended(
         "of unknown length",
         &with(&long(PIXELS, b"OW", OPEN, b""), b""),
@@ -292,6 +300,11 @@ fn fragments_may_end_in_anything_and_be_many() {
         ] {
             tried.mended(&format!("{name}, then {what}"), &[head, &tail].concat(), 12);
         }
+        // An item that counts none of its bytes.
+        let start = place(&whole, PIXELS) + 20;
+        let mut empty = whole.clone();
+        empty[start + 4..start + 8].fill(0);
+        tried.mended(&format!("{name}, of no length"), &empty, 12);
         // In pieces, with a table and without; and without what would say so.
         let pieces: Vec<Vec<u8>> = stream.chunks(301 * 2).map(<[u8]>::to_vec).collect();
         for offsets in [Vec::new(), vec![0; 4]] {
@@ -676,6 +689,7 @@ fn what_a_file_asks_of_its_display_is_said() {
             edges(0x0018_1600, "RECTANGULAR", ["5", "40", "5", "40"]),
             "shutter",
         ),
+        (edges(0x0018_1600, "", ["5", "40", "5", "40"]), "shutter"),
         (
             edges(0x0018_1600, "RECTANGULAR", ["1", "48", "0", "49"]),
             "",
@@ -718,6 +732,32 @@ fn pixels_that_are_not_square_are_drawn_out_and_kept_as_they_are_for_the_network
         let sides = |picture: &Radiograph| (picture.width(), picture.height());
         let picture = decoded.picture(u32::MAX).unwrap();
         assert_eq!(sides(&picture), all, "{ratio}");
+        // Between neighbours, a quarter and three quarters of the way; the edges stay what they are.
+        let luma = |x: u32, y: u32| decoded.luma()[(y * SIDE + x) as usize];
+        let drawn = |at: u32, times: u32, value: &dyn Fn(u32) -> f32| {
+            let here = at / times;
+            let other = match (times, at % 2) {
+                (1, _) => return value(here),
+                (_, 0) => here.saturating_sub(1),
+                _ => (here + 1).min(SIDE - 1),
+            };
+            0.75 * value(here) + 0.25 * value(other)
+        };
+        let (across, down) = (all.0 / SIDE, all.1 / SIDE);
+        let wanted: Vec<f32> = (0..all.1)
+            .flat_map(|y| (0..all.0).map(move |x| (x, y)))
+            .map(|(x, y)| drawn(y, down, &|y| drawn(x, across, &|x| luma(x, y))))
+            .collect();
+        let low = wanted.iter().copied().fold(1.0, f32::min);
+        let high = wanted.iter().copied().fold(0.0, f32::max);
+        let stretched = |v: &f32| (v - low) / (high - low);
+        let wanted: Vec<f32> = wanted.iter().map(stretched).collect();
+        assert!(furthest(picture.luma(), &wanted) < 1e-5, "{ratio}");
+        // So are the values behind it.
+        let window = decoded.dicom().unwrap().window.unwrap();
+        let windowed = picture.with_window(window.centre, window.width).unwrap();
+        let whole: Vec<f32> = windowed.luma().iter().map(stretched).collect();
+        assert!(furthest(&whole, &wanted) < 0.01, "{ratio}");
         let again = picture.picture(24).unwrap();
         assert_eq!(
             (sides(&again), sides(&decoded.picture(24).unwrap())),

@@ -204,6 +204,24 @@ fn tiff_tiles_that_promise_too_much_take_no_memory() {
 }
 
 #[test]
+fn tiff_tiles_of_the_same_long_stream_are_not_walked_over_without_end() {
+    // Ten thousand tiles, each the same stream of half a megabyte, in JPEG and with the bits of every byte turned round.
+    let tile = phantom::jpeg(&chest(32), 80).unwrap();
+    let stream = [&tile[..2], &[0; 500_000], &tile[2..]].concat();
+    for (compression, order) in [(7, 1), (5, 2)] {
+        let file = Tiff::grey(3200, 3200, 8, stream.clone())
+            .with(259, 3, compression)
+            .with(266, 3, order)
+            .with(322, 3, 32)
+            .with(323, 3, 32)
+            .with_all(324, 4, &[8; 10_000])
+            .with_all(325, 4, &[stream.len() as u32; 10_000]);
+        let error = Radiograph::decode(&file.file()).unwrap_err();
+        assert!(error.to_string().contains("repeat each other"), "{error}");
+    }
+}
+
+#[test]
 fn a_jpeg_of_endless_scans_is_refused() {
     let jpeg = common::progressive_jpeg(&chest(64));
     let scan = jpeg

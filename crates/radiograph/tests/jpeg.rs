@@ -206,11 +206,16 @@ fn without_an_end_marker_it_is_the_same_picture() {
             assert_eq!(decoded.luma(), whole.luma(), "{what}");
             assert_eq!(decoded.source(), whole.source(), "{what}");
         }
-        // Zeros, as a disk fills up.
-        let padded = [&file[..file.len() - 2], &[0; 300]].concat();
-        assert_ne!(
-            Radiograph::decode(&padded).unwrap_err().code(),
-            "unknown-format"
+        // Zeros, as a disk fills up, and a few words.
+        for behind in [&[0; 300][..], b"what came next\x17 on the disk"] {
+            let padded = [&file[..file.len() - 2], behind].concat();
+            assert_eq!(decode(&padded).luma(), whole.luma(), "{what}");
+        }
+        // Much of anything else would be an image that is larger than its header says.
+        let more = [&file[..file.len() - 2], &[0x55; 30_000]].concat();
+        assert_eq!(
+            Radiograph::decode(&more).unwrap_err().code(),
+            "corrupt-file"
         );
     }
 }

@@ -263,18 +263,18 @@ fn orientation(elements: &Elements<'_>) -> Option<(bool, u16)> {
 
 /// Whether what has a shape and four edges leaves part of the image out.
 fn cuts(elements: &Elements<'_>, layout: &Layout, [shape, edges @ ..]: [Tag; 5]) -> bool {
-    let Some(shapes) = elements.bytes(shape) else {
-        return false;
-    };
+    let shapes = elements.bytes(shape).unwrap_or_default();
     let shapes = String::from_utf8_lossy(shapes).to_ascii_uppercase();
     let [left, right, upper, lower] = edges.map(|tag| elements.number(tag));
+    let some = [left, right, upper, lower].iter().any(Option::is_some);
     // Edges are rows and columns, counted from 1, and are no part of what is left.
     let all = left.is_some_and(|edge| edge <= 1.0)
         && upper.is_some_and(|edge| edge <= 1.0)
         && right.is_some_and(|edge| edge >= f64::from(layout.columns))
         && lower.is_some_and(|edge| edge >= f64::from(layout.rows));
     match shapes.trim_matches([' ', '\0']) {
-        "" => false,
+        // Edges without a shape are those of a rectangle.
+        "" => some && !all,
         "RECTANGULAR" => !all,
         _ => true,
     }

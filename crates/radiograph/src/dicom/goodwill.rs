@@ -202,6 +202,10 @@ impl<'a, 'r> Walk<'a, 'r> {
         if tag <= after && (around == FIRST || tag <= around) || tag.group() == 0 {
             return false;
         }
+        if tag == tags::PIXEL_DATA && !self.explicit {
+            // However long it says that it is.
+            return true;
+        }
         self.heads(at, tag).any(|head| {
             if head.explicit && (room(&head) || tag == tags::PIXEL_DATA) {
                 return true;
@@ -346,9 +350,12 @@ impl<'a, 'r> Walk<'a, 'r> {
         let rest = |head: &Head| self.bytes.len().saturating_sub(head.start);
         let sound = |head: &Head| head.length.is_none_or(|length| length <= rest(head));
         let heads = || self.heads(at, tags::PIXEL_DATA);
-        // One that names its kind is what it is, however long it says that it is.
+        let pixels = |head: &Head| head.explicit && matches!(head.vr, VR::OB | VR::OW | VR::UN);
+        // One that names its kind is what it is, however long it says that it is; and so is one that names none among others that do not.
         let head = heads()
-            .find(|head| head.explicit)
+            .find(pixels)
+            .or_else(|| heads().find(|head| !self.explicit && !head.explicit))
+            .or_else(|| heads().find(|head| head.explicit))
             .or_else(|| heads().find(sound))
             .or_else(|| heads().next());
         let Some(head) = head else {

@@ -11,7 +11,7 @@ use super::layout::{Colour, Layout};
 use super::table::LookupTable;
 use super::window::{Window, WindowOrigin, WindowShape};
 use crate::plane::zeros;
-use crate::{DecodeError, Limits};
+use crate::{DecodeError, Limits, luma};
 
 /// A window, and the brightness of every level in it.
 pub(super) struct Shown {
@@ -301,13 +301,19 @@ impl Greys {
         Ok(luma)
     }
 
-    /// The same, shrunk to `width` x `height`.
+    /// The same, redrawn as `width` x `height`.
     pub(crate) fn shrunk(&self, width: u32, height: u32) -> Option<Self> {
         let image = ImageBuffer::<Luma<u16>, _>::from_raw(self.width, self.height, &*self.levels)?;
+        let least = [width.min(self.width), height.min(self.height)];
+        let shrunk = thumbnail(&image, least[0], least[1]).into_raw();
+        let mix = |a: u16, b: u16, share: f32| {
+            let (a, b) = (f32::from(a), f32::from(b));
+            (a + (b - a) * share + 0.5) as u16
+        };
         Some(Self {
             width,
             height,
-            levels: thumbnail(&image, width, height).into_raw(),
+            levels: luma::enlarge(&shrunk, least, [width, height], mix),
             scale: self.scale.clone(),
             ..*self
         })

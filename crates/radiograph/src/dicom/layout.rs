@@ -212,6 +212,15 @@ impl Layout {
             }
             elements.note(Repair::Channels);
         }
+        if self.samples == 3
+            && self.sampling != Sampling::Full
+            && exactly(need(&self, self.bytes_each, 3, Sampling::Full))
+        {
+            // As many colour differences as pixels, whatever is said.
+            self.sampling = Sampling::Full;
+            elements.note(Repair::Channels);
+            return Ok(self);
+        }
         let wide = usize::from(self.stored).div_ceil(8);
         if wide > self.bytes_each && bytes >= need(&self, wide, self.samples, self.sampling) {
             // Fewer are allocated than are stored, but there are as many.

@@ -23,7 +23,7 @@ pub(crate) struct Markers {
     late_height: bool,
     /// Whether there is a marker of the end.
     pub(crate) ended: bool,
-    scans: usize,
+    pub(crate) scans: usize,
     pub(crate) orientation: Option<u8>,
     /// How many images the file says that it holds; 0 where it does not.
     pub(crate) images: u32,

@@ -85,12 +85,19 @@ fn decode_fast(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Raster,
     })
 }
 
+/// Pixels times scans that the slow decoder may walk over. The largest image may have 31 scans; ten are usual.
+const MOST_SCANNED: u64 = 1_000_000_000;
+
 /// Returns the channels of a stream by the slow decoder, and what its markers say.
 fn channels_slowly(bytes: &[u8], limits: &Limits) -> Result<(Channels, Markers), DecodeError> {
     let fault = |fault: header::Fault| fault.into_error(Format::Jpeg);
     let markers = header::jpeg::walk(bytes).map_err(fault)?;
     let (width, height) = markers.size();
-    let raw_bytes = u64::from(width) * u64::from(height) * markers.components;
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels * markers.scans as u64 > MOST_SCANNED {
+        return Err(fault("it has too many scans".into()));
+    }
+    let raw_bytes = pixels * markers.components;
     // Coefficients are kept, whatever the fast decoder would need.
     let working = (2 * markers.components + 1) * (u64::from(width) + 32) * (u64::from(height) + 32);
     check_memory(width, height, raw_bytes, working, limits)?;

@@ -13,6 +13,9 @@ use crate::header::directory::Values;
 use crate::reader::jpeg::{Channels, decode_embedded};
 use crate::{DecodeError, Limits};
 
+/// Bytes that strips or tiles may have in common, empty ones mostly.
+const MOST_REPEATED: u64 = 64 << 20;
+
 /// Where the strips or tiles of an image are.
 pub(super) struct Chunks<'a, 'l> {
     layout: &'l Layout<'a>,
@@ -43,6 +46,16 @@ impl<'a, 'l> Chunks<'a, 'l> {
 
     pub(super) fn len(&self) -> usize {
         self.offsets.len()
+    }
+
+    /// Checks that strips or tiles, all of which are walked over, do not repeat the same bytes without end.
+    pub(super) fn check_overlap(&self) -> Result<(), DecodeError> {
+        let file = self.layout.directory.file.bytes.len();
+        let stored = (0..self.len()).map(|index| self.stored(index, 0).len() as u64);
+        match stored.sum::<u64>() > 16 * file as u64 + MOST_REPEATED {
+            true => Err(corrupt("its strips or tiles repeat each other")),
+            false => Ok(()),
+        }
     }
 
     /// The stored bytes of a strip or tile, of which `needed` are needed where they are not compressed. None that the file does not

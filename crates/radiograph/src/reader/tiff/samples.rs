@@ -97,6 +97,9 @@ impl Samples {
         } else {
             1
         };
+        if jpeg || layout.low_bit_first {
+            chunks.check_overlap()?;
+        }
         let mut buffer = Vec::new();
         if !jpeg {
             buffer = zeros(layout.chunk_bytes(layout.chunk_height) as u64, limits)?;

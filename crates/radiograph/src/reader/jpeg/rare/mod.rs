@@ -29,6 +29,9 @@ pub(super) struct Frame {
 /// Bytes that may stand between the data of a scan and the next marker.
 const FILLING: usize = 16;
 
+/// Bytes that may stand behind a stream without an end marker.
+const STRAY: usize = 64;
+
 struct Component {
     id: u8,
     across: usize,
@@ -57,6 +60,7 @@ pub(super) fn decode(bytes: &[u8], markers: &Markers, limits: &Limits) -> Result
         ac: [const { None }; 4],
         restart: 0,
         progressive: false,
+        endless: !markers.ended,
         whole: (0, 0),
         most: (1, 1),
     };
@@ -117,6 +121,8 @@ struct Decoder {
     /// Units from one restart to the next, or 0.
     restart: usize,
     progressive: bool,
+    /// Whether it has no end marker.
+    endless: bool,
     /// Units of the whole image, across and down.
     whole: (usize, usize),
     /// The most often that a channel is sampled.
@@ -290,16 +296,28 @@ impl Decoder {
             }
             Err(Stop::Damaged(detail)) => return Err(detail.into()),
         }
-        // Some encoders fill up; more would be blocks for which the header has no place.
-        let rest = data.get(bits.position()..).unwrap_or_default();
-        let marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
-        if rest.len() > FILLING && !rest[..FILLING].windows(2).any(marker) {
-            return Err("it has more data than its image needs".into());
-        }
+        self.check_rest(data, bits.position())?;
         for &(index, ..) in &scan.channels {
             self.components[index].missing[scan.from..=scan.to].fill(scan.after);
         }
         Ok(bits.position())
+    }
+
+    /// Checks that little but a marker follows the data of a scan, which end at `at`.
+    fn check_rest(&self, data: &[u8], at: usize) -> Result<(), Fault> {
+        // Some encoders fill up; more would be blocks for which the header has no place.
+        let rest = data.get(at..).unwrap_or_default();
+        let marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
+        let filled = rest.len() > FILLING && !rest[..FILLING].windows(2).any(marker);
+        // Behind one without an end there may be anything, if it is little or nothing.
+        let little = rest.len() <= STRAY || rest.len() * 16 <= data.len();
+        let stray = self.endless
+            && (little || rest.iter().all(|&byte| byte == 0))
+            && !rest.windows(2).any(marker);
+        match filled && !stray {
+            true => Err("it has more data than its image needs".into()),
+            false => Ok(()),
+        }
     }
 
     /// Reads the units of a scan, and counts its blocks.
