@@ -73,8 +73,6 @@ element.addEventListener('lung-ready', async () => {
 const PEACE = 2000;
 
 // Nothing takes the network or the processor from the first result.
-element.addEventListener(
-  'lung-ready',
-  () => setTimeout(() => whenIdle(async () => (await import('./offline.js')).keepForOffline(), 10_000), PEACE),
-  { once: true },
-);
+element.addEventListener('lung-ready', () => setTimeout(() => whenIdle(async () => (await import('./offline.js')).keepForOffline(), 10_000), PEACE), {
+  once: true,
+});

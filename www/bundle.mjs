@@ -39,14 +39,16 @@ const nameOf = (id) => relative(root, id).split(sep).join('/');
 
 /** @param {Chunk} chunk */
 function fileName({ name, facadeModuleId }) {
-  if (facadeModuleId === null)
-    throw new Error(`What ${name} shares would become a file of its own: let the element load it, as it does the others.`);
+  if (facadeModuleId === null) throw new Error(`What ${name} shares would become a file of its own: let the element load it, as it does the others.`);
   return nameOf(facadeModuleId);
 }
 
 /** The module with the element's styles in it, without their comments: no request, and no moment without them. */
 async function sheet() {
-  const css = (await readFile(join(root, STYLES), 'utf8')).replace(/\/\*[^]*?\*\//g, '').replace(/\n\s*(?=\n)/g, '').trim();
+  const css = (await readFile(join(root, STYLES), 'utf8'))
+    .replace(/\/\*[^]*?\*\//g, '')
+    .replace(/\n\s*(?=\n)/g, '')
+    .trim();
   return `export const fill = (sheet) => sheet.replaceSync(\`${css.replace(/[\\`$]/g, '\\$&')}\`);`;
 }
 
@@ -117,7 +119,8 @@ function withoutComments(code) {
     bare += code
       .slice(at, start)
       .replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, (comment) => (comment.includes('\n') ? '\n' : ' '))
-      .replace(/[ \t]+(?=\n)/g, '').replace(/\n(\s*\n)+/g, '\n');
+      .replace(/[ \t]+(?=\n)/g, '')
+      .replace(/\n(\s*\n)+/g, '\n');
     bare += code.slice(start, end);
     at = end;
   }

@@ -93,11 +93,23 @@ function blocks(lines, link) {
       lines.shift();
       html.push(`<pre tabindex="0"><code>${escape(take((line) => !/^\s*```/.test(line)).join('\n'))}</code></pre>`);
       lines.shift();
-    } else if (line.startsWith('|')) html.push(table(take((line) => line.startsWith('|')), within));
+    } else if (line.startsWith('|'))
+      html.push(
+        table(
+          take((line) => line.startsWith('|')),
+          within,
+        ),
+      );
     else if (line.startsWith('>')) {
       const quoted = take((line) => line.startsWith('>')).map((line) => line.replace(/^> ?/, ''));
       html.push(`<blockquote>${blocks(quoted, link)}</blockquote>`);
-    } else if (ITEM.test(line)) html.push(list(take((line) => ITEM.test(line) || /^\s+\S/.test(line)), link));
+    } else if (ITEM.test(line))
+      html.push(
+        list(
+          take((line) => ITEM.test(line) || /^\s+\S/.test(line)),
+          link,
+        ),
+      );
     else html.push(`<p>${within(take((line) => line.trim() !== '' && !/^(#+ |\||>|\s*```)/.test(line)).join('\n'))}</p>`);
   }
   return html.join('\n');

@@ -51,8 +51,7 @@ export async function keepForOffline() {
     if (!active) say('offline.keeping', 'keeping');
     installing.addEventListener('statechange', () => {
       // What the worker says of it may come after that it has ended.
-      if (installing.state === 'redundant')
-        setTimeout(() => (active ? sayNotUpdated : sayNotKept)(why ?? 'unreachable'), why ? 0 : LAST_WORDS);
+      if (installing.state === 'redundant') setTimeout(() => (active ? sayNotUpdated : sayNotKept)(why ?? 'unreachable'), why ? 0 : LAST_WORDS);
       else if (installing.state === 'activated' && !active) void sayKept(installing);
       else if (installing.state === 'installed' && active) offerWaiting(registration);
     });

@@ -178,7 +178,11 @@ async function verified(file, older) {
   const address = addressOf(file.path).replace(/\/index\.html$/, '/');
   let stale = false;
   // The browser's own cache, then past it, then under an address that no cache on the way has seen.
-  for (const [cache, query] of /** @type {Array<[RequestCache, string]>} */ ([['force-cache', ''], ['reload', ''], ['reload', `?sha256=${file.sha256}`]])) {
+  for (const [cache, query] of /** @type {Array<[RequestCache, string]>} */ ([
+    ['force-cache', ''],
+    ['reload', ''],
+    ['reload', `?sha256=${file.sha256}`],
+  ])) {
     const response = await get(address + query, cache);
     const bytes = await response.arrayBuffer().catch(() => {
       throw reason('unreachable', file.path);
@@ -304,9 +308,7 @@ async function recall(client) {
 async function tidy() {
   const { installing, waiting } = worker.registration;
   if (installing || waiting) return;
-  const live = new Set(
-    (await worker.clients.matchAll({ includeUncontrolled: true, type: 'all' })).map(({ id }) => id),
-  );
+  const live = new Set((await worker.clients.matchAll({ includeUncontrolled: true, type: 'all' })).map(({ id }) => id));
   const used = new Set([CLIENTS, PREFIX + RELEASE]);
   const clients = await caches.open(CLIENTS);
   for (const request of await clients.keys()) {
@@ -335,8 +337,7 @@ async function takeShared(request) {
 
 /** @param {Reason} why */
 async function tell(why) {
-  for (const client of await worker.clients.matchAll({ includeUncontrolled: true }))
-    client.postMessage({ type: 'not-kept', why });
+  for (const client of await worker.clients.matchAll({ includeUncontrolled: true })) client.postMessage({ type: 'not-kept', why });
 }
 
 /** @param {Reason['code']} code @param {string} [detail] @returns {Reason} */

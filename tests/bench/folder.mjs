@@ -65,8 +65,7 @@ export async function folder({ dist, chrome, images, rounds }) {
   const [pool, one] = rows;
   for (const [at, probability] of pool.probabilities.entries())
     // Written so that a NaN fails too.
-    if (!(Math.abs(probability - one.probabilities[at]) <= TOLERANCE))
-      throw new Error(`the pool gives ${pool.probabilities}, one worker ${one.probabilities}`);
+    if (!(Math.abs(probability - one.probabilities[at]) <= TOLERANCE)) throw new Error(`the pool gives ${pool.probabilities}, one worker ${one.probabilities}`);
   return { rows, ratio: median(pool.folder_ms) / median(one.folder_ms) };
 }
 

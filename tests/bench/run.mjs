@@ -104,9 +104,7 @@ function chosen(given, all) {
 /** @type {'software' | 'hardware'} */
 const gpu = options.gpu === 'hardware' ? 'hardware' : options.gpu === 'software' ? 'software' : fail('--gpu is software or hardware');
 const rows = chosen(options.rows, ROWS);
-const engines = chosen(options.engines, ENGINES).filter(
-  ({ group, slow }) => rows.some((row) => row.group === group) && !(options.quick && slow),
-);
+const engines = chosen(options.engines, ENGINES).filter(({ group, slow }) => rows.some((row) => row.group === group) && !(options.quick && slow));
 const times = {
   cpu: { rounds: count('rounds'), cold: count('cold') },
   webgpu: { rounds: count('webgpu-rounds'), cold: count('webgpu-cold') },
@@ -130,9 +128,7 @@ await sameBundle(dist, needed('model'));
 
 /** Whether the page uses the bundle that the peers get. @param {string} dist @param {string} model */
 async function sameBundle(dist, model) {
-  const index = await readFile(resolve(dist, 'models/index.json'), 'utf8').catch(() =>
-    fail(`there is no built page in ${dist}: run \`cargo xtask build\``),
-  );
+  const index = await readFile(resolve(dist, 'models/index.json'), 'utf8').catch(() => fail(`there is no built page in ${dist}: run \`cargo xtask build\``));
   const { current } = JSON.parse(index);
   if (current !== basename(model)) fail(`the page in ${dist} uses ${current}, not ${basename(model)}: build it again`);
 }

@@ -82,7 +82,9 @@ export function anchors(text) {
 
 /** The links and pictures of a document with the line of each. @param {string} text */
 export function links(text) {
-  const lines = withoutCode(text).replace(/`[^`\n]+`/g, '').split('\n');
+  const lines = withoutCode(text)
+    .replace(/`[^`\n]+`/g, '')
+    .split('\n');
   return lines.flatMap((line, at) => [
     ...[...line.matchAll(/\]\(<?([^)\s>]+)>?(?: "[^"]*")?\)/g)].map(([, target]) => ({ target, line: at + 1 })),
     ...[...line.matchAll(/(?:src|href|srcset)="([^"]+)"/g)].map(([, target]) => ({ target, line: at + 1 })),

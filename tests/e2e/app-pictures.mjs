@@ -51,7 +51,9 @@ try {
     await parts(page).answered(called);
     // What comes with the first result has its place first.
     await page.waitForTimeout(1000);
-    await parts(page).element.locator('.card').evaluate((card) => card.scrollIntoView());
+    await parts(page)
+      .element.locator('.card')
+      .evaluate((card) => card.scrollIntoView());
     await page.screenshot({ path: `${www}screenshots/${name}.png` });
     await context.close();
   }

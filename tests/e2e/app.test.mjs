@@ -51,10 +51,7 @@ async function versions(page) {
 }
 
 /** The releases in the browser's storage. @param {Page} page */
-const keptIn = (page) =>
-  page.evaluate(async () =>
-    (await caches.keys()).filter((name) => !name.endsWith(' clients')).map((name) => name.split(' ').at(-1)),
-  );
+const keptIn = (page) => page.evaluate(async () => (await caches.keys()).filter((name) => !name.endsWith(' clients')).map((name) => name.split(' ').at(-1)));
 
 /** @param {() => Promise<boolean> | boolean} holds @param {string} what */
 async function until(holds, what) {
@@ -196,10 +193,13 @@ describe('releases', { concurrency: 3 }, () => {
       for (const path of ['/offline.js', '/service-worker.js', '/release.json', '/manifest.webmanifest'])
         assert.ok(site.asked.indexOf(path) > started, `${path} in ${site.asked.join(' ')}`);
       assert.deepEqual(await keptIn(page), [built.A.id]);
-      const missing = await page.evaluate(async (paths) => {
-        const found = await Promise.all(paths.map((path) => caches.match(new URL(path, location.href).href)));
-        return paths.filter((_, at) => !found[at]);
-      }, built.A.files.map(({ path }) => path));
+      const missing = await page.evaluate(
+        async (paths) => {
+          const found = await Promise.all(paths.map((path) => caches.match(new URL(path, location.href).href)));
+          return paths.filter((_, at) => !found[at]);
+        },
+        built.A.files.map(({ path }) => path),
+      );
       assert.deepEqual(missing, ['screenshots/narrow.png', 'screenshots/wide.png']);
     }));
 
@@ -250,10 +250,7 @@ describe('releases', { concurrency: 3 }, () => {
       const other = await context.newPage();
       await other.goto(site.url);
       for (const tab of [page, other]) await tab.getByText('A new version is ready').waitFor();
-      assert.ok(
-        !site.asked.slice(fetched).some((path) => path.endsWith('.safetensors')),
-        'what both releases have is not downloaded again',
-      );
+      assert.ok(!site.asked.slice(fetched).some((path) => path.endsWith('.safetensors')), 'what both releases have is not downloaded again');
       for (const tab of [page, other]) assert.equal(await versions(tab), 'A A A');
 
       await other.getByRole('button', { name: 'Reload' }).click();
@@ -320,18 +317,14 @@ describe('releases', { concurrency: 3 }, () => {
     ['a mere visit', false],
   ]))
     test(`${what} ${standalone ? 'asks' : 'does not ask'} the browser to hold on to it`, () =>
-      visit(
-        async (page) => assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).held === true), standalone),
-        {
-          prepare: (page) =>
-            page.addInitScript((standalone) => {
-              const matches = globalThis.matchMedia.bind(globalThis);
-              globalThis.matchMedia = (query) =>
-                query.includes('standalone') ? /** @type {any} */ ({ matches: standalone }) : matches(query);
-              navigator.storage.persist = async () => Boolean(Object.assign(globalThis, { held: true }));
-            }, standalone),
-        },
-      ));
+      visit(async (page) => assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).held === true), standalone), {
+        prepare: (page) =>
+          page.addInitScript((standalone) => {
+            const matches = globalThis.matchMedia.bind(globalThis);
+            globalThis.matchMedia = (query) => (query.includes('standalone') ? /** @type {any} */ ({ matches: standalone }) : matches(query));
+            navigator.storage.persist = async () => Boolean(Object.assign(globalThis, { held: true }));
+          }, standalone),
+      }));
 
   /** @param {Page} page */
   async function classifies(page) {
@@ -475,10 +468,7 @@ describe('releases', { concurrency: 3 }, () => {
     await visit(
       async (page) => {
         await page.getByText('learned from files, not from photos').waitFor();
-        const [chooser] = await Promise.all([
-          page.waitForEvent('filechooser'),
-          page.getByRole('button', { name: 'Take a photo' }).click(),
-        ]);
+        const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByRole('button', { name: 'Take a photo' }).click()]);
         assert.equal(await chooser.element().getAttribute('capture'), 'environment');
         await chooser.setFiles([picture('photo.png')]);
         await parts(page).card('photo.png').and(page.locator('[data-state=done]')).waitFor();
@@ -512,8 +502,7 @@ describe('releases', { concurrency: 3 }, () => {
             await settled(page);
             await page.getByText('A new version is ready').waitFor();
             await isAccessible(page, 'update', width);
-            if (process.env.LUNG_SHOTS)
-              await page.screenshot({ path: join(process.env.LUNG_SHOTS, `update-${colorScheme}-${width}.png`) });
+            if (process.env.LUNG_SHOTS) await page.screenshot({ path: join(process.env.LUNG_SHOTS, `update-${colorScheme}-${width}.png`) });
           },
           { options: { colorScheme, viewport: { width, height: 740 }, ...(width < 500 ? { hasTouch: true, isMobile: true } : {}) } },
         ));

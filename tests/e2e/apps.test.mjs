@@ -59,7 +59,10 @@ describe('the example apps', { skip: noPage || noApps }, () => {
         const [sample] = (await samples()).filter(({ finding }) => finding === 'lung_opacity');
         await picker.setInputFiles(sample.path);
         await said.and(page.getByText(new RegExp(sample.finding, 'i'))).waitFor({ timeout: 60_000 });
-        assert.ok(site.asked.some((path) => path.startsWith('/lung/runtime/')), 'the program comes from the folder of the package');
+        assert.ok(
+          site.asked.some((path) => path.startsWith('/lung/runtime/')),
+          'the program comes from the folder of the package',
+        );
         assert.deepEqual(complaints, []);
       } finally {
         await context.close();

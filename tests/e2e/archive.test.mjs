@@ -43,11 +43,21 @@ test('the images of an archive are rows named by their paths, whatever they are 
     const inner = zip([image('deep.png', 3)]);
     await picker.setInputFiles([
       picture('before.png', 9),
-      file('CD 1.zip', zip(
-        [image('a/one.png', 1), image('a/two', 2, { packed: 'deflated' }), { name: 'inner.zip', bytes: inner }, image('wide.png', 4, { wide: true }),
-          { name: 'viewer/readme.txt', bytes: Buffer.from('hello') }, { name: '__MACOSX/._one.png', bytes: Buffer.from('x') }, { name: 'empty/', bytes: Buffer.alloc(0) }],
-        { comment: 'made by a test' },
-      )),
+      file(
+        'CD 1.zip',
+        zip(
+          [
+            image('a/one.png', 1),
+            image('a/two', 2, { packed: 'deflated' }),
+            { name: 'inner.zip', bytes: inner },
+            image('wide.png', 4, { wide: true }),
+            { name: 'viewer/readme.txt', bytes: Buffer.from('hello') },
+            { name: '__MACOSX/._one.png', bytes: Buffer.from('x') },
+            { name: 'empty/', bytes: Buffer.alloc(0) },
+          ],
+          { comment: 'made by a test' },
+        ),
+      ),
       picture('after.png', 8),
     ]);
     await settled(page, 6);
@@ -89,7 +99,11 @@ const WRONG = [
   ['a stored image of two sizes', zip([image('x.png', 1, { size: 100 })]), 'damaged-archive', 'x.png'],
   ['an image that is none of its packing', zip([{ ...image('x.png'), method: 8 }]), 'damaged-archive', 'x.png'],
   ['an image of more than is read', zip([image('x.png', 1, { packed: 'deflated', size: 65 * 2 ** 20 })]), 'too-many-bytes', 'x.png'],
-  ['all of it more than is read', zip(Array.from({ length: 3 }, (_, at) => image(`${at}.png`, 1, { packed: 'deflated', size: 0xf0000000 }))), 'archive-too-large'],
+  [
+    'all of it more than is read',
+    zip(Array.from({ length: 3 }, (_, at) => image(`${at}.png`, 1, { packed: 'deflated', size: 0xf0000000 }))),
+    'archive-too-large',
+  ],
   ['archives three deep', zip([{ name: 'b.zip', bytes: zip([{ name: 'c.zip', bytes: zip([image('x.png')]) }]) }]), 'archive-too-deep', 'b.zip/c.zip'],
   ['a damaged archive within', zip([{ name: 'b.zip', bytes: Buffer.from('nothing') }]), 'damaged-archive', 'b.zip'],
 ];
@@ -168,7 +182,10 @@ describe('a CD', () => {
         await element.getByRole('button', { name: 'Choose a folder' }).click();
         await (await chooser).setFiles(folder);
         await settled(page, 2);
-        assert.deepEqual((await results(page)).map(({ name }) => name.replace(/^[^/]*\//, '')), ['DICOM/IM2', 'DICOM/IM1']);
+        assert.deepEqual(
+          (await results(page)).map(({ name }) => name.replace(/^[^/]*\//, '')),
+          ['DICOM/IM2', 'DICOM/IM1'],
+        );
         await element.getByText('The directory of this CD (DICOMDIR) names 2 images. 2 files of other kinds left out.', { exact: true }).first().waitFor();
       });
     } finally {
@@ -180,7 +197,10 @@ describe('a CD', () => {
     onPage(async (page, { picker, element }) => {
       await picker.setInputFiles(file('cd.zip', zip(Object.entries(cd).map(([name, bytes]) => ({ name, bytes })))));
       await settled(page, 2);
-      assert.deepEqual((await results(page)).map(({ name }) => name), ['cd.zip/DICOM/IM2', 'cd.zip/DICOM/IM1']);
+      assert.deepEqual(
+        (await results(page)).map(({ name }) => name),
+        ['cd.zip/DICOM/IM2', 'cd.zip/DICOM/IM1'],
+      );
       await element.getByText('The directory of this CD (DICOMDIR) names 2 images.').first().waitFor();
     }));
 
@@ -222,17 +242,30 @@ describe('in Firefox', { skip: noFirefox }, () => {
     const page = await browser.open(site.url);
     await page.until(() => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot));
     const archives = [zip([image('stored.png', 1), image('deflated.png', 2, { packed: 'deflated' })]), ...WRONG.map(([, bytes]) => bytes)];
-    await page.evaluate((/** @type {string[]} */ all) => {
-      const files = all.map((base64, at) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], `${at}.zip`));
-      /** @type {any} */ (document.querySelector('lung-xray-classifier')).add(files);
-    }, archives.map((bytes) => bytes.toString('base64')));
-    const told = await page.until((/** @type {number} */ count) => {
-      const { results } = /** @type {any} */ (document.querySelector('lung-xray-classifier'));
-      const over = results.filter((/** @type {any} */ { state }) => state === 'done' || state === 'error');
-      return over.length === count && over.map((/** @type {any} */ { name, error }) => [name, error?.code ?? 'done']);
-    }, WRONG.length + 2, 60_000);
-    assert.deepEqual(told.slice(0, 2), [['0.zip/stored.png', 'done'], ['0.zip/deflated.png', 'done']]);
-    assert.deepEqual(told.slice(2).map((/** @type {[string, string]} */ [, code]) => code), WRONG.map(([, , code]) => code));
+    await page.evaluate(
+      (/** @type {string[]} */ all) => {
+        const files = all.map((base64, at) => new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], `${at}.zip`));
+        /** @type {any} */ (document.querySelector('lung-xray-classifier')).add(files);
+      },
+      archives.map((bytes) => bytes.toString('base64')),
+    );
+    const told = await page.until(
+      (/** @type {number} */ count) => {
+        const { results } = /** @type {any} */ (document.querySelector('lung-xray-classifier'));
+        const over = results.filter((/** @type {any} */ { state }) => state === 'done' || state === 'error');
+        return over.length === count && over.map((/** @type {any} */ { name, error }) => [name, error?.code ?? 'done']);
+      },
+      WRONG.length + 2,
+      60_000,
+    );
+    assert.deepEqual(told.slice(0, 2), [
+      ['0.zip/stored.png', 'done'],
+      ['0.zip/deflated.png', 'done'],
+    ]);
+    assert.deepEqual(
+      told.slice(2).map((/** @type {[string, string]} */ [, code]) => code),
+      WRONG.map(([, , code]) => code),
+    );
     assert.deepEqual(page.complaints, []);
     await page.close();
   });

@@ -29,32 +29,17 @@ describe('a bundle that is not the right one', { skip: noPage }, () => {
   /** @type {Array<[string, () => [name: string, body: Buffer], RegExp]>} */
   const wrong = [
     ['bit-flipped', () => [file, flip(whole, whole.length >> 1)], /weights-hash-mismatch/],
-    [
-      'truncated, with an index that agrees',
-      () => [file, whole.subarray(0, whole.length >> 1)],
-      /weights-hash-mismatch/,
-    ],
-    [
-      'truncated under a name without a hash',
-      () => ['mobilenet-lung.safetensors', whole.subarray(0, whole.length >> 1)],
-      /weights-(unreadable|mismatch)/,
-    ],
+    ['truncated, with an index that agrees', () => [file, whole.subarray(0, whole.length >> 1)], /weights-hash-mismatch/],
+    ['truncated under a name without a hash', () => ['mobilenet-lung.safetensors', whole.subarray(0, whole.length >> 1)], /weights-(unreadable|mismatch)/],
     ['foreign', () => ['mobilenet-lung.safetensors', foreign()], /weights-foreign/],
-    [
-      'a page of HTML',
-      () => ['mobilenet-lung.safetensors', Buffer.from('<!doctype html><title>Sign in to the network</title>')],
-      /weights-unreadable/,
-    ],
+    ['a page of HTML', () => ['mobilenet-lung.safetensors', Buffer.from('<!doctype html><title>Sign in to the network</title>')], /weights-unreadable/],
   ];
 
   for (const [what, make, code] of wrong) {
     test(`${what}: refused with the reason, then the right one works`, async () => {
       const [name, body] = make();
       const site = await serve(DIST, {
-        '/models/index.json': bytes(
-          JSON.stringify({ current: name, models: [{ file: name, bytes: body.length, sha256: '' }] }),
-          'application/json',
-        ),
+        '/models/index.json': bytes(JSON.stringify({ current: name, models: [{ file: name, bytes: body.length, sha256: '' }] }), 'application/json'),
         [`/models/${name}`]: bytes(body),
       });
       const { page, context, complaints } = await open(browser);

@@ -22,12 +22,15 @@ const { onPage } = mockPages();
  * @param {Buffer} bytes
  */
 const decoded = (page, bytes) =>
-  page.evaluate(async (bytes) => {
-    const script = new URL('element/intake/by-browser.js', location.href).href;
-    const { decodeByBrowser } = await import(script);
-    const found = await decodeByBrowser(new Uint8Array(bytes));
-    return found && { bytes: [...found.bytes], code: found.caution.code };
-  }, [...bytes]);
+  page.evaluate(
+    async (bytes) => {
+      const script = new URL('element/intake/by-browser.js', location.href).href;
+      const { decodeByBrowser } = await import(script);
+      const found = await decodeByBrowser(new Uint8Array(bytes));
+      return found && { bytes: [...found.bytes], code: found.caution.code };
+    },
+    [...bytes],
+  );
 
 test('the bitmap has the size and the pixels of the picture', () =>
   onPage(async (page) => {
@@ -40,7 +43,12 @@ test('the bitmap has the size and the pixels of the picture', () =>
     assert.deepEqual([file.readInt32LE(18), file.readInt32LE(22), file.readUInt16LE(28)], [41, -56, 24]);
     const row = 124;
     assert.equal(file.length, 54 + 56 * row);
-    for (const [x, y] of [[0, 0], [40, 0], [7, 31], [40, 55]])
+    for (const [x, y] of [
+      [0, 0],
+      [40, 0],
+      [7, 31],
+      [40, 55],
+    ])
       for (const channel of [0, 1, 2]) assert.equal(file[54 + y * row + 3 * x + channel], grey(x, y), `${x} ${y}`);
   }));
 
@@ -54,4 +62,5 @@ test('an AVIF file is answered with a caution', { skip: noAvif }, () =>
     const cautions = element.locator('.cautions [data-code=read-by-browser]');
     await cautions.waitFor();
     assert.match(await cautions.innerText(), /AVIF/);
-  }));
+  }),
+);

@@ -92,7 +92,10 @@ describe('diagnostics', () => {
       mock.onPage(
         async (page) => {
           const words = new Words(lang, (await LANGUAGES[lang].load()).default);
-          await page.locator('.site-foot').getByRole('button', { name: words.text('diagnostics.copy') }).click();
+          await page
+            .locator('.site-foot')
+            .getByRole('button', { name: words.text('diagnostics.copy') })
+            .click();
           await page.locator('.site-foot').getByText(words.text('diagnostics.holds')).waitFor();
           assert.match(await copied(page), /^device: cpu$/m);
           await isAccessible(page, 'copied', 360);

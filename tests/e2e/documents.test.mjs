@@ -58,8 +58,16 @@ test('no Markdown is left, and nothing of a document becomes a tag', () => {
     const text = html.replace(/<pre[^>]*>[^]*?<\/pre>|<code>[^]*?<\/code>/g, '').replace(/<[^>]+>/g, '');
     assert.doesNotMatch(text, /\*\*|\]\(|^#+ |^\|/m, page);
   }
-  const page = pageOf('# A <b>\n\nBut `<script>` & *this* is **so**:\n\n- one\n  two\n- three\n\n| a | b |\n| --- | --- |\n| `x \\| y` | 2 |', 'docs/x.md', new Map([['docs/x.md', 'x.html']]));
-  for (const part of ['<h1 id="a-b">A &lt;b&gt;</h1>', '<code>&lt;script&gt;</code> &amp; <em>this</em> is <strong>so</strong>', '<td><code>x | y</code></td><td>2</td>'])
+  const page = pageOf(
+    '# A <b>\n\nBut `<script>` & *this* is **so**:\n\n- one\n  two\n- three\n\n| a | b |\n| --- | --- |\n| `x \\| y` | 2 |',
+    'docs/x.md',
+    new Map([['docs/x.md', 'x.html']]),
+  );
+  for (const part of [
+    '<h1 id="a-b">A &lt;b&gt;</h1>',
+    '<code>&lt;script&gt;</code> &amp; <em>this</em> is <strong>so</strong>',
+    '<td><code>x | y</code></td><td>2</td>',
+  ])
     assert.ok(page.includes(part), page);
   assert.equal(page.match(/<li>/g)?.length, 2);
 });

@@ -44,8 +44,7 @@ async function onPage(body, options = {}) {
       for (const type of ['lung-done', 'lung-operating-point'])
         document.addEventListener(type, (event) => seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }));
       document.addEventListener('lung-progress', ({ target }) => {
-        for (const node of /** @type {Element} */ (target).shadowRoot?.querySelectorAll('[part]') ?? [])
-          seen.passing.push(node.getAttribute('part'));
+        for (const node of /** @type {Element} */ (target).shadowRoot?.querySelectorAll('[part]') ?? []) seen.passing.push(node.getAttribute('part'));
       });
     });
     await page.goto(site.url);
@@ -67,9 +66,7 @@ async function source() {
 const inShadow = (page, selector, attribute) =>
   page.evaluate(
     ([selector, attribute]) =>
-      [...(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelectorAll(selector) ?? [])].map(
-        (node) => node.getAttribute(attribute) ?? '',
-      ),
+      [...(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelectorAll(selector) ?? [])].map((node) => node.getAttribute(attribute) ?? ''),
     [selector, attribute],
   );
 
@@ -80,34 +77,37 @@ test('every part is in some state of the element, and no other', async () => {
   const look = async (page) => {
     for (const part of await inShadow(page, '[part]', 'part')) for (const name of part.split(' ')) seen.add(name);
   };
-  await onPage(async (page, { picker, answered, choose, element }) => {
-    await ready(page);
-    // What passes while it starts was noted as it came.
-    for (const part of await page.evaluate(() => /** @type {any} */ (globalThis).passing)) seen.add(part);
-    await page.locator('[part=samples] > summary').click();
-    await page.locator('[part=sample]').first().waitFor();
-    await page.locator('.status summary').click();
-    await page.locator('[part=diagnostics]').click();
-    await page.locator('[part=diagnosis]').waitFor();
-    await picker.setInputFiles([
-      picture('chest.png'),
-      ...['refuse', 'unlike', 'torn', 'lateral'].map((name) => ({ ...picture(name), buffer: Buffer.from(name) })),
-    ]);
-    await answered('lateral');
-    for (const name of ['chest.png', 'refuse', 'unlike', 'torn', 'lateral']) {
-      await choose(name);
-      // The card is drawn with the next frame.
-      await page.waitForTimeout(100);
+  await onPage(
+    async (page, { picker, answered, choose, element }) => {
+      await ready(page);
+      // What passes while it starts was noted as it came.
+      for (const part of await page.evaluate(() => /** @type {any} */ (globalThis).passing)) seen.add(part);
+      await page.locator('[part=samples] > summary').click();
+      await page.locator('[part=sample]').first().waitFor();
+      await page.locator('.status summary').click();
+      await page.locator('[part=diagnostics]').click();
+      await page.locator('[part=diagnosis]').waitFor();
+      await picker.setInputFiles([
+        picture('chest.png'),
+        ...['refuse', 'unlike', 'torn', 'lateral'].map((name) => ({ ...picture(name), buffer: Buffer.from(name) })),
+      ]);
+      await answered('lateral');
+      for (const name of ['chest.png', 'refuse', 'unlike', 'torn', 'lateral']) {
+        await choose(name);
+        // The card is drawn with the next frame.
+        await page.waitForTimeout(100);
+        await look(page);
+      }
+      // A bundle that has something to say of a set, at a point that is not its default.
+      await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
+      await picker.setInputFiles({ ...picture('child.png'), buffer: Buffer.from('set 0.9 0.05 Normal') });
+      await answered('child.png');
+      await choose('child.png');
+      await element.locator('.card [part=sentence]').waitFor();
       await look(page);
-    }
-    // A bundle that has something to say of a set, at a point that is not its default.
-    await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
-    await picker.setInputFiles({ ...picture('child.png'), buffer: Buffer.from('set 0.9 0.05 Normal') });
-    await answered('child.png');
-    await choose('child.png');
-    await element.locator('.card [part=sentence]').waitFor();
-    await look(page);
-  }, { ...SLOWLY, file: POINTS });
+    },
+    { ...SLOWLY, file: POINTS },
+  );
   assert.deepEqual([...seen].sort(), names('Parts'));
 });
 
@@ -176,12 +176,20 @@ test('properties and methods are there, and no other that is public', () =>
     });
     const listed = [...names('Properties'), ...names('Methods').map((name) => name.replace(/\(.*/, ''))];
     assert.deepEqual(has.own, listed.filter((name) => !name.includes('.')).sort());
-    assert.deepEqual(has.statics, listed.filter((name) => name.includes('.')).map((name) => name.split('.')[1]));
+    assert.deepEqual(
+      has.statics,
+      listed.filter((name) => name.includes('.')).map((name) => name.split('.')[1]),
+    );
   }));
 
 test('what is listed in the reference is listed in the source, for editors', async () => {
   const script = await readFile(join(ELEMENT, 'lung-xray-classifier.js'), 'utf8');
-  for (const [tag, heading] of [['event', 'Events'], ['slot', 'Slots'], ['csspart', 'Parts'], ['cssprop', 'Custom properties']]) {
+  for (const [tag, heading] of [
+    ['event', 'Events'],
+    ['slot', 'Slots'],
+    ['csspart', 'Parts'],
+    ['cssprop', 'Custom properties'],
+  ]) {
     const listed = [...script.matchAll(new RegExp(`^ \\* @${tag} (\\S+)`, 'gm'))].map(([, name]) => name);
     assert.deepEqual(listed, tables[heading].map(nameOf), tag);
   }
@@ -206,7 +214,11 @@ test('an old name does what the new one does, and the console tells the new one 
     for (const name of ['a', 'b', 'c']) await answered(name);
     await page.waitForFunction(() => sessionStorage.length > 2);
     const renamed = told.filter((text) => text.includes('old name'));
-    for (const [before, now] of [['resume', 'persist'], ['take()', 'add()'], ['proceed()', 'resumeQueue()']])
+    for (const [before, now] of [
+      ['resume', 'persist'],
+      ['take()', 'add()'],
+      ['proceed()', 'resumeQueue()'],
+    ])
       assert.equal(renamed.filter((text) => text.includes(`\`${before}\``) && text.includes(`\`${now}\``)).length, 1, before);
     assert.equal(renamed.length, 3);
   }));
@@ -217,18 +229,20 @@ test('every event is fired with the details that are listed, and no other', asyn
   /** @type {Map<string, Set<string>>} */
   const told = new Map();
   const note = (/** @type {Array<{ type: string, detail: any }>} */ list) => {
-    for (const { type, detail } of list)
-      told.set(type, new Set([...(told.get(type) ?? []), ...Object.keys(detail)]));
+    for (const { type, detail } of list) told.set(type, new Set([...(told.get(type) ?? []), ...Object.keys(detail)]));
   };
-  await onPage(async (page, { picker, answered, element }) => {
-    await ready(page);
-    await picker.setInputFiles([picture('chest.png'), { ...picture('bad'), buffer: Buffer.from('refuse') }]);
-    await answered('chest.png');
-    await answered('bad', 'error');
-    await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
-    await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.some((/** @type {any} */ { type }) => type === 'lung-operating-point'));
-    note(await events(page));
-  }, { ...SLOWLY, file: POINTS });
+  await onPage(
+    async (page, { picker, answered, element }) => {
+      await ready(page);
+      await picker.setInputFiles([picture('chest.png'), { ...picture('bad'), buffer: Buffer.from('refuse') }]);
+      await answered('chest.png');
+      await answered('bad', 'error');
+      await element.evaluate((node) => node.setAttribute('operating-point', 'child'));
+      await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.some((/** @type {any} */ { type }) => type === 'lung-operating-point'));
+      note(await events(page));
+    },
+    { ...SLOWLY, file: POINTS },
+  );
   await onPage(
     async (page, { status: said }) => {
       await said.and(page.locator('[data-phase=failed]')).waitFor();
@@ -242,7 +256,11 @@ test('every event is fired with the details that are listed, and no other', asyn
     const all = listed.map((name) => name.replace('?', ''));
     const seen = [...(told.get(event.replaceAll('`', '')) ?? [])];
     for (const name of listed.filter((name) => !name.endsWith('?'))) assert.ok(seen.includes(name), `${event} without ${name}`);
-    assert.deepEqual(seen.filter((name) => !all.includes(name)), [], event);
+    assert.deepEqual(
+      seen.filter((name) => !all.includes(name)),
+      [],
+      event,
+    );
   }
 });
 
@@ -280,11 +298,14 @@ test('in a form it sends the last report, with `multiple` each, without the name
       node.setAttribute('name', 'report');
       form.append(node);
     });
-    const sent = () =>
-      page.evaluate(() => new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).getAll('report').map(String));
+    const sent = () => page.evaluate(() => new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).getAll('report').map(String));
     const classify = (/** @type {string} */ text) =>
       element.evaluate(
-        (node, text) => /** @type {any} */ (node).classify(new File([text], 'Jane Doe.png')).then(() => true, () => false),
+        (node, text) =>
+          /** @type {any} */ (node).classify(new File([text], 'Jane Doe.png')).then(
+            () => true,
+            () => false,
+          ),
         text,
       );
     assert.deepEqual(await sent(), []);

@@ -32,12 +32,7 @@ test('a chosen file becomes a card with the finding, three meters, device, times
     assert.equal(detail.name, 'chest.png');
     const meters = await done.getByRole('meter').all();
     assert.equal(meters.length, 3);
-    const read = await Promise.all(
-      meters.map(async (meter) => [
-        await meter.getAttribute('aria-label'),
-        Number(await meter.getAttribute('aria-valuenow')),
-      ]),
-    );
+    const read = await Promise.all(meters.map(async (meter) => [await meter.getAttribute('aria-label'), Number(await meter.getAttribute('aria-valuenow'))]));
     const { Normal, Lung_Opacity, 'Viral Pneumonia': viral } = detail.report.probabilities;
     const expected = [
       ['Normal', Normal],
@@ -54,14 +49,7 @@ test('a chosen file becomes a card with the finding, three meters, device, times
     for (const machine of folded) assert.ok(!open.includes(machine), `${machine} in ${open}`);
     const words = await unfolded(done);
     assert.ok(!words.includes('graphics adapter'), 'that is said of the classifier, once');
-    for (const expected of [
-      'CPU (WebAssembly SIMD)',
-      'decode',
-      'preprocess',
-      'inference',
-      'mobilenet-lung-0123456789ab',
-      '160 × 144 pixels',
-    ])
+    for (const expected of ['CPU (WebAssembly SIMD)', 'decode', 'preprocess', 'inference', 'mobilenet-lung-0123456789ab', '160 × 144 pixels'])
       assert.ok(words.includes(expected), `${expected} in ${words}`);
   }));
 
@@ -81,7 +69,11 @@ test('what a DICOM file says of itself comes before the probabilities, its cauti
       'Most likely finding',
     ].map((expected) => words.indexOf(expected));
     assert.ok(!order.includes(-1), words);
-    assert.deepEqual(order, order.toSorted((a, b) => a - b), words);
+    assert.deepEqual(
+      order,
+      order.toSorted((a, b) => a - b),
+      words,
+    );
     assert.equal(await done.getByRole('note').locator('[data-code=not-frontal]').count(), 1);
     await answered('plain.png');
     const plain = (await choose('plain.png')).and(page.locator('[data-state=done]'));
@@ -95,14 +87,24 @@ test('what this software is comes first and once, then on whom it was measured w
   onPage(async (page, { status, element }) => {
     const words = (await status.innerText()).replace(/\s+/g, ' ');
     assert.equal(words, 'Ready 96 % of 590 images like those it was trained on were read right; elsewhere it is less. The figures Details');
-    assert.equal(await status.getByRole('link', { name: 'The figures' }).evaluate((link) => /** @type {HTMLAnchorElement} */ (link).pathname), '/docs/model-card.html');
+    assert.equal(
+      await status.getByRole('link', { name: 'The figures' }).evaluate((link) => /** @type {HTMLAnchorElement} */ (link).pathname),
+      '/docs/model-card.html',
+    );
     const all = (await unfolded(status)).replace(/\s+/g, ' ');
     for (const expected of ['CPU (WebAssembly SIMD)', 'This browser has WebGPU but found no graphics adapter for it.', 'mobilenet-lung-0123456789ab'])
       assert.equal(all.split(expected).length, 2, `${expected} in ${all}`);
     assert.equal(await page.getByText('not a medical device').count(), 1);
     assert.equal(await page.getByText('never leaves this machine').count(), 1);
-    const tops = await Promise.all([page.locator('h1'), element.locator('p.notice'), page.locator('.lede'), element.locator('.dropzone')].map(async (part) => (await part.boundingBox())?.y ?? NaN));
-    assert.deepEqual(tops, tops.toSorted((a, b) => a - b));
+    const tops = await Promise.all(
+      [page.locator('h1'), element.locator('p.notice'), page.locator('.lede'), element.locator('.dropzone')].map(
+        async (part) => (await part.boundingBox())?.y ?? NaN,
+      ),
+    );
+    assert.deepEqual(
+      tops,
+      tops.toSorted((a, b) => a - b),
+    );
     assert.match((await element.locator('.whole').innerText()).trim(), /^Research software, not a medical device/);
   }));
 
@@ -120,11 +122,7 @@ test('files dragged onto the element are classified, and those that miss it too'
       for (const name of ['one.png', 'two.png']) await answered(name);
       assert.doesNotMatch((await element.locator('.dropzone').getAttribute('class')) ?? '', /over/);
       await dropFiles(page, { x: 30, y: 5 }, [files[0]]);
-      await page.waitForFunction(
-        () =>
-          /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result')
-            .length === 3,
-      );
+      await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result').length === 3);
       assert.equal(page.url(), mock.site.url, 'the page was not replaced by the file');
     });
   } finally {
@@ -158,8 +156,7 @@ test('the file picker opens from the keyboard, with Enter and with Space, and th
       await card(`${key}.png`).and(page.locator('[data-state=done]')).waitFor();
     }
     const first = card('Space.png');
-    const overlay = () =>
-      first.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
+    const overlay = () => first.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
     const before = await overlay();
     await first.getByRole('radio').and(page.locator(':checked')).focus();
     await page.keyboard.press('ArrowRight');
@@ -177,11 +174,7 @@ test('of many images the oldest keep what was found, without their pictures', ()
   onPage(async (page, { picker, rows, choose }) => {
     const files = Array.from({ length: 27 }, (_, number) => picture(`${String(number).padStart(2, '0')}.png`, number));
     await picker.setInputFiles(files);
-    await page.waitForFunction(
-      () =>
-        /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result').length ===
-        27,
-    );
+    await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => e.type === 'lung-result').length === 27);
     assert.equal(await rows.count(), 27);
     // All dropped at once: what counts is the order of the answers.
     for (const [name, pictures] of /** @type {const} */ ([
@@ -236,8 +229,7 @@ test('of several images the rows say what was found, and are chosen with a click
     await rows.nth(2).click();
     assert.deepEqual(await names(), ['c.png']);
     await card('c.png').and(page.locator('[data-state=done]')).waitFor();
-    const overlay = () =>
-      element.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
+    const overlay = () => element.locator('.overlay').evaluate((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL());
     const third = await overlay();
     await page.keyboard.press('ArrowUp');
     await card('b.png').and(page.locator('[data-state=error]')).waitFor();
@@ -276,13 +268,29 @@ test('what the model cannot tell apart is said in words, and left out where a bu
 
 test('what is said agrees with the figures above it, and with the bundle: a set without the most likely finding has it all the same', () =>
   onPage(async (_page, { picker, row, answered, choose }) => {
-    const near = ['empty 0.591 0.381', 'list 0.591 0.381 Normal', 'set 0.591 0.381 Normal', 'set 0.4 0.35 Normal', 'set 0.93 0.05 Normal', 'empty 0.8 0.1', 'set .93 .05 Normal Lung_Opacity'];
+    const near = [
+      'empty 0.591 0.381',
+      'list 0.591 0.381 Normal',
+      'set 0.591 0.381 Normal',
+      'set 0.4 0.35 Normal',
+      'set 0.93 0.05 Normal',
+      'empty 0.8 0.1',
+      'set .93 .05 Normal Lung_Opacity',
+    ];
     const files = near.map((words, at) => ({ ...picture(`${at}.png`), buffer: Buffer.from(words) }));
     await picker.setInputFiles(files);
     await answered('6.png');
     const opacity = 'Unsure: normal or lung opacity.';
     const none = 'Normal; the others are unlikely.';
-    for (const [at, [said, note]] of [[opacity, 'Lung opacity'], [opacity, 'Lung opacity'], [opacity, 'Lung opacity'], ['Unsure: any of the findings it knows.', 'Lung opacity or Viral pneumonia'], [none, 'Nothing else'], [none, 'Nothing else'], [opacity, 'Lung opacity']].entries()) {
+    for (const [at, [said, note]] of [
+      [opacity, 'Lung opacity'],
+      [opacity, 'Lung opacity'],
+      [opacity, 'Lung opacity'],
+      ['Unsure: any of the findings it knows.', 'Lung opacity or Viral pneumonia'],
+      [none, 'Nothing else'],
+      [none, 'Nothing else'],
+      [opacity, 'Lung opacity'],
+    ].entries()) {
       const shown = await choose(`${at}.png`);
       assert.equal(await shown.locator('.set').innerText(), said, near[at]);
       assert.equal(await row(`${at}.png`).locator('.row-note').innerText(), note, near[at]);
@@ -329,11 +337,7 @@ test('several files are answered one after the other, in their order, whatever t
       picture('c.png', 3),
     ];
     await picker.setInputFiles(files);
-    await page.waitForFunction(
-      () =>
-        /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => /result|error/.test(e.type))
-          .length === 5,
-    );
+    await page.waitForFunction(() => /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ e) => /result|error/.test(e.type)).length === 5);
     const told = (await events(page)).filter(({ type }) => /result|error/.test(type));
     // What is refused before its turn is told at once; the rest in order.
     assert.deepEqual(
@@ -360,9 +364,7 @@ test('a file of more than 64 MB is refused without being read', () =>
     const code = await page.evaluate(async () => {
       const blob = new Blob([new Uint8Array(64 * 1024 * 1024), 'x']);
       blob.arrayBuffer = () => Promise.reject(new Error('was read'));
-      return /** @type {any} */ (document.querySelector('lung-xray-classifier'))
-        .classify(blob, 'huge')
-        .catch((/** @type {any} */ error) => error.code);
+      return /** @type {any} */ (document.querySelector('lung-xray-classifier')).classify(blob, 'huge').catch((/** @type {any} */ error) => error.code);
     });
     assert.equal(code, 'too-many-bytes');
   }));
@@ -375,15 +377,11 @@ test('the download is shown with the bytes that arrived and the bytes in all', a
     await page.goto(slow.url);
     const bar = page.getByRole('progressbar');
     await page.waitForFunction(() =>
-      /[\d.]+ of 6\.1\sMB/.test(
-        document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status')?.textContent ?? '',
-      ),
+      /[\d.]+ of 6\.1\sMB/.test(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status')?.textContent ?? ''),
     );
     assert.match((await bar.getAttribute('aria-valuetext')) ?? '', /^\d\.\d of 6\.1\sMB$/);
     await ready(page);
-    const told = (await events(page))
-      .filter(({ type, detail }) => type === 'lung-progress' && detail.stage === 'download')
-      .map(({ detail }) => detail);
+    const told = (await events(page)).filter(({ type, detail }) => type === 'lung-progress' && detail.stage === 'download').map(({ detail }) => detail);
     const loaded = told.map((detail) => detail.loaded);
     assert.ok(loaded.length >= 5, `progress events: ${loaded.length}`);
     assert.deepEqual(
@@ -401,14 +399,16 @@ test('the download is shown with the bytes that arrived and the bytes in all', a
 for (const width of [360, 1280])
   test(`at ${width} px what stands above the element stays where it is when the scripts of the page arrive late`, () => {
     /** @param {Page} page */
-    const tops = (page) =>
-      page.locator('h1, .lede, lung-xray-classifier').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    const tops = (page) => page.locator('h1, .lede, lung-xray-classifier').evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
     /** @type {Promise<number[]>} */
     let before;
     /** @param {Page} page */
     const prepare = (page) =>
       page.route('**/app.js', async (route) => {
-        before = page.locator('.lede').waitFor().then(() => tops(page));
+        before = page
+          .locator('.lede')
+          .waitFor()
+          .then(() => tops(page));
         await before;
         await route.continue();
       });
@@ -431,13 +431,10 @@ test('?device=cpu is the attribute of the element', () =>
   ));
 
 test('on a foreign page, lazily: nothing is fetched before it is needed; classify() answers or rejects; events cross shadow roots', async () => {
-  const policy =
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:";
+  const policy = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'; img-src data:";
   mock.site.routes['/clinic/host.html'] = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': policy });
-    response.end(
-      '<!doctype html><title>host</title><link rel="icon" href="data:,"><body><script type="module" src="/element/define.js"></script>',
-    );
+    response.end('<!doctype html><title>host</title><link rel="icon" href="data:,"><body><script type="module" src="/element/define.js"></script>');
   };
   const { page, context, complaints } = await open(mock.browser);
   try {
@@ -455,9 +452,7 @@ test('on a foreign page, lazily: nothing is fetched before it is needed; classif
       [],
     );
     const outcome = await page.evaluate(async (base64) => {
-      const element = /** @type {any} */ (
-        document.querySelector('div')?.shadowRoot?.querySelector('lung-xray-classifier')
-      );
+      const element = /** @type {any} */ (document.querySelector('div')?.shadowRoot?.querySelector('lung-xray-classifier'));
       const data = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
       const report = await element.classify(new Blob([data]));
       const refused = await element
@@ -466,20 +461,9 @@ test('on a foreign page, lazily: nothing is fetched before it is needed; classif
       return { finding: report.finding, refused };
     }, picture('').buffer.toString('base64'));
     assert.ok(['Normal', 'Lung_Opacity', 'Viral Pneumonia'].includes(outcome.finding));
-    assert.deepEqual(outcome.refused, [
-      true,
-      'unknown-format',
-      'The stand-in refuses this with unknown-format.',
-      'Choose another file.',
-    ]);
-    assert.deepEqual(
-      [...new Set((await events(page)).map(({ type }) => type))],
-      ['lung-progress', 'lung-ready', 'lung-result', 'lung-error'],
-    );
-    assert.ok(
-      mock.site.asked.includes('/models/index.json'),
-      'models are found beside the element, not beside the host page',
-    );
+    assert.deepEqual(outcome.refused, [true, 'unknown-format', 'The stand-in refuses this with unknown-format.', 'Choose another file.']);
+    assert.deepEqual([...new Set((await events(page)).map(({ type }) => type))], ['lung-progress', 'lung-ready', 'lung-result', 'lung-error']);
+    assert.ok(mock.site.asked.includes('/models/index.json'), 'models are found beside the element, not beside the host page');
     assert.deepEqual(complaints, []);
   } finally {
     await context.close();
@@ -497,10 +481,7 @@ test('two elements share one worker, and without `multiple` only the first file 
     for (const k of [0, 1]) {
       const element = page.locator('lung-xray-classifier').nth(k);
       // A picker without `multiple` offers one; a drop may bring more.
-      await element.evaluate(
-        (node, names) => /** @type {any} */ (node).take(names.map((name) => new File(['refuse'], name))),
-        ['first', 'second'],
-      );
+      await element.evaluate((node, names) => /** @type {any} */ (node).take(names.map((name) => new File(['refuse'], name))), ['first', 'second']);
       await element.locator('.card[data-state=error]').waitFor();
       assert.deepEqual(await element.locator('.card-name').allTextContents(), ['first']);
       assert.equal(await element.evaluate((node) => /** @type {any} */ (node).results.length), 1);
@@ -563,8 +544,7 @@ forEverybody(() => {
               await choose(name);
               await isAccessible(page, name, 1280);
             }
-            if (process.env.LUNG_SHOTS)
-              await page.screenshot({ path: join(process.env.LUNG_SHOTS, `theme-${theme}-${forcedColors}.png`), fullPage: true });
+            if (process.env.LUNG_SHOTS) await page.screenshot({ path: join(process.env.LUNG_SHOTS, `theme-${theme}-${forcedColors}.png`), fullPage: true });
           },
           // The theme is not that of the page.
           { forcedColors, colorScheme: theme === 'dark' ? 'light' : 'dark', viewport: { width: 1280, height: 800 } },

@@ -246,8 +246,14 @@ for (const { name, missing, begin } of BROWSERS) {
             /** @type {any} */ (element).classify(new ImageData(8 + at, 8)).catch(() => {});
         });
         const told = await outcomes(page, 3);
-        assert.deepEqual(told.map(({ type }) => type), Array(3).fill('lung-result'));
-        assert.deepEqual(told.map(({ detail }) => detail.report.source.width).sort((a, b) => a - b), [8, 9, 10]);
+        assert.deepEqual(
+          told.map(({ type }) => type),
+          Array(3).fill('lung-result'),
+        );
+        assert.deepEqual(
+          told.map(({ detail }) => detail.report.source.width).sort((a, b) => a - b),
+          [8, 9, 10],
+        );
         for (const [what, pattern] of /** @type {const} */ ([
           ['worker', /worker\.js$/],
           ['program', /\.wasm$/],
@@ -295,11 +301,12 @@ for (const { name, missing, begin } of BROWSERS) {
           const [{ type, detail }] = await outcomes(page, 2);
           assert.deepEqual([type, detail.code], ['lung-error', 'no-simd']);
           assert.match(detail.message, /has no WebAssembly with SIMD/);
-          const shown = await page.evaluate(
-            () => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status')?.textContent,
-          );
+          const shown = await page.evaluate(() => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status')?.textContent);
           assert.match(shown ?? '', /has no WebAssembly with SIMD.*current version/);
-          assert.deepEqual(heavy().filter((path) => /wasm|models/.test(path)), []);
+          assert.deepEqual(
+            heavy().filter((path) => /wasm|models/.test(path)),
+            [],
+          );
         },
         {
           // As a browser of 2020 does: a module with a vector in it is not valid.
@@ -331,4 +338,3 @@ describe('where WebAssembly is switched off altogether', { skip: noFirefox }, ()
     }
   });
 });
-

@@ -210,71 +210,32 @@ const index = (value) => ({ '/models/index.json': bytes(JSON.stringify(value), '
 /** @type {Array<[string, Parameters<typeof serveMock>[0], string, RegExp]>} */
 const damaged = [
   ['no index', { routes: { '/models/index.json': status(404) } }, 'model-missing', /no index\.json \(status 404\)/],
-  [
-    'an index that is not JSON',
-    { routes: { '/models/index.json': bytes('<html>') } },
-    'model-index-broken',
-    /not JSON/,
-  ],
-  [
-    'an index without a current model',
-    { routes: index({ models: [] }) },
-    'model-index-broken',
-    /names no current model/,
-  ],
+  ['an index that is not JSON', { routes: { '/models/index.json': bytes('<html>') } }, 'model-index-broken', /not JSON/],
+  ['an index without a current model', { routes: index({ models: [] }) }, 'model-index-broken', /names no current model/],
   [
     'an index that points out of its folder',
     { routes: index({ current: '../secret.safetensors', models: [] }) },
     'model-index-broken',
     /names no current model/,
   ],
-  [
-    'an index without the size',
-    { routes: index({ current: FILE, models: [{ file: FILE }] }) },
-    'model-index-broken',
-    /no usable size/,
-  ],
+  ['an index without the size', { routes: index({ current: FILE, models: [{ file: FILE }] }) }, 'model-index-broken', /no usable size/],
   ['no bundle', { routes: { [`/models/${FILE}`]: status(404) } }, 'model-missing', /status 404/],
-  [
-    'half a bundle',
-    { routes: { [`/models/${FILE}`]: bytes(Buffer.alloc(2_300_000)) } },
-    'model-broken',
-    /incomplete: 2300000 of 4600000/,
-  ],
-  [
-    'more than a bundle',
-    { routes: { [`/models/${FILE}`]: bytes(Buffer.alloc(4_700_000)) } },
-    'model-broken',
-    /longer than/,
-  ],
+  ['half a bundle', { routes: { [`/models/${FILE}`]: bytes(Buffer.alloc(2_300_000)) } }, 'model-broken', /incomplete: 2300000 of 4600000/],
+  ['more than a bundle', { routes: { [`/models/${FILE}`]: bytes(Buffer.alloc(4_700_000)) } }, 'model-broken', /longer than/],
   [
     'a connection that breaks',
     {
       routes: {
         [`/models/${FILE}`]: (_q, r) =>
-          void (
-            r.writeHead(200, { 'content-length': 4_600_000 }),
-            r.write(Buffer.alloc(1000)),
-            setTimeout(() => r.destroy(), 100)
-          ),
+          void (r.writeHead(200, { 'content-length': 4_600_000 }), r.write(Buffer.alloc(1000)), setTimeout(() => r.destroy(), 100)),
       },
     },
     'model-unreachable',
     /broke off/,
   ],
-  [
-    'a bundle that the classifier refuses',
-    { file: 'refused-0123456789ab.safetensors' },
-    'weights-hash-mismatch',
-    /refuses[^]*models\/ is damaged/,
-  ],
+  ['a bundle that the classifier refuses', { file: 'refused-0123456789ab.safetensors' }, 'weights-hash-mismatch', /refuses[^]*models\/ is damaged/],
   ['no WebAssembly', { routes: { [RUNTIME]: status(404) } }, 'runtime-missing', /lung_web_bg\.wasm/],
-  [
-    'damaged WebAssembly',
-    { routes: { [RUNTIME]: bytes('\0asm\x01\0\0\0\xff', 'application/wasm') } },
-    'runtime-broken',
-    /damaged/,
-  ],
+  ['damaged WebAssembly', { routes: { [RUNTIME]: bytes('\0asm\x01\0\0\0\xff', 'application/wasm') } }, 'runtime-broken', /damaged/],
   ['no worker', { routes: { '/worker.js': status(404) } }, 'runtime-missing', /no worker\.js \(status 404\)/],
 ];
 
@@ -299,9 +260,7 @@ for (const [what, options, code, words] of damaged) {
         site.routes[path] =
           whole.routes[path] ??
           (async (_q, r) =>
-            void r
-              .writeHead(200, { 'content-type': 'text/javascript' })
-              .end(Buffer.from(await (await fetch(whole.url.slice(0, -1) + path)).arrayBuffer())));
+            void r.writeHead(200, { 'content-type': 'text/javascript' }).end(Buffer.from(await (await fetch(whole.url.slice(0, -1) + path)).arrayBuffer())));
       if (options?.file) site.routes['/models/index.json'] = whole.routes['/models/index.json'];
       if (options?.file) site.routes[`/models/${FILE}`] = whole.routes[`/models/${FILE}`];
       await status.getByRole('button', { name: 'Try again' }).click();

@@ -37,7 +37,10 @@ function pagesOf(file) {
       await ready(page);
       await body(page, parts(page));
       // What a test keeps back on purpose, the browser complains of.
-      assert.deepEqual(complaints.filter((text) => !text.includes('ERR_FAILED')), []);
+      assert.deepEqual(
+        complaints.filter((text) => !text.includes('ERR_FAILED')),
+        [],
+      );
     } finally {
       await context.close();
     }
@@ -72,13 +75,18 @@ describe('seven findings that nobody has words for', () => {
         assert.deepEqual(kinds.slice(1, 8), names);
         for (const row of bare(await element.locator('[part=row-finding]').allInnerTexts())) assert.ok(names.includes(row), row);
         const said = bare([await element.locator('.evidence-words').innerText()])[0];
-        assert.ok(names.some((name) => said.includes(name)), said);
+        assert.ok(
+          names.some((name) => said.includes(name)),
+          said,
+        );
         // The one that means no finding has a drawing; the others have none.
         assert.deepEqual(await element.locator('figcaption strong').allTextContents(), ['Nothing seen']);
         const text = await page.evaluate(() => {
           const root = /** @type {ShadowRoot} */ (document.querySelector('lung-xray-classifier')?.shadowRoot);
           for (const each of [...document.querySelectorAll('details'), ...root.querySelectorAll('details')]) each.open = true;
-          const labels = [...document.querySelectorAll('*'), ...root.querySelectorAll('*')].flatMap((node) => ['aria-label', 'aria-valuetext', 'title', 'content', 'alt'].map((name) => node.getAttribute(name) ?? ''));
+          const labels = [...document.querySelectorAll('*'), ...root.querySelectorAll('*')].flatMap((node) =>
+            ['aria-label', 'aria-valuetext', 'title', 'content', 'alt'].map((name) => node.getAttribute(name) ?? ''),
+          );
           return [document.title, document.body.innerText, /** @type {HTMLElement} */ (root.querySelector('.whole')).innerText, ...labels].join('\n');
         });
         assert.doesNotMatch(text, OLD);
@@ -94,12 +102,19 @@ describe('seven findings that nobody has words for', () => {
       await element.getByLabel('Sort by').selectOption('finding');
       const found = await element.locator('[part=row-finding]').allTextContents();
       const places = found.map((name) => order.indexOf(name));
-      assert.deepEqual(places, places.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        places,
+        places.toSorted((a, b) => a - b),
+      );
       assert.ok(new Set(places).size > 1, 'of several kinds');
       for (const name of order) {
         await element.getByRole('combobox', { name: 'Show' }).selectOption(name);
         const shown = await element.locator('[part=row-finding]').allTextContents();
-        assert.deepEqual(shown, found.filter((other) => other === name), name);
+        assert.deepEqual(
+          shown,
+          found.filter((other) => other === name),
+          name,
+        );
       }
     }));
 
@@ -113,7 +128,15 @@ describe('seven findings that nobody has words for', () => {
       const [, head, line] = csv.split('\r\n');
       const columns = head.replaceAll('"', '').split(',');
       const ids = ['12', 'clear', 'Zebra_lung', 'toString', 'all', '<b>bold</b>', '7'];
-      for (const name of ['probability_12', 'probability_clear', 'probability_zebra_lung', 'probability_tostring', 'probability_all', 'probability__b_bold_b_', 'probability_7'])
+      for (const name of [
+        'probability_12',
+        'probability_clear',
+        'probability_zebra_lung',
+        'probability_tostring',
+        'probability_all',
+        'probability__b_bold_b_',
+        'probability_7',
+      ])
         assert.ok(columns.includes(name), `${name} of ${columns}`);
       assert.equal(columns.filter((/** @type {string} */ name) => name.startsWith('probability')).length, 7);
       assert.equal(line.split(',').length, columns.length);
@@ -142,7 +165,8 @@ describe('seven findings that nobody has words for', () => {
 describe('operating points', () => {
   const onPage = pagesOf('mobilenet-lung-points.safetensors');
   /** @param {Page} page */
-  const results = (page) => page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.map((/** @type {any} */ { report }) => report));
+  const results = (page) =>
+    page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.map((/** @type {any} */ { report }) => report));
   const radio = (/** @type {Page} */ page, /** @type {string} */ name) => page.getByRole('radio', { name, exact: true });
 
   for (const [lang, [label, child, answeredAt]] of Object.entries({
@@ -182,7 +206,11 @@ describe('operating points', () => {
         return performance.getEntriesByType('resource').length;
       });
       await radio(page, 'a child').check();
-      await page.waitForFunction(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every((/** @type {any} */ { report }) => report.operating_point === 'child'));
+      await page.waitForFunction(() =>
+        /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every(
+          (/** @type {any} */ { report }) => report.operating_point === 'child',
+        ),
+      );
       const weighed = await results(page);
       assert.notDeepEqual(weighed[0].probabilities, before[0].probabilities);
       assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).read), 0);
@@ -191,7 +219,9 @@ describe('operating points', () => {
       // The same files anew, at that point from the beginning.
       await element.evaluate((node) => /** @type {any} */ (node).forget());
       await picker.setInputFiles(pictures(3));
-      await page.waitForFunction(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every((/** @type {any} */ { state }) => state === 'done'));
+      await page.waitForFunction(() =>
+        /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every((/** @type {any} */ { state }) => state === 'done'),
+      );
       const direct = await results(page);
       for (const [at, { finding, probabilities, prediction_set, operating_point }] of direct.entries()) {
         assert.equal(operating_point, 'child');
@@ -202,7 +232,11 @@ describe('operating points', () => {
       await element.locator('.evidence-words', { hasText: overlay }).waitFor();
       // Back to the default.
       await radio(page, 'not stated').check();
-      await page.waitForFunction(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every((/** @type {any} */ { report }) => report.operating_point === 'clinic'));
+      await page.waitForFunction(() =>
+        /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every(
+          (/** @type {any} */ { report }) => report.operating_point === 'clinic',
+        ),
+      );
       for (const [at, { probabilities }] of (await results(page)).entries())
         for (const [id, probability] of Object.entries(probabilities)) assert.ok(Math.abs(before[at].probabilities[id] - Number(probability)) < 1e-9, id);
     }));
@@ -257,7 +291,11 @@ describe('operating points', () => {
   test('what the bundle says of a set is shown in the reader’s language, else in its own', async () => {
     const certain = { ...picture('sure.png'), buffer: Buffer.from('set 0.9 0.05 Normal') };
     const torn = { ...picture('torn.png'), buffer: Buffer.from('torn') };
-    for (const [lang, text, as] of [['en', 'Most such images show nothing.', 'en'], ['es', 'Casi ninguna de estas imágenes muestra nada.', 'es'], ['ar', 'Most such images show nothing.', 'en']])
+    for (const [lang, text, as] of [
+      ['en', 'Most such images show nothing.', 'en'],
+      ['es', 'Casi ninguna de estas imágenes muestra nada.', 'es'],
+      ['ar', 'Most such images show nothing.', 'en'],
+    ])
       await onPage(async (_page, { picker, element, answered, choose }) => {
         await picker.setInputFiles([certain, torn]);
         await answered('torn.png');

@@ -56,7 +56,10 @@ describe('the built page in Firefox', { skip: noFirefox || noPage || noCommand }
   test('says of every radiograph what the native command says, without a single request', async (t) => {
     const images = [...generated.images, ...(noImages ? [] : await realImages(3))];
     const { stdout } = await lung(['predict', '--model', await currentBundle(), '--format', 'ndjson', ...images.map(({ path }) => path)]);
-    const native = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    const native = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     const page = await browser.open(site.url, { before: note });
     await page.until(() => /** @type {any} */ (globalThis).told.some((/** @type {any} */ { type }) => type === 'lung-ready'), undefined, 90_000);
     // Until the page has said whether it is kept for use without a network it fetches that: after it, nothing by itself.
@@ -74,8 +77,7 @@ describe('the built page in Firefox', { skip: noFirefox || noPage || noCommand }
       await page.choose([path]);
       const { type, detail } = (await answers(page, at + 1))[at];
       assert.equal(type, 'lung-result', `${name}: ${detail.message}`);
-      for (const finding of CLASSES)
-        worst = Math.max(worst, Math.abs(detail.report.probabilities[finding] - native[at].probabilities[finding]));
+      for (const finding of CLASSES) worst = Math.max(worst, Math.abs(detail.report.probabilities[finding] - native[at].probabilities[finding]));
       assert.ok(worst <= TOLERANCE, `${name}: ${worst} from the native command`);
       assert.equal(detail.report.finding, native[at].finding, name);
     }
@@ -122,11 +124,14 @@ describe('the page in Firefox, with a stand-in for the WebAssembly', { skip: noF
       document.body.dispatchEvent(paste);
     }, picture('').buffer.toString('base64'));
     const told = await answers(page, 3);
-    assert.deepEqual(told.map(({ type, detail }) => [type, detail.name]), [
-      ['lung-result', 'dropped.png'],
-      ['lung-result', 'missed.png'],
-      ['lung-result', 'pasted.png'],
-    ]);
+    assert.deepEqual(
+      told.map(({ type, detail }) => [type, detail.name]),
+      [
+        ['lung-result', 'dropped.png'],
+        ['lung-result', 'missed.png'],
+        ['lung-result', 'pasted.png'],
+      ],
+    );
     assert.deepEqual(page.complaints, []);
     await page.close();
   });
@@ -147,10 +152,15 @@ describe('the page in Firefox, with a stand-in for the WebAssembly', { skip: noF
       };
       await check('empty');
       for (const [at, text] of ['plain', 'refuse', 'unlike'].entries()) {
-        await page.evaluate((/** @type {string} */ text) => /** @type {any} */ (document.querySelector('lung-xray-classifier')).add([new File([text], text)]), text);
+        await page.evaluate(
+          (/** @type {string} */ text) => /** @type {any} */ (document.querySelector('lung-xray-classifier')).add([new File([text], text)]),
+          text,
+        );
         await answers(page, at + 1);
-        await page.until((/** @type {string} */ name) =>
-          document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name, text);
+        await page.until(
+          (/** @type {string} */ name) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
+          text,
+        );
         await check(text);
       }
       await page.close();

@@ -59,7 +59,10 @@ test('plain, several and dark: a file is read', () =>
       await example(page, id).locator('.card[data-state=done]').waitFor();
     }
     assert.equal(await example(page, 'several').locator('.row').count(), 2);
-    const scheme = (/** @type {string} */ id) => example(page, id).locator('lung-xray-classifier').evaluate((node) => getComputedStyle(node).colorScheme);
+    const scheme = (/** @type {string} */ id) =>
+      example(page, id)
+        .locator('lung-xray-classifier')
+        .evaluate((node) => getComputedStyle(node).colorScheme);
     assert.equal(await scheme('dark'), 'dark');
     assert.notEqual(await scheme('plain'), 'dark');
   }));
@@ -79,7 +82,12 @@ test('right to left: a sample in Arabic', () =>
   onGallery(async (page) => {
     await example(page, 'right-to-left').getByText('جرّب مثالًا').waitFor();
     await trySample(page, 'right-to-left');
-    assert.equal(await example(page, 'right-to-left').locator('.card').evaluate((node) => getComputedStyle(node).direction), 'rtl');
+    assert.equal(
+      await example(page, 'right-to-left')
+        .locator('.card')
+        .evaluate((node) => getComputedStyle(node).direction),
+      'rtl',
+    );
   }));
 
 test('events: each is logged, without the image', () =>
@@ -88,7 +96,11 @@ test('events: each is logged, without the image', () =>
     const log = example(page, 'events').locator('.log');
     await log.getByText(/^lung-done/).waitFor();
     const lines = await log.locator('li').allInnerTexts();
-    for (const type of ['lung-ready', 'lung-result', 'lung-done']) assert.ok(lines.some((line) => line.startsWith(type)), lines.join('\n'));
+    for (const type of ['lung-ready', 'lung-result', 'lung-done'])
+      assert.ok(
+        lines.some((line) => line.startsWith(type)),
+        lines.join('\n'),
+      );
   }));
 
 for (const colorScheme of /** @type {const} */ (['light', 'dark']))

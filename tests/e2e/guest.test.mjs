@@ -65,7 +65,10 @@ async function onHost(body, act, { head, routes = {}, complaint, ...options } = 
     await page.goto(host.url.replace('127.0.0.1', 'localhost'));
     await page.waitForFunction(() => customElements.get('lung-xray-classifier'));
     await act(page, partsOf(page));
-    assert.deepEqual(complaints.filter((text) => !complaint?.test(text)), []);
+    assert.deepEqual(
+      complaints.filter((text) => !complaint?.test(text)),
+      [],
+    );
   } finally {
     await context.close();
   }
@@ -86,13 +89,16 @@ function partsOf(page) {
     reach: (state, count) =>
       page.waitForFunction(
         ([state, count]) =>
-          [...document.querySelectorAll('lung-xray-classifier')].flatMap((node) => /** @type {any} */ (node).results).filter((/** @type {any} */ result) => result.state === state).length >= Number(count),
+          [...document.querySelectorAll('lung-xray-classifier')]
+            .flatMap((node) => /** @type {any} */ (node).results)
+            .filter((/** @type {any} */ result) => result.state === state).length >= Number(count),
         [state, count],
       ),
     /** How many images each element has. @returns {Promise<number[]>} */
     taken: () => element.evaluateAll((all) => all.map((node) => /** @type {any} */ (node).results.length)),
     /** Events of these types. @returns {Promise<any[]>} */
-    told: (/** @type {string} */ type) => page.evaluate((type) => /** @type {any} */ (globalThis).told.filter((/** @type {any} */ event) => event.type === type), type),
+    told: (/** @type {string} */ type) =>
+      page.evaluate((type) => /** @type {any} */ (globalThis).told.filter((/** @type {any} */ event) => event.type === type), type),
   };
 }
 
@@ -119,17 +125,14 @@ async function paste(page) {
 
 /** Lets go of something dragged over an element: what a browser says of it. @param {import('playwright-core').Locator} element @param {Record<string, string>} carried @param {string} [allowed] */
 const drag = (element, carried, allowed = 'all') =>
-  element.evaluate(
-    (node, [carried, allowed]) => {
-      const transfer = new DataTransfer();
-      for (const [type, text] of Object.entries(carried)) transfer.setData(type, text);
-      transfer.effectAllowed = /** @type {any} */ (allowed);
-      const options = { bubbles: true, composed: true, cancelable: true, dataTransfer: transfer };
-      const over = !node.dispatchEvent(new DragEvent('dragover', options));
-      return [over, !node.dispatchEvent(new DragEvent('drop', options))];
-    },
-    /** @type {const} */ ([carried, allowed]),
-  );
+  element.evaluate((node, [carried, allowed]) => {
+    const transfer = new DataTransfer();
+    for (const [type, text] of Object.entries(carried)) transfer.setData(type, text);
+    transfer.effectAllowed = /** @type {any} */ (allowed);
+    const options = { bubbles: true, composed: true, cancelable: true, dataTransfer: transfer };
+    const over = !node.dispatchEvent(new DragEvent('dragover', options));
+    return [over, !node.dispatchEvent(new DragEvent('drop', options))];
+  }, /** @type {const} */ ([carried, allowed]));
 
 /** What each row claims, by its first cell. @type {Record<string, () => Promise<unknown>>} */
 const CLAIMS = {
@@ -192,7 +195,8 @@ const CLAIMS = {
           await paste(page);
           assert.deepEqual(await taken(), [0], place);
         }
-        for (const place of ['textarea', 'input:not([type])', '[type=search]']) assert.equal(await page.locator(place).first().inputValue(), 'from Word', place);
+        for (const place of ['textarea', 'input:not([type])', '[type=search]'])
+          assert.equal(await page.locator(place).first().inputValue(), 'from Word', place);
         assert.match(await page.locator('.edit').innerText(), /from Word/);
         for (const mode of ['open', 'closed']) {
           await page.locator(`x-${mode}`).evaluate((node) => /** @type {any} */ (node).edit());
@@ -216,7 +220,12 @@ const CLAIMS = {
   'A listener of yours calls `preventDefault()`': () =>
     onHost(ELEMENT, async (page, { taken }) => {
       await copy(page);
-      for (const [where, capture] of [['document', false], ['window', false], ['window', true], ['body', false]]) {
+      for (const [where, capture] of [
+        ['document', false],
+        ['window', false],
+        ['window', true],
+        ['body', false],
+      ]) {
         await page.evaluate(
           ([where, capture]) => {
             const target = where === 'window' ? window : where === 'document' ? document : document.body;
@@ -267,9 +276,20 @@ const CLAIMS = {
           new Function(`document.querySelector('#around').style.cssText = ${JSON.stringify(css)}`),
           () => document.querySelector('#around')?.removeAttribute('style'),
         ]);
-      for (const css of ['display: none', 'visibility: hidden', 'opacity: 0', 'height: 0; overflow: hidden', 'position: absolute; left: -9999px', 'content-visibility: hidden'])
-        await tried(css, ...(/** @type {[() => void, () => void]} */ (/** @type {unknown} */ (style(css)))));
-      await tried('inert', () => document.querySelector('#around')?.setAttribute('inert', ''), () => document.querySelector('#around')?.removeAttribute('inert'));
+      for (const css of [
+        'display: none',
+        'visibility: hidden',
+        'opacity: 0',
+        'height: 0; overflow: hidden',
+        'position: absolute; left: -9999px',
+        'content-visibility: hidden',
+      ])
+        await tried(css, .../** @type {[() => void, () => void]} */ (/** @type {unknown} */ (style(css))));
+      await tried(
+        'inert',
+        () => document.querySelector('#around')?.setAttribute('inert', ''),
+        () => document.querySelector('#around')?.removeAttribute('inert'),
+      );
       await tried(
         'behind a dialog',
         () => /** @type {any} */ (document.querySelector('dialog')).showModal(),
@@ -315,7 +335,10 @@ const CLAIMS = {
       await reach('done', 1);
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [folder]);
       await reach('done', 4);
-      assert.ok((await results()).every(({ name }, at) => at === 3 || name.includes('/')), 'with the folder that was dropped');
+      assert.ok(
+        (await results()).every(({ name }, at) => at === 3 || name.includes('/')),
+        'with the folder that was dropped',
+      );
       const empty = await mkdtemp(join(tmpdir(), 'lung-empty-'));
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [empty]);
       await aside.getByText('There is no image in this folder.').waitFor();
@@ -325,7 +348,11 @@ const CLAIMS = {
   'Several files are dropped, and there is no `multiple`': () =>
     onHost(ELEMENT, async (page, { zone, aside, reach, results, element }) => {
       const box = (await zone.boundingBox()) ?? assert.fail();
-      await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, ['one', 'two', 'three'].map((name) => join(folder, `${name}.png`)));
+      await dropFiles(
+        page,
+        { x: box.x + 9, y: box.y + 9 },
+        ['one', 'two', 'three'].map((name) => join(folder, `${name}.png`)),
+      );
       await reach('done', 1);
       assert.equal((await results()).length, 1);
       assert.equal(await aside.innerText(), 'Only the first of 3 images was taken: this place takes one at a time.');
@@ -370,7 +397,10 @@ const CLAIMS = {
         await copy(page);
         await paste(page);
         page.on('filechooser', () => assert.fail('a dialog opened'));
-        await page.getByText('Picture').first().click({ position: { x: 3, y: 3 } });
+        await page
+          .getByText('Picture')
+          .first()
+          .click({ position: { x: 3, y: 3 } });
         await element.evaluate((/** @type {any} */ node) => node.add([new File(['plain'], 'a')]));
         await page.waitForTimeout(200);
         assert.deepEqual(await taken(), [0]);
@@ -423,7 +453,10 @@ const CLAIMS = {
           const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.getByText(words).click({ position: { x: 3, y: 3 } })]);
           await chooser.setFiles(picture('by-label.png'));
           await reach('done', at + 1);
-          assert.deepEqual((await results(at)).map(({ name }) => name), ['by-label.png']);
+          assert.deepEqual(
+            (await results(at)).map(({ name }) => name),
+            ['by-label.png'],
+          );
           assert.equal(await element.nth(at).evaluate((node) => node.matches(':focus-within')), true);
         }
         // A click on its edge, or on what it shows, is no click on the label.
@@ -447,17 +480,26 @@ const CLAIMS = {
        <label>Fourth <lung-xray-classifier><span slot="title">not of the label</span></lung-xray-classifier></label>`,
       async (page, { element }) => {
         for (const [at, name] of ['Chest X-ray of today', 'Second opinion', 'Third', 'Fourth'].entries()) {
-          await element.nth(at).getByRole('button', { name: `Choose a file: ${name}`, exact: true }).waitFor();
+          await element
+            .nth(at)
+            .getByRole('button', { name: `Choose a file: ${name}`, exact: true })
+            .waitFor();
         }
         const session = await page.context().newCDPSession(page);
         const { nodes } = await session.send('Accessibility.getFullAXTree');
         const groups = nodes.filter(({ role }) => role?.value === 'group').map(({ name }) => name?.value);
         assert.deepEqual(groups, ['Chest X-ray of today', 'Second opinion', 'Third', 'Fourth']);
-        await page.locator('label').first().evaluate((label) => (label.textContent = 'Renamed'));
+        await page
+          .locator('label')
+          .first()
+          .evaluate((label) => (label.textContent = 'Renamed'));
         await element.first().evaluate((node) => node.focus());
         await element.first().getByRole('button', { name: 'Choose a file: Renamed', exact: true }).waitFor();
         await element.first().evaluate((node) => node.setAttribute('lang', 'fr'));
-        await element.first().getByRole('button', { name: /^Choisir un fichier.*Renamed$/ }).waitFor();
+        await element
+          .first()
+          .getByRole('button', { name: /^Choisir un fichier.*Renamed$/ })
+          .waitFor();
       },
     ),
 
@@ -479,7 +521,10 @@ const CLAIMS = {
         assert.equal(await page.evaluate(() => scrollY), before);
         // What is written there can be selected.
         await text.dblclick();
-        assert.notEqual(await page.evaluate(() => String(/** @type {any} */ (document.querySelector('lung-xray-classifier')).shadowRoot.getSelection?.() ?? getSelection())), '');
+        assert.notEqual(
+          await page.evaluate(() => String(/** @type {any} */ (document.querySelector('lung-xray-classifier')).shadowRoot.getSelection?.() ?? getSelection())),
+          '',
+        );
       },
       { viewport: { width: 700, height: 300 } },
     ),
@@ -500,7 +545,12 @@ const CLAIMS = {
   'It has a `name`': () =>
     onHost('<form><lung-xray-classifier name="report"></lung-xray-classifier></form>', async (page, { element, picker, reach }) => {
       const sent = () => page.evaluate(() => new FormData(/** @type {any} */ (document.querySelector('form'))).getAll('report').length);
-      for (const [count, multiple, expected] of /** @type {const} */ ([[1, false, 1], [2, false, 1], [3, true, 2], [4, true, 3]])) {
+      for (const [count, multiple, expected] of /** @type {const} */ ([
+        [1, false, 1],
+        [2, false, 1],
+        [3, true, 2],
+        [4, true, 3],
+      ])) {
         await element.evaluate((node, multiple) => node.toggleAttribute('multiple', multiple), multiple);
         await picker.setInputFiles(picture(`${count}.png`, count));
         await reach('done', count);
@@ -592,43 +642,68 @@ const CLAIMS = {
     }),
 
   'It is moved into a frame, a popup or a picture-in-picture window': () =>
-    onHost('<button id="press">press</button><lung-xray-classifier multiple></lung-xray-classifier><iframe srcdoc="<!doctype html><title>frame</title>"></iframe>', async (page, { picker, reach }) => {
-      await picker.setInputFiles([1, 2].map((k) => picture(`${k}.png`, k)));
-      await reach('done', 2);
-      const looks = async (/** @type {string} */ where) =>
-        page.evaluate(
-          async ([where, base64]) => {
-            const any = /** @type {any} */ (globalThis);
-            const node = (any.node ??= document.querySelector('lung-xray-classifier'));
-            const view = /** @type {any} */ (where === 'frame' ? document.querySelector('iframe')?.contentWindow : where === 'popup' ? window.open('', '', 'width=700,height=700') : where === 'picture in picture' ? await any.documentPictureInPicture.requestWindow({ width: 700, height: 700 }) : window);
-            view.document.body.append(node);
-            const root = node.shadowRoot;
-            const style = view.getComputedStyle(root.querySelector('.dropzone'));
-            // A file of that window, in what a drop of that window carries.
-            const data = Uint8Array.from(atob(String(base64)), (c) => c.charCodeAt(0));
-            const transfer = new view.DataTransfer();
-            transfer.items.add(new view.File([data], `${where}.png`, { type: 'image/png', lastModified: 5 }));
-            const answered = new Promise((resolve) => node.addEventListener('lung-result', (/** @type {any} */ { detail }) => resolve(detail.name), { once: true }));
-            root.querySelector('.dropzone').dispatchEvent(new view.DragEvent('drop', { bubbles: true, composed: true, cancelable: true, dataTransfer: transfer }));
-            const name = await answered;
-            await new Promise((resolve) => setTimeout(resolve, 200));
-            const named = node.classify(new view.File([data], `${where}-by-script.png`));
-            await named;
-            // The card is drawn with a frame of that window.
-            for (let turn = 0; turn < 100 && root.querySelector('.card-name').textContent !== `${where}-by-script.png`; turn++) await new Promise((resolve) => setTimeout(resolve, 20));
-            return { border: style.borderTopStyle, width: Math.round(node.getBoundingClientRect().width) > 100, name, shown: root.querySelector('.card-name').textContent, names: node.results.map((/** @type {any} */ result) => result.name) };
-          },
-          [where, PNG.toString('base64')],
+    onHost(
+      '<button id="press">press</button><lung-xray-classifier multiple></lung-xray-classifier><iframe srcdoc="<!doctype html><title>frame</title>"></iframe>',
+      async (page, { picker, reach }) => {
+        await picker.setInputFiles([1, 2].map((k) => picture(`${k}.png`, k)));
+        await reach('done', 2);
+        const looks = async (/** @type {string} */ where) =>
+          page.evaluate(
+            async ([where, base64]) => {
+              const any = /** @type {any} */ (globalThis);
+              const node = (any.node ??= document.querySelector('lung-xray-classifier'));
+              const view = /** @type {any} */ (
+                where === 'frame'
+                  ? document.querySelector('iframe')?.contentWindow
+                  : where === 'popup'
+                    ? window.open('', '', 'width=700,height=700')
+                    : where === 'picture in picture'
+                      ? await any.documentPictureInPicture.requestWindow({ width: 700, height: 700 })
+                      : window
+              );
+              view.document.body.append(node);
+              const root = node.shadowRoot;
+              const style = view.getComputedStyle(root.querySelector('.dropzone'));
+              // A file of that window, in what a drop of that window carries.
+              const data = Uint8Array.from(atob(String(base64)), (c) => c.charCodeAt(0));
+              const transfer = new view.DataTransfer();
+              transfer.items.add(new view.File([data], `${where}.png`, { type: 'image/png', lastModified: 5 }));
+              const answered = new Promise((resolve) =>
+                node.addEventListener('lung-result', (/** @type {any} */ { detail }) => resolve(detail.name), { once: true }),
+              );
+              root
+                .querySelector('.dropzone')
+                .dispatchEvent(new view.DragEvent('drop', { bubbles: true, composed: true, cancelable: true, dataTransfer: transfer }));
+              const name = await answered;
+              await new Promise((resolve) => setTimeout(resolve, 200));
+              const named = node.classify(new view.File([data], `${where}-by-script.png`));
+              await named;
+              // The card is drawn with a frame of that window.
+              for (let turn = 0; turn < 100 && root.querySelector('.card-name').textContent !== `${where}-by-script.png`; turn++)
+                await new Promise((resolve) => setTimeout(resolve, 20));
+              return {
+                border: style.borderTopStyle,
+                width: Math.round(node.getBoundingClientRect().width) > 100,
+                name,
+                shown: root.querySelector('.card-name').textContent,
+                names: node.results.map((/** @type {any} */ result) => result.name),
+              };
+            },
+            [where, PNG.toString('base64')],
+          );
+        let names = ['1.png', '2.png'];
+        for (const where of ['frame', 'popup', 'picture in picture', 'page']) {
+          // A browser opens such a window for somebody who has just done something.
+          await page.locator('#press').click();
+          names = [`${where}-by-script.png`, `${where}.png`, ...names];
+          assert.deepEqual(await looks(where), { border: 'dashed', width: true, name: `${where}.png`, shown: `${where}-by-script.png`, names }, where);
+        }
+        assert.equal(
+          (await page.evaluate(() => /** @type {any} */ (globalThis).told)).filter((/** @type {any} */ { type }) => type === 'lung-ready').length,
+          1,
         );
-      let names = ['1.png', '2.png'];
-      for (const where of ['frame', 'popup', 'picture in picture', 'page']) {
-        // A browser opens such a window for somebody who has just done something.
-        await page.locator('#press').click();
-        names = [`${where}-by-script.png`, `${where}.png`, ...names];
-        assert.deepEqual(await looks(where), { border: 'dashed', width: true, name: `${where}.png`, shown: `${where}-by-script.png`, names }, where);
-      }
-      assert.equal((await page.evaluate(() => /** @type {any} */ (globalThis).told)).filter((/** @type {any} */ { type }) => type === 'lung-ready').length, 1);
-    }),
+      },
+    ),
 
   'It stands in a flexible row, a grid, a table cell, or inline': async () => {
     const body = `<style>body { margin: 0 }</style>
@@ -640,7 +715,10 @@ const CLAIMS = {
       <div style="float: left">${ELEMENT}</div>
       <div style="display: flex; flex-direction: column; align-items: center; clear: both">${ELEMENT}</div>
       <div style="position: absolute">${ELEMENT}</div>`;
-    for (const [width, least] of /** @type {const} */ ([[1200, 700], [320, 200]]))
+    for (const [width, least] of /** @type {const} */ ([
+      [1200, 700],
+      [320, 200],
+    ]))
       await onHost(
         body,
         async (page, { element }) => {
@@ -763,16 +841,19 @@ test('in a closed shadow root of the page it takes a paste while the focus is in
   onHost('<x-app></x-app>', async (page) => {
     await page.evaluate(() => {
       const any = /** @type {any} */ (globalThis);
-      customElements.define('x-app', class extends HTMLElement {
-        constructor() {
-          super();
-          const root = this.attachShadow({ mode: 'closed' });
-          const element = document.createElement('lung-xray-classifier');
-          const area = document.createElement('textarea');
-          root.append(area, element);
-          Object.assign(any, { area, element });
-        }
-      });
+      customElements.define(
+        'x-app',
+        class extends HTMLElement {
+          constructor() {
+            super();
+            const root = this.attachShadow({ mode: 'closed' });
+            const element = document.createElement('lung-xray-classifier');
+            const area = document.createElement('textarea');
+            root.append(area, element);
+            Object.assign(any, { area, element });
+          }
+        },
+      );
     });
     await copy(page, 'text beside it');
     const taken = [];
@@ -808,7 +889,9 @@ describe('in Firefox', { skip: noFirefox }, () => {
     onFox(
       `<div style="display: flex">${ELEMENT}<p>side</p></div><table><tr><td>${ELEMENT}</td></tr></table><lung-xray-classifier style="display: inline-block"></lung-xray-classifier>`,
       async (page) => {
-        const widths = await page.evaluate(() => [...document.querySelectorAll('lung-xray-classifier')].map((node) => Math.round(node.getBoundingClientRect().width)));
+        const widths = await page.evaluate(() =>
+          [...document.querySelectorAll('lung-xray-classifier')].map((node) => Math.round(node.getBoundingClientRect().width)),
+        );
         for (const width of widths) assert.ok(width >= 700 && width <= 720, String(widths));
       },
     ));

@@ -59,7 +59,8 @@ function listOf(page, selector = 'lung-xray-classifier') {
     reach: (state, count) =>
       page.waitForFunction(
         ([state, count, selector]) =>
-          /** @type {any} */ (document.querySelector(String(selector))).results.filter((/** @type {any} */ result) => result.state === state).length >= Number(count),
+          /** @type {any} */ (document.querySelector(String(selector))).results.filter((/** @type {any} */ result) => result.state === state).length >=
+          Number(count),
         [state, count, selector],
       ),
     /** Chooses a folder in the browser's dialog. @param {string} folder */
@@ -116,7 +117,12 @@ describe('two exports of one second: same folder, names, sizes and times, anothe
         json: JSON.parse(await (await node.exportResults('json')).text()),
       }));
       assert.equal(new Set(saved.json.map((/** @type {any} */ { name }) => name)).size, 4);
-      for (const { name } of all) assert.equal(saved.csv.split(/\r?\n/).filter((/** @type {string} */ line) => line.includes(`${name},`) || line.includes(`${name}",`)).length, 1, saved.csv);
+      for (const { name } of all)
+        assert.equal(
+          saved.csv.split(/\r?\n/).filter((/** @type {string} */ line) => line.includes(`${name},`) || line.includes(`${name}",`)).length,
+          1,
+          saved.csv,
+        );
     }));
 
   test('after a reload too: what is kept of the first is no answer to the second', () =>
@@ -136,7 +142,10 @@ describe('two exports of one second: same folder, names, sizes and times, anothe
       assert.equal((await results()).length, 4);
       // It is its card that comes up, not one of the folder whose files are called the same.
       const [, , first] = await results();
-      await card(first.name).getByText(/50\.0\s%/).first().waitFor();
+      await card(first.name)
+        .getByText(/50\.0\s%/)
+        .first()
+        .waitFor();
     }));
 
   test('where the browser has no SHA-256, on an insecure origin, it is the same', () =>
@@ -166,7 +175,10 @@ describe('two exports of one second: same folder, names, sizes and times, anothe
 
   test('one that was stopped, reloaded and chosen again is filled by its own file, and only an answer to its bytes is shown', () =>
     withFiles(
-      { ...Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`a/export/${k}.png`, GARCIA])), ...Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`b/export/${k}.png`, SMITH])) },
+      {
+        ...Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`a/export/${k}.png`, GARCIA])),
+        ...Object.fromEntries(Array.from({ length: 20 }, (_, k) => [`b/export/${k}.png`, SMITH])),
+      },
       async (page, { chooseFolder, reach, results, button, element }, at) => {
         await chooseFolder(at('a/export'));
         await reach('done', 2);
@@ -210,11 +222,14 @@ test('a file that has changed is read again, also where its size and its time ar
     await utimes(at('export/a.png'), THEN, THEN);
     await chooseFolder(at('export'));
     await reach('done', 3);
-    assert.deepEqual((await results()).map((result) => [result.name, torn(result)]), [
-      ['export/a.png (2)', false],
-      ['export/a.png', true],
-      ['export/b.png', true],
-    ]);
+    assert.deepEqual(
+      (await results()).map((result) => [result.name, torn(result)]),
+      [
+        ['export/a.png (2)', false],
+        ['export/a.png', true],
+        ['export/b.png', true],
+      ],
+    );
     await element.locator('.aside').getByText('1 image was read before').waitFor();
   }));
 
@@ -263,7 +278,10 @@ test('two folders with the same file names: row, card, CSV and JSON say which is
     await parts(page).picker.setInputFiles(both.map(at));
     await reach('done', 2);
     assert.deepEqual(await names(), ['IM0001.png', 'IM0001.png (2)']);
-    assert.deepEqual((await results()).map(({ name }) => name), ['IM0001.png', 'IM0001.png (2)']);
+    assert.deepEqual(
+      (await results()).map(({ name }) => name),
+      ['IM0001.png', 'IM0001.png (2)'],
+    );
   }));
 
 test('files of a host page that it took from a folder keep their paths', () =>
@@ -279,7 +297,12 @@ test('files of a host page that it took from a folder keep their paths', () =>
 
 test('of a long path the row shows which folder, and the file', () =>
   withFiles(
-    Object.fromEntries(['Garcia', 'Smith'].flatMap((name) => [[`in/${name}-${'long-'.repeat(40)}/IM0001.png`, GARCIA], [`out/${name}-${'long-'.repeat(40)}/IM0001.png`, GARCIA]])),
+    Object.fromEntries(
+      ['Garcia', 'Smith'].flatMap((name) => [
+        [`in/${name}-${'long-'.repeat(40)}/IM0001.png`, GARCIA],
+        [`out/${name}-${'long-'.repeat(40)}/IM0001.png`, GARCIA],
+      ]),
+    ),
     async (_page, { chooseFolder, reach, element }, at) => {
       for (const [count, folder] of ['in', 'out'].entries()) {
         await chooseFolder(at(folder));
@@ -305,9 +328,9 @@ test('rows have a small picture of their own image: not while it is read anew, n
     await picker.setInputFiles(Array.from({ length: 30 }, (_, k) => picture(`${k}.png`, 3 * k + 2)));
     await reach('done', 31);
     const pictures = () =>
-      element.locator('.row-picture').evaluateAll((all) =>
-        all.map((canvas) => [canvas.hasAttribute('data-empty'), /** @type {HTMLCanvasElement} */ (canvas).toDataURL()].join(' ')),
-      );
+      element
+        .locator('.row-picture')
+        .evaluateAll((all) => all.map((canvas) => [canvas.hasAttribute('data-empty'), /** @type {HTMLCanvasElement} */ (canvas).toDataURL()].join(' ')));
     await element.locator('.row-picture[data-empty]').first().waitFor({ state: 'detached' });
     const all = await pictures();
     assert.equal(all.length, 31);
@@ -336,8 +359,7 @@ describe('what somebody has taken back', () => {
     await mock.onPage(
       async (page) => {
         await page.waitForFunction(() => customElements.get('lung-xray-classifier'));
-        const sent = () =>
-          page.evaluate(() => new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).getAll('report').map(String));
+        const sent = () => page.evaluate(() => new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).getAll('report').map(String));
         await body(page, { ...listOf(page), sent, told: () => page.evaluate(() => /** @type {any} */ (globalThis).told) });
       },
       { path: 'form.html', started: false },
@@ -384,7 +406,11 @@ describe('what somebody has taken back', () => {
       await reach('done', 1);
       await page.waitForFunction(() => /** @type {any} */ (globalThis).told.some((/** @type {any} */ { type }) => type === 'lung-done'));
       assert.equal((await sent()).length, 1);
-      assert.deepEqual((await told()).filter(({ type }) => type !== 'lung-done').map(({ name }) => name), ['0.png', '3.png'], 'nobody is told of one that was removed');
+      assert.deepEqual(
+        (await told()).filter(({ type }) => type !== 'lung-done').map(({ name }) => name),
+        ['0.png', '3.png'],
+        'nobody is told of one that was removed',
+      );
       assert.deepEqual((await told()).at(-1), { type: 'lung-done', answered: 2, failed: 0, cancelled: 2 });
     }));
 
@@ -395,7 +421,14 @@ describe('what somebody has taken back', () => {
       const codes = await element.evaluate(async (/** @type {any} */ node) => {
         const asked = [node.classify(new Blob(['plain'])), node.classify(new ImageData(8, 8))];
         node.forget();
-        return Promise.all(asked.map((promise) => promise.then(() => 'answered', (/** @type {any} */ error) => error.code)));
+        return Promise.all(
+          asked.map((promise) =>
+            promise.then(
+              () => 'answered',
+              (/** @type {any} */ error) => error.code,
+            ),
+          ),
+        );
       });
       assert.deepEqual(codes, ['removed', 'removed']);
       const before = (await told()).filter(({ type }) => type !== 'lung-done').length;
@@ -425,7 +458,10 @@ describe('what somebody has taken back', () => {
 
   test('a folder that is still being looked through: cancel() leaves its images to go on with, forget() takes it back', () =>
     withFiles(Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`export/${k}.png`, GARCIA])), async (page, { element, results, reach }, at) => {
-      for (const [act, count] of /** @type {const} */ ([['cancel', 300], ['forget', 0]])) {
+      for (const [act, count] of /** @type {const} */ ([
+        ['cancel', 300],
+        ['forget', 0],
+      ])) {
         await element.evaluate((/** @type {any} */ node, act) => {
           const zone = node.shadowRoot.querySelector('.dropzone');
           zone.addEventListener('drop', () => setTimeout(() => node[act]()), { once: true });
@@ -446,7 +482,9 @@ describe('what somebody has taken back', () => {
       await picker.setInputFiles([picture('a.png', 1), picture('b.png', 2)]);
       await reach('done', 2);
       await element.locator('.kept:not([hidden])').waitFor();
-      await page.addInitScript(() => customElements.whenDefined('lung-xray-classifier').then(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).forget()));
+      await page.addInitScript(() =>
+        customElements.whenDefined('lung-xray-classifier').then(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).forget()),
+      );
       await page.reload();
       await ready(page);
       await page.waitForTimeout(300);
@@ -467,11 +505,21 @@ describe('what somebody has taken back', () => {
       await rows.nth(2).click();
       await page.keyboard.press('Delete');
       assert.deepEqual(await names(), ['0.png', '2.png']);
-      assert.equal(await element.locator('.row:focus').textContent().then((text) => text?.startsWith('2.png')), true, 'the focus stays in the table');
+      assert.equal(
+        await element
+          .locator('.row:focus')
+          .textContent()
+          .then((text) => text?.startsWith('2.png')),
+        true,
+        'the focus stays in the table',
+      );
       await page.reload();
       await ready(page);
       await reach('done', 2);
-      assert.deepEqual((await results()).map(({ name }) => name), ['0.png', '2.png']);
+      assert.deepEqual(
+        (await results()).map(({ name }) => name),
+        ['0.png', '2.png'],
+      );
     }));
 });
 
@@ -482,7 +530,11 @@ test('what is kept for one patient is not shown on the page of another, whose ad
       await picker.setInputFiles([picture('a.png', 1), picture('b.png', 2)]);
       await reach('done', 2);
       await element.locator('.kept:not([hidden])').waitFor();
-      for (const [path, count] of /** @type {const} */ ([['?patient=2', 0], ['?patient=1#/other', 0], ['?patient=1', 2]])) {
+      for (const [path, count] of /** @type {const} */ ([
+        ['?patient=2', 0],
+        ['?patient=1#/other', 0],
+        ['?patient=1', 2],
+      ])) {
         await page.goto('about:blank');
         await page.goto(mock.site.url + path);
         await ready(page);
@@ -507,12 +559,18 @@ test('one image alone is saved as CSV and as JSON, of several the chosen one, an
       return Buffer.concat(chunks).toString();
     };
     assert.match(await save('Save this one as CSV'), /one\.png/);
-    assert.deepEqual(JSON.parse(await save('Save this one as JSON')).map((/** @type {any} */ { name }) => name), ['one.png']);
+    assert.deepEqual(
+      JSON.parse(await save('Save this one as JSON')).map((/** @type {any} */ { name }) => name),
+      ['one.png'],
+    );
     await picker.setInputFiles([picture('two.png', 2), { ...picture('bad.png'), buffer: Buffer.from('refuse') }]);
     await reach('error', 1);
     await rows.nth(1).click();
     await element.locator('.card[data-state=error]').waitFor();
-    assert.deepEqual(JSON.parse(await save('Save this one as JSON')).map((/** @type {any} */ { name }) => name), ['bad.png']);
+    assert.deepEqual(
+      JSON.parse(await save('Save this one as JSON')).map((/** @type {any} */ { name }) => name),
+      ['bad.png'],
+    );
     await button('Clear').click();
     assert.deepEqual(await results(), []);
     assert.equal(await element.locator('.results').isVisible(), false);

@@ -90,8 +90,7 @@ for (const { name, missing, begin } of BROWSERS)
               site.routes[path] = (request, response) => immutable(asked++ === 0 ? damage(whole) : whole, type)(request, response);
             }
             const page = await browser.open(site.url);
-            const isReady = () =>
-              Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status[data-phase=ready]'));
+            const isReady = () => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.status[data-phase=ready]'));
             await page.until(isReady);
             await reload(page);
             await page.until(isReady);
@@ -109,7 +108,8 @@ for (const { name, missing, begin } of BROWSERS)
         for (const path of paths) {
           const whole = await bodyOf(site.url.slice(0, -1) + path);
           let asked = 0;
-          site.routes[path] = (request, response) => immutable(asked++ === 0 ? whole.subarray(0, whole.length >> 1) : whole, 'text/javascript')(request, response);
+          site.routes[path] = (request, response) =>
+            immutable(asked++ === 0 ? whole.subarray(0, whole.length >> 1) : whole, 'text/javascript')(request, response);
         }
         const page = await browser.open(site.url);
         for (let visit = 1; visit <= 2; visit++) {
@@ -121,9 +121,22 @@ for (const { name, missing, begin } of BROWSERS)
             },
             [1, 2].map((seed) => picture('', visit * 10 + seed).buffer.toString('base64')),
           );
-          await page.until(() => ['toolbar', 'kept', 'zoom'].every((part) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[part=${part}]`)), undefined, 30_000);
-          assert.match(await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('csv').then((/** @type {Blob} */ file) => file.text())), /0\.png/);
-          assert.ok((await page.evaluate(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('xlsx').then((/** @type {Blob} */ file) => file.size))) > 1000);
+          await page.until(
+            () => ['toolbar', 'kept', 'zoom'].every((part) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[part=${part}]`)),
+            undefined,
+            30_000,
+          );
+          assert.match(
+            await page.evaluate(() =>
+              /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('csv').then((/** @type {Blob} */ file) => file.text()),
+            ),
+            /0\.png/,
+          );
+          assert.ok(
+            (await page.evaluate(() =>
+              /** @type {any} */ (document.querySelector('lung-xray-classifier')).exportResults('xlsx').then((/** @type {Blob} */ file) => file.size),
+            )) > 1000,
+          );
           // This test, the page, past the cache, and under another address.
           if (visit === 1) for (const path of paths) assert.equal(site.asked.filter((asked) => asked === path).length, 4, path);
           await reload(page);
@@ -157,7 +170,10 @@ describe('in Chromium', () => {
       await prepare?.(page);
       await page.goto(site.url + path);
       await body(page, parts(page), site);
-      assert.deepEqual(uncaught.filter((message) => !spoilt.test(message)), []);
+      assert.deepEqual(
+        uncaught.filter((message) => !spoilt.test(message)),
+        [],
+      );
     } finally {
       await context.close();
       await site.close();
@@ -328,7 +344,9 @@ describe('in Chromium', () => {
         routes: { '/app.js': status(404) },
       }));
 
-    for (const [path, [page, snippet]] of ['element/define.js', 'element/classifier/pool.js'].flatMap((path) => SNIPPETS.map((entry) => /** @type {const} */ ([path, entry]))))
+    for (const [path, [page, snippet]] of ['element/define.js', 'element/classifier/pool.js'].flatMap((path) =>
+      SNIPPETS.map((entry) => /** @type {const} */ ([path, entry])),
+    ))
       test(`${path} on a page that follows ${page}: its own words stay, and offer to reload`, () => {
         return onPage(
           async (page, _found, site) => {
@@ -364,39 +382,36 @@ describe('in Chromium', () => {
       );
 
     test('what decides who takes a paste: what no other could mean is taken all the same, and no editor loses anything', () =>
-      onPage(
-        async (page) => {
-          await ready(page);
-          const taken = await onElement(page, async (element, blob) => {
-            let pastes = 0;
-            const paste = async (/** @type {Element} */ target, types = ['Files']) => {
-              const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
-              const files = [new File([blob], `${pastes++}.png`, { type: 'image/png' })];
-              Object.defineProperty(event, 'clipboardData', { value: { files, types } });
-              target.dispatchEvent(event);
-              await new Promise((resolve) => setTimeout(resolve, 300));
-              return element.results.length;
-            };
-            const area = document.body.appendChild(document.createElement('textarea'));
-            area.focus();
-            const counts = [await paste(area)];
-            area.blur();
-            counts.push(await paste(document.body, ['text/html', 'Files']));
-            document.designMode = 'on';
-            counts.push(await paste(document.body));
-            document.designMode = 'off';
-            counts.push(await paste(document.body));
-            element.focus();
-            counts.push(await paste(element));
-            element.hidden = true;
-            document.body.focus();
-            counts.push(await paste(document.body));
-            return counts;
-          });
-          assert.deepEqual(taken, [0, 0, 0, 1, 2, 2]);
-        },
-        without('intake/paste-taker.js'),
-      ));
+      onPage(async (page) => {
+        await ready(page);
+        const taken = await onElement(page, async (element, blob) => {
+          let pastes = 0;
+          const paste = async (/** @type {Element} */ target, types = ['Files']) => {
+            const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
+            const files = [new File([blob], `${pastes++}.png`, { type: 'image/png' })];
+            Object.defineProperty(event, 'clipboardData', { value: { files, types } });
+            target.dispatchEvent(event);
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return element.results.length;
+          };
+          const area = document.body.appendChild(document.createElement('textarea'));
+          area.focus();
+          const counts = [await paste(area)];
+          area.blur();
+          counts.push(await paste(document.body, ['text/html', 'Files']));
+          document.designMode = 'on';
+          counts.push(await paste(document.body));
+          document.designMode = 'off';
+          counts.push(await paste(document.body));
+          element.focus();
+          counts.push(await paste(element));
+          element.hidden = true;
+          document.body.focus();
+          counts.push(await paste(document.body));
+          return counts;
+        });
+        assert.deepEqual(taken, [0, 0, 0, 1, 2, 2]);
+      }, without('intake/paste-taker.js')));
 
     test('one that stalls is given up after a while and fetched under another address', () =>
       onPage(
@@ -407,7 +422,8 @@ describe('in Chromium', () => {
           await answered('chest.png');
           // What is under way for this address is left alone.
           const stalled = site.routes[path];
-          site.routes[path] = (request, response) => (request.url?.includes('?') ? bytes(whole, 'text/javascript')(request, response) : stalled(request, response));
+          site.routes[path] = (request, response) =>
+            request.url?.includes('?') ? bytes(whole, 'text/javascript')(request, response) : stalled(request, response);
           const saved = onElement(page, (element) => element.exportResults('csv').then((/** @type {Blob} */ file) => file.text()));
           await page.clock.runFor(31_000);
           await page.clock.runFor(31_000);
@@ -426,51 +442,57 @@ describe('in Chromium', () => {
       ));
 
     test('what makes a file of pixels: that is the error, not the pixels, and the next image works', () =>
-      onPage(
-        async (page) => {
-          await ready(page);
-          const told = await onElement(page, async (element, blob) => {
-            const refused = await element.classify(new ImageData(8, 8)).catch((/** @type {any} */ error) => error);
-            return { code: refused.code, advice: refused.advice, next: Boolean((await element.classify(blob)).finding) };
-          });
-          assert.deepEqual(told, { code: 'runtime-unreachable', advice: 'Check the connection and try again.', next: true });
-          const [error] = (await events(page)).filter(({ type }) => type === 'lung-error');
-          assert.equal(error.detail.code, 'runtime-unreachable');
-        },
-        without('intake/pixels.js'),
-      ));
+      onPage(async (page) => {
+        await ready(page);
+        const told = await onElement(page, async (element, blob) => {
+          const refused = await element.classify(new ImageData(8, 8)).catch((/** @type {any} */ error) => error);
+          return { code: refused.code, advice: refused.advice, next: Boolean((await element.classify(blob)).finding) };
+        });
+        assert.deepEqual(told, { code: 'runtime-unreachable', advice: 'Check the connection and try again.', next: true });
+        const [error] = (await events(page)).filter(({ type }) => type === 'lung-error');
+        assert.equal(error.detail.code, 'runtime-unreachable');
+      }, without('intake/pixels.js')));
 
     test('what saves results: exportResults() says so by a code, and the card in words', () =>
-      onPage(
-        async (page, { picker, answered, element }) => {
-          await picker.setInputFiles(picture('chest.png'));
-          await answered('chest.png');
-          assert.equal(await onElement(page, (element) => element.exportResults('csv').catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
-          await element.locator('[part=save]').first().click();
-          await element.locator('.card-actions ~ .export-failed').getByText('could not be saved').waitFor();
-        },
-        without('results/export.js'),
-      ));
+      onPage(async (page, { picker, answered, element }) => {
+        await picker.setInputFiles(picture('chest.png'));
+        await answered('chest.png');
+        assert.equal(await onElement(page, (element) => element.exportResults('csv').catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
+        await element.locator('[part=save]').first().click();
+        await element.locator('.card-actions ~ .export-failed').getByText('could not be saved').waitFor();
+      }, without('results/export.js')));
 
     test('what copies diagnostics: it is said below the drop zone, and by a code', () =>
-      onPage(
-        async (page, { element }) => {
-          await ready(page);
-          await element.locator('.status summary').click();
-          await element.locator('[part=diagnostics]').click();
-          await element.locator('[part=aside]').getByText('broke off, or the server does not answer').waitFor();
-          assert.equal(await onElement(page, (element) => element.diagnostics().catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
-        },
-        without('parts/diagnostics.js'),
-      ));
+      onPage(async (page, { element }) => {
+        await ready(page);
+        await element.locator('.status summary').click();
+        await element.locator('[part=diagnostics]').click();
+        await element.locator('[part=aside]').getByText('broke off, or the server does not answer').waitFor();
+        assert.equal(await onElement(page, (element) => element.diagnostics().catch((/** @type {any} */ error) => error.code)), 'runtime-unreachable');
+      }, without('parts/diagnostics.js')));
   });
 
   describe('each cause has its own sentence, code and advice', () => {
     /** @type {Array<[string, string, RegExp, (page: import('playwright-core').Page) => Promise<unknown>]>} */
     const causes = [
-      ['an ad blocker that keeps back the program', 'blocked', /ad blocker[^]*filter[^]*Allow this page/, (page) => page.route('**/*.wasm', (route) => route.abort('blockedbyclient'))],
-      ['an ad blocker that keeps back the weights', 'blocked', /ad blocker[^]*filter[^]*Allow this page/, (page) => page.route('**/*.safetensors', (route) => route.abort('blockedbyclient'))],
-      ['an ad blocker that keeps back the worker', 'blocked', /ad blocker[^]*filter[^]*Allow this page/, (page) => page.route('**/worker.js*', (route) => route.abort('blockedbyclient'))],
+      [
+        'an ad blocker that keeps back the program',
+        'blocked',
+        /ad blocker[^]*filter[^]*Allow this page/,
+        (page) => page.route('**/*.wasm', (route) => route.abort('blockedbyclient')),
+      ],
+      [
+        'an ad blocker that keeps back the weights',
+        'blocked',
+        /ad blocker[^]*filter[^]*Allow this page/,
+        (page) => page.route('**/*.safetensors', (route) => route.abort('blockedbyclient')),
+      ],
+      [
+        'an ad blocker that keeps back the worker',
+        'blocked',
+        /ad blocker[^]*filter[^]*Allow this page/,
+        (page) => page.route('**/worker.js*', (route) => route.abort('blockedbyclient')),
+      ],
       ['no WebAssembly', 'no-wasm', /switched off[^]*lockdown/, (page) => page.addInitScript(() => void delete (/** @type {any} */ (globalThis).WebAssembly))],
       [
         'no line',
@@ -511,8 +533,18 @@ describe('in Chromium', () => {
 
     /** @type {Array<[string, string, string, RegExp]>} */
     const policies = [
-      ["without 'wasm-unsafe-eval'", "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:", 'policy-wasm', /does not allow WebAssembly[^]*wasm-unsafe-eval/],
-      ['without connect-src', "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:", 'policy-connect', /does not allow the classifier to be downloaded[^]*connect-src 'self'/],
+      [
+        "without 'wasm-unsafe-eval'",
+        "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:",
+        'policy-wasm',
+        /does not allow WebAssembly[^]*wasm-unsafe-eval/,
+      ],
+      [
+        'without connect-src',
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self' blob: data:",
+        'policy-connect',
+        /does not allow the classifier to be downloaded[^]*connect-src 'self'/,
+      ],
     ];
     for (const [what, policy, code, words] of policies)
       test(`a policy ${what}: ${code}`, () =>
@@ -536,7 +568,12 @@ describe('in Chromium', () => {
 
     /** @type {Array<[string, string, RegExp, (answer: import('node:http').ServerResponse) => void]>} */
     const elsewhere = [
-      ['another server that does not allow it', 'cors-missing', /does not allow pages of other sites[^]*Access-Control-Allow-Origin/, (response) => void response.writeHead(200).end('{}')],
+      [
+        'another server that does not allow it',
+        'cors-missing',
+        /does not allow pages of other sites[^]*Access-Control-Allow-Origin/,
+        (response) => void response.writeHead(200).end('{}'),
+      ],
       ['another server that is down', 'blocked-or-down', /down, or an ad blocker/, (response) => void response.destroy()],
     ];
     for (const [what, code, words, answer] of elsewhere)
@@ -578,7 +615,16 @@ test('a browser that blocks the data of sites: that is the reason, not a lack of
   try {
     const page = await context.newPage();
     await page.goto(site.url);
-    assert.equal(await page.evaluate(() => { try { return typeof sessionStorage; } catch { return 'blocked'; } }), 'blocked');
+    assert.equal(
+      await page.evaluate(() => {
+        try {
+          return typeof sessionStorage;
+        } catch {
+          return 'blocked';
+        }
+      }),
+      'blocked',
+    );
     await ready(page);
     const { picker, answered, element } = parts(page);
     await picker.setInputFiles([picture('chest.png')]);

@@ -56,9 +56,7 @@ describe('odd files on the built page', { skip: noPage }, () => {
     assert.deepEqual(said('dicom/GH538_ybr_jpeg.dcm'), ['colour-image']);
     assert.equal(outcomes.get('broken/truncated.dcm')?.error?.code, 'corrupt-file');
     assert.deepEqual(opened.complaints, []);
-    t.diagnostic(
-      `${files.length} files, ${[...outcomes.values()].filter(({ report }) => report).length} reports, at most ${(peak / 1048576).toFixed(0)} MB`,
-    );
+    t.diagnostic(`${files.length} files, ${[...outcomes.values()].filter(({ report }) => report).length} reports, at most ${(peak / 1048576).toFixed(0)} MB`);
     assert.ok(peak < MEMORY, `${peak} bytes`);
     await opened.context.close();
   });

@@ -68,7 +68,10 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
   async function predicted(model) {
     const { code, stdout, stderr } = await lung(['predict', '--model', model, '--format', 'ndjson', ...generated.images.map(({ path }) => path)]);
     assert.equal(code, 0, stderr);
-    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line));
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     return new Map(generated.images.map(({ name, path }) => [name, lines.find(({ file }) => file === path)]));
   }
 
@@ -115,36 +118,44 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
 
     for (const lang of Object.keys(LANGUAGES))
       test(`nothing is said in the old names in ${LANGUAGES[lang].name}`, () =>
-        onPage(other, async (page) => {
-          const outcomes = await classifyAll(page, generated.images);
-          const ids = Object.values(RENAMED).map(({ id }) => id);
-          for (const { report } of outcomes.values()) assert.ok(report && ids.includes(report.finding));
-          const { element } = parts(page);
-          await element.locator('.evidence-words', { hasText: /./ }).waitFor();
-          const names = Object.values(RENAMED).map(({ name, translations }) => /** @type {Record<string, string>} */ (translations)[lang] ?? name);
-          const kinds = await element.locator('.finders select').first().locator('option').allInnerTexts();
-          assert.deepEqual(kinds.slice(1, 4), names);
-          const files = await element.evaluate((node) =>
-            Promise.all(['csv', 'json'].map(async (format) => (await /** @type {any} */ (node).exportResults(format)).text())),
-          );
-          for (const row of await element.locator('.row').all()) {
-            await row.click();
-            const said = await page.evaluate(() => {
-              const root = /** @type {ShadowRoot} */ (document.querySelector('lung-xray-classifier')?.shadowRoot);
-              for (const each of [...document.querySelectorAll('details'), ...root.querySelectorAll('details')]) each.open = true;
-              const labels = [...document.querySelectorAll('*'), ...root.querySelectorAll('*')].flatMap((node) =>
-                ['aria-label', 'aria-valuetext', 'title', 'content', 'alt', 'value'].map((name) => node.getAttribute(name) ?? ''),
+        onPage(
+          other,
+          async (page) => {
+            const outcomes = await classifyAll(page, generated.images);
+            const ids = Object.values(RENAMED).map(({ id }) => id);
+            for (const { report } of outcomes.values()) assert.ok(report && ids.includes(report.finding));
+            const { element } = parts(page);
+            await element.locator('.evidence-words', { hasText: /./ }).waitFor();
+            const names = Object.values(RENAMED).map(({ name, translations }) => /** @type {Record<string, string>} */ (translations)[lang] ?? name);
+            const kinds = await element.locator('.finders select').first().locator('option').allInnerTexts();
+            assert.deepEqual(kinds.slice(1, 4), names);
+            const files = await element.evaluate((node) =>
+              Promise.all(['csv', 'json'].map(async (format) => (await /** @type {any} */ (node).exportResults(format)).text())),
+            );
+            for (const row of await element.locator('.row').all()) {
+              await row.click();
+              const said = await page.evaluate(() => {
+                const root = /** @type {ShadowRoot} */ (document.querySelector('lung-xray-classifier')?.shadowRoot);
+                for (const each of [...document.querySelectorAll('details'), ...root.querySelectorAll('details')]) each.open = true;
+                const labels = [...document.querySelectorAll('*'), ...root.querySelectorAll('*')].flatMap((node) =>
+                  ['aria-label', 'aria-valuetext', 'title', 'content', 'alt', 'value'].map((name) => node.getAttribute(name) ?? ''),
+                );
+                return [document.title, document.body.innerText, /** @type {HTMLElement} */ (root.querySelector('.whole')).innerText, ...labels].join('\n');
+              });
+              assert.deepEqual(
+                said.split('\n').filter((/** @type {string} */ line) => OLD.test(line)),
+                [],
               );
-              return [document.title, document.body.innerText, /** @type {HTMLElement} */ (root.querySelector('.whole')).innerText, ...labels].join('\n');
-            });
-            assert.deepEqual(said.split('\n').filter((/** @type {string} */ line) => OLD.test(line)), []);
-          }
-          for (const text of files) assert.deepEqual(text.split('\n').filter((/** @type {string} */ line) => OLD.test(line)), []);
-          assert.deepEqual(
-            files[0].split('\r\n')[1].match(/probability_[^"]+/g),
-            ['probability_9', 'probability_grey_veil', 'probability_zigzag_lung'],
-          );
-        }, `?lang=${lang}`));
+            }
+            for (const text of files)
+              assert.deepEqual(
+                text.split('\n').filter((/** @type {string} */ line) => OLD.test(line)),
+                [],
+              );
+            assert.deepEqual(files[0].split('\r\n')[1].match(/probability_[^"]+/g), ['probability_9', 'probability_grey_veil', 'probability_zigzag_lung']);
+          },
+          `?lang=${lang}`,
+        ));
 
     test('another operating point answers from the evidence what the WebAssembly answers from the file', async () => {
       const metadata = asFormat3(shipped.metadata);
@@ -155,15 +166,28 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
       await onPage(together({ metadata, tensors: shipped.tensors }), async (page) => {
         await classifyAll(page, generated.images);
         const answers = () =>
-          page.evaluate(() => Object.fromEntries(/** @type {any} */ (document.querySelector('lung-xray-classifier')).results.map((/** @type {any} */ { name, report }) => [name, report])));
+          page.evaluate(() =>
+            Object.fromEntries(
+              /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.map((/** @type {any} */ { name, report }) => [name, report]),
+            ),
+          );
         await page.getByRole('radio', { name: 'a child' }).check();
-        await page.waitForFunction(() => /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every((/** @type {any} */ { report }) => report.operating_point === 'child'));
+        await page.waitForFunction(() =>
+          /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every(
+            (/** @type {any} */ { report }) => report.operating_point === 'child',
+          ),
+        );
         const weighed = await answers();
         await classifyAll(page, generated.images);
         const read = await answers();
         for (const [name, { finding, probabilities, prediction_set, operating_point }] of Object.entries(read)) {
-          assert.deepEqual([weighed[name].finding, weighed[name].prediction_set, weighed[name].operating_point], [finding, prediction_set, operating_point], name);
-          for (const [id, probability] of Object.entries(probabilities)) assert.ok(Math.abs(weighed[name].probabilities[id] - Number(probability)) < 1e-5, `${name}: ${id}`);
+          assert.deepEqual(
+            [weighed[name].finding, weighed[name].prediction_set, weighed[name].operating_point],
+            [finding, prediction_set, operating_point],
+            name,
+          );
+          for (const [id, probability] of Object.entries(probabilities))
+            assert.ok(Math.abs(weighed[name].probabilities[id] - Number(probability)) < 1e-5, `${name}: ${id}`);
         }
       });
     });
@@ -177,7 +201,10 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
           assert.equal(report?.finding, finding);
           for (const { id } of SEVEN) assert.ok(Math.abs((report?.probabilities[id] ?? NaN) - probabilities[id]) < 2e-3, `${name}: ${id}`);
         }
-        assert.deepEqual(await parts(page).element.locator('.bar-name').allTextContents(), SEVEN.map(({ name }) => name));
+        assert.deepEqual(
+          await parts(page).element.locator('.bar-name').allTextContents(),
+          SEVEN.map(({ name }) => name),
+        );
       }));
   });
 });

@@ -43,8 +43,7 @@ describe('the package', { skip: noPage }, () => {
     const { tarball: file, folder } = await packed(project);
     tarball = file;
     installed = await install(folder, project);
-    for (const name of ['react', 'react-dom', 'scheduler', 'vue', '@vue'])
-      await symlink(join(HERE, 'node_modules', name), join(project, 'node_modules', name));
+    for (const name of ['react', 'react-dom', 'scheduler', 'vue', '@vue']) await symlink(join(HERE, 'node_modules', name), join(project, 'node_modules', name));
     for (const example of /** @type {const} */ (['react.jsx', 'vue.vue'])) bundled.set(example, await bundle(example));
   });
   after(() => rm(project, { recursive: true }));
@@ -110,7 +109,11 @@ describe('the package', { skip: noPage }, () => {
     );
     const tsc = join(HERE, 'node_modules/.bin/tsc');
     const options = '--noEmit --strict --target es2022 --lib es2022,dom,dom.iterable'.split(' ');
-    for (const resolution of [['--module', 'node16'], ['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']])
+    for (const resolution of [
+      ['--module', 'node16'],
+      ['--module', 'nodenext'],
+      ['--module', 'esnext', '--moduleResolution', 'bundler'],
+    ])
       await run(tsc, [...options, ...resolution, 'use.mts'], { cwd: project }).catch((error) => assert.fail(error.stdout));
   });
 
@@ -118,14 +121,20 @@ describe('the package', { skip: noPage }, () => {
   async function bundle(example) {
     const source = join(project, example);
     await cp(join(EXAMPLES, example), source);
-    const entry = example === 'vue.vue' ? "import { createApp } from 'vue'; import Reading from './vue.vue'; createApp(Reading).mount('#app');" : "import './react.jsx';";
+    const entry =
+      example === 'vue.vue' ? "import { createApp } from 'vue'; import Reading from './vue.vue'; createApp(Reading).mount('#app');" : "import './react.jsx';";
     const { outputFiles } = await build({
       stdin: { contents: entry, resolveDir: project },
       bundle: true,
       write: false,
       format: 'esm',
       jsx: 'automatic',
-      define: { 'process.env.NODE_ENV': '"production"', __VUE_OPTIONS_API__: 'false', __VUE_PROD_DEVTOOLS__: 'false', __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false' },
+      define: {
+        'process.env.NODE_ENV': '"production"',
+        __VUE_OPTIONS_API__: 'false',
+        __VUE_PROD_DEVTOOLS__: 'false',
+        __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+      },
       plugins: [singleFileComponents],
     });
     return outputFiles[0].text;
@@ -155,8 +164,7 @@ describe('the package', { skip: noPage }, () => {
             response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>sent</title>');
           },
         });
-        for (const page of ['plain', 'form'])
-          site.routes[`/${page}.html`] = underPolicy(POLICY, await readFile(join(EXAMPLES, `${page}.html`), 'utf8'));
+        for (const page of ['plain', 'form']) site.routes[`/${page}.html`] = underPolicy(POLICY, await readFile(join(EXAMPLES, `${page}.html`), 'utf8'));
         for (const [example, script] of bundled) {
           site.routes[`/${example}.js`] = bytes(script, 'text/javascript');
           site.routes[`/${example}.html`] = underPolicy(
@@ -174,7 +182,9 @@ describe('the package', { skip: noPage }, () => {
         test(`${example}: gets a lung-result and shows it`, async () => {
           const page = await browser.open(`${site.url}${example}.html`);
           try {
-            await page.until(() => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot)).catch((error) => assert.fail(`${error.message} ${page.complaints}`));
+            await page
+              .until(() => Boolean(document.querySelector('lung-xray-classifier')?.shadowRoot))
+              .catch((error) => assert.fail(`${error.message} ${page.complaints}`));
             const said = () => page.evaluate(() => document.querySelector('[role=status]')?.textContent ?? '');
             assert.match(await said(), /^Nothing yet|no report yet/);
             await page.evaluate(() => {
@@ -226,7 +236,10 @@ describe('the package', { skip: noPage }, () => {
     });
     const site = await serve(project, {
       '/only.js': bytes(outputFiles[0].text, 'text/javascript'),
-      '/only.html': underPolicy(POLICY, '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/only.js"></script><lung-xray-classifier></lung-xray-classifier>'),
+      '/only.html': underPolicy(
+        POLICY,
+        '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/only.js"></script><lung-xray-classifier></lung-xray-classifier>',
+      ),
     });
     const browser = await BROWSERS[0].begin();
     try {

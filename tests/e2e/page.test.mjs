@@ -10,18 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { events, launch, open, parts, ready, recordEvents, unfolded } from './lib/browser.mjs';
-import {
-  CLASSES,
-  currentBundle,
-  DIST,
-  lung,
-  noCommand,
-  noImages,
-  noPage,
-  payloads,
-  phantoms,
-  realImages,
-} from './lib/project.mjs';
+import { CLASSES, currentBundle, DIST, lung, noCommand, noImages, noPage, payloads, phantoms, realImages } from './lib/project.mjs';
 import { classifyAll, openReady } from './lib/real-page.mjs';
 import { serve } from './lib/server.mjs';
 
@@ -34,8 +23,7 @@ const TOLERANCE = 2e-3;
 /** The bytes of a build. @param {string} build */
 const wasm = (build) => readFileSync(join(DIST, 'runtime', build, 'lung_web_bg.wasm'));
 
-const relaxedNode =
-  noPage || (WebAssembly.validate(wasm('cpu-relaxed')) && 'this Node has relaxed SIMD itself; Node 20 has not');
+const relaxedNode = noPage || (WebAssembly.validate(wasm('cpu-relaxed')) && 'this Node has relaxed SIMD itself; Node 20 has not');
 
 test('the builds for browsers without relaxed SIMD hold none of it', { skip: relaxedNode }, () => {
   for (const build of ['webgpu', 'cpu']) assert.ok(WebAssembly.validate(wasm(build)), build);
@@ -50,7 +38,9 @@ test('a browser without relaxed SIMD is given the build without', { skip: noPage
       const { validate } = WebAssembly;
       const relaxed = 'fd 85 02';
       WebAssembly.validate = (/** @type {any} */ bytes) =>
-        !Array.from(bytes, (/** @type {number} */ byte) => byte.toString(16).padStart(2, '0')).join(' ').includes(relaxed) && validate(bytes);
+        !Array.from(bytes, (/** @type {number} */ byte) => byte.toString(16).padStart(2, '0'))
+          .join(' ')
+          .includes(relaxed) && validate(bytes);
     });
     await page.goto(`${site.url}?device=cpu`);
     await page.waitForFunction(() => customElements.get('lung-xray-classifier'));
@@ -78,14 +68,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
     site = await serve(DIST);
     generated = await phantoms(2);
     images = [...generated.images, ...(noImages ? [] : await realImages(10))];
-    const { code, stdout, stderr } = await lung([
-      'predict',
-      '--model',
-      await currentBundle(),
-      '--format',
-      'ndjson',
-      ...images.map(({ path }) => path),
-    ]);
+    const { code, stdout, stderr } = await lung(['predict', '--model', await currentBundle(), '--format', 'ndjson', ...images.map(({ path }) => path)]);
     assert.equal(code, 0, stderr);
     const lines = stdout
       .trim()
@@ -148,8 +131,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           assert.ok(sent.indexOf('ahead') < sent.indexOf('bundle'), sent.join(' '));
           const expected = native.get(image.name);
           assert.equal(report?.finding, expected?.finding);
-          for (const finding of CLASSES)
-            assert.ok(Math.abs((report?.probabilities[finding] ?? NaN) - (expected?.probabilities[finding] ?? NaN)) <= TOLERANCE);
+          for (const finding of CLASSES) assert.ok(Math.abs((report?.probabilities[finding] ?? NaN) - (expected?.probabilities[finding] ?? NaN)) <= TOLERANCE);
         } finally {
           await context.close();
         }
@@ -211,10 +193,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
           for (const finding of CLASSES) {
             const difference = Math.abs(report.probabilities[finding] - expected.probabilities[finding]);
             worst = Math.max(worst, difference);
-            assert.ok(
-              difference <= TOLERANCE,
-              `${name}, ${finding}: ${report.probabilities[finding]} here, ${expected.probabilities[finding]} native`,
-            );
+            assert.ok(difference <= TOLERANCE, `${name}, ${finding}: ${report.probabilities[finding]} here, ${expected.probabilities[finding]} native`);
           }
           assert.equal(report.finding, expected.finding, name);
           const sums = CLASSES.map((finding) => report.evidence[finding].flat().reduce((sum, value) => sum + value, 0));

@@ -19,7 +19,9 @@ const onPhone = (body, options = {}) => mock.onPage(body, { ...PHONE, ...options
 async function cardTop(page) {
   let before = NaN;
   for (;;) {
-    const top = await page.evaluate(() => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card')?.getBoundingClientRect().top ?? NaN);
+    const top = await page.evaluate(
+      () => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card')?.getBoundingClientRect().top ?? NaN,
+    );
     if (top === before) return top;
     before = top;
     await page.waitForTimeout(150);
@@ -98,13 +100,15 @@ test('who looks elsewhere by then, or has a script classify, is left there', () 
   }));
 
 test('every file input that is clicked is in the document: Safari does nothing with others', () =>
-  mock.onPage(
-    async (page, { element }) => {
-      for (const button of [page.getByRole('button', { name: 'Take a photo' }), element.getByRole('button', { name: 'Choose files' }), element.getByRole('button', { name: 'Choose a folder' })]) {
-        // The camera is offered to fingers alone.
-        await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('.camera')).style.setProperty('display', 'flex'));
-        const [chooser] = await Promise.all([page.waitForEvent('filechooser'), button.click()]);
-        assert.equal(await chooser.element().evaluate((input) => input.isConnected), true);
-      }
-    },
-  ));
+  mock.onPage(async (page, { element }) => {
+    for (const button of [
+      page.getByRole('button', { name: 'Take a photo' }),
+      element.getByRole('button', { name: 'Choose files' }),
+      element.getByRole('button', { name: 'Choose a folder' }),
+    ]) {
+      // The camera is offered to fingers alone.
+      await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('.camera')).style.setProperty('display', 'flex'));
+      const [chooser] = await Promise.all([page.waitForEvent('filechooser'), button.click()]);
+      assert.equal(await chooser.element().evaluate((input) => input.isConnected), true);
+    }
+  }));

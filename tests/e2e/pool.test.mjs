@@ -68,7 +68,10 @@ const told = async (page) => (await events(page)).flatMap(({ type, detail }) => 
 
 /** @param {Page} page @param {number} count */
 const allTold = (page, count) =>
-  page.waitForFunction((count) => /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ { type }) => /result|error/.test(type)).length === count, count);
+  page.waitForFunction(
+    (count) => /** @type {any} */ (globalThis).lungEvents.filter((/** @type {any} */ { type }) => /result|error/.test(type)).length === count,
+    count,
+  );
 
 test('a single image starts no second worker, and nothing is fetched for one', () =>
   onMachine({ cores: 4 }, async (page, { picker, answered }, site) => {
@@ -95,7 +98,10 @@ for (const [cores, memory, most] of [
       await picker.setInputFiles(files);
       await allTold(page, 24);
       assert.equal(workers.most, most);
-      assert.deepEqual(await told(page), files.map(({ name }) => name));
+      assert.deepEqual(
+        await told(page),
+        files.map(({ name }) => name),
+      );
       for (const end of ['.wasm', '.safetensors']) assert.equal(site.asked.filter((path) => path.endsWith(end)).length, 1, end);
     }));
 
@@ -136,7 +142,10 @@ test('an image that traps is tried once more in the first worker, is an error ca
       assert.equal(state, bad.includes(k) ? 'error' : 'done', name);
     }
     const names = await told(page);
-    assert.deepEqual(names.filter((name) => !bad.map(nameOf).includes(name)), files.flatMap(({ name }, k) => (bad.includes(k) ? [] : [name])));
+    assert.deepEqual(
+      names.filter((name) => !bad.map(nameOf).includes(name)),
+      files.flatMap(({ name }, k) => (bad.includes(k) ? [] : [name])),
+    );
     assert.equal(new Set(names).size, 30);
     await picker.setInputFiles(picture('next.png'));
     await answered('next.png');
@@ -176,7 +185,10 @@ test('cancel leaves what is being read, and what is removed while it is read is 
     assert.ok(done.cancelled > 20, JSON.stringify(done));
     const names = await told(page);
     assert.ok(!names.includes(removed));
-    assert.deepEqual(names, [...names].sort((a, b) => parseInt(a, 10) - parseInt(b, 10)));
+    assert.deepEqual(
+      names,
+      [...names].sort((a, b) => parseInt(a, 10) - parseInt(b, 10)),
+    );
   }));
 
 test('a picture in another window comes from the worker that has it, or from the file', () =>

@@ -33,7 +33,10 @@ async function opened(viewport, scale) {
   const row = found.element.locator('[part=samples]');
   /** Tries the sample of this file and waits for its card. @param {string} file */
   const tried = async (file) => {
-    await row.locator('[part=sample]').nth(await at(page, file)).click();
+    await row
+      .locator('[part=sample]')
+      .nth(await at(page, file))
+      .click();
     await found.element.locator('.card[data-state=done]', { hasText: file }).waitFor();
     await page.waitForTimeout(300);
   };
@@ -62,7 +65,11 @@ try {
   const frames = [];
   const shoot = async (/** @type {number} */ milliseconds) => frames.push({ png: await moving.page.screenshot(), milliseconds });
   /** Brings a part of the element to the upper edge of the window. @param {string} selector */
-  const show = (selector) => moving.element.locator(selector).first().evaluate((node) => node.scrollIntoView({ block: 'start' }));
+  const show = (selector) =>
+    moving.element
+      .locator(selector)
+      .first()
+      .evaluate((node) => node.scrollIntoView({ block: 'start' }));
   await shoot(1500);
   await moving.row.locator('summary').click();
   await moving.row.locator('canvas').first().waitFor();

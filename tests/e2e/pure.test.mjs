@@ -9,7 +9,17 @@ import { isArchive } from '../../www/element/intake/given.js';
 import { dragged, enlarged, WHOLE, within } from '../../www/element/picture/zoom.js';
 import { table } from '../../www/element/results/export.js';
 import { filtered, KINDS, OF_FINDING } from '../../www/element/results/filter.js';
-import { alsoPossible, findingsOf, findingWords, foundIn, outcomeWords, pointWords, setSentence, setWords, withinWords } from '../../www/element/words/format.js';
+import {
+  alsoPossible,
+  findingsOf,
+  findingWords,
+  foundIn,
+  outcomeWords,
+  pointWords,
+  setSentence,
+  setWords,
+  withinWords,
+} from '../../www/element/words/format.js';
 import { weighed } from '../../www/element/results/operating-point.js';
 import { sorted, warned } from '../../www/element/results/order.js';
 import { Pace, roughly } from '../../www/element/results/pace.js';
@@ -25,7 +35,13 @@ const MODEL = {
   ],
   operating_points: [
     { name: 'usual', description: 'All.', offsets: { 2: 0, Normal: 0, 1: 0 }, prediction_sets: { coverage: 0.9, thresholds: { 2: 0.5, Normal: 0.5, 1: 0.5 } } },
-    { name: 'ward', description: 'Patients of a ward.', translations: { fr: 'Patients d’un service.' }, offsets: { 2: 2, Normal: 0, 1: 0 }, prediction_sets: { coverage: 0.8, thresholds: { 2: 0.5, Normal: 0.1, 1: 0.5 } } },
+    {
+      name: 'ward',
+      description: 'Patients of a ward.',
+      translations: { fr: 'Patients d’un service.' },
+      offsets: { 2: 2, Normal: 0, 1: 0 },
+      prediction_sets: { coverage: 0.8, thresholds: { 2: 0.5, Normal: 0.1, 1: 0.5 } },
+    },
     { name: 'child', description: 'Children.', offsets: { 2: 0, Normal: 0, 1: 0 } },
   ],
   default_operating_point: 'usual',
@@ -33,32 +49,48 @@ const MODEL = {
 };
 
 /** @param {Record<string, number>} probabilities @param {string[]} set @returns {Omit<Report, 'evidence'>} */
-const report = (probabilities, set, more = {}) => /** @type {any} */ ({
-  finding: Object.entries(probabilities).toSorted(([, a], [, b]) => b - a)[0][0],
-  probabilities,
-  prediction_set: { coverage: 0.9, findings: set },
-  in_distribution: { score: 0.9, accepted: true },
-  operating_point: 'usual',
-  timings: { preprocess_ms: 1, inference_ms: 2 },
-  cautions: [],
-  ...more,
-});
+const report = (probabilities, set, more = {}) =>
+  /** @type {any} */ ({
+    finding: Object.entries(probabilities).toSorted(([, a], [, b]) => b - a)[0][0],
+    probabilities,
+    prediction_set: { coverage: 0.9, findings: set },
+    in_distribution: { score: 0.9, accepted: true },
+    operating_point: 'usual',
+    timings: { preprocess_ms: 1, inference_ms: 2 },
+    cautions: [],
+    ...more,
+  });
 
 describe('findings', () => {
   const certain = report({ 2: 0.05, Normal: 0.9, 1: 0.05 }, ['Normal']);
 
   test('have the order of the bundle, although JavaScript puts numbers first; of another bundle they are called by their ids', () => {
-    assert.deepEqual(findingsOf(certain, MODEL).map(({ id }) => id), ['2', 'Normal', '1']);
-    assert.deepEqual(findingsOf(report({ a_b: 0.6, c: 0.4 }, []), MODEL), [{ id: 'a_b', name: 'a b' }, { id: 'c', name: 'c' }]);
-    assert.deepEqual(findingsOf(certain, {}).map(({ id }) => id), ['1', '2', 'Normal']);
+    assert.deepEqual(
+      findingsOf(certain, MODEL).map(({ id }) => id),
+      ['2', 'Normal', '1'],
+    );
+    assert.deepEqual(findingsOf(report({ a_b: 0.6, c: 0.4 }, []), MODEL), [
+      { id: 'a_b', name: 'a b' },
+      { id: 'c', name: 'c' },
+    ]);
+    assert.deepEqual(
+      findingsOf(certain, {}).map(({ id }) => id),
+      ['1', '2', 'Normal'],
+    );
     assert.equal(foundIn(certain, MODEL).name, 'Nothing');
   });
 
   test('are called as we call them where we know the id, else as the bundle does', async () => {
     const french = await wordsOf('fr');
     const [second, normal, first] = MODEL.findings;
-    assert.deepEqual([second, normal, first].map((finding) => findingWords(french, finding)), ['Deuxième', 'Normal', 'First']);
-    assert.deepEqual([second, normal].map((finding) => withinWords(ENGLISH, finding)), ['Second', 'normal']);
+    assert.deepEqual(
+      [second, normal, first].map((finding) => findingWords(french, finding)),
+      ['Deuxième', 'Normal', 'First'],
+    );
+    assert.deepEqual(
+      [second, normal].map((finding) => withinWords(ENGLISH, finding)),
+      ['Second', 'normal'],
+    );
     // A name of the other direction stands apart.
     assert.equal(withinWords(await wordsOf('ar'), second), '\u2068Second\u2069');
   });
@@ -66,7 +98,10 @@ describe('findings', () => {
   test('that are possible are named, one beyond a quarter also where the set has it not', () => {
     assert.equal(setWords(ENGLISH, certain, MODEL), 'Normal; the others are unlikely.');
     const torn = report({ 2: 0.1, Normal: 0.6, 1: 0.3 }, ['Normal']);
-    assert.deepEqual(alsoPossible(torn, MODEL)?.map(({ id }) => id), ['1']);
+    assert.deepEqual(
+      alsoPossible(torn, MODEL)?.map(({ id }) => id),
+      ['1'],
+    );
     assert.equal(setWords(ENGLISH, torn, MODEL), 'Unsure: normal or First.');
     assert.equal(setWords(ENGLISH, report({ 2: 0.3, Normal: 0.3, 1: 0.4 }, ['1']), MODEL), 'Unsure: any of the findings it knows.');
     assert.equal(outcomeWords(ENGLISH, torn, MODEL).replace(/\u00a0/g, ' '), 'Normal 60.0 %, or First');
@@ -122,7 +157,8 @@ describe('another operating point', () => {
 });
 
 describe('order', () => {
-  const entry = (/** @type {string} */ name, /** @type {any} */ told) => /** @type {any} */ ({ name, outcome: told ? { state: 'done', report: told } : { state: 'error' } });
+  const entry = (/** @type {string} */ name, /** @type {any} */ told) =>
+    /** @type {any} */ ({ name, outcome: told ? { state: 'done', report: told } : { state: 'error' } });
   const entries = [
     entry('b10', report({ 2: 0.1, Normal: 0.8, 1: 0.1 }, [])),
     entry('b9', report({ 2: 0.6, Normal: 0.3, 1: 0.1 }, [])),
@@ -142,7 +178,10 @@ describe('order', () => {
     assert.deepEqual(names('finding', -1), ['b10', 'a', 'b9', 'failed', 'cat']);
     assert.deepEqual(names('probability', -1), ['a', 'b10', 'b9', 'failed', 'cat']);
     assert.deepEqual(names('likeness', 1), ['cat', 'b10', 'b9', 'a', 'failed']);
-    assert.deepEqual(entries.filter(warned).map(({ name }) => name), ['cat', 'a']);
+    assert.deepEqual(
+      entries.filter(warned).map(({ name }) => name),
+      ['cat', 'a'],
+    );
   });
 });
 
@@ -226,12 +265,15 @@ test('what may be an image is told by its path, an archive by its name', () => {
 test('a table has a column for each finding of any model, one for those called alike', () => {
   const results = /** @type {Result[]} */ ([
     { name: 'x', state: 'done', report: report({ 'Grey veil': 0.7, Normal: 0.3 }, ['Grey veil']) },
-    { name: 'y', state: 'done', report: report({ grey_veil: 0.4, '雪': 0.6 }, ['雪'], { in_distribution: { score: 0.1, accepted: false } }) },
+    { name: 'y', state: 'done', report: report({ grey_veil: 0.4, 雪: 0.6 }, ['雪'], { in_distribution: { score: 0.1, accepted: false } }) },
     { name: 'z', state: 'waiting' },
   ]);
   const [head, ...rows] = table(results);
   const of = (/** @type {number} */ at) => Object.fromEntries(head.map((name, column) => [name, rows[at][column]]));
-  assert.deepEqual(head.filter((name) => String(name).startsWith('probability')), ['probability_grey_veil', 'probability_normal', 'probability_雪']);
+  assert.deepEqual(
+    head.filter((name) => String(name).startsWith('probability')),
+    ['probability_grey_veil', 'probability_normal', 'probability_雪'],
+  );
   assert.deepEqual([of(0).finding, of(0).probability_grey_veil, of(0)['probability_雪']], ['Grey veil', 0.7, '']);
   assert.deepEqual([of(1).finding, of(1).probability_grey_veil, of(1)['probability_雪']], ['', 0.4, 0.6]);
   assert.deepEqual([of(2).state, of(2).probability_normal, of(2).error], ['waiting', '', '']);

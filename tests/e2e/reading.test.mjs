@@ -38,7 +38,12 @@ function fieldsOf(body) {
     if ('{[(<'.includes(sign)) depth += 1;
     if ('}])>'.includes(sign)) depth -= 1;
     if (depth > 0 || (sign !== ';' && sign !== ',' && place < body.length - 1)) continue;
-    fields.push(body.slice(from, place + 1).replace(/[;,]$/, '').trim());
+    fields.push(
+      body
+        .slice(from, place + 1)
+        .replace(/[;,]$/, '')
+        .trim(),
+    );
     from = place + 1;
   }
   return new Map(

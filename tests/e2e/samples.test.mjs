@@ -26,7 +26,13 @@ const FOLDER = fileURLToPath(new URL('../../www/samples/', import.meta.url));
 const { samples } = JSON.parse(await readFile(join(FOLDER, 'index.json'), 'utf8'));
 
 /** The finding of a bundle that each class folder is. @type {Record<string, string>} */
-const EXPECTED = { normal: 'Normal', lung_opacity: 'Lung_Opacity', bacterial_pneumonia: 'Lung_Opacity', 'Viral Pneumonia': 'Viral Pneumonia', viral_pneumonia: 'Viral Pneumonia' };
+const EXPECTED = {
+  normal: 'Normal',
+  lung_opacity: 'Lung_Opacity',
+  bacterial_pneumonia: 'Lung_Opacity',
+  'Viral Pneumonia': 'Viral Pneumonia',
+  viral_pneumonia: 'Viral Pneumonia',
+};
 
 /** @param {import('playwright-core').Page} page */
 function offered(page) {
@@ -41,7 +47,8 @@ test('there are at least four, of adults and of children, small, each of at leas
   for (const { file, images, licence, command } of samples) {
     assert.ok(images >= 16, file);
     const text = await readFile(join(FOLDER, file.replace('.jpg', '.txt')), 'utf8');
-    for (const line of [`images: ${images}`, `patients: ${images}`, `licence: ${licence}`, `command: ${command}`]) assert.ok(text.includes(line), `${file}: ${line}`);
+    for (const line of [`images: ${images}`, `patients: ${images}`, `licence: ${licence}`, `command: ${command}`])
+      assert.ok(text.includes(line), `${file}: ${line}`);
     assert.ok(licence.length > 10 && command.startsWith('lung composite '), file);
   }
   for (const name of await readdir(FOLDER)) bytes += (await stat(join(FOLDER, name))).size;
@@ -55,7 +62,10 @@ describe('in a browser', () => {
     mock.onPage(async (page, { element, answered }) => {
       const { summary, sample } = offered(page);
       await summary.waitFor();
-      assert.deepEqual(mock.site.asked.filter((path) => path.startsWith('/samples/')), []);
+      assert.deepEqual(
+        mock.site.asked.filter((path) => path.startsWith('/samples/')),
+        [],
+      );
       await summary.focus();
       await page.keyboard.press('Enter');
       await sample.nth(samples.length - 1).waitFor();
@@ -73,11 +83,14 @@ describe('in a browser', () => {
       const asked = mock.site.asked.filter((path) => path.startsWith('/samples/')).sort();
       assert.deepEqual(asked, ['/samples/index.json', ...samples.map(({ file }) => `/samples/${file}`)].sort());
       // What is drawn is the picture.
-      const bright = await sample.first().locator('canvas').evaluate((canvas) => {
-        const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
-        const { data } = /** @type {any} */ (canvas).getContext('2d').getImageData(0, 0, width, height);
-        return new Set(data).size;
-      });
+      const bright = await sample
+        .first()
+        .locator('canvas')
+        .evaluate((canvas) => {
+          const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
+          const { data } = /** @type {any} */ (canvas).getContext('2d').getImageData(0, 0, width, height);
+          return new Set(data).size;
+        });
       assert.ok(bright > 100, `${bright} levels`);
     }));
 
@@ -189,7 +202,10 @@ describe('the shipped model', { skip: noPage || noCommand }, () => {
       const models = join(DIST, 'models');
       const { current } = JSON.parse(await readFile(join(models, 'index.json'), 'utf8'));
       const { stdout } = await lung(['predict', '--model', join(models, current), '--format', 'ndjson', ...images.map(({ path }) => path)]);
-      const native = stdout.trim().split('\n').map((line) => JSON.parse(line));
+      const native = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
       for (const [at, { file, finding }] of samples.entries()) {
         const report = outcomes.get(file)?.report;
         assert.ok(report, file);

@@ -33,22 +33,15 @@ try {
         viewport: { width, height },
         deviceScaleFactor: 2,
       });
-      const shoot = (/** @type {string} */ what) =>
-        page.screenshot({ path: join(folder, `${what}-${device}-${colorScheme}.png`), fullPage: true });
+      const shoot = (/** @type {string} */ what) => page.screenshot({ path: join(folder, `${what}-${device}-${colorScheme}.png`), fullPage: true });
       await shoot('ready');
       await page.locator('[part=samples] > summary').click();
       await page.locator('[part=sample] canvas').last().waitFor();
       await shoot('samples');
       await picker.setInputFiles(await payloads([image]));
-      await parts(page)
-        .card(image.name)
-        .and(page.locator('[data-state=done]'))
-        .waitFor({ timeout: 120_000 });
+      await parts(page).card(image.name).and(page.locator('[data-state=done]')).waitFor({ timeout: 120_000 });
       await shoot('report');
-      await picker.setInputFiles([
-        ...(await payloads(rest)),
-        { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('not an image') },
-      ]);
+      await picker.setInputFiles([...(await payloads(rest)), { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('not an image') }]);
       await parts(page).answered('notes.txt', 'error');
       await shoot('several');
       await context.close();

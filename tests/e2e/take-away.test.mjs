@@ -57,7 +57,9 @@ for (const lang of ['en', 'ar'])
           if (said) said.textContent = 'Ready for use without a network.';
         });
         const beside = await page.evaluate(() =>
-          [...document.querySelectorAll('body *:not(main, lung-xray-classifier)')].filter((node) => node.getClientRects().length > 0).map((node) => node.outerHTML),
+          [...document.querySelectorAll('body *:not(main, lung-xray-classifier)')]
+            .filter((node) => node.getClientRects().length > 0)
+            .map((node) => node.outerHTML),
         );
         assert.deepEqual(beside, []);
         for (const part of ['.dropzone', '.status', '.rows', '.folded summary', '.print-head ~ .card-actions'])
@@ -122,27 +124,47 @@ test('rows that are selected and copied paste as columns, also the one that has 
       page.evaluate(
         () =>
           new Promise((resolve) => {
-            document.addEventListener('copy', (event) => resolve(['text/plain', 'text/html'].map((type) => event.clipboardData?.getData(type))), { once: true });
+            document.addEventListener('copy', (event) => resolve(['text/plain', 'text/html'].map((type) => event.clipboardData?.getData(type))), {
+              once: true,
+            });
             document.execCommand('copy');
           }),
       );
     await row('one.png').click();
     const [line] = /** @type {string[]} */ (await copied());
-    assert.deepEqual(line.split('\t').map((text) => text.replace(/\s/g, ' ')), ['one.png', 'Normal', '90.5 %', 'Nothing else', 'Read']);
+    assert.deepEqual(
+      line.split('\t').map((text) => text.replace(/\s/g, ' ')),
+      ['one.png', 'Normal', '90.5 %', 'Nothing else', 'Read'],
+    );
     await element.evaluate((node) => {
       const rows = node.shadowRoot?.querySelectorAll('.row') ?? [];
       getSelection()?.setBaseAndExtent(rows[0].querySelector('.row-name') ?? rows[0], 0, rows[2], rows[2].childNodes.length);
     });
     const [text, html] = /** @type {string[]} */ (await copied());
     const lines = text.split('\n').map((line) => line.split('\t'));
-    assert.deepEqual(lines.map(([name]) => name), ['one.png', "'=1+2.png", 'unlike.png']);
+    assert.deepEqual(
+      lines.map(([name]) => name),
+      ['one.png', "'=1+2.png", 'unlike.png'],
+    );
     for (const line of lines) assert.equal(line.length, 5, text);
     assert.equal(html.match(/<tr>/g)?.length, 3);
   }));
 
 describe('CSV in a spreadsheet', () => {
   /** Names that would become formulas or other columns, somewhere. */
-  const NAMES = ['a;=1+2;b.png', '=1+2.png', 'a,=1+2,b.png', 'a\t=1+2.png', 'a|+1.png', ' =1+2.png', 'x";=1+2;"y.png', '@SUM(1).png', 'plain; name.png', '＝1+2.png', 'radiografía 肺.png'];
+  const NAMES = [
+    'a;=1+2;b.png',
+    '=1+2.png',
+    'a,=1+2,b.png',
+    'a\t=1+2.png',
+    'a|+1.png',
+    ' =1+2.png',
+    'x";=1+2;"y.png',
+    '@SUM(1).png',
+    'plain; name.png',
+    '＝1+2.png',
+    'radiografía 肺.png',
+  ];
   /** @type {any} */
   const report = {
     finding: 'Normal',
@@ -153,14 +175,19 @@ describe('CSV in a spreadsheet', () => {
     device: 'cpu',
     timings: { preprocess_ms: 1.25, inference_ms: 20 },
   };
-  const saved = (/** @type {import('../../www/element/protocol.js').Format} */ format) => resultsFile(NAMES.map((name) => ({ name, state: 'done', report })), format);
+  const saved = (/** @type {import('../../www/element/protocol.js').Format} */ format) =>
+    resultsFile(
+      NAMES.map((name) => ({ name, state: 'done', report })),
+      format,
+    );
   const csv = async () => (await saved('csv')).text();
 
   test('divided at any separator, with quotes or without, no cell begins as a formula', async () => {
     const text = await csv();
     for (const separator of [',', ';', '\t', '|'])
       for (const line of text.split('\r\n').slice(1))
-        for (const cell of line.split(separator)) assert.doesNotMatch(cell.replace(/^["\s]+/, ''), /^[=+\-@＝＋－＠]/, `${JSON.stringify(line)} at ${separator}`);
+        for (const cell of line.split(separator))
+          assert.doesNotMatch(cell.replace(/^["\s]+/, ''), /^[=+\-@＝＋－＠]/, `${JSON.stringify(line)} at ${separator}`);
   });
 
   test('as a workbook no text can be a formula, and what XML has no sign for is left out', async () => {
@@ -173,40 +200,71 @@ describe('CSV in a spreadsheet', () => {
     assert.doesNotMatch(sheet, /<f>/);
   });
 
-  for (const [lang, format] of /** @type {const} */ ([['en', 'csv'], ['es', 'csv'], ['en', 'xlsx'], ['es', 'xlsx']]))
-    test(`LibreOffice, ${lang}, ${format}: each value in its column, no number a thousand times too large, no formula`, { skip: existsSync(OFFICE) ? false : `no LibreOffice at ${OFFICE} (SOFFICE)` }, async () => {
-      const folder = await mkdtemp(join(tmpdir(), 'lung-office-'));
-      try {
-        await writeFile(join(folder, `results.${format}`), Buffer.from(await (await saved(format)).arrayBuffer()));
-        // The locale is a setting of the profile.
-        const locale = { en: 'en-US', es: 'es-ES' }[lang];
-        await run('mkdir', ['-p', join(folder, 'profile/user')]);
-        await writeFile(
-          join(folder, 'profile/user/registrymodifications.xcu'),
-          `<?xml version="1.0" encoding="UTF-8"?><oor:items xmlns:oor="http://openoffice.org/2001/registry"><item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>${locale}</value></prop></item></oor:items>`,
-        );
-        await run(OFFICE, [`-env:UserInstallation=file://${folder}/profile`, '--headless', ...(format === 'csv' ? ['--infilter=Text - txt - csv (StarCalc):44,34,76,1'] : []), '--convert-to', 'fods', '--outdir', folder, join(folder, `results.${format}`)], { timeout: 120_000 });
-        const sheet = await readFile(join(folder, 'results.fods'), 'utf8');
-        // What is true or false becomes a formula without anything in it.
-        assert.doesNotMatch(sheet, /table:formula="(?!of:=(TRUE|FALSE)\(\)")/);
-        const rows = [...sheet.matchAll(/<table:table-row[^>]*>([^]*?)<\/table:table-row>/g)].map(([, row]) =>
-          [...row.matchAll(/<table:table-cell([^>]*)>([^]*?)<\/table:table-cell>/g)].map(([, attributes, inside]) => ({
-            type: /office:value-type="(\w+)"/.exec(attributes)?.[1],
-            value: /office:value="([^"]+)"/.exec(attributes)?.[1],
-            text: inside.replace(/<[^>]+>/g, '').replaceAll('&quot;', '"').replaceAll('&apos;', "'").replaceAll('&amp;', '&').trim(),
-          })),
-        );
-        const head = rows.findIndex(([first]) => first?.text === 'name');
-        assert.ok(head >= 0, sheet.slice(-3000));
-        const normal = rows[head].findIndex(({ text }) => text === 'probability_normal');
-        for (const [at, name] of NAMES.entries()) {
-          const row = rows[head + 1 + at];
-          assert.ok(row[0].text.replaceAll("'", '').includes(name.replaceAll('\t', '').trim().slice(-8)), `${name}: ${row[0].text}`);
-          // Of a CSV it stays a text where the comma is the decimal sign.
-          assert.deepEqual([row[normal].type, row[normal].value ?? row[normal].text], lang === 'en' || format === 'xlsx' ? ['float', '0.896'] : ['string', '0.8960'], name);
+  for (const [lang, format] of /** @type {const} */ ([
+    ['en', 'csv'],
+    ['es', 'csv'],
+    ['en', 'xlsx'],
+    ['es', 'xlsx'],
+  ]))
+    test(
+      `LibreOffice, ${lang}, ${format}: each value in its column, no number a thousand times too large, no formula`,
+      { skip: existsSync(OFFICE) ? false : `no LibreOffice at ${OFFICE} (SOFFICE)` },
+      async () => {
+        const folder = await mkdtemp(join(tmpdir(), 'lung-office-'));
+        try {
+          await writeFile(join(folder, `results.${format}`), Buffer.from(await (await saved(format)).arrayBuffer()));
+          // The locale is a setting of the profile.
+          const locale = { en: 'en-US', es: 'es-ES' }[lang];
+          await run('mkdir', ['-p', join(folder, 'profile/user')]);
+          await writeFile(
+            join(folder, 'profile/user/registrymodifications.xcu'),
+            `<?xml version="1.0" encoding="UTF-8"?><oor:items xmlns:oor="http://openoffice.org/2001/registry"><item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>${locale}</value></prop></item></oor:items>`,
+          );
+          await run(
+            OFFICE,
+            [
+              `-env:UserInstallation=file://${folder}/profile`,
+              '--headless',
+              ...(format === 'csv' ? ['--infilter=Text - txt - csv (StarCalc):44,34,76,1'] : []),
+              '--convert-to',
+              'fods',
+              '--outdir',
+              folder,
+              join(folder, `results.${format}`),
+            ],
+            { timeout: 120_000 },
+          );
+          const sheet = await readFile(join(folder, 'results.fods'), 'utf8');
+          // What is true or false becomes a formula without anything in it.
+          assert.doesNotMatch(sheet, /table:formula="(?!of:=(TRUE|FALSE)\(\)")/);
+          const rows = [...sheet.matchAll(/<table:table-row[^>]*>([^]*?)<\/table:table-row>/g)].map(([, row]) =>
+            [...row.matchAll(/<table:table-cell([^>]*)>([^]*?)<\/table:table-cell>/g)].map(([, attributes, inside]) => ({
+              type: /office:value-type="(\w+)"/.exec(attributes)?.[1],
+              value: /office:value="([^"]+)"/.exec(attributes)?.[1],
+              text: inside
+                .replace(/<[^>]+>/g, '')
+                .replaceAll('&quot;', '"')
+                .replaceAll('&apos;', "'")
+                .replaceAll('&amp;', '&')
+                .trim(),
+            })),
+          );
+          const head = rows.findIndex(([first]) => first?.text === 'name');
+          assert.ok(head >= 0, sheet.slice(-3000));
+          const normal = rows[head].findIndex(({ text }) => text === 'probability_normal');
+          for (const [at, name] of NAMES.entries()) {
+            const row = rows[head + 1 + at];
+            assert.ok(row[0].text.replaceAll("'", '').includes(name.replaceAll('\t', '').trim().slice(-8)), `${name}: ${row[0].text}`);
+            // Of a CSV it stays a text where the comma is the decimal sign.
+            assert.deepEqual(
+              [row[normal].type, row[normal].value ?? row[normal].text],
+              lang === 'en' || format === 'xlsx' ? ['float', '0.896'] : ['string', '0.8960'],
+              name,
+            );
+          }
+        } finally {
+          await rm(folder, { recursive: true, force: true });
         }
-      } finally {
-        await rm(folder, { recursive: true, force: true });
-      }
-    });
+      },
+    );
 });

@@ -83,7 +83,8 @@ describe('seven folders of any names', { skip: noPage || noClasses }, () => {
         const { report } = outcomes.get(name) ?? {};
         const { finding, probabilities } = native.get(path);
         assert.deepEqual(Object.keys(report?.probabilities ?? {}).toSorted(), SEVEN.toSorted());
-        for (const [id, probability] of Object.entries(probabilities)) assert.ok(Math.abs((report?.probabilities[id] ?? NaN) - probability) < TOLERANCE, `${name}: ${id}`);
+        for (const [id, probability] of Object.entries(probabilities))
+          assert.ok(Math.abs((report?.probabilities[id] ?? NaN) - probability) < TOLERANCE, `${name}: ${id}`);
         // Two that are as good as equal may change places.
         if (report?.finding !== finding) assert.ok(Math.abs(probabilities[finding] - probabilities[report?.finding ?? '']) < 2 * TOLERANCE, name);
       }

@@ -158,10 +158,7 @@ describe('the evidence in words', () => {
     const evidence = { Normal: map(() => 0), Lung_Opacity: map((x, y) => (x > 4 && y > 4 ? 3 : 0)), 'Viral Pneumonia': map(() => 0) };
     const sides = 'The left of the picture is the patient’s right side, if the view is usual.';
     const said = (/** @type {string} */ id) => evidenceWords(ENGLISH, evidence, { id, name: id }).replaceAll('\u00a0', ' ');
-    assert.equal(
-      said('Lung_Opacity'),
-      `Evidence for lung opacity is strongest in the lower right of the picture (100 % of it). ${sides}`,
-    );
+    assert.equal(said('Lung_Opacity'), `Evidence for lung opacity is strongest in the lower right of the picture (100 % of it). ${sides}`);
     assert.equal(
       said('Normal'),
       `Hardly anything in the picture speaks for normal. Evidence against normal is strongest in the lower right (100 % of it). ${sides}`,
@@ -358,9 +355,7 @@ describe('the zoom', () => {
   test('has buttons, which keep the focus at the last step, and begins anew with another image', () =>
     onPage(async (page) => {
       const done = await look(page, [picture('a.png', 1), picture('b.png', 2)]);
-      const buttons = Object.fromEntries(
-        ['Enlarge', 'Reduce', 'Show all of it'].map((name) => [name, done.getByRole('button', { name, exact: true })]),
-      );
+      const buttons = Object.fromEntries(['Enlarge', 'Reduce', 'Show all of it'].map((name) => [name, done.getByRole('button', { name, exact: true })]));
       const disabled = () => Promise.all(Object.values(buttons).map((button) => button.getAttribute('aria-disabled')));
       assert.deepEqual(await disabled(), ['false', 'true', 'true']);
       for (let k = 0; k < 7; k++) await buttons.Enlarge.press('Enter');
@@ -379,9 +374,7 @@ describe('the zoom', () => {
       assert.deepEqual(overlay, base);
       await parts(page).answered('b.png');
       await parts(page).choose('b.png');
-      await page.waitForFunction(
-        () => !document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.frame.zoomed'),
-      );
+      await page.waitForFunction(() => !document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.frame.zoomed'));
       near((await laid(page)).scale, 1);
     }));
 
@@ -409,18 +402,21 @@ describe('the zoom', () => {
         const session = await page.context().newCDPSession(page);
         /** Fingers down, on their ways in steps, and up. @param {Array<[from: [number, number], to: [number, number]]>} ways */
         const touch = async (ways) => {
-          const at = (/** @type {number} */ share) =>
-            ways.map(([[x0, y0], [x1, y1]], id) => ({ x: x0 + (x1 - x0) * share, y: y0 + (y1 - y0) * share, id }));
+          const at = (/** @type {number} */ share) => ways.map(([[x0, y0], [x1, y1]], id) => ({ x: x0 + (x1 - x0) * share, y: y0 + (y1 - y0) * share, id }));
           // One finger is always the first.
           for (let count = 1; count <= ways.length; count++)
             await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: at(0).slice(0, count) });
-          for (let k = 1; k <= 8; k++)
-            await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(k / 8) });
+          for (let k = 1; k <= 8; k++) await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: at(k / 8) });
           await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
         };
         const scrolled = () => page.evaluate(() => scrollY);
         const from = await scrolled();
-        await touch([[[x, y], [x, y - 120]]]);
+        await touch([
+          [
+            [x, y],
+            [x, y - 120],
+          ],
+        ]);
         await page.waitForFunction((from) => scrollY > from + 60, from);
         near((await laid(page)).scale, 1, 'one finger scrolls');
 
@@ -428,28 +424,56 @@ describe('the zoom', () => {
         const rest = await scrolled();
         // Two that move together leave the page where it is.
         await touch([
-          [[middle.x - 40, middle.y], [middle.x - 40, middle.y - 100]],
-          [[middle.x + 40, middle.y], [middle.x + 40, middle.y - 100]],
+          [
+            [middle.x - 40, middle.y],
+            [middle.x - 40, middle.y - 100],
+          ],
+          [
+            [middle.x + 40, middle.y],
+            [middle.x + 40, middle.y - 100],
+          ],
         ]);
         assert.equal(await scrolled(), rest);
         await touch([
-          [[middle.x, middle.y + 30], [middle.x, middle.y + 30]],
-          [[middle.x, middle.y - 30], [middle.x, middle.y - 150]],
+          [
+            [middle.x, middle.y + 30],
+            [middle.x, middle.y + 30],
+          ],
+          [
+            [middle.x, middle.y - 30],
+            [middle.x, middle.y - 150],
+          ],
         ]);
         const pinched = await laid(page);
         near(pinched.scale, 3, 'as far apart as the fingers went');
         assert.equal(await page.evaluate(() => visualViewport?.scale), 1, 'the page is not enlarged');
         assert.equal(await scrolled(), rest);
-        await touch([[[middle.x, middle.y], [middle.x + 50, middle.y]]]);
+        await touch([
+          [
+            [middle.x, middle.y],
+            [middle.x + 50, middle.y],
+          ],
+        ]);
         const frame = await page.locator('.frame').boundingBox();
         assert.ok(frame);
         near((await laid(page)).left, Math.min(0, pinched.left + 50 / frame.width), 'one finger moves it now');
-        await touch([[[middle.x, middle.y], [middle.x + 50, middle.y - 200]]]);
+        await touch([
+          [
+            [middle.x, middle.y],
+            [middle.x + 50, middle.y - 200],
+          ],
+        ]);
         assert.equal(await scrolled(), rest);
         isFull(await laid(page));
         await touch([
-          [[middle.x - 100, middle.y], [middle.x - 10, middle.y]],
-          [[middle.x + 100, middle.y], [middle.x + 10, middle.y]],
+          [
+            [middle.x - 100, middle.y],
+            [middle.x - 10, middle.y],
+          ],
+          [
+            [middle.x + 100, middle.y],
+            [middle.x + 10, middle.y],
+          ],
         ]);
         near((await laid(page)).scale, 1);
         await done.getByRole('button', { name: 'Enlarge' }).tap();
@@ -461,19 +485,18 @@ describe('the zoom', () => {
 
 describe('the window', () => {
   /** How bright the picture is at some places along its middle row and its middle column. @param {Page} page */
-  const greys = (page) => /** @type {Promise<{ across: number[], down: number[] }>} */ (
-    page.locator('canvas.radiograph').evaluate((node) => {
-      const canvas = /** @type {HTMLCanvasElement} */ (node);
-      const context = canvas.getContext('2d');
-      const grey = (/** @type {number} */ x, /** @type {number} */ y) => context?.getImageData(x, y, 1, 1).data[0] ?? -1;
-      return { across: [4, 20, 32, 44, 60].map((at) => grey(at, 32)), down: [4, 20, 32, 44, 60].map((at) => grey(32, at)) };
-    }));
+  const greys = (page) =>
+    /** @type {Promise<{ across: number[], down: number[] }>} */ (
+      page.locator('canvas.radiograph').evaluate((node) => {
+        const canvas = /** @type {HTMLCanvasElement} */ (node);
+        const context = canvas.getContext('2d');
+        const grey = (/** @type {number} */ x, /** @type {number} */ y) => context?.getImageData(x, y, 1, 1).data[0] ?? -1;
+        return { across: [4, 20, 32, 44, 60].map((at) => grey(at, 32)), down: [4, 20, 32, 44, 60].map((at) => grey(32, at)) };
+      })
+    );
 
   /** What the stand-in shows there. @param {number} centre @param {number} width */
-  const ramp = (centre, width) =>
-    [4, 20, 32, 44, 60].map((at) =>
-      Math.round(Math.min(255, Math.max(0, 255 * (((at / 63) * 4095 - centre) / width + 0.5)))),
-    );
+  const ramp = (centre, width) => [4, 20, 32, 44, 60].map((at) => Math.round(Math.min(255, Math.max(0, 255 * (((at / 63) * 4095 - centre) / width + 0.5)))));
 
   /** Waits until the picture is in this window. @param {Page} page @param {number} centre @param {number} width @param {'across' | 'down'} [way] */
   const shows = async (page, centre, width, way = 'across') => {
@@ -507,7 +530,7 @@ describe('the window', () => {
       await control.waitFor();
       assert.match(await control.innerText(), /Only the picture changes: the network saw it as it was first shown\./);
       const probabilities = await done.locator('.bars').innerText();
-      const results = (await page.evaluate(() => /** @type {any} */ (globalThis).lungEvents.length));
+      const results = await page.evaluate(() => /** @type {any} */ (globalThis).lungEvents.length);
       await shows(page, 2000, 3000);
       const centre = page.getByRole('slider', { name: 'Centre' });
       await centre.focus();
@@ -554,7 +577,11 @@ describe('the window', () => {
     onPage(async (page) => {
       await look(page, [dicom('side.dcm')]);
       await page.locator('.window').waitFor();
-      await slide(page, 'Centre', Array.from({ length: 60 }, (_, k) => 500 + 20 * k));
+      await slide(
+        page,
+        'Centre',
+        Array.from({ length: 60 }, (_, k) => 500 + 20 * k),
+      );
       await shows(page, 500 + 20 * 59, 3000);
       const told = (await messages(page)).filter(({ type }) => /window/.test(type));
       assert.deepEqual(

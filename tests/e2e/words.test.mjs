@@ -58,8 +58,7 @@ for (const lang of TRANSLATED) {
       texts = (await LANGUAGES[lang].load()).default;
     });
 
-    test('has exactly the keys of English', () =>
-      assert.deepEqual(Object.keys(texts).sort(), Object.keys(SOURCE).sort()));
+    test('has exactly the keys of English', () => assert.deepEqual(Object.keys(texts).sort(), Object.keys(SOURCE).sort()));
 
     test('has the same placeholders in each text', () => {
       for (const [key, text] of Object.entries(texts)) {
@@ -67,8 +66,7 @@ for (const lang of TRANSLATED) {
         const wanted = placeholders(forms(SOURCE[key]).other ?? '');
         assert.deepEqual(placeholders(other ?? ''), wanted, key);
         // "One image" needs no number, but nothing that English does not know.
-        for (const form of Object.values(rest))
-          for (const name of placeholders(form)) assert.ok(wanted.includes(name), `${key}: ${name}`);
+        for (const form of Object.values(rest)) for (const name of placeholders(form)) assert.ok(wanted.includes(name), `${key}: ${name}`);
       }
     });
 
@@ -132,16 +130,16 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
     );
   const rust = async (/** @type {string} */ folder) => {
     // Archives are opened by the command alone.
-    const files = (await readdir(`${ROOT}/${folder}`, { recursive: true })).filter(
-      (file) => file.endsWith('.rs') && file !== 'archive.rs',
-    );
+    const files = (await readdir(`${ROOT}/${folder}`, { recursive: true })).filter((file) => file.endsWith('.rs') && file !== 'archive.rs');
     return (await Promise.all(files.map((file) => source(`${folder}/${file}`)))).join('\n');
   };
   const cautions = arms(await source('crates/radiograph/src/caution.rs'));
   assert.equal(cautions.length, 14);
   const told = [...arms(await rust('crates/radiograph/src')), ...arms(await rust('crates/mobilenet-lung/src'))];
   const web = [...(await rust('web/src')).matchAll(/lung_error\(\s*"([a-z-]+)"/g)].map(([, code]) => code);
-  const scripts = (await readdir(`${ROOT}/www/element`, { recursive: true })).filter((file) => file.endsWith('.js') && !/^words\/(..|en-elsewhere)\.js$/.test(file));
+  const scripts = (await readdir(`${ROOT}/www/element`, { recursive: true })).filter(
+    (file) => file.endsWith('.js') && !/^words\/(..|en-elsewhere)\.js$/.test(file),
+  );
   const script = (await Promise.all([...scripts.map((file) => `www/element/${file}`), 'www/worker.js'].map(source))).join('\n');
   const made = [...script.matchAll(/\bcode: ['"`]([^'"`]+)['"`]/g)].flatMap(([, code]) =>
     // What is missing or unreachable is one of two.
@@ -149,8 +147,7 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
   );
   const faults = new Set([...told.filter((code) => !cautions.includes(code)), ...web, ...made]);
   assert.ok(faults.size > 35, `${faults.size} codes found`);
-  for (const code of faults)
-    for (const key of [`fault.${code}`, `advice.${code}`]) assert.ok(Object.hasOwn(SOURCE, key), key);
+  for (const code of faults) for (const key of [`fault.${code}`, `advice.${code}`]) assert.ok(Object.hasOwn(SOURCE, key), key);
   const browsers = [...script.matchAll(/\bREAD_BY_BROWSER = '([a-z-]+)'/g)].map(([, code]) => code);
   assert.equal(browsers.length, 1);
   for (const code of [...cautions, ...browsers]) assert.ok(Object.hasOwn(SOURCE, `caution.${code}`), code);
@@ -159,7 +156,10 @@ test('every code of a fault, a caution or a fallback that the sources can tell h
   for (const code of fallbacks) assert.ok(Object.hasOwn(SOURCE, `fallback.${code}`), code);
   // And no words of codes that are no more.
   const known = Object.keys(SOURCE).flatMap((key) => /^fault\.(.+)$/.exec(key)?.[1] ?? []);
-  assert.deepEqual(known.filter((code) => !faults.has(code)), []);
+  assert.deepEqual(
+    known.filter((code) => !faults.has(code)),
+    [],
+  );
 });
 
 test('every key that is used has words, and all words are used', async () => {
@@ -173,7 +173,10 @@ test('every key that is used has words, and all words are used', async () => {
     const group = key.split('.')[0];
     const end = /[A-Z][a-z]+$/.exec(key)?.[0] ?? key;
     const together = [key, `${group}.\${`, `known('${group}'`, `\${kind}${end}`];
-    assert.ok(together.some((part) => used.includes(part)), `${key} is not used`);
+    assert.ok(
+      together.some((part) => used.includes(part)),
+      `${key} is not used`,
+    );
   }
 });
 
@@ -213,9 +216,7 @@ describe('in a browser', () => {
   /** Waits until page and element speak it. @param {import('playwright-core').Page} page @param {string} lang */
   const speaks = (page, lang) =>
     page.waitForFunction(
-      (lang) =>
-        document.documentElement.lang === lang &&
-        document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[dir][lang="${lang}"]`),
+      (lang) => document.documentElement.lang === lang && document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[dir][lang="${lang}"]`),
       lang,
       { timeout: 15_000 },
     );
@@ -229,8 +230,7 @@ describe('in a browser', () => {
         for (const element of root.querySelectorAll('*')) {
           if (element.closest('script, style, option, [lang="en"]')?.matches(':not(html)')) continue;
           for (const node of element.childNodes) if (node instanceof Text) texts.push(node.data.trim());
-          for (const name of ['aria-label', 'aria-valuetext', 'title', 'placeholder', 'content'])
-            texts.push(element.getAttribute(name) ?? '');
+          for (const name of ['aria-label', 'aria-valuetext', 'title', 'placeholder', 'content']) texts.push(element.getAttribute(name) ?? '');
           if (element.shadowRoot) read(element.shadowRoot);
         }
       };
@@ -260,40 +260,36 @@ describe('in a browser', () => {
     for (const lang of Object.keys(LANGUAGES)) {
       for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
         test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>
-          onPage(
-            { path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } },
-            async (page, { picker, answered, choose, element }) => {
-              await speaks(page, lang);
-              const dir = LANGUAGES[lang].dir ?? 'ltr';
-              assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
-              assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
-              const check = async (/** @type {string} */ when) => {
-                await isAccessible(page, when, 360);
-                if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
-              };
-              await page.locator('.reading-help summary').click();
-              await check('empty');
-              await picker.setInputFiles([
-                { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') },
-                { ...picture('bad.png'), buffer: Buffer.from('refuse') },
-                { ...picture('torn.png'), buffer: Buffer.from('torn') },
-                { ...picture('cat.png'), buffer: Buffer.from('unlike') },
-                picture('chest.png'),
-              ]);
-              await answered('chest.png');
-              await element.locator('.examples summary').click();
-              await check('a DICOM file');
-              for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
-                await choose(name);
-                await page.waitForFunction(
-                  (name) =>
-                    document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
-                  name,
-                );
-                await check(name);
-              }
-            },
-          ));
+          onPage({ path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } }, async (page, { picker, answered, choose, element }) => {
+            await speaks(page, lang);
+            const dir = LANGUAGES[lang].dir ?? 'ltr';
+            assert.equal(await page.evaluate(() => document.documentElement.dir || 'ltr'), dir);
+            assert.equal(await element.locator('.dropzone').evaluate((node) => getComputedStyle(node).direction), dir);
+            const check = async (/** @type {string} */ when) => {
+              await isAccessible(page, when, 360);
+              if (lang !== 'en') assert.deepEqual(await stillEnglish(await said(page), lang), [], when);
+            };
+            await page.locator('.reading-help summary').click();
+            await check('empty');
+            await picker.setInputFiles([
+              { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') },
+              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+              { ...picture('torn.png'), buffer: Buffer.from('torn') },
+              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+              picture('chest.png'),
+            ]);
+            await answered('chest.png');
+            await element.locator('.examples summary').click();
+            await check('a DICOM file');
+            for (const name of ['bad.png', 'torn.png', 'cat.png', 'chest.png']) {
+              await choose(name);
+              await page.waitForFunction(
+                (name) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.card-name')?.textContent === name,
+                name,
+              );
+              await check(name);
+            }
+          }));
       }
     }
   });
@@ -311,7 +307,10 @@ describe('in a browser', () => {
         await page.locator('.language select').selectOption(lang);
         await speaks(page, lang);
         const words = lang === 'en' ? SOURCE : (await LANGUAGES[lang].load()).default;
-        await done.locator('.verdict strong').getByText(String(finding(words)), { exact: true }).waitFor();
+        await done
+          .locator('.verdict strong')
+          .getByText(String(finding(words)), { exact: true })
+          .waitFor();
         assert.equal(await page.locator('h1').textContent(), words['page.title']);
         assert.equal(await rows.first().locator('.row-state').textContent(), words['state.done']);
         assert.equal(await page.title(), words['page.name']);
@@ -412,10 +411,8 @@ describe('in a browser', () => {
       await picker.setInputFiles(picture('chest.png'));
       const done = card('chest.png').and(page.locator('[data-state=done]'));
       await done.waitFor();
-      for (const canvas of await done.locator('canvas').all())
-        assert.equal(await canvas.evaluate((node) => getComputedStyle(node).transform), 'none');
-      const pixels = () =>
-        done.locator('canvas').evaluateAll((all) => all.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
+      for (const canvas of await done.locator('canvas').all()) assert.equal(await canvas.evaluate((node) => getComputedStyle(node).transform), 'none');
+      const pixels = () => done.locator('canvas').evaluateAll((all) => all.map((canvas) => /** @type {HTMLCanvasElement} */ (canvas).toDataURL()));
       const arabic = await pixels();
       const [bar] = await done.locator('.bar[data-found]').all();
       const box = async (/** @type {string} */ part) => {

@@ -150,10 +150,7 @@ export class Stock {
     if (!complete && now - this.#told < 60) return;
     this.#told = now;
     const loaded = this.#parts.reduce((sum, part) => sum + part.loaded, 0);
-    const total = this.#parts.reduce(
-      (/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total),
-      0,
-    );
+    const total = this.#parts.reduce((/** @type {number | null} */ sum, part) => (sum === null || part.total === null ? null : sum + part.total), 0);
     this.onprogress({ stage: 'download', loaded, total });
   }
 
@@ -219,8 +216,7 @@ export class Stock {
     } catch (error) {
       throw isFault(error) ? error : brokeOff('model', error);
     }
-    if (part.loaded < size)
-      throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
+    if (part.loaded < size) throw modelBroken(`The model file is incomplete: ${part.loaded} of ${size} bytes arrived.`);
     this.#taken = way;
     return { bytes: bytes.buffer, file };
   }
@@ -271,12 +267,9 @@ async function currentOf(response) {
   const file = index?.current;
   // A bare name: an index must not point out of its own folder.
   if (typeof file !== 'string' || !/^[\w.-]+\.safetensors$/.test(file)) throw indexBroken('it names no current model');
-  const entry = Array.isArray(index.models)
-    ? index.models.find((/** @type {any} */ model) => model?.file === file)
-    : undefined;
+  const entry = Array.isArray(index.models) ? index.models.find((/** @type {any} */ model) => model?.file === file) : undefined;
   const size = entry?.bytes;
-  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT)
-    throw indexBroken(`it gives no usable size for ${file}`);
+  if (!Number.isSafeInteger(size) || size <= 0 || size > BUNDLE_LIMIT) throw indexBroken(`it gives no usable size for ${file}`);
   return { file, size };
 }
 

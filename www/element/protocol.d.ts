@@ -123,9 +123,7 @@ export interface ModelInfo {
 }
 
 /** How far start-up has come. Bytes are those that arrived; `total` is null while the server has not said. */
-export type Progress =
-  | { stage: 'download'; loaded: number; total: number | null }
-  | { stage: 'start'; loaded: number; total: number | null };
+export type Progress = { stage: 'download'; loaded: number; total: number | null } | { stage: 'start'; loaded: number; total: number | null };
 
 /** The builds of the WebAssembly, by the names of their folders. */
 export type Build = 'webgpu' | 'cpu' | 'cpu-relaxed';

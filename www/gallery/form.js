@@ -8,7 +8,5 @@ form.addEventListener('submit', (event) => {
   event.preventDefault();
   const sent = new FormData(form);
   const report = JSON.parse(String(sent.get('report') ?? 'null'));
-  output.textContent = report
-    ? `Sent: "${sent.get('question')}" with ${report.finding}, ${report.model}`
-    : 'There is no report yet: try a sample first.';
+  output.textContent = report ? `Sent: "${sent.get('question')}" with ${report.finding}, ${report.model}` : 'There is no report yet: try a sample first.';
 });

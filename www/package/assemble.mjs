@@ -49,7 +49,12 @@ export async function documented() {
       const rows = lines
         .filter((line) => line.startsWith('|'))
         .slice(2)
-        .map((line) => line.slice(1, -1).split('|').map((cell) => cell.trim()));
+        .map((line) =>
+          line
+            .slice(1, -1)
+            .split('|')
+            .map((cell) => cell.trim()),
+        );
       return [heading, rows];
     }),
   );
@@ -63,8 +68,7 @@ export const nameOf = ([first]) => first.replaceAll('`', '');
  * @param {Record<string, string[][]>} tables
  */
 function manifest(tables) {
-  const described = (/** @type {string} */ heading) =>
-    tables[heading].map((row) => ({ name: nameOf(row), description: row[row.length - 1] }));
+  const described = (/** @type {string} */ heading) => tables[heading].map((row) => ({ name: nameOf(row), description: row[row.length - 1] }));
   const path = 'element/lung-xray-classifier.js';
   const name = 'LungXrayClassifier';
   const text = (/** @type {string} */ cell) => ({ text: cell.replaceAll('`', '') });
@@ -117,9 +121,7 @@ function manifest(tables) {
       {
         kind: 'javascript-module',
         path: 'element/define.js',
-        exports: [
-          { kind: 'custom-element-definition', name: 'lung-xray-classifier', declaration: { name, module: path } },
-        ],
+        exports: [{ kind: 'custom-element-definition', name: 'lung-xray-classifier', declaration: { name, module: path } }],
       },
     ],
   };

@@ -1,6 +1,18 @@
 /** The element as TypeScript sees it; docs/reference/element.md says what each of it does. */
 
-import type { DoneDetail, ErrorDetail, Fault, Format, OperatingPointDetail, ProgressDetail, Ready, ReadyDetail, Report, Result, ResultDetail } from '../element/protocol.js';
+import type {
+  DoneDetail,
+  ErrorDetail,
+  Fault,
+  Format,
+  OperatingPointDetail,
+  ProgressDetail,
+  Ready,
+  ReadyDetail,
+  Report,
+  Result,
+  ResultDetail,
+} from '../element/protocol.js';
 
 export type {
   Caution,

@@ -83,7 +83,6 @@ function channelsLast({ shape, values }, { depthwise, scale, rows, plus }, out) 
     const [factor, summand] = [scale * (rows?.[output] ?? 1), plus?.[output] ?? 0];
     for (let input = 0; input < inputs; input++)
       for (let position = 0; position < positions; position++, at++)
-        out[depthwise ? position * outputs + output : (output * positions + position) * inputs + input] =
-          values[at] * factor + summand;
+        out[depthwise ? position * outputs + output : (output * positions + position) * inputs + input] = values[at] * factor + summand;
   }
 }

@@ -38,8 +38,7 @@ measure(async (device) => {
     }),
   ]);
   await tf.ready();
-  if (device === 'cpu' && tf.wasm.getThreadsCount() !== threads)
-    throw new Error(`TensorFlow.js has ${tf.wasm.getThreadsCount()} threads, not ${threads}`);
+  if (device === 'cpu' && tf.wasm.getThreadsCount() !== threads) throw new Error(`TensorFlow.js has ${tf.wasm.getThreadsCount()} threads, not ${threads}`);
   const network = build(weights);
   return async () => {
     const start = performance.now();
@@ -122,12 +121,8 @@ function build({ tensors, about }) {
     });
   }
   const { scales, offsets } = calibration(about);
-  const head = tf.tidy(() =>
-    tf.reshape(tf.mul(matrix('classifier.1.weight', gain / POSITIONS), tf.tensor1d(scales)), [1, 1, 1280, 3]),
-  );
-  const bias = tf.tensor1d(
-    get('classifier.1.bias').values.map((value, row) => (value * scales[row] + offsets[row]) / POSITIONS),
-  );
+  const head = tf.tidy(() => tf.reshape(tf.mul(matrix('classifier.1.weight', gain / POSITIONS), tf.tensor1d(scales)), [1, 1, 1280, 3]));
+  const bias = tf.tensor1d(get('classifier.1.bias').values.map((value, row) => (value * scales[row] + offsets[row]) / POSITIONS));
   layers.push((x) => tf.fused.conv2d({ x, filter: head, bias, strides: 1, pad: 0 }));
   return (/** @type {any} */ x) => layers.reduce((value, apply) => apply(value), x);
 }

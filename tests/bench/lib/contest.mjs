@@ -103,15 +103,25 @@ export async function contest(engines, site, options) {
     return browser.first.first;
   };
   if (kinds.has('first'))
-    await takeTurns(contestants, options.cold, ({ measured }) => measured.first_runs_ms, async ({ engine, measured }) => {
-      measured.first_runs_ms.push(await cold(engine));
-    });
+    await takeTurns(
+      contestants,
+      options.cold,
+      ({ measured }) => measured.first_runs_ms,
+      async ({ engine, measured }) => {
+        measured.first_runs_ms.push(await cold(engine));
+      },
+    );
   if (kinds.has('slow')) {
     // The input is what a user has, and our PNG is smaller than the peers' numbers.
     site.slow(MBIT, (file) => kind(file) !== 'bench');
-    await takeTurns(contestants, options.slow, ({ measured }) => measured.slow_runs_ms, async ({ engine, measured }) => {
-      measured.slow_runs_ms.push(await cold(engine));
-    });
+    await takeTurns(
+      contestants,
+      options.slow,
+      ({ measured }) => measured.slow_runs_ms,
+      async ({ engine, measured }) => {
+        measured.slow_runs_ms.push(await cold(engine));
+      },
+    );
     site.slow(null, () => false);
   }
   return contestants.map(({ measured }) => measured);
@@ -142,9 +152,7 @@ function compare(all) {
       const reference = all[0].probabilities[at];
       // Written so that a NaN fails too.
       if (!(Math.abs(probability - reference) <= TOLERANCE))
-        throw new Error(
-          `${label} gives ${probability} where ${all[0].label} gives ${reference}: not the same network or input`,
-        );
+        throw new Error(`${label} gives ${probability} where ${all[0].label} gives ${reference}: not the same network or input`);
     });
 }
 
@@ -154,8 +162,7 @@ function compare(all) {
 async function weigh(contestants, site, brotli) {
   for (const { measured } of contestants) {
     const bytes = { code: 0, model: 0 };
-    for (const file of measured.files)
-      bytes[kind(file) === 'model' ? 'model' : 'code'] += await brotli(await site.content(file));
+    for (const file of measured.files) bytes[kind(file) === 'model' ? 'model' : 'code'] += await brotli(await site.content(file));
     measured.bytes_brotli = bytes;
   }
 }
@@ -173,15 +180,20 @@ async function warm(contestants, rounds) {
     await page(contestant).run();
     contestant.measured.dispatches = await page(contestant).dispatches();
   }
-  await takeTurns(contestants, rounds, ({ measured }) => measured.warm_runs_ms, async (contestant) => {
-    const { engine, measured } = contestant;
-    if (engine.device === 'cpu') await page(contestant).run();
-    for (let k = 0; k < (engine.device === 'cpu' ? CPU_BURST : 1); k++) {
-      const { milliseconds, probabilities } = await page(contestant).run();
-      measured.warm_runs_ms.push(milliseconds);
-      if (!(Math.abs(probabilities[0] - measured.probabilities[0]) <= TOLERANCE))
-        throw new Error(`${engine.label} says ${probabilities} in a warm run, ${measured.probabilities} at first`);
-    }
-  });
+  await takeTurns(
+    contestants,
+    rounds,
+    ({ measured }) => measured.warm_runs_ms,
+    async (contestant) => {
+      const { engine, measured } = contestant;
+      if (engine.device === 'cpu') await page(contestant).run();
+      for (let k = 0; k < (engine.device === 'cpu' ? CPU_BURST : 1); k++) {
+        const { milliseconds, probabilities } = await page(contestant).run();
+        measured.warm_runs_ms.push(milliseconds);
+        if (!(Math.abs(probabilities[0] - measured.probabilities[0]) <= TOLERANCE))
+          throw new Error(`${engine.label} says ${probabilities} in a warm run, ${measured.probabilities} at first`);
+      }
+    },
+  );
   for (const contestant of contestants) contestant.measured.peak_bytes = (await page(contestant).memory())?.peak ?? null;
 }

@@ -84,9 +84,7 @@ const tensorflow = (id, label, group, backend) => ({
   script: 'tfjs.js',
   head:
     // It uses at most half of the cores: on two it would silently stay at one thread.
-    (group === 'threads'
-      ? `<script>Object.defineProperty(navigator,'hardwareConcurrency',{value:${2 * THREADS}})</script>`
-      : '') +
+    (group === 'threads' ? `<script>Object.defineProperty(navigator,'hardwareConcurrency',{value:${2 * THREADS}})</script>` : '') +
     `<script src="/tfjs-core/tf-core.es2017.min.js" defer></script><script src="${backend}" defer></script>`,
 });
 
@@ -129,8 +127,7 @@ export const ENGINES = [
 ];
 
 /** @param {Engine} engine */
-export const path = ({ id, device, threads, query }) =>
-  `/${id}.html?device=${device}&threads=${threads}${query ? `&${query}` : ''}`;
+export const path = ({ id, device, threads, query }) => `/${id}.html?device=${device}&threads=${threads}${query ? `&${query}` : ''}`;
 
 /** The page of each engine, by path. */
 export const pages = () =>

@@ -22,8 +22,7 @@ function pixels(detail) {
   for (let row = 0; row < detail; row++)
     for (let column = 0; column < detail; column++) {
       const [x, y] = [column * scale, row * scale];
-      const lung = (/** @type {number} */ centre) =>
-        Math.exp(-(((x - centre) / 34) ** 2) - ((y - 118) / 70) ** 2);
+      const lung = (/** @type {number} */ centre) => Math.exp(-(((x - centre) / 34) ** 2) - ((y - 118) / 70) ** 2);
       const ribs = 10 * Math.sin(y / 6 + Math.abs(x - 112) / 18);
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       const noise = (state >>> 24) / 16 - 8;
@@ -51,8 +50,7 @@ export function tensor(layout, detail) {
   const values = new Float32Array(3 * grey.length);
   for (let channel = 0; channel < 3; channel++)
     for (let at = 0; at < grey.length; at++)
-      values[layout === 'nchw' ? channel * grey.length + at : at * 3 + channel] =
-        (grey[at] / 255 - MEAN[channel]) / STD[channel];
+      values[layout === 'nchw' ? channel * grey.length + at : at * 3 + channel] = (grey[at] / 255 - MEAN[channel]) / STD[channel];
   return Buffer.from(values.buffer);
 }
 
@@ -65,8 +63,7 @@ function enlarged(grey, detail) {
   });
   return Float32Array.from({ length: SIDE * SIDE }, (_, at) => {
     const [row, column] = [places[Math.floor(at / SIDE)], places[at % SIDE]];
-    const along = (/** @type {number} */ y) =>
-      grey[y * detail + column.from] * (1 - column.share) + grey[y * detail + column.to] * column.share;
+    const along = (/** @type {number} */ y) => grey[y * detail + column.from] * (1 - column.share) + grey[y * detail + column.to] * column.share;
     return along(row.from) * (1 - row.share) + along(row.to) * row.share;
   });
 }

@@ -31,8 +31,7 @@ export function outcome(all, { group, kind }) {
 }
 
 /** @param {number | null | undefined} value */
-const number = (value, digits = 1) =>
-  value === null || value === undefined || !Number.isFinite(value) ? '-' : value.toFixed(digits);
+const number = (value, digits = 1) => (value === null || value === undefined || !Number.isFinite(value) ? '-' : value.toFixed(digits));
 
 /** @param {Measured[]} all */
 export function table(all) {
@@ -51,8 +50,7 @@ export function table(all) {
     ]),
   ];
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));
-  for (const line of lines)
-    console.log(line.map((cell, at) => (at ? cell.padStart(widths[at]) : cell.padEnd(widths[at]))).join('  '));
+  for (const line of lines) console.log(line.map((cell, at) => (at ? cell.padStart(widths[at]) : cell.padEnd(widths[at]))).join('  '));
 }
 
 /** @param {OverTime[]} memory */
@@ -62,8 +60,7 @@ export function memoryLines(memory) {
       ['memory', samples.bytes, samples.growth],
       ['JavaScript heap', samples.heap, samples.heap_growth],
     ])) {
-      const after = (/** @type {number} */ count) =>
-        `${number((values[images.indexOf(count)] ?? NaN) / 1e6)} MB after ${count} images`;
+      const after = (/** @type {number} */ count) => `${number((values[images.indexOf(count)] ?? NaN) / 1e6)} MB after ${count} images`;
       console.log(
         `${what} of ${id}: ${after(EARLY)}, ${after(images.at(-1) ?? NaN)}` +
           (growth === null ? '' : `: ${growth < 0 ? '' : '+'}${(growth * 100).toFixed(1)}%`),

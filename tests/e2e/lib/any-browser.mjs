@@ -13,9 +13,7 @@ import { launch } from './browser.mjs';
 const FIREFOX = process.env.FIREFOX ?? '/usr/bin/firefox-esr';
 
 /** Why the tests in Firefox cannot run, or false. */
-export const noFirefox = existsSync(FIREFOX)
-  ? false
-  : `no Firefox at ${FIREFOX} (FIREFOX): install it, or set FIREFOX to its path`;
+export const noFirefox = existsSync(FIREFOX) ? false : `no Firefox at ${FIREFOX} (FIREFOX): install it, or set FIREFOX to its path`;
 
 /** @typedef {import('playwright-core').Frame | import('puppeteer-core').Frame} AnyFrame */
 
@@ -139,9 +137,7 @@ function place(frame) {
       }
     },
     async choose(files) {
-      const picker = await any.evaluateHandle(() =>
-        document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('input[type=file]'),
-      );
+      const picker = await any.evaluateHandle(() => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('input[type=file]'));
       if (picker.setInputFiles) await picker.setInputFiles(files);
       else await picker.uploadFile(...files);
     },

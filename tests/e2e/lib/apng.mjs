@@ -39,7 +39,7 @@ function headOf(parts) {
 /** @param {Buffer} png @returns {Chunk[]} */
 function chunks(png) {
   const found = [];
-  for (let at = SIGNATURE.length; at < png.length; ) {
+  for (let at = SIGNATURE.length; at < png.length;) {
     const length = png.readUInt32BE(at);
     found.push({ type: png.toString('latin1', at + 4, at + 8), data: png.subarray(at + 8, at + 8 + length) });
     at += length + 12;

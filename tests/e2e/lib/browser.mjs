@@ -5,13 +5,7 @@ import { chromium } from 'playwright-core';
 
 export const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
 
-export const COMMON = [
-  '--no-sandbox',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-];
+export const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /**
@@ -55,10 +49,7 @@ export function parts(page) {
     card: (/** @type {string} */ name) => element.locator('.card', { hasText: name }),
     /** Waits until an image has been answered. @param {string} name @param {'done' | 'error' | 'working'} [state] */
     answered: (name, state = 'done') =>
-      element
-        .locator(`.row[data-state=${state}], .card[data-state=${state}]`, { hasText: name })
-        .first()
-        .waitFor({ state: 'attached' }),
+      element.locator(`.row[data-state=${state}], .card[data-state=${state}]`, { hasText: name }).first().waitFor({ state: 'attached' }),
     /** Chooses an image's row, and returns the card. @param {string} name */
     async choose(name) {
       const row = element.locator('.row', { hasText: name });
@@ -85,9 +76,7 @@ export async function recordEvents(page) {
     const seen = /** @type {any} */ (globalThis);
     seen.lungEvents = [];
     for (const type of ['lung-ready', 'lung-progress', 'lung-result', 'lung-error']) {
-      document.addEventListener(type, (event) =>
-        seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }),
-      );
+      document.addEventListener(type, (event) => seen.lungEvents.push({ type, detail: /** @type {CustomEvent} */ (event).detail }));
     }
   });
 }

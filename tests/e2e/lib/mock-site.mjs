@@ -33,31 +33,25 @@ const READERS = `
  * @param {{ pieces?: number, wait?: number, took?: number, file?: string, routes?: Record<string, import('./server.mjs').Route>, headers?: Record<string, string> }} [options]
  *   in how many pieces the bundle comes and how long between them; how long an image takes
  */
-export async function serveMock({
-  pieces = 1,
-  wait = 0,
-  took = 150,
-  file = 'mobilenet-lung-0123456789ab.safetensors',
-  routes = {},
-  headers = {},
-} = {}) {
+export async function serveMock({ pieces = 1, wait = 0, took = 150, file = 'mobilenet-lung-0123456789ab.safetensors', routes = {}, headers = {} } = {}) {
   const bundle = Buffer.alloc(4_600_000, 1);
   const script = (await readFile(new URL('../mock/lung_web.js', import.meta.url), 'utf8')).replace('TOOK = 150', `TOOK = ${took}`);
   const builds = ['webgpu', 'cpu', 'cpu-relaxed'].flatMap((build) => [
     [`/runtime/${build}/lung_web.js`, bytes(script, 'text/javascript')],
     [`/runtime/${build}/lung_web_bg.wasm`, bytes(module(), 'application/wasm')],
   ]);
-  return serve(WWW, {
-    ...Object.fromEntries(builds),
-    '/runtime/readers/lung_readers.js': bytes(READERS, 'text/javascript'),
-    '/runtime/readers/lung_readers_bg.wasm': bytes(module(), 'application/wasm'),
-    '/models/index.json': bytes(
-      JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }),
-      'application/json',
-    ),
-    [`/models/${file}`]: slowly(bundle, pieces, wait),
-    ...routes,
-  }, { headers });
+  return serve(
+    WWW,
+    {
+      ...Object.fromEntries(builds),
+      '/runtime/readers/lung_readers.js': bytes(READERS, 'text/javascript'),
+      '/runtime/readers/lung_readers_bg.wasm': bytes(module(), 'application/wasm'),
+      '/models/index.json': bytes(JSON.stringify({ current: file, models: [{ file, bytes: bundle.length, sha256: '00' }] }), 'application/json'),
+      [`/models/${file}`]: slowly(bundle, pieces, wait),
+      ...routes,
+    },
+    { headers },
+  );
 }
 
 /** The same page as a folder, with a small bundle: something to make releases of. */
@@ -72,9 +66,6 @@ export async function mockFolder() {
   }
   const file = 'mobilenet-lung-0123456789ab.safetensors';
   await writeFile(join(folder, 'models', file), Buffer.alloc(100_000, 1));
-  await writeFile(
-    join(folder, 'models/index.json'),
-    JSON.stringify({ current: file, models: [{ file, bytes: 100_000, sha256: '00' }] }),
-  );
+  await writeFile(join(folder, 'models/index.json'), JSON.stringify({ current: file, models: [{ file, bytes: 100_000, sha256: '00' }] }));
   return { folder, remove: () => rm(folder, { recursive: true }) };
 }

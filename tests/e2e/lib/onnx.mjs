@@ -30,8 +30,7 @@ function picture(seed) {
   };
   const values = new Float32Array(3 * SIDE * SIDE);
   for (let c = 0; c < 3; c++)
-    for (let y = 0; y < SIDE; y++)
-      for (let x = 0; x < SIDE; x++) values[(c * SIDE + y) * SIDE + x] = (grey(x, y) / 255 - MEAN[c]) / STD[c];
+    for (let y = 0; y < SIDE; y++) for (let x = 0; x < SIDE; x++) values[(c * SIDE + y) * SIDE + x] = (grey(x, y) / 255 - MEAN[c]) / STD[c];
   return { bytes: png(SIDE, SIDE, grey), values };
 }
 
@@ -92,7 +91,10 @@ export async function agree(t, folder, model) {
   assert.match(file, /^mobilenet-lung-[0-9a-f]{12}\.onnx$/);
   const predicted = await lung(['predict', '--model', model, '--format', 'ndjson', ...images.map(({ path }) => path)]);
   assert.equal(predicted.code, 0, predicted.stderr);
-  const native = predicted.stdout.trim().split('\n').map((line) => JSON.parse(line).probabilities);
+  const native = predicted.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).probabilities);
 
   ort.env.wasm.numThreads = 1;
   const session = await ort.InferenceSession.create(await readFile(join(out, file)));
@@ -111,10 +113,7 @@ export async function agree(t, folder, model) {
     findings.forEach((finding, at) => {
       const difference = Math.abs(Math.exp(own[at]) / whole - native[image][finding]);
       worst = Math.max(worst, difference);
-      assert.ok(
-        difference <= TOLERANCE,
-        `image ${image + 1}, ${finding}: ${Math.exp(own[at]) / whole} by onnxruntime, ${native[image][finding]} native`,
-      );
+      assert.ok(difference <= TOLERANCE, `image ${image + 1}, ${finding}: ${Math.exp(own[at]) / whole} by onnxruntime, ${native[image][finding]} native`);
       const from = (image * findings.length + at) * 49;
       const map = /** @type {Float32Array} */ (evidence.data).subarray(from, from + 49);
       const sum = map.reduce((total, value) => total + value, 0);

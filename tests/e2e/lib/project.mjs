@@ -31,9 +31,7 @@ export const noPage =
     : `no built page with a model in ${DIST} (LUNG_DIST): run \`cargo xtask build\``;
 
 /** Why the tests with generated radiographs cannot run, or false. */
-export const noCommand = existsSync(BIN)
-  ? false
-  : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
+export const noCommand = existsSync(BIN) ? false : `no native command at ${BIN} (LUNG_BIN): run \`cargo build -p lung-train\``;
 
 /** The example apps, each in a folder with its packages. */
 export const APPS = resolve(HERE, '../../docs/examples');
@@ -47,9 +45,7 @@ export const noApps = ['vite/node_modules/vite', 'next/node_modules/next'].every
 export const noXtask = existsSync(XTASK) ? false : `no xtask at ${XTASK} (LUNG_XTASK): run \`cargo build -p xtask\``;
 
 /** Why the tests with real radiographs cannot run, or false. */
-export const noImages = existsSync(join(DATA, 'lung-xray-image/groups.csv'))
-  ? false
-  : `no lung-xray-image in ${DATA} (LUNG_DATA)`;
+export const noImages = existsSync(join(DATA, 'lung-xray-image/groups.csv')) ? false : `no lung-xray-image in ${DATA} (LUNG_DATA)`;
 
 /** Why the tests with odd files cannot run, or false. */
 export const noOddFiles = existsSync(join(DATA, 'odd')) ? false : `no odd in ${DATA} (LUNG_DATA)`;

@@ -63,8 +63,7 @@ export async function classifyAll(page, images, timeout = 180_000) {
       [from, some.length],
       { timeout },
     );
-    for (const { detail } of await told.jsonValue())
-      outcomes.set(detail.name, detail.report ? { report: detail.report } : { error: detail });
+    for (const { detail } of await told.jsonValue()) outcomes.set(detail.name, detail.report ? { report: detail.report } : { error: detail });
   }
   return outcomes;
 }

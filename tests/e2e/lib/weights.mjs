@@ -10,7 +10,11 @@ import { createHash } from 'node:crypto';
 export const RENAMED = {
   Normal: { id: '9', name: 'Ninth plate', translations: { es: 'Placa novena', fr: 'Neuvième plaque', zh: '九号', hi: 'नौवीं प्लेट', ar: 'اللوحة التاسعة' } },
   Lung_Opacity: { id: 'Grey veil', name: 'Grey veil', translations: { es: 'Velo gris', fr: 'Voile gris', zh: '灰纱', hi: 'धूसर परदा', ar: 'غشاء رمادي' } },
-  'Viral Pneumonia': { id: 'zigzag_lung', name: 'Zigzag lung', translations: { es: 'Pulmón en zigzag', fr: 'Poumon en zigzag', zh: '锯齿肺', hi: 'टेढ़ा फेफड़ा', ar: 'رئة متعرجة' } },
+  'Viral Pneumonia': {
+    id: 'zigzag_lung',
+    name: 'Zigzag lung',
+    translations: { es: 'Pulmón en zigzag', fr: 'Poumon en zigzag', zh: '锯齿肺', hi: 'टेढ़ा फेफड़ा', ar: 'رئة متعرجة' },
+  },
 };
 
 /** A weights file taken apart. @param {Buffer} bytes */
@@ -23,7 +27,16 @@ export function apart(bytes) {
     metadata: JSON.parse(entries.bundle),
     /** @type {Map<string, { dtype: string, shape: number[], bytes: Buffer }>} */
     tensors: new Map(
-      Object.entries(tensors).map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, bytes: data.subarray(from, to) }]),
+      Object.entries(tensors).map(
+        ([
+          name,
+          {
+            dtype,
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => [name, { dtype, shape, bytes: data.subarray(from, to) }],
+      ),
     ),
   };
 }
@@ -83,7 +96,11 @@ export function asFormat3(metadata) {
  */
 export function renamed(metadata, names) {
   const changed = /** @type {any} */ (byId(metadata, (id) => names[id]?.id ?? id));
-  changed.findings = metadata.findings.map((/** @type {any} */ { id, role, colour }) => ({ ...names[id], ...(role ? { role } : {}), ...(colour ? { colour } : {}) }));
+  changed.findings = metadata.findings.map((/** @type {any} */ { id, role, colour }) => ({
+    ...names[id],
+    ...(role ? { role } : {}),
+    ...(colour ? { colour } : {}),
+  }));
   return changed;
 }
 
@@ -103,7 +120,8 @@ function byId(value, change) {
 export function widened({ metadata, tensors }, findings) {
   const wide = asFormat3(metadata);
   const old = wide.findings.map((/** @type {any} */ { id }) => id);
-  const each = (/** @type {(at: number, id: string) => number} */ value) => Object.fromEntries(findings.map(({ id }, at) => [id, value(at, old[at % old.length])]));
+  const each = (/** @type {(at: number, id: string) => number} */ value) =>
+    Object.fromEntries(findings.map(({ id }, at) => [id, value(at, old[at % old.length])]));
   wide.findings = findings;
   wide.scales = each((_, id) => asFormat3(metadata).scales[id]);
   wide.operating_points = [{ name: 'default', description: 'Where nobody asks for another.', offsets: each((at) => -Math.floor(at / old.length)) }];

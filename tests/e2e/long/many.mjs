@@ -42,17 +42,13 @@ test(`${IMAGES} images in one tab: all answered, and memory grows by no more tha
     const answered = (count) =>
       page.waitForFunction(
         (count) =>
-          /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.filter(
-            (/** @type {any} */ { state }) => state === 'done',
-          ).length >= count,
+          /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.filter((/** @type {any} */ { state }) => state === 'done').length >=
+          count,
         count,
         { timeout: 0, polling: 2_000 },
       );
     const done = element.evaluate(
-      (node) =>
-        new Promise((resolve) =>
-          node.addEventListener('lung-done', (event) => resolve(/** @type {CustomEvent} */ (event).detail), { once: true }),
-        ),
+      (node) => new Promise((resolve) => node.addEventListener('lung-done', (event) => resolve(/** @type {CustomEvent} */ (event).detail), { once: true })),
     );
     const chooser = page.waitForEvent('filechooser');
     await element.getByRole('button', { name: 'Choose a folder' }).click();

@@ -32,10 +32,7 @@ test(`a machine that sleeps for ${SLEEP} seconds while images are read goes on w
     await ready(page);
     const { element, picker, answered } = parts(page);
     const done = element.evaluate(
-      (node) =>
-        new Promise((resolve) =>
-          node.addEventListener('lung-done', (event) => resolve(/** @type {CustomEvent} */ (event).detail), { once: true }),
-        ),
+      (node) => new Promise((resolve) => node.addEventListener('lung-done', (event) => resolve(/** @type {CustomEvent} */ (event).detail), { once: true })),
     );
     await picker.setInputFiles(Array.from({ length: IMAGES }, (_, k) => picture(`${k}.png`, k)));
     await answered('0.png');

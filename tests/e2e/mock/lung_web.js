@@ -21,7 +21,12 @@ const THREE = [
 const SEVEN = [
   { id: '12', name: 'Twelfth plate', colour: '#2c8a5b' },
   { id: 'clear', name: 'Nothing seen', role: 'normal' },
-  { id: 'Zebra_lung', name: 'Zebra lung', translations: { es: 'Pulmón de cebra', fr: 'Poumon zébré', zh: '斑马肺', hi: 'ज़ेबरा फेफड़ा', ar: 'رئة الحمار الوحشي' }, colour: '#8a4fbf' },
+  {
+    id: 'Zebra_lung',
+    name: 'Zebra lung',
+    translations: { es: 'Pulmón de cebra', fr: 'Poumon zébré', zh: '斑马肺', hi: 'ज़ेबरा फेफड़ा', ar: 'رئة الحمار الوحشي' },
+    colour: '#8a4fbf',
+  },
   { id: 'toString', name: 'Stringy' },
   { id: 'all', name: 'All over' },
   { id: '<b>bold</b>', name: '<b>bold</b>' },
@@ -32,14 +37,17 @@ const SEVEN = [
 const POINTS = {
   operating_points: [
     { name: 'clinic', description: 'For all who come.', offsets: { Normal: 0, Lung_Opacity: 0, 'Viral Pneumonia': 0 } },
-    { name: 'child', description: 'For children.', offsets: { Normal: 0.1, Lung_Opacity: -3, 'Viral Pneumonia': 1.5 }, prediction_sets: { coverage: 0.9, thresholds: { Normal: 0.2, Lung_Opacity: 0.2, 'Viral Pneumonia': 0.2 } } },
+    {
+      name: 'child',
+      description: 'For children.',
+      offsets: { Normal: 0.1, Lung_Opacity: -3, 'Viral Pneumonia': 1.5 },
+      prediction_sets: { coverage: 0.9, thresholds: { Normal: 0.2, Lung_Opacity: 0.2, 'Viral Pneumonia': 0.2 } },
+    },
     { name: 'adult', description: 'For adults.', offsets: { Normal: 0, Lung_Opacity: 2, 'Viral Pneumonia': -4 } },
     { name: 'ward', description: 'For a ward.', translations: { es: 'Para una sala.' }, offsets: { Normal: -1, Lung_Opacity: 0, 'Viral Pneumonia': 0 } },
   ],
   default_operating_point: 'clinic',
-  set_sentences: [
-    { findings: ['Normal'], sentence: 'Most such images show nothing.', translations: { es: 'Casi ninguna de estas imágenes muestra nada.' } },
-  ],
+  set_sentences: [{ findings: ['Normal'], sentence: 'Most such images show nothing.', translations: { es: 'Casi ninguna de estas imágenes muestra nada.' } }],
 };
 
 export default async function init() {}
@@ -116,11 +124,14 @@ export class LungClassifier {
     const { operating_points: points = [], default_operating_point: usual = 'clinic' } = this.model;
     const point = points.find(({ name }) => name === (operatingPoint ?? usual));
     if (operatingPoint && !point)
-      throw { code: 'operating-point-unknown', advice: 'Ask for one that the model has.', message: `This model has no operating point \`${operatingPoint}\`; it has ${points.map(({ name }) => name).join(', ')}.` };
+      throw {
+        code: 'operating-point-unknown',
+        advice: 'Ask for one that the model has.',
+        message: `This model has no operating point \`${operatingPoint}\`; it has ${points.map(({ name }) => name).join(', ')}.`,
+      };
     new DecodedImage(bytes);
     const words = wordsOf(bytes);
-    if (words.startsWith('lose-gpu') && this.device === 'webgpu')
-      throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
+    if (words.startsWith('lose-gpu') && this.device === 'webgpu') throw { ...fault('device-lost'), message: 'The device stopped answering: lost.' };
     if (words.startsWith('hang')) return new Promise(() => {});
     if (words.startsWith('trap-later')) return new Promise(() => void Promise.resolve().then(trap));
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
@@ -132,14 +143,19 @@ export class LungClassifier {
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
     const decoded = performance.now();
     await new Promise((resolve) => setTimeout(resolve, TOOK));
-    const report = reportOf(bytes, this.model.findings.map(({ id }) => id), point);
+    const report = reportOf(
+      bytes,
+      this.model.findings.map(({ id }) => id),
+      point,
+    );
     if (words.startsWith('torn')) {
       report.finding = 'Lung_Opacity';
       report.probabilities = { Normal: 0.45, Lung_Opacity: 0.5, 'Viral Pneumonia': 0.05 };
       report.prediction_set = { coverage: 0.85, findings: ['Lung_Opacity', 'Normal'] };
     }
     // A set as there may be one: `set` with the share that it holds for, `list` without, `empty`; then what it holds.
-    const [, form, normal, opacity, , ...held] = /^(set|list|empty) (\S+) (\S+)(.*)$/.exec(words)?.flatMap((part, at) => (at === 4 ? [part, ...part.trim().split(' ').filter(Boolean)] : [part])) ?? [];
+    const [, form, normal, opacity, , ...held] =
+      /^(set|list|empty) (\S+) (\S+)(.*)$/.exec(words)?.flatMap((part, at) => (at === 4 ? [part, ...part.trim().split(' ').filter(Boolean)] : [part])) ?? [];
     if (form) {
       report.finding = 'Normal';
       report.probabilities = { Normal: Number(normal), Lung_Opacity: Number(opacity), 'Viral Pneumonia': 1 - Number(normal) - Number(opacity) };
@@ -237,9 +253,7 @@ async function pixels(bytes) {
   const bitmap = await createImageBitmap(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (bytes)])).catch(() => {
     throw fault('corrupt');
   });
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
-    new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')
-  );
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d'));
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }

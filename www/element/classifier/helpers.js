@@ -19,8 +19,11 @@ const CRASH_LIMIT = 3;
 
 const MEBIBYTE = 1024 * 1024;
 
-/** What all workers together may take, in bytes: a quarter of the machine, which browsers that do not tell are taken to have 4 GiB of. */
-const MEMORY = (/** @type {any} */ (navigator).deviceMemory ?? 4) * 256 * MEBIBYTE;
+// Browsers that do not tell are taken to have 4 GiB.
+const { deviceMemory = 4 } = /** @type {{ deviceMemory?: number }} */ (navigator);
+
+/** What all workers together may take, in bytes: a quarter of the machine. */
+const MEMORY = deviceMemory * 256 * MEBIBYTE;
 
 /** What a worker takes before it reads anything, in bytes. */
 const BASE = 96 * MEBIBYTE;

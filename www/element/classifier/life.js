@@ -78,11 +78,15 @@ export class WorkerLife {
   classify(blob, operatingPoint) {
     const id = this.#ahead?.blob === blob ? this.#ahead.id : ++number;
     this.#ahead = null;
-    return this.#ask({ type: 'classify', id, blob, operatingPoint }, REQUEST_LIMIT, () => {}, (reply, resolve, reject) => {
-      if (reply.type === 'result' && reply.id === id) resolve(this.#answered(reply.answer));
-      else if (reply.type === 'error' && reply.id === id)
-        reject(Object.assign(new LungError(reply.fault), { content: reply.content }));
-    });
+    return this.#ask(
+      { type: 'classify', id, blob, operatingPoint },
+      REQUEST_LIMIT,
+      () => {},
+      (reply, resolve, reject) => {
+        if (reply.type === 'result' && reply.id === id) resolve(this.#answered(reply.answer));
+        else if (reply.type === 'error' && reply.id === id) reject(Object.assign(new LungError(reply.fault), { content: reply.content }));
+      },
+    );
   }
 
   /** @param {Answer} answer */
@@ -190,4 +194,3 @@ export class WorkerLife {
 export function unpacked(blob) {
   return blob.unpack?.() ?? blob;
 }
-

@@ -203,7 +203,10 @@ function entryAt(view, at) {
     }
   }
   const [size, packed, offset] = numbers;
-  const path = new TextDecoder().decode(new Uint8Array(view.buffer, view.byteOffset + at + 46, name)).replaceAll('\\', '/').replace(/^\/+/, '');
+  const path = new TextDecoder()
+    .decode(new Uint8Array(view.buffer, view.byteOffset + at + 46, name))
+    .replaceAll('\\', '/')
+    .replace(/^\/+/, '');
   const entry = { name: path, size, packed, method: view.getUint16(at + 10, true), encrypted: (view.getUint16(at + 8, true) & 1) === 1, offset };
   return { entry, next };
 }

@@ -25,7 +25,10 @@ export async function inOrderOfDirectory(files) {
   let named = 0;
   for (const { name, blob } of files.filter(({ name }) => isDirectory(name))) {
     const folder = name.slice(0, name.length - 'DICOMDIR'.length);
-    const paths = await blob.arrayBuffer().then((bytes) => (bytes.byteLength > LONGEST ? [] : imagesNamedIn(new Uint8Array(bytes))), () => []);
+    const paths = await blob.arrayBuffer().then(
+      (bytes) => (bytes.byteLength > LONGEST ? [] : imagesNamedIn(new Uint8Array(bytes))),
+      () => [],
+    );
     // Names on a CD are in capitals; systems that copy them often change that, and some add a version.
     const places = new Map(paths.map((path, at) => [key(folder + path), at]));
     const placeOf = (/** @type {Image} */ image) => places.get(key(image.name));
@@ -62,7 +65,7 @@ export function imagesNamedIn(bytes) {
   if (text.decode(bytes.subarray(128, 132)) !== 'DICM') return paths;
   const begins = (/** @type {number[]} */ pattern, /** @type {number} */ at) => pattern.every((byte, place) => bytes[at + place] === byte);
   let isImage = false;
-  for (let at = bytes.indexOf(0x04, 132); at >= 0; ) {
+  for (let at = bytes.indexOf(0x04, 132); at >= 0;) {
     const isType = begins(RECORD_TYPE, at);
     if (!isType && !begins(FILE_ID, at)) {
       at = bytes.indexOf(0x04, at + 1);

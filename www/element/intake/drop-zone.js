@@ -34,12 +34,7 @@ export class DropZone {
     'div',
     { class: 'dropzone', part: 'dropzone' },
     icon(LUNGS, 'drop-icon'),
-    make(
-      'div',
-      { class: 'drop-words' },
-      make('p', { class: 'drop-title' }, this.#title),
-      make('p', { class: 'drop-hint' }, this.#hint),
-    ),
+    make('div', { class: 'drop-words' }, make('p', { class: 'drop-title' }, this.#title), make('p', { class: 'drop-hint' }, this.#hint)),
     make('div', { class: 'drop-buttons' }, this.#button, this.#folderButton),
     this.#picker,
   );

@@ -122,7 +122,11 @@ export class Intake {
     if (skipped > 0) aside.push(words.text('folder.left', { count: skipped }));
     if (images.length > taken.length) aside.push(words.text('drop.first', { count: images.length }));
     this.#tell(aside.join(' '));
-    const begin = () => this.#reading.begin(taken.map((image) => ({ ...image, entry: null })), since.stopped());
+    const begin = () =>
+      this.#reading.begin(
+        taken.map((image) => ({ ...image, entry: null })),
+        since.stopped(),
+      );
     if (!this.#tab.kept) return begin();
     this.#sorting = this.#sorting.then(async () => {
       const kept = await this.#tab.kept;

@@ -29,9 +29,7 @@ export function takerOf(takers, target, withText) {
   // A field of ours takes text, and of nothing but a picture it could make nothing.
   if (inner ? edits(inner) && withText : edits(focused) || edits(target)) return undefined;
   if (holder) return isUsable(holder) ? holder : undefined;
-  return takers
-    .sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1))
-    .find(isUsable);
+  return takers.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1)).find(isUsable);
 }
 
 /** What has the focus, within shadow roots too as far as they are open. @param {Document | undefined} document */
@@ -73,7 +71,7 @@ function isUsable(element) {
 /** An element and all that it stands in, through slots and shadow roots. @param {Element} element */
 function around(element) {
   const all = [];
-  for (let at = /** @type {Element | null} */ (element); at; ) {
+  for (let at = /** @type {Element | null} */ (element); at;) {
     all.push(at);
     const root = at.getRootNode();
     at = at.assignedSlot ?? at.parentElement ?? ('host' in root ? /** @type {ShadowRoot} */ (root).host : null);

@@ -21,8 +21,6 @@ export function folded(words, ...inside) {
 export function faultDetails(words, code, told) {
   return [
     make('p', { class: 'fault-code' }, words.text('code', { code })),
-    ...(told === undefined
-      ? []
-      : [make('p', { class: 'fault-code' }, words.text('told'), ' ', make('bdi', { lang: 'en' }, told))]),
+    ...(told === undefined ? [] : [make('p', { class: 'fault-code' }, words.text('told'), ' ', make('bdi', { lang: 'en' }, told))]),
   ];
 }

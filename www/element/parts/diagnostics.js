@@ -87,7 +87,7 @@ async function adapterOf() {
     if (!adapter) return 'none';
     const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info ?? {};
     const names = [vendor, architecture, device, description].filter(Boolean).join(' ');
-    return `${names || 'unnamed'}${isFallbackAdapter ?? adapter.isFallbackAdapter ? ' (software)' : ''}`;
+    return `${names || 'unnamed'}${(isFallbackAdapter ?? adapter.isFallbackAdapter) ? ' (software)' : ''}`;
   } catch (thrown) {
     return `refused (${thrown instanceof Error ? thrown.name : thrown})`;
   }

@@ -44,8 +44,7 @@ export class Status {
     const line = /** @type {HTMLElement} */ (this.element.querySelector('.status-line'));
     const known = progress?.stage === 'download' && progress.total !== null;
     bar.setAttribute('aria-label', words.text('status.preparingLabel'));
-    if (progress?.stage === 'download')
-      line.textContent = words.text('status.downloading', { share: share(words, progress.loaded, progress.total) });
+    if (progress?.stage === 'download') line.textContent = words.text('status.downloading', { share: share(words, progress.loaded, progress.total) });
     else line.textContent = words.text(progress ? 'status.starting' : 'status.preparing');
     bar.classList.toggle('indeterminate', !known);
     if (known && progress?.total) {
@@ -103,12 +102,7 @@ function readyWords(words, ready, point) {
   const { tests } = ready.model;
   const test = (tests?.find((test) => test.operating_point === point) ?? tests?.[0])?.accuracy;
   return [
-    make(
-      'p',
-      { class: 'status-line' },
-      make('span', { class: 'lamp', 'aria-hidden': 'true' }),
-      make('strong', {}, words.text('status.ready')),
-    ),
+    make('p', { class: 'status-line' }, make('span', { class: 'lamp', 'aria-hidden': 'true' }), make('strong', {}, words.text('status.ready'))),
     ...(test
       ? [
           make(

@@ -81,11 +81,7 @@ function ninths(map) {
   return ROWS.flatMap((row, v) =>
     COLUMNS.map((column, u) => ({
       region: /** @type {Region} */ (`${row}-${column}`),
-      amount: map.reduce(
-        (whole, row, y) =>
-          whole + overlap(y, map.length, v) * row.reduce((line, cell, x) => line + overlap(x, row.length, u) * cell, 0),
-        0,
-      ),
+      amount: map.reduce((whole, row, y) => whole + overlap(y, map.length, v) * row.reduce((line, cell, x) => line + overlap(x, row.length, u) * cell, 0), 0),
     })),
   );
 }

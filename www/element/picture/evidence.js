@@ -24,9 +24,7 @@ const AGAINST = [70, 160, 235];
  */
 export function contrast(evidence, finding) {
   const maps = Object.values(evidence);
-  return evidence[finding].map((row, y) =>
-    row.map((value, x) => value - maps.reduce((sum, map) => sum + map[y][x], 0) / maps.length),
-  );
+  return evidence[finding].map((row, y) => row.map((value, x) => value - maps.reduce((sum, map) => sum + map[y][x], 0) / maps.length));
 }
 
 /**

@@ -25,13 +25,22 @@ const CHEST = [
 /** What a finding adds, by the ids that we have drawings of. @type {ReadonlyMap<string, string[][]>} */
 const SIGNS = new Map([
   ['Normal', []],
-  ['Lung_Opacity', [['patch', 'M21 60C20 52 29 49 35 53C42 56 42 66 37 71C30 76 20 72 21 60Z'], ['core', 'M25 61C25 56 31 54 35 58C38 62 36 67 31 68C27 68 25 65 25 61Z']]],
-  ['Viral Pneumonia', [
-    ['haze', 'M43 38C32 38 26 50 24 64C30 70 40 68 44 62Z'],
-    ['haze', 'M57 38C68 38 74 50 77 64C74 70 70 68 66 62Z'],
-    ['streak', 'M43 46Q34 40 29 34M43 48Q33 47 25 46M43 50Q33 55 22 60M43 53Q36 61 28 69M43 56Q40 64 37 72M36 43Q31 44 27 40M33 56Q28 62 23 66'],
-    ['streak', 'M57 46Q66 40 71 34M57 48Q67 47 75 46M58 50Q68 55 78 60M60 54Q68 61 74 69M66 62Q70 68 73 74M64 43Q69 44 73 40M67 56Q72 62 77 66'],
-  ]],
+  [
+    'Lung_Opacity',
+    [
+      ['patch', 'M21 60C20 52 29 49 35 53C42 56 42 66 37 71C30 76 20 72 21 60Z'],
+      ['core', 'M25 61C25 56 31 54 35 58C38 62 36 67 31 68C27 68 25 65 25 61Z'],
+    ],
+  ],
+  [
+    'Viral Pneumonia',
+    [
+      ['haze', 'M43 38C32 38 26 50 24 64C30 70 40 68 44 62Z'],
+      ['haze', 'M57 38C68 38 74 50 77 64C74 70 70 68 66 62Z'],
+      ['streak', 'M43 46Q34 40 29 34M43 48Q33 47 25 46M43 50Q33 55 22 60M43 53Q36 61 28 69M43 56Q40 64 37 72M36 43Q31 44 27 40M33 56Q28 62 23 66'],
+      ['streak', 'M57 46Q66 40 71 34M57 48Q67 47 75 46M58 50Q68 55 78 60M60 54Q68 61 74 69M66 62Q70 68 73 74M64 43Q69 44 73 40M67 56Q72 62 77 66'],
+    ],
+  ],
 ]);
 
 /** The drawing of a finding, by its id or because it means that there is none. @param {FindingInfo} finding */

@@ -95,7 +95,10 @@ export class WindowControl {
     const { window, range } = image?.dicom ?? {};
     if (!window || !range) return;
     const { step, centre, width } = sliders(window, range);
-    for (const [{ input }, ends] of /** @type {const} */ ([[this.#centre, centre], [this.#width, width]]))
+    for (const [{ input }, ends] of /** @type {const} */ ([
+      [this.#centre, centre],
+      [this.#width, width],
+    ]))
       Object.assign(input, { min: String(ends.min), max: String(ends.max), step: String(step) });
     this.#all.hidden = window.origin !== 'file';
     this.#write(window);
@@ -126,7 +129,10 @@ export class WindowControl {
 
   /** Puts a window on the sliders. @param {Window} window */
   #write({ centre, width }) {
-    for (const [slider, value] of /** @type {const} */ ([[this.#centre, centre], [this.#width, width]])) {
+    for (const [slider, value] of /** @type {const} */ ([
+      [this.#centre, centre],
+      [this.#width, width],
+    ])) {
       slider.input.value = String(value);
       slider.value = value;
       this.#say(slider);

@@ -111,8 +111,7 @@ export class Zoom {
     });
     frame.addEventListener('pointerdown', this.#onDown);
     frame.addEventListener('pointermove', this.#onMove);
-    for (const type of /** @type {const} */ (['pointerup', 'pointercancel']))
-      frame.addEventListener(type, (event) => this.#release(event.pointerId));
+    for (const type of /** @type {const} */ (['pointerup', 'pointercancel'])) frame.addEventListener(type, (event) => this.#release(event.pointerId));
     // Where two fingers scroll the page, that takes the pointers away.
     for (const type of /** @type {const} */ (['touchstart', 'touchmove']))
       frame.addEventListener(type, (event) => event.touches.length > 1 && event.preventDefault(), { passive: false });
@@ -169,7 +168,11 @@ export class Zoom {
     this.#plane.style.setProperty('transform', `scale(${scale}) translate(${-x * 100}%, ${-y * 100}%)`);
     this.#frame.classList.toggle('zoomed', scale > 1);
     // Not `disabled`, which would take the focus away.
-    for (const [button, at] of /** @type {const} */ ([[this.#out, 1], [this.#fit, 1], [this.#in, MAX_SCALE]]))
+    for (const [button, at] of /** @type {const} */ ([
+      [this.#out, 1],
+      [this.#fit, 1],
+      [this.#in, MAX_SCALE],
+    ]))
       button.setAttribute('aria-disabled', String(scale === at));
     this.#writeValue();
   }

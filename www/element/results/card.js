@@ -64,9 +64,7 @@ export class ResultCard {
       const findings = findingsOf(report, ready.model);
       this.#body.replaceChildren(
         doubted ? doubt(words, report, findings) : verdict(words, report, ready.model),
-        ...(picture
-          ? this.#viewer.show({ name, report, picture, windowed, findings, evidence: doubted ? null : evidence }, words)
-          : []),
+        ...(picture ? this.#viewer.show({ name, report, picture, windowed, findings, evidence: doubted ? null : evidence }, words) : []),
         ...(picture ? [] : [make('p', { class: 'gone' }, words.text('picture.gone'))]),
         facts(words, report, ready, bytes),
       );
@@ -82,10 +80,7 @@ export class ResultCard {
 }
 
 function skeleton() {
-  return [
-    make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')),
-    make('div', { class: 'skeleton' }),
-  ];
+  return [make('div', { class: 'skeleton-lines' }, make('i'), make('i'), make('i'), make('i')), make('div', { class: 'skeleton' })];
 }
 
 /** @param {Words} words @param {LungError} error */
@@ -95,13 +90,7 @@ function fault(words, error) {
     'div',
     { class: 'fault', part: 'error' },
     icon(WARNING, 'fault-icon'),
-    make(
-      'div',
-      {},
-      make('p', { class: 'fault-message' }, message),
-      make('p', { class: 'fault-advice' }, advice),
-      ...faultDetails(words, error.code, told),
-    ),
+    make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), ...faultDetails(words, error.code, told)),
   );
 }
 
@@ -123,7 +112,9 @@ function verdict(words, report, model) {
     ),
     ...(sentence
       ? [make('p', { class: 'set', part: 'sentence', lang: sentence.lang, dir: 'auto' }, sentence.text)]
-      : report.prediction_set ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))] : []),
+      : report.prediction_set
+        ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))]
+        : []),
     ...(point ? [make('p', { class: 'set', part: 'point' }, point)] : []),
     bars(words, report, findingsOf(report, model), report.finding),
   );
@@ -139,19 +130,9 @@ function doubt(words, report, findings) {
       'div',
       { class: 'doubt', part: 'warning' },
       icon(WARNING, 'doubt-icon'),
-      make(
-        'div',
-        {},
-        make('p', { class: 'doubt-title' }, words.text('result.unlike')),
-        make('p', {}, words.text('result.unlikeMeans')),
-      ),
+      make('div', {}, make('p', { class: 'doubt-title' }, words.text('result.unlike')), make('p', {}, words.text('result.unlikeMeans'))),
     ),
-    make(
-      'details',
-      { class: 'all-the-same', part: 'doubted' },
-      make('summary', {}, words.text('result.allTheSame')),
-      bars(words, report, findings, null),
-    ),
+    make('details', { class: 'all-the-same', part: 'doubted' }, make('summary', {}, words.text('result.allTheSame')), bars(words, report, findings, null)),
   );
 }
 
@@ -221,9 +202,7 @@ function facts(words, report, ready, bytes) {
     make(
       'dl',
       { class: 'facts', part: 'facts' },
-      ...rows.map(([term, value]) =>
-        make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value))),
-      ),
+      ...rows.map(([term, value]) => make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value)))),
     ),
   );
 }

@@ -38,9 +38,7 @@ export function dicomFacts(words, { cautions = [], dicom }) {
     [words.text('dicom.side'), laterality && words.known('side', laterality)],
     [words.text('dicom.window'), window && windowWords(words, window)],
   ];
-  const known = facts.flatMap(([term, value]) =>
-    value ? [make('div', {}, make('dt', {}, term), make('dd', {}, make('bdi', {}, value)))] : [],
-  );
+  const known = facts.flatMap(([term, value]) => (value ? [make('div', {}, make('dt', {}, term), make('dd', {}, make('bdi', {}, value)))] : []));
   if (known.length > 0) nodes.push(make('dl', { class: 'dicom', part: 'dicom' }, ...known));
   return nodes;
 }

@@ -105,7 +105,7 @@ export async function printAlone(element) {
   const view = element.ownerDocument.defaultView ?? globalThis;
   /** @type {Element[]} */
   const hosts = [];
-  for (let at = /** @type {Element | null} */ (element); at; ) {
+  for (let at = /** @type {Element | null} */ (element); at;) {
     const root = at.getRootNode();
     at = 'host' in root ? /** @type {ShadowRoot} */ (root).host : null;
     if (at) hosts.push(at);

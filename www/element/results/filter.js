@@ -27,8 +27,6 @@ export const KINDS = {
 export function filtered(entries, { kind, name }, lang) {
   const lower = (/** @type {string} */ text) => text.toLocaleLowerCase(lang);
   const sought = lower(name.trim());
-  const isOfKind = kind.startsWith(OF_FINDING)
-    ? (/** @type {Entry} */ entry) => reportOf(entry)?.finding === kind.slice(OF_FINDING.length)
-    : KINDS[kind];
+  const isOfKind = kind.startsWith(OF_FINDING) ? (/** @type {Entry} */ entry) => reportOf(entry)?.finding === kind.slice(OF_FINDING.length) : KINDS[kind];
   return entries.filter((entry) => isOfKind(entry) && (!sought || lower(entry.name).includes(sought)));
 }

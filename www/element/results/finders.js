@@ -20,11 +20,7 @@ const REVERSE = 'M8 4v16m0 0-4-4m4 4 4-4M16 20V4m0 0-4 4m4-4 4 4';
 
 /** The choices above the table. */
 export class Finders {
-  #kind = make(
-    'select',
-    { class: 'pick' },
-    ...Object.keys(KINDS).map((kind) => make('option', { value: kind, 'data-words': `filter.${kind}` })),
-  );
+  #kind = make('select', { class: 'pick' }, ...Object.keys(KINDS).map((kind) => make('option', { value: kind, 'data-words': `filter.${kind}` })));
   /** The findings that any of the images was compared with, and the choice of each. @type {Map<string, { finding: FindingInfo, option: HTMLElement }>} */
   #findings = new Map();
   #name = make('input', { type: 'search', class: 'pick', autocomplete: 'off', spellcheck: 'false' });

@@ -27,7 +27,12 @@ import { translate } from '../words/words.js';
 const MODEL = 'model ';
 
 /** What is kept of a model, to say what its reports mean. @param {ModelInfo} model @returns {ModelInfo} */
-const keptModel = ({ findings, set_sentences, operating_points, default_operating_point }) => ({ findings, set_sentences, operating_points, default_operating_point });
+const keptModel = ({ findings, set_sentences, operating_points, default_operating_point }) => ({
+  findings,
+  set_sentences,
+  operating_points,
+  default_operating_point,
+});
 
 /** How many files are read at a time to be compared. */
 const AT_A_TIME = 4;
@@ -178,9 +183,7 @@ export class Kept {
     records.sort((a, b) => b.place[0] - a.place[0] || a.place[1] - b.place[1]);
     this.#batch = records[0]?.place[0] ?? 0;
     const at = this.#list.entries.length;
-    this.#list.restore(
-      records.map(({ file, outcome }) => ({ file: { path: file.name, content: null, ...file }, outcome: restored(outcome, models) })),
-    );
+    this.#list.restore(records.map(({ file, outcome }) => ({ file: { path: file.name, content: null, ...file }, outcome: restored(outcome, models) })));
     for (const [k, { place }] of records.entries()) this.#places.set(this.#list.entries[at + k], place);
     this.#element.hidden = records.length === 0;
   }
@@ -243,7 +246,10 @@ async function contentsOf(blobs, tell = () => {}) {
   const read = async () => {
     for (const [at, blob] of turns) {
       if (!blob || blob.size === 0 || blob.size > FILE_LIMIT) continue;
-      contents[at] = await blob.arrayBuffer().then((bytes) => contentOf(new Uint8Array(bytes)), () => null);
+      contents[at] = await blob.arrayBuffer().then(
+        (bytes) => contentOf(new Uint8Array(bytes)),
+        () => null,
+      );
       if (++count % TELL === 0) tell(count);
     }
   };

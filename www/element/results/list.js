@@ -279,9 +279,7 @@ export class ResultList {
       () => {
         this.#table = null;
         if (this.element.querySelector('.table-failed')) return;
-        this.element.prepend(
-          make('p', { class: 'table-failed', role: 'alert' }, this.words.text('table.failed')),
-        );
+        this.element.prepend(make('p', { class: 'table-failed', role: 'alert' }, this.words.text('table.failed')));
       },
     );
   }
@@ -306,8 +304,7 @@ export class ResultList {
       if (outcome.state === 'done' || outcome.state === 'error') this.#bring();
       this.#print.hidden = outcome.state !== 'done';
       this.#xlsx.hidden = this.#csv.hidden = this.#json.hidden = outcome.state !== 'done' && outcome.state !== 'error';
-      this.#printed.textContent =
-        outcome.state === 'done' ? this.words.text('print.head', { date: this.words.date(outcome.at) }) : '';
+      this.#printed.textContent = outcome.state === 'done' ? this.words.text('print.head', { date: this.words.date(outcome.at) }) : '';
     });
   }
 }

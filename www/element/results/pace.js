@@ -32,7 +32,5 @@ export class Pace {
 
 /** What is said of so many seconds: minutes, or a multiple of five seconds. @param {number} seconds @returns {{ key: 'tally.minutes' | 'tally.seconds', count: number }} */
 export function roughly(seconds) {
-  return seconds > 55
-    ? { key: 'tally.minutes', count: Math.ceil(seconds / 60) }
-    : { key: 'tally.seconds', count: Math.max(5, Math.ceil(seconds / 5) * 5) };
+  return seconds > 55 ? { key: 'tally.minutes', count: Math.ceil(seconds / 60) } : { key: 'tally.seconds', count: Math.max(5, Math.ceil(seconds / 5) * 5) };
 }

@@ -111,7 +111,13 @@ export class Reader {
     const batch = this.#batch;
     batch.open++;
     try {
-      const answer = await client.classify(blob, () => entry.working(), owner, entry, () => context.point ?? undefined);
+      const answer = await client.classify(
+        blob,
+        () => entry.working(),
+        owner,
+        entry,
+        () => context.point ?? undefined,
+      );
       const ready = client.state.phase === 'ready' ? client.state.ready : { device: answer.report.device, model: {} };
       // Another one may have been asked for meanwhile.
       const weighed = await points.weigh(answer.report, answer.report.evidence, ready.model);
@@ -121,11 +127,7 @@ export class Reader {
         throw new LungError(REMOVED);
       }
       const { report } = answer;
-      entry.answered(
-        answer,
-        ready,
-        (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width),
-      );
+      entry.answered(answer, ready, (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width));
       batch.answered++;
       reports.submit(entry, report);
       this.#sayOutcome(name, outcomeWords(context.words, report, ready.model));

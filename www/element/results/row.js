@@ -104,5 +104,7 @@ export class Row {
 function setNote(words, report, model) {
   const others = alsoPossible(report, model);
   if (!others) return '';
-  return others.length > 0 ? words.either(others.map((other) => words.known('finding', other.id) ?? words.apart(findingWords(words, other)))) : words.text('note.nothing');
+  return others.length > 0
+    ? words.either(others.map((other) => words.known('finding', other.id) ?? words.apart(findingWords(words, other))))
+    : words.text('note.nothing');
 }

@@ -269,13 +269,19 @@ export class ResultTable {
     const root = /** @type {ShadowRoot & { getSelection?: () => Selection | null }} */ (this.#grid.getRootNode());
     const selection = root.getSelection?.() ?? document.getSelection();
     const focused = this.#focused();
-    const rows = selection && !selection.isCollapsed
-      ? this.#places.filter(({ element }) => selection.containsNode(element, true))
-      : focused ? this.#places.filter(({ entry }) => entry === focused) : [];
+    const rows =
+      selection && !selection.isCollapsed
+        ? this.#places.filter(({ element }) => selection.containsNode(element, true))
+        : focused
+          ? this.#places.filter(({ entry }) => entry === focused)
+          : [];
     // A part of one cell is copied as it is.
     if (rows.length === 0 || (rows.length === 1 && selection && !selection.isCollapsed)) return;
     event.preventDefault();
-    copyRows(event.clipboardData, rows.map(({ element }) => element));
+    copyRows(
+      event.clipboardData,
+      rows.map(({ element }) => element),
+    );
   }
 
   /** @param {Element | null} row */

@@ -16,7 +16,11 @@ export class Tally {
   #list;
   #pace = new Pace();
   #facts = make('p', { class: 'tally' });
-  #bar = make('div', { class: 'progress', role: 'progressbar', 'data-words-label': 'tally.label', 'aria-valuemin': '0' }, make('span', { class: 'progress-fill' }));
+  #bar = make(
+    'div',
+    { class: 'progress', role: 'progressbar', 'data-words-label': 'tally.label', 'aria-valuemin': '0' },
+    make('span', { class: 'progress-fill' }),
+  );
   #cancel = button('cancel', 'cancel');
   #resume = button('proceed', 'proceed');
   #xlsx = button('export.xlsx', 'export');

@@ -29,7 +29,10 @@ export class Thumbnails {
     scratch.drawImage(picture, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
     const { data } = scratch.getImageData(0, 0, SIDE, SIDE);
     this.#greys.delete(key);
-    this.#greys.set(key, Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at]));
+    this.#greys.set(
+      key,
+      Uint8Array.from({ length: SIDE * SIDE }, (_, at) => data[4 * at]),
+    );
     const [oldest] = this.#greys.keys();
     if (this.#greys.size > HELD) this.#greys.delete(oldest);
   }

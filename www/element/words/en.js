@@ -211,7 +211,10 @@ export default {
   'folder.failed': 'The folder could not be read. Choose its files instead.',
   'folder.directory': { one: 'The directory of this CD (DICOMDIR) names {count} image.', other: 'The directory of this CD (DICOMDIR) names {count} images.' },
   'archive.failed': 'The archive could not be looked into. Check the connection, or unpack it and choose the X-ray in it.',
-  'drop.first': { one: 'Only the first of {count} image was taken: this place takes one at a time.', other: 'Only the first of {count} images was taken: this place takes one at a time.' },
+  'drop.first': {
+    one: 'Only the first of {count} image was taken: this place takes one at a time.',
+    other: 'Only the first of {count} images was taken: this place takes one at a time.',
+  },
   'drop.address': 'What was dropped is an address, not a file. Save the image first, then choose that file.',
   'drop.nothing': 'No file arrived. Save the image first, then choose that file.',
   'export.blocked': 'The frame that this page stands in does not let it save files. Copy the results instead.',
@@ -259,15 +262,20 @@ export default {
   'page.lede': 'A small network runs inside this page, names what a frontal chest X\u2011ray most likely shows, and marks where in the image it sees that.',
   'page.help': 'How to read a result',
   'page.probabilities': 'Probabilities',
-  'page.probabilitiesAre': 'How the network divides its belief among the findings it knows. It always divides all of it, also for an image that shows something else.',
+  'page.probabilitiesAre':
+    'How the network divides its belief among the findings it knows. It always divides all of it, also for an image that shows something else.',
   'page.unsure': 'Unsure',
-  'page.unsureIs': 'Below the finding stands what else the image may show. Where nothing does, the others are unlikely, though not impossible. “Details” says for how many images that held.',
+  'page.unsureIs':
+    'Below the finding stands what else the image may show. Where nothing does, the others are unlikely, though not impossible. “Details” says for how many images that held.',
   'page.likeness': 'Likeness',
-  'page.likenessIs': 'How like a frontal chest X-ray the image is. Below one half the page warns instead of naming a finding. Some images that are no chest X-ray pass all the same.',
+  'page.likenessIs':
+    'How like a frontal chest X-ray the image is. Below one half the page warns instead of naming a finding. Some images that are no chest X-ray pass all the same.',
   'page.evidence': 'Evidence',
-  'page.evidenceIs': 'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
+  'page.evidenceIs':
+    'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
-  'page.limitsAre': 'Where it learned a finding only from children or only from adults, age can sway it. It learned from frontal views. It does not replace a radiologist.',
+  'page.limitsAre':
+    'Where it learned a finding only from children or only from adults, age can sway it. It learned from frontal views. It does not replace a radiologist.',
   'absent.said': 'The classifier did not load: a file of it did not arrive whole.',
   'absent.reload': 'Reload the page',
   'camera.take': 'Take a photo of a film',
@@ -285,7 +293,8 @@ export default {
   'offline.insecure': 'Works only with a network: the page did not come over HTTPS.',
   'offline.refused': 'Works only with a network: this browser, or a private window of it, does not let the page store itself.',
   'offline.quota': 'Works only with a network: the browser leaves the page too little storage.',
-  'offline.mixed': 'Works only with a network: the files on the server do not belong together. It may be in the middle of an update; the next visit tries again.',
+  'offline.mixed':
+    'Works only with a network: the files on the server do not belong together. It may be in the middle of an update; the next visit tries again.',
   'offline.unreachable': 'Works only with a network: the download broke off. The next visit tries again.',
   'offline.unbuilt': 'Works only with a network: this copy of the page was not built to be kept.',
   'install.offer': 'Install as an app',

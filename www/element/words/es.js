@@ -87,7 +87,8 @@ export default {
 
   // Drawings to hold the picture against
   'example.show': 'Comparar con un ejemplo',
-  'example.caution': 'Dibujos, no radiografías: lo que los manuales describen como típico. Las reales varían y se parecen entre sí, y la red nunca ha visto estos dibujos.',
+  'example.caution':
+    'Dibujos, no radiografías: lo que los manuales describen como típico. Las reales varían y se parecen entre sí, y la red nunca ha visto estos dibujos.',
   'example.Normal': 'Ambos pulmones oscuros y muy parecidos, con los bordes del corazón y del diafragma nítidos.',
   'example.Lung_Opacity': 'Una parte de un pulmón es más blanca que el resto y oculta lo que hay detrás.',
   'example.Viral Pneumonia': 'Velo y estrías desde el centro hacia ambos pulmones, que a menudo tienen demasiado aire.',
@@ -191,7 +192,8 @@ export default {
   'caution.burned-in-annotation': 'Según el archivo, hay anotaciones (texto) grabadas en los píxeles.',
   'caution.pixels-not-square': 'Los píxeles no son cuadrados: la imagen guardada está deformada.',
   'caution.read-with-repairs': 'El archivo no cumple la norma y se ha leído con reparaciones.',
-  'caution.read-by-browser': 'El navegador ha decodificado esta imagen AVIF o HEIC. Estos archivos están hechos para fotografías y pueden haber perdido detalle.',
+  'caution.read-by-browser':
+    'El navegador ha decodificado esta imagen AVIF o HEIC. Estos archivos están hechos para fotografías y pueden haber perdido detalle.',
 
   // Many images
   'choose.folder': 'Elegir una carpeta',
@@ -249,9 +251,15 @@ export default {
   'folder.left': { one: '{count} archivo de otro tipo omitido.', other: '{count} archivos de otros tipos omitidos.' },
   'folder.none': 'En esta carpeta no hay ninguna imagen.',
   'folder.failed': 'No se ha podido leer la carpeta. Elija sus archivos en su lugar.',
-  'folder.directory': { one: 'El directorio de este CD (DICOMDIR) nombra {count} imagen.', other: 'El directorio de este CD (DICOMDIR) nombra {count} imágenes.' },
+  'folder.directory': {
+    one: 'El directorio de este CD (DICOMDIR) nombra {count} imagen.',
+    other: 'El directorio de este CD (DICOMDIR) nombra {count} imágenes.',
+  },
   'archive.failed': 'No se ha podido examinar el archivo ZIP. Compruebe la conexión, o descomprímalo y elija la radiografía que contiene.',
-  'drop.first': { one: 'De {count} imagen solo se ha tomado la primera: aquí se lee una cada vez.', other: 'De {count} imágenes solo se ha tomado la primera: aquí se lee una cada vez.' },
+  'drop.first': {
+    one: 'De {count} imagen solo se ha tomado la primera: aquí se lee una cada vez.',
+    other: 'De {count} imágenes solo se ha tomado la primera: aquí se lee una cada vez.',
+  },
   'drop.address': 'Lo que se ha soltado es una dirección, no un archivo. Guarde primero la imagen y elija después ese archivo.',
   'drop.nothing': 'No ha llegado ningún archivo. Guarde primero la imagen y elija después ese archivo.',
   'export.blocked': 'El marco en el que está esta página no le permite guardar archivos. Copie los resultados en su lugar.',
@@ -272,7 +280,8 @@ export default {
   'kept.comparing': { one: 'Comparando con lo ya leído: {count} archivo', other: 'Comparando con lo ya leído: {count} archivos' },
   'kept.here': 'Los resultados se conservan en esta pestaña hasta que se cierre, sin las imágenes.',
   'kept.full': 'No hay sitio para conservar estos resultados: se perderán al recargar la página.',
-  'kept.refused': 'Este navegador no permite que la página conserve estos resultados: se perderán al recargarla. Para conservarlos, permita los datos del sitio.',
+  'kept.refused':
+    'Este navegador no permite que la página conserve estos resultados: se perderán al recargarla. Para conservarlos, permita los datos del sitio.',
   'kept.forget': 'Olvidar estos resultados',
   'kept.absent': 'No se leyó antes de que se recargara la página. Elija de nuevo su archivo o carpeta para continuar.',
   'kept.again': { one: '{count} imagen ya se leyó y no se lee de nuevo.', other: '{count} imágenes ya se leyeron y no se leen de nuevo.' },
@@ -292,22 +301,29 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung: leer una radiografía de tórax en el navegador',
-  'page.description': 'Un clasificador de radiografías de tórax que funciona en el navegador: nombra lo que la imagen puede mostrar, y dónde. La imagen nunca sale del equipo.',
+  'page.description':
+    'Un clasificador de radiografías de tórax que funciona en el navegador: nombra lo que la imagen puede mostrar, y dónde. La imagen nunca sale del equipo.',
   'page.language': 'Idioma',
   'page.languageFailed': 'No se ha podido cargar este idioma. Compruebe la conexión y elíjalo de nuevo.',
   'page.title': 'Lea una radiografía de tórax en su propio equipo',
-  'page.lede': 'Una pequeña red neuronal funciona dentro de esta página, nombra lo que una radiografía frontal de tórax muestra con mayor probabilidad y marca en qué parte de la imagen lo ve.',
+  'page.lede':
+    'Una pequeña red neuronal funciona dentro de esta página, nombra lo que una radiografía frontal de tórax muestra con mayor probabilidad y marca en qué parte de la imagen lo ve.',
   'page.help': 'Cómo leer un resultado',
   'page.probabilities': 'Probabilidades',
-  'page.probabilitiesAre': 'Cómo reparte la red su confianza entre los hallazgos que conoce. Siempre la reparte entera, también ante una imagen que muestra otra cosa.',
+  'page.probabilitiesAre':
+    'Cómo reparte la red su confianza entre los hallazgos que conoce. Siempre la reparte entera, también ante una imagen que muestra otra cosa.',
   'page.unsure': 'Dudoso',
-  'page.unsureIs': 'Debajo del hallazgo figura qué más puede mostrar la imagen. Donde no figura nada, los demás son poco probables, aunque no imposibles. En «Detalles» se indica en cuántas imágenes se cumplió.',
+  'page.unsureIs':
+    'Debajo del hallazgo figura qué más puede mostrar la imagen. Donde no figura nada, los demás son poco probables, aunque no imposibles. En «Detalles» se indica en cuántas imágenes se cumplió.',
   'page.likeness': 'Semejanza',
-  'page.likenessIs': 'Cuánto se parece la imagen a una radiografía frontal de tórax. Por debajo de un medio, la página advierte en lugar de nombrar un hallazgo. Aun así, pasan algunas imágenes que no son radiografías de tórax.',
+  'page.likenessIs':
+    'Cuánto se parece la imagen a una radiografía frontal de tórax. Por debajo de un medio, la página advierte en lugar de nombrar un hallazgo. Aun así, pasan algunas imágenes que no son radiografías de tórax.',
   'page.evidence': 'Indicios',
-  'page.evidenceIs': 'Las zonas naranjas hablan a favor del hallazgo elegido y las azules en contra, en comparación con los demás hallazgos. El mapa tiene 7 por 7 celdas suavizadas: muestra una zona, no un contorno.',
+  'page.evidenceIs':
+    'Las zonas naranjas hablan a favor del hallazgo elegido y las azules en contra, en comparación con los demás hallazgos. El mapa tiene 7 por 7 celdas suavizadas: muestra una zona, no un contorno.',
   'page.limits': 'Límites',
-  'page.limitsAre': 'Si aprendió un hallazgo solo con niños o solo con adultos, la edad puede influir. Aprendió con proyecciones frontales. No sustituye a un radiólogo.',
+  'page.limitsAre':
+    'Si aprendió un hallazgo solo con niños o solo con adultos, la edad puede influir. Aprendió con proyecciones frontales. No sustituye a un radiólogo.',
   'absent.said': 'El clasificador no se ha cargado: un archivo suyo no llegó entero.',
   'absent.reload': 'Recargar la página',
   'camera.take': 'Fotografiar una placa',
@@ -325,7 +341,8 @@ export default {
   'offline.insecure': 'Solo funciona con red: la página no llegó por HTTPS.',
   'offline.refused': 'Solo funciona con red: este navegador, o una ventana privada suya, no permite que la página se guarde.',
   'offline.quota': 'Solo funciona con red: el navegador deja muy poco espacio a la página.',
-  'offline.mixed': 'Solo funciona con red: los archivos del servidor no corresponden entre sí. Puede estar actualizándose; la próxima visita lo intentará de nuevo.',
+  'offline.mixed':
+    'Solo funciona con red: los archivos del servidor no corresponden entre sí. Puede estar actualizándose; la próxima visita lo intentará de nuevo.',
   'offline.unreachable': 'Solo funciona con red: se interrumpió la descarga. La próxima visita lo intentará de nuevo.',
   'offline.unbuilt': 'Solo funciona con red: esta copia de la página no se preparó para guardarse.',
   'install.offer': 'Instalar como aplicación',
@@ -422,7 +439,8 @@ export default {
   'fault.webgpu-unavailable': 'Aquí no se puede usar WebGPU.',
   'advice.webgpu-unavailable': 'Use la CPU o un navegador con WebGPU.',
   'fault.runtime-broken': 'El programa del clasificador está dañado en todas sus copias, o este navegador no puede ejecutarlo.',
-  'advice.runtime-broken': 'Use una versión actual de Chrome, Edge, Firefox o Safari. Si sigue igual, avise a quien gestiona esta página de que runtime/ está dañado.',
+  'advice.runtime-broken':
+    'Use una versión actual de Chrome, Edge, Firefox o Safari. Si sigue igual, avise a quien gestiona esta página de que runtime/ está dañado.',
   'fault.runtime-missing': 'El servidor no tiene el programa del clasificador.',
   'advice.runtime-missing': 'Avise a quien gestiona esta página de que su instalación está incompleta, o inténtelo más tarde.',
   'fault.runtime-unreachable': 'Se interrumpió la descarga del clasificador, o el servidor no responde.',
@@ -437,7 +455,8 @@ export default {
   'advice.policy-connect': 'Avise a quien gestiona esta página de que su política de seguridad necesita la dirección del clasificador en `connect-src`.',
   'fault.cors-missing': 'El servidor responde, pero no permite que páginas de otros sitios usen sus archivos.',
   'advice.cors-missing': 'Avise a quien lo gestiona de que debe enviar la cabecera `Access-Control-Allow-Origin`.',
-  'fault.blocked': 'El servidor responde, pero un archivo del clasificador no llega: lo retiene un bloqueador de anuncios de este navegador o un filtro de la red.',
+  'fault.blocked':
+    'El servidor responde, pero un archivo del clasificador no llega: lo retiene un bloqueador de anuncios de este navegador o un filtro de la red.',
   'advice.blocked': 'Permita esta página en el bloqueador e inténtelo de nuevo, o pruebe con otro navegador u otra red.',
   'fault.blocked-or-down': 'No llega nada del servidor del clasificador: no funciona, o lo retiene un bloqueador de anuncios o un filtro de la red.',
   'advice.blocked-or-down': 'Permita esta página en el bloqueador e inténtelo de nuevo, o pruebe con otro navegador u otra red.',

@@ -87,7 +87,8 @@ export default {
 
   // Drawings to hold the picture against
   'example.show': 'Comparer à un exemple',
-  'example.caution': 'Des dessins, pas des radiographies : ce que les manuels disent typique. Les vraies varient et se ressemblent, et le réseau n’a jamais vu ces dessins.',
+  'example.caution':
+    'Des dessins, pas des radiographies : ce que les manuels disent typique. Les vraies varient et se ressemblent, et le réseau n’a jamais vu ces dessins.',
   'example.Normal': 'Les deux poumons sombres et très semblables, les bords du cœur et du diaphragme nets.',
   'example.Lung_Opacity': 'Une partie d’un poumon est plus blanche que le reste et cache ce qui se trouve derrière.',
   'example.Viral Pneumonia': 'Un voile et des stries du centre vers les deux poumons, souvent trop remplis d’air.',
@@ -191,7 +192,8 @@ export default {
   'caution.burned-in-annotation': 'D’après le fichier, une annotation (du texte) est incrustée dans les pixels.',
   'caution.pixels-not-square': 'Les pixels ne sont pas carrés\u00a0: l’image enregistrée est déformée.',
   'caution.read-with-repairs': 'Le fichier n’est pas conforme à la norme\u00a0; il a été lu avec des réparations.',
-  'caution.read-by-browser': 'Le navigateur a décodé cette image AVIF ou HEIC. Ces fichiers sont faits pour des photographies et peuvent avoir perdu des détails.',
+  'caution.read-by-browser':
+    'Le navigateur a décodé cette image AVIF ou HEIC. Ces fichiers sont faits pour des photographies et peuvent avoir perdu des détails.',
 
   // Many images
   'choose.folder': 'Choisir un dossier',
@@ -251,7 +253,10 @@ export default {
   'folder.failed': 'Le dossier n’a pas pu être lu. Choisissez plutôt ses fichiers.',
   'folder.directory': { one: 'Le répertoire de ce CD (DICOMDIR) nomme {count} image.', other: 'Le répertoire de ce CD (DICOMDIR) nomme {count} images.' },
   'archive.failed': 'L’archive n’a pas pu être examinée. Vérifiez la connexion, ou décompressez-la et choisissez la radiographie qu’elle contient.',
-  'drop.first': { one: 'Seule la première de {count} image a été prise\u00a0: une seule est lue ici à la fois.', other: 'Seule la première de {count} images a été prise\u00a0: une seule est lue ici à la fois.' },
+  'drop.first': {
+    one: 'Seule la première de {count} image a été prise\u00a0: une seule est lue ici à la fois.',
+    other: 'Seule la première de {count} images a été prise\u00a0: une seule est lue ici à la fois.',
+  },
   'drop.address': 'Une adresse a été déposée, et non un fichier. Enregistrez d’abord l’image, puis choisissez ce fichier.',
   'drop.nothing': 'Aucun fichier n’est arrivé. Enregistrez d’abord l’image, puis choisissez ce fichier.',
   'export.blocked': 'Le cadre qui contient cette page ne lui permet pas d’enregistrer de fichiers. Copiez plutôt les résultats.',
@@ -272,7 +277,8 @@ export default {
   'kept.comparing': { one: 'Comparaison avec ce qui a été lu\u00a0: {count} fichier', other: 'Comparaison avec ce qui a été lu\u00a0: {count} fichiers' },
   'kept.here': 'Les résultats sont conservés dans cet onglet jusqu’à sa fermeture, sans les images.',
   'kept.full': 'Il n’y a pas de place pour conserver ces résultats\u00a0: ils seront perdus au rechargement de la page.',
-  'kept.refused': 'Ce navigateur ne permet pas à la page de conserver ces résultats\u00a0: ils seront perdus à son rechargement. Pour les conserver, autorisez les données du site.',
+  'kept.refused':
+    'Ce navigateur ne permet pas à la page de conserver ces résultats\u00a0: ils seront perdus à son rechargement. Pour les conserver, autorisez les données du site.',
   'kept.forget': 'Oublier ces résultats',
   'kept.absent': 'Elle n’a pas été lue avant le rechargement de la page. Choisissez à nouveau son fichier ou son dossier pour continuer.',
   'kept.again': { one: '{count} image a déjà été lue et n’est pas relue.', other: '{count} images ont déjà été lues et ne sont pas relues.' },
@@ -292,26 +298,34 @@ export default {
 
   // The page around the element
   'page.name': 'MobileNet-Lung\u00a0: lire une radiographie thoracique dans le navigateur',
-  'page.description': 'Un classificateur de radiographies thoraciques qui fonctionne dans le navigateur\u00a0: il nomme ce que l’image peut montrer, et à quel endroit. L’image ne quitte jamais l’appareil.',
+  'page.description':
+    'Un classificateur de radiographies thoraciques qui fonctionne dans le navigateur\u00a0: il nomme ce que l’image peut montrer, et à quel endroit. L’image ne quitte jamais l’appareil.',
   'page.language': 'Langue',
   'page.languageFailed': 'Cette langue n’a pas pu être chargée. Vérifiez la connexion et choisissez-la à nouveau.',
   'page.title': 'Lisez une radiographie thoracique sur votre propre appareil',
-  'page.lede': 'Un petit réseau de neurones fonctionne dans cette page, nomme ce qu’une radiographie thoracique de face montre le plus probablement et indique à quel endroit de l’image il le voit.',
+  'page.lede':
+    'Un petit réseau de neurones fonctionne dans cette page, nomme ce qu’une radiographie thoracique de face montre le plus probablement et indique à quel endroit de l’image il le voit.',
   'page.help': 'Comment lire un résultat',
   'page.probabilities': 'Probabilités',
-  'page.probabilitiesAre': 'Comment le réseau répartit sa confiance entre les résultats qu’il connaît. Il la répartit toujours en entier, même pour une image qui montre autre chose.',
+  'page.probabilitiesAre':
+    'Comment le réseau répartit sa confiance entre les résultats qu’il connaît. Il la répartit toujours en entier, même pour une image qui montre autre chose.',
   'page.unsure': 'Incertain',
-  'page.unsureIs': 'Sous le résultat figure ce que l’image peut aussi montrer. Quand rien n’y figure, les autres sont peu probables, mais pas impossibles. «\u00a0Précisions\u00a0» dit pour combien d’images c’était vrai.',
+  'page.unsureIs':
+    'Sous le résultat figure ce que l’image peut aussi montrer. Quand rien n’y figure, les autres sont peu probables, mais pas impossibles. «\u00a0Précisions\u00a0» dit pour combien d’images c’était vrai.',
   'page.likeness': 'Ressemblance',
-  'page.likenessIs': 'À quel point l’image ressemble à une radiographie thoracique de face. Au-dessous d’un demi, la page avertit au lieu de nommer un résultat. Certaines images qui ne sont pas des radiographies thoraciques passent malgré tout.',
+  'page.likenessIs':
+    'À quel point l’image ressemble à une radiographie thoracique de face. Au-dessous d’un demi, la page avertit au lieu de nommer un résultat. Certaines images qui ne sont pas des radiographies thoraciques passent malgré tout.',
   'page.evidence': 'Indices',
-  'page.evidenceIs': 'Les zones orange parlent pour le résultat choisi, les bleues contre, par rapport aux autres résultats. La carte compte 7 cellules sur 7, lissées\u00a0: elle montre une zone, pas un contour.',
+  'page.evidenceIs':
+    'Les zones orange parlent pour le résultat choisi, les bleues contre, par rapport aux autres résultats. La carte compte 7 cellules sur 7, lissées\u00a0: elle montre une zone, pas un contour.',
   'page.limits': 'Limites',
-  'page.limitsAre': 'S’il a appris un résultat seulement sur des enfants ou seulement sur des adultes, l’âge peut peser. Il a appris sur des incidences de face. Il ne remplace pas un radiologue.',
+  'page.limitsAre':
+    'S’il a appris un résultat seulement sur des enfants ou seulement sur des adultes, l’âge peut peser. Il a appris sur des incidences de face. Il ne remplace pas un radiologue.',
   'absent.said': 'Le classificateur ne s’est pas chargé\u00a0: un de ses fichiers n’est pas arrivé entier.',
   'absent.reload': 'Recharger la page',
   'camera.take': 'Photographier un cliché',
-  'camera.warning': 'Le classificateur a appris sur des fichiers, pas sur des photos\u00a0: tenez l’appareil bien droit, évitez les reflets et fiez-vous moins à ce qu’il dit.',
+  'camera.warning':
+    'Le classificateur a appris sur des fichiers, pas sur des photos\u00a0: tenez l’appareil bien droit, évitez les reflets et fiez-vous moins à ce qu’il dit.',
   'patient.label': 'Le patient est',
   'patient.adult': 'un adulte',
   'patient.child': 'un enfant',
@@ -325,7 +339,8 @@ export default {
   'offline.insecure': 'Ne fonctionne qu’avec le réseau\u00a0: la page n’est pas venue par HTTPS.',
   'offline.refused': 'Ne fonctionne qu’avec le réseau\u00a0: ce navigateur, ou une de ses fenêtres privées, ne permet pas à la page de s’enregistrer.',
   'offline.quota': 'Ne fonctionne qu’avec le réseau\u00a0: le navigateur laisse trop peu de place à la page.',
-  'offline.mixed': 'Ne fonctionne qu’avec le réseau\u00a0: les fichiers du serveur ne vont pas ensemble. Il est peut-être en cours de mise à jour\u00a0; la prochaine visite réessaiera.',
+  'offline.mixed':
+    'Ne fonctionne qu’avec le réseau\u00a0: les fichiers du serveur ne vont pas ensemble. Il est peut-être en cours de mise à jour\u00a0; la prochaine visite réessaiera.',
   'offline.unreachable': 'Ne fonctionne qu’avec le réseau\u00a0: le téléchargement s’est interrompu. La prochaine visite réessaiera.',
   'offline.unbuilt': 'Ne fonctionne qu’avec le réseau\u00a0: cette copie de la page n’a pas été préparée pour être enregistrée.',
   'install.offer': 'Installer comme application',
@@ -422,7 +437,8 @@ export default {
   'fault.webgpu-unavailable': 'WebGPU ne peut pas être utilisé ici.',
   'advice.webgpu-unavailable': 'Utilisez le CPU, ou un navigateur avec WebGPU.',
   'fault.runtime-broken': 'Le programme du classificateur est endommagé dans toutes ses copies, ou ce navigateur ne peut pas l’exécuter.',
-  'advice.runtime-broken': 'Utilisez une version actuelle de Chrome, Edge, Firefox ou Safari. Si cela persiste, signalez à qui gère cette page que runtime/ est endommagé.',
+  'advice.runtime-broken':
+    'Utilisez une version actuelle de Chrome, Edge, Firefox ou Safari. Si cela persiste, signalez à qui gère cette page que runtime/ est endommagé.',
   'fault.runtime-missing': 'Le serveur n’a pas le programme du classificateur.',
   'advice.runtime-missing': 'Signalez à qui gère cette page que son installation est incomplète, ou réessayez plus tard.',
   'fault.runtime-unreachable': 'Le téléchargement du classificateur s’est interrompu, ou le serveur ne répond pas.',
@@ -437,7 +453,8 @@ export default {
   'advice.policy-connect': 'Signalez à qui gère cette page que sa politique de sécurité a besoin de l’adresse du classificateur dans `connect-src`.',
   'fault.cors-missing': 'Le serveur répond, mais ne permet pas aux pages d’autres sites d’utiliser ses fichiers.',
   'advice.cors-missing': 'Signalez à qui le gère qu’il doit envoyer l’en-tête `Access-Control-Allow-Origin`.',
-  'fault.blocked': 'Le serveur répond, mais un fichier du classificateur n’arrive pas\u00a0: un bloqueur de publicités de ce navigateur ou un filtre du réseau le retient.',
+  'fault.blocked':
+    'Le serveur répond, mais un fichier du classificateur n’arrive pas\u00a0: un bloqueur de publicités de ce navigateur ou un filtre du réseau le retient.',
   'advice.blocked': 'Autorisez cette page dans le bloqueur et réessayez, ou essayez un autre navigateur ou un autre réseau.',
   'fault.blocked-or-down': 'Rien n’arrive du serveur du classificateur\u00a0: il est en panne, ou un bloqueur de publicités ou un filtre du réseau le retient.',
   'advice.blocked-or-down': 'Autorisez cette page dans le bloqueur et réessayez, ou essayez un autre navigateur ou un autre réseau.',

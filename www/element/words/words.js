@@ -110,9 +110,7 @@ export class Words {
    */
   fault({ code, message, advice }) {
     const general = this.known('fault', code);
-    return general === undefined
-      ? { message, advice }
-      : { message: general, advice: this.known('advice', code) ?? advice, told: message };
+    return general === undefined ? { message, advice } : { message: general, advice: this.known('advice', code) ?? advice, told: message };
   }
 
   /** A caution, to be shown. @param {Caution} caution @param {DicomFacts} [dicom] */
@@ -166,7 +164,7 @@ export function languageFor(wishes) {
 
 /** The language that an element stands in: its own `lang` or that of what it stands in, else the browser's. @param {Element} element */
 export function languageOf(element) {
-  for (let at = /** @type {Element | null} */ (element); at; ) {
+  for (let at = /** @type {Element | null} */ (element); at;) {
     const marked = at.closest('[lang]');
     const lang = marked?.getAttribute('lang');
     if (lang) return languageFor([lang]);
@@ -186,8 +184,7 @@ export function languageOf(element) {
 export function translate(root, words) {
   /** @param {string} attribute @param {(element: Element, text: string) => void} write */
   const each = (attribute, write) => {
-    for (const element of root.querySelectorAll(`[${attribute}]`))
-      write(element, words.text(/** @type {Key} */ (element.getAttribute(attribute))));
+    for (const element of root.querySelectorAll(`[${attribute}]`)) write(element, words.text(/** @type {Key} */ (element.getAttribute(attribute))));
   };
   each('data-words', (element, text) => (element.textContent = text));
   each('data-words-label', (element, text) => element.setAttribute('aria-label', text));
