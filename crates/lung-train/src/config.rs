@@ -208,6 +208,31 @@ impl TrainConfig {
             );
         }
         self.check_steps()?;
+        self.check_shares()?;
+        self.check_rates()?;
+        if !(32..=Preprocessing::IMAGENET.side).contains(&self.detail) {
+            bail!("detail is {}; it must be 32 to 224", self.detail);
+        }
+        self.check_framing()?;
+        self.check_layers()?;
+        Ok(())
+    }
+
+    /// Refuses steps without an image, and patience without a loss to be watched.
+    fn check_steps(&self) -> anyhow::Result<()> {
+        if self.batch == 0 {
+            bail!("batch is 0; it must be at least 1");
+        }
+        if self.fine_tune.patience > 0 && self.validation == 0.0 {
+            bail!(
+                "fine_tune.patience is {}, but validation is 0: without validation images no loss can stall",
+                self.fine_tune.patience
+            );
+        }
+        Ok(())
+    }
+
+    fn check_shares(&self) -> anyhow::Result<()> {
         let bacterial = self.bacterial_as_viral.map_or(0.0, f64::from);
         let shares = [
             ("validation", self.validation),
@@ -247,6 +272,10 @@ impl TrainConfig {
                 bail!("{name} is {value}; it must be at least 0 and below 1");
             }
         }
+        Ok(())
+    }
+
+    fn check_rates(&self) -> anyhow::Result<()> {
         let rates = [
             ("head.learning_rate", self.head.learning_rate),
             ("fine_tune.learning_rate", self.fine_tune.learning_rate),
@@ -271,9 +300,11 @@ impl TrainConfig {
                 bail!("{name} is {value}; it must be a number of at least 0");
             }
         }
-        if !(32..=Preprocessing::IMAGENET.side).contains(&self.detail) {
-            bail!("detail is {}; it must be 32 to 224", self.detail);
-        }
+        Ok(())
+    }
+
+    /// Refuses what leaves nothing of a picture, and probabilities that are none.
+    fn check_framing(&self) -> anyhow::Result<()> {
         let framing = &self.augmentation.framing;
         let probabilities = [
             ("balance", self.balance),
@@ -307,6 +338,11 @@ impl TrainConfig {
         if !(0.0..0.5).contains(&curve) {
             bail!("augmentation.tone.curve is {curve}; it must be at least 0 and below 0.5");
         }
+        Ok(())
+    }
+
+    /// Refuses sides and layers that the network does not have.
+    fn check_layers(&self) -> anyhow::Result<()> {
         let sides = &self.fine_tune.side;
         if sides.is_empty()
             || sides
@@ -328,20 +364,6 @@ impl TrainConfig {
             bail!(
                 "fine_tune.from_layer must list at least one feature layer, each 0 to {}",
                 FEATURE_LAYERS - 1
-            );
-        }
-        Ok(())
-    }
-
-    /// Refuses steps without an image, and patience without a loss to be watched.
-    fn check_steps(&self) -> anyhow::Result<()> {
-        if self.batch == 0 {
-            bail!("batch is 0; it must be at least 1");
-        }
-        if self.fine_tune.patience > 0 && self.validation == 0.0 {
-            bail!(
-                "fine_tune.patience is {}, but validation is 0: without validation images no loss can stall",
-                self.fine_tune.patience
             );
         }
         Ok(())

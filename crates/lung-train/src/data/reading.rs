@@ -155,75 +155,17 @@ impl Reading {
             .map(|(content, print)| Some((content.as_ref()?.sha256.as_str(), print.as_ref()?)))
             .collect();
         let found = Likeness::among(&files);
-        let examples = &listing.dataset.examples;
-        let called = |index: usize| -> String {
-            let finding = listing.dataset.id(examples[index].finding);
-            format!("{} ({finding})", listing.members[index].called)
-        };
-        let in_words = |set: &[usize]| -> String {
-            let names: Vec<String> = set.iter().take(SHOWN).map(|index| called(*index)).collect();
-            match set.len().saturating_sub(SHOWN) {
-                0 => names.join(" = "),
-                more => format!("{} and {more} more", names.join(" = ")),
-            }
-        };
-        let two_classes: Vec<String> = (found.identical.iter())
-            .filter(|set| {
-                set.iter()
-                    .any(|i| examples[*i].finding != examples[set[0]].finding)
-            })
-            .map(|set| in_words(set))
-            .collect();
+        let two_classes = in_two_classes(listing, &found);
         if !two_classes.is_empty() && !allow_duplicates {
             return Err(DataError::TwoClasses { found: two_classes });
         }
-
-        let sets: Vec<Vec<usize>> = (found.identical.iter().cloned())
-            .chain(found.alike.iter().map(|(a, b)| vec![*a, *b]))
-            .collect();
-        let clusters = clusters(&sets, |index| listing.members[index].group.as_str());
-        let mut divided = Vec::new();
-        let mut joined: BTreeMap<String, String> = BTreeMap::new();
-        for groups in &clusters {
-            let of_cluster =
-                |index: &usize| groups.contains(listing.members[*index].group.as_str());
-            let given: BTreeSet<usize> = (0..examples.len())
-                .filter(of_cluster)
-                .filter_map(|index| listing.members[index].given)
-                .collect();
-            if given.len() < 2 {
-                let first = groups.first().copied().unwrap_or_default();
-                joined.extend(
-                    groups
-                        .iter()
-                        .map(|group| ((*group).to_owned(), first.to_owned())),
-                );
-                continue;
-            }
-            let of_sets = sets.iter().filter(|set| set.iter().any(of_cluster));
-            divided.extend(of_sets.map(|set| {
-                let names = set.iter().take(SHOWN).map(|index| {
-                    let fold = examples[*index].fold;
-                    format!("{} (fold {fold})", listing.members[*index].called)
-                });
-                names.collect::<Vec<_>>().join(" = ")
-            }));
-        }
+        let Joined { groups, divided } = Joined::of(listing, &found);
         if !divided.is_empty() && !allow_duplicates {
             return Err(DataError::DividedDuplicates { found: divided });
         }
-
-        let mut lines: Vec<String> = Vec::new();
-        let identical = found
-            .identical
-            .iter()
-            .map(|set| format!("identical: {}", in_words(set)));
-        let new = |(a, b): &&(usize, usize)| listing.members[*a].group != listing.members[*b].group;
-        let alike = (found.alike.iter().filter(new))
-            .map(|(a, b)| format!("all but identical: {}", in_words(&[*a, *b])));
-        lines.extend(identical.chain(alike));
+        let lines = lines_on(listing, &found);
         for member in &mut listing.members {
-            if let Some(group) = joined.get(&member.group) {
+            if let Some(group) = groups.get(&member.group) {
                 member.group.clone_from(group);
             }
         }
@@ -241,6 +183,84 @@ impl Reading {
 
 /// How many files of a set of identical ones are named.
 const SHOWN: usize = 6;
+
+/// Some images of a set of identical ones, with their findings.
+fn in_words(listing: &Listing, set: &[usize]) -> String {
+    let called = |index: &usize| {
+        let finding = listing.dataset.id(listing.dataset.examples[*index].finding);
+        format!("{} ({finding})", listing.members[*index].called)
+    };
+    let names: Vec<String> = set.iter().take(SHOWN).map(called).collect();
+    match set.len().saturating_sub(SHOWN) {
+        0 => names.join(" = "),
+        more => format!("{} and {more} more", names.join(" = ")),
+    }
+}
+
+/// Identical images that are in two classes, a line for each set.
+fn in_two_classes(listing: &Listing, found: &Likeness) -> Vec<String> {
+    let finding = |index: usize| listing.dataset.examples[index].finding;
+    (found.identical.iter())
+        .filter(|set| set.iter().any(|index| finding(*index) != finding(set[0])))
+        .map(|set| in_words(listing, set))
+        .collect()
+}
+
+/// Lines for people on images that are alike.
+fn lines_on(listing: &Listing, found: &Likeness) -> Vec<String> {
+    let identical =
+        (found.identical.iter()).map(|set| format!("identical: {}", in_words(listing, set)));
+    let group = |index: usize| &listing.members[index].group;
+    let alike = (found.alike.iter())
+        .filter(|(a, b)| group(*a) != group(*b))
+        .map(|(a, b)| format!("all but identical: {}", in_words(listing, &[*a, *b])));
+    identical.chain(alike).collect()
+}
+
+/// Groups that have images in common.
+struct Joined {
+    /// The group that each becomes part of.
+    groups: BTreeMap<String, String>,
+    /// Images that are alike although tables give them different folds, a line for each set. Their groups stay as they are.
+    divided: Vec<String>,
+}
+
+impl Joined {
+    fn of(listing: &Listing, found: &Likeness) -> Self {
+        let examples = &listing.dataset.examples;
+        let sets: Vec<Vec<usize>> = (found.identical.iter().cloned())
+            .chain(found.alike.iter().map(|(a, b)| vec![*a, *b]))
+            .collect();
+        let mut joined = Self {
+            groups: BTreeMap::new(),
+            divided: Vec::new(),
+        };
+        for groups in clusters(&sets, |index| listing.members[index].group.as_str()) {
+            let of_cluster =
+                |index: &usize| groups.contains(listing.members[*index].group.as_str());
+            let given: BTreeSet<usize> = (0..examples.len())
+                .filter(of_cluster)
+                .filter_map(|index| listing.members[index].given)
+                .collect();
+            if given.len() < 2 {
+                let first = groups.first().copied().unwrap_or_default();
+                let members = groups.iter();
+                (joined.groups)
+                    .extend(members.map(|group| ((*group).to_owned(), first.to_owned())));
+                continue;
+            }
+            let of_sets = sets.iter().filter(|set| set.iter().any(of_cluster));
+            joined.divided.extend(of_sets.map(|set| {
+                let names = set.iter().take(SHOWN).map(|index| {
+                    let fold = examples[*index].fold;
+                    format!("{} (fold {fold})", listing.members[*index].called)
+                });
+                names.collect::<Vec<_>>().join(" = ")
+            }));
+        }
+        joined
+    }
+}
 
 /// Reads and decodes one file.
 fn read(listing: &Listing, index: usize, keep: bool, preprocessing: &Preprocessing) -> Read {

@@ -12,7 +12,7 @@ use super::exported::Exported;
 use super::index::publish;
 use super::trained_on::Material;
 use super::trust::{self, Held};
-use crate::data::{Dataset, Listing, Patients, Selection, Shown as _};
+use crate::data::{Dataset, Listing, Part, Patients, Selection, Shown as _};
 use crate::evaluate::Tests;
 use crate::evaluate::metrics::{Evaluation, Outcome, Tested};
 use crate::predict::load_classifier;
@@ -31,41 +31,10 @@ pub fn export(
     foreign: Option<&Path>,
     sentences: Vec<SetSentence>,
 ) -> anyhow::Result<Exported> {
-    let read = |name: &str| {
-        let path = run_folder.join(name);
-        fs::read(&path).with_context(|| {
-            format!(
-                "{} is not there: is the run in {} finished?",
-                path.shown(),
-                run_folder.shown()
-            )
-        })
-    };
-    let run = read_run(run_folder)
-        .with_context(|| format!("is the run in {} finished?", run_folder.shown()))?;
-    let result: RunResult =
-        serde_json::from_slice(&read("result.json")?).context("result.json is damaged")?;
+    let (run, result) = finished(run_folder)?;
     let state = weights(run_folder)?;
 
-    ensure!(
-        data.is_empty() || data.len() == run.data.len(),
-        "the run was trained on {} data folders, and --data names {}: name each as often as it was, in the same order",
-        run.data.len(),
-        data.len()
-    );
-    let folders = if data.is_empty() { &run.data } else { data };
-    let findings = run.findings();
-    let selection = Selection {
-        leave_out: &run.leave_out,
-        description: None,
-        findings: Some(&findings),
-    };
-    let mut listing = Listing::described(folders, &selection, &run.described())?;
-    if let Some(list) = recorded_list(&run, &listing, run_folder)? {
-        list.check_contents(&listing, run_folder)?;
-        list.apply(&mut listing);
-    }
-    let dataset = listing.dataset;
+    let dataset = data_of(&run, run_folder, data)?;
     let fold = run.config.test_fold;
     dataset.has_test(fold)?;
     let split = dataset.split(fold, run.config.validation, run.config.seed)?;
@@ -82,7 +51,7 @@ pub fn export(
         notice: material.notice(),
         set_sentences: sentences,
         data: material.data(&dataset),
-        ..Metadata::plain(findings, run.config.attention)
+        ..Metadata::plain(run.findings(), run.config.attention)
     };
     let mut metadata = with_calibration(plain.clone(), &result.calibration);
     let points = operating_points(&metadata.findings, &dataset.patients, &result);
@@ -90,28 +59,9 @@ pub fn export(
         metadata.default_operating_point.clone_from(&first.name);
         metadata.operating_points = points;
     }
-    // What is calibrated and tested are the numbers that ship: as the file stores them, through the code that the browser runs.
-    let through_the_file =
-        |state: &StateDict, distribution: Option<&Distribution>, metadata: &Metadata| {
-            let (_, bytes) = Bundle::write(state, distribution, metadata)?;
-            anyhow::Ok(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
-        };
     let mut held = Vec::with_capacity(parts.len() + 1);
     for part in parts {
-        let calibration = (result.without_fold.get(&part.fold)).with_context(|| {
-            format!(
-                "{} was not trained without fold {}, which its configuration asks for; go on with it by `lung train --resume`",
-                run_folder.shown(),
-                part.fold
-            )
-        })?;
-        let state = weights(&folder_without(run_folder, part.fold))?;
-        let metadata = with_calibration(plain.clone(), calibration);
-        held.push(Held {
-            classifier: through_the_file(&state, None, &metadata)?,
-            train: part.train,
-            held_out: part.held_out,
-        });
+        held.push(held_by(part, run_folder, &result, plain.clone())?);
     }
     held.push(Held {
         classifier: through_the_file(&state, None, &metadata)?,
@@ -144,6 +94,78 @@ pub fn export(
         tests,
         held_out,
         material,
+    })
+}
+
+/// A finished run, and what came of it.
+fn finished(run_folder: &Path) -> anyhow::Result<(Run, RunResult)> {
+    let run = read_run(run_folder)
+        .with_context(|| format!("is the run in {} finished?", run_folder.shown()))?;
+    let path = run_folder.join("result.json");
+    let result = fs::read(&path).with_context(|| {
+        format!(
+            "{} is not there: is the run in {} finished?",
+            path.shown(),
+            run_folder.shown()
+        )
+    })?;
+    let result = serde_json::from_slice(&result).context("result.json is damaged")?;
+    Ok((run, result))
+}
+
+/// The data of a run, in the groups and folds that it was trained in, from where it lies now.
+fn data_of(run: &Run, run_folder: &Path, data: &[PathBuf]) -> anyhow::Result<Dataset> {
+    ensure!(
+        data.is_empty() || data.len() == run.data.len(),
+        "the run was trained on {} data folders, and --data names {}: name each as often as it was, in the same order",
+        run.data.len(),
+        data.len()
+    );
+    let folders = if data.is_empty() { &run.data } else { data };
+    let findings = run.findings();
+    let selection = Selection {
+        leave_out: &run.leave_out,
+        description: None,
+        findings: Some(&findings),
+    };
+    let mut listing = Listing::described(folders, &selection, &run.described())?;
+    if let Some(list) = recorded_list(run, &listing, run_folder)? {
+        list.check_contents(&listing, run_folder)?;
+        list.apply(&mut listing);
+    }
+    Ok(listing.dataset)
+}
+
+/// A model as its file stores it, through the code that the browser runs: what is calibrated and tested are the numbers that ship.
+fn through_the_file(
+    state: &StateDict,
+    distribution: Option<&Distribution>,
+    metadata: &Metadata,
+) -> anyhow::Result<Classifier> {
+    let (_, bytes) = Bundle::write(state, distribution, metadata)?;
+    Ok(Classifier::on_cpu(&Bundle::read(&bytes, None)?)?)
+}
+
+/// The training without one more fold, and what it was given.
+fn held_by(
+    part: Part,
+    run_folder: &Path,
+    result: &RunResult,
+    plain: Metadata,
+) -> anyhow::Result<Held> {
+    let calibration = (result.without_fold.get(&part.fold)).with_context(|| {
+        format!(
+            "{} was not trained without fold {}, which its configuration asks for; go on with it by `lung train --resume`",
+            run_folder.shown(),
+            part.fold
+        )
+    })?;
+    let state = weights(&folder_without(run_folder, part.fold))?;
+    let metadata = with_calibration(plain, calibration);
+    Ok(Held {
+        classifier: through_the_file(&state, None, &metadata)?,
+        train: part.train,
+        held_out: part.held_out,
     })
 }
 
