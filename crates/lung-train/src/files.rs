@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use tracing::warn;
 
 use crate::data::Shown as _;
-use crate::tell;
 
 /// The file in a folder by which it is locked. It stays there: to remove it would let two in.
 const LOCK: &str = "lock";
@@ -123,7 +123,7 @@ pub(crate) fn lock(file: &File, path: &Path, held: impl Fn() -> String) -> anyho
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => bail!("{}", held()),
         Err(TryLockError::Error(error)) => {
-            tell!(
+            warn!(
                 "{} cannot be locked ({error}): take care that nothing else writes there",
                 path.shown()
             );

@@ -1,49 +1,135 @@
-//! What people see of work as it goes: bars, and lines on standard error.
+//! How far work has come, for whoever waits for it.
+//!
+//! The library shows nothing itself. A program gives in what does, once and for all of its work, as it gives `tracing` a subscriber for
+//! messages: both come from deep within.
 
 use std::fmt;
-use std::io::Write as _;
+use std::sync::OnceLock;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::tell;
-
-/// How many lines on images that are alike are shown.
-const SHOWN: usize = 20;
-
-/// A progress bar that shows itself on a terminal only.
-pub fn bar(length: usize, message: &str) -> ProgressBar {
-    let progress = ProgressBar::new(length as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} left, {msg}") {
-        progress.set_style(style);
-    }
-    progress.set_message(message.to_owned());
-    progress
+/// Shows how far work has come.
+pub trait Progress: Send + Sync {
+    /// Begins to show work of `length` steps.
+    fn begin(&self, length: usize, message: &str) -> Box<dyn Steps>;
 }
 
-/// Writes a line to standard error. Where that is full or closed, work goes on without it: `eprintln!` would panic.
-pub fn tell(line: fmt::Arguments<'_>) {
-    writeln!(std::io::stderr().lock(), "{line}").ok();
+/// What shows the steps of some work.
+pub trait Steps: Send + Sync {
+    /// So many steps more are done.
+    fn advance(&self, steps: u64);
+
+    /// What is being done has another description now.
+    fn describe(&self, message: String);
+
+    /// All is done, and nothing needs to be shown any more.
+    fn finish(&self);
 }
 
-/// Tells people of images that are alike.
-pub(crate) fn tell_some(lines: &[String]) {
-    for line in lines.iter().take(SHOWN) {
-        tell!("{line}");
+static PROGRESS: OnceLock<Box<dyn Progress>> = OnceLock::new();
+
+/// Has `progress` show all work of this process from now on. Only the first call has an effect.
+pub fn show_with(progress: impl Progress + 'static) {
+    PROGRESS.get_or_init(|| Box::new(progress));
+}
+
+/// Begins work of `length` steps, which is shown if the program wants that.
+pub fn begin(length: usize, message: &str) -> Work {
+    Work(
+        PROGRESS
+            .get()
+            .map(|progress| progress.begin(length, message)),
+    )
+}
+
+/// Work as it goes.
+pub struct Work(Option<Box<dyn Steps>>);
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Work(shown: {})", self.0.is_some())
     }
-    if lines.len() > SHOWN {
-        tell!("and {} more", lines.len() - SHOWN);
+}
+
+impl Work {
+    /// Work that is not shown.
+    pub const fn hidden() -> Self {
+        Self(None)
     }
-    if !lines.is_empty() {
-        tell!(
-            "images that are identical, or all but, are one group: none is tested on that has a copy among those trained on"
+
+    /// So many steps more are done.
+    pub fn inc(&self, steps: u64) {
+        if let Some(shown) = &self.0 {
+            shown.advance(steps);
+        }
+    }
+
+    /// Describes what is being done.
+    pub fn set_message(&self, message: String) {
+        if let Some(shown) = &self.0 {
+            shown.describe(message);
+        }
+    }
+
+    /// All is done, and nothing needs to be shown any more.
+    pub fn finish_and_clear(&self) {
+        if let Some(shown) = &self.0 {
+            shown.finish();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+    fn see(what: String) {
+        SEEN.lock().unwrap().push(what);
+    }
+
+    struct Watcher;
+
+    impl Progress for Watcher {
+        fn begin(&self, length: usize, message: &str) -> Box<dyn Steps> {
+            see(format!("{message}: {length}"));
+            Box::new(Self)
+        }
+    }
+
+    impl Steps for Watcher {
+        fn advance(&self, steps: u64) {
+            see(format!("+{steps}"));
+        }
+
+        fn describe(&self, message: String) {
+            see(message);
+        }
+
+        fn finish(&self) {
+            see("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn work_is_told_to_whoever_was_given_in_and_to_nobody_before() {
+        begin(3, "unseen").inc(1);
+        show_with(Watcher);
+        let work = begin(2, "seen");
+        work.inc(2);
+        work.set_message("almost".to_owned());
+        work.finish_and_clear();
+        Work::hidden().inc(5);
+        // Other tests of this process may begin work meanwhile.
+        let seen = SEEN.lock().unwrap().clone();
+        for step in ["seen: 2", "+2", "almost", "end"] {
+            assert!(seen.iter().any(|what| what == step), "{step}: {seen:?}");
+        }
+        assert!(
+            !seen
+                .iter()
+                .any(|what| what.contains("unseen") || what == "+5")
         );
     }
-}
-
-/// [`tell`](crate::progress::tell)s people a line, formatted as by `format!`.
-#[macro_export]
-macro_rules! tell {
-    ($($words:tt)*) => {
-        $crate::progress::tell(format_args!($($words)*))
-    };
 }

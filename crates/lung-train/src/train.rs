@@ -46,7 +46,7 @@ use self::trainer::{Trainer, Training};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, Described, Description, ListHash, Part, Shown as _, Split};
 use crate::files::write_atomically;
-use crate::tell;
+use tracing::info as tell;
 
 /// A line an epoch.
 const LOG: &str = "log.jsonl";

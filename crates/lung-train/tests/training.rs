@@ -8,7 +8,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use indicatif::ProgressBar;
 use lung_train::augment::Augmentation;
 use lung_train::config::{FineTuneStage, HeadStage, TrainConfig};
 use lung_train::data::Dataset;
@@ -16,6 +15,7 @@ use lung_train::data::write_phantoms;
 use lung_train::evaluate::evaluate;
 use lung_train::export::{Index, export};
 use lung_train::predict::load_classifier;
+use lung_train::progress::Work;
 use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions};
 use tempfile::TempDir;
 
@@ -112,7 +112,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
         &dataset,
         &split.train,
         "trained on".to_owned(),
-        &ProgressBar::hidden(),
+        &Work::hidden(),
     );
     assert_eq!(trained.accuracy.share, 1.0, "{}", trained.to_text());
     // Twelve images that it has not seen: better than the one in three of a guess, by any interval.

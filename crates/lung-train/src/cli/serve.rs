@@ -7,7 +7,8 @@ use anyhow::bail;
 use clap::Args;
 use lung_serve::{FIRST_PORT, Served, address, answer_all, listen};
 use lung_train::data::Shown as _;
-use lung_train::tell;
+
+use super::terminal::{say, tell};
 
 /// Serve the page on this machine, from installed files.
 ///
@@ -26,8 +27,8 @@ pub struct ServeArgs {
     open: bool,
 }
 
-/// Serves until the process is stopped. `say` prints the address.
-pub fn run(args: &ServeArgs, say: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+/// Prints the address, and serves until the process is stopped.
+pub fn run(args: &ServeArgs) -> anyhow::Result<()> {
     let folder = match &args.folder {
         Some(folder) => folder.clone(),
         None => installed()?,
@@ -42,9 +43,11 @@ pub fn run(args: &ServeArgs, say: impl Fn(&str) -> anyhow::Result<()>) -> anyhow
     }
     let listener = listen(args.port)?;
     let address = address(&listener)?;
-    tell!("serving {}; stop with Ctrl-C", folder.shown());
+    tell(&format!("serving {}; stop with Ctrl-C", folder.shown()));
     if args.port.is_none() && !address.ends_with(&format!(":{FIRST_PORT}/")) {
-        tell!("port {FIRST_PORT} is in use, so it is another one");
+        tell(&format!(
+            "port {FIRST_PORT} is in use, so it is another one"
+        ));
     }
     say(&format!("{address}\n"))?;
     if args.open {
@@ -91,6 +94,8 @@ fn open(address: &str) {
         _ => ("xdg-open", &[]),
     };
     if let Err(error) = Command::new(program).args(first).arg(address).spawn() {
-        tell!("no browser could be opened ({program}: {error}); open {address} yourself");
+        tell(&format!(
+            "no browser could be opened ({program}: {error}); open {address} yourself"
+        ));
     }
 }

@@ -17,7 +17,7 @@ use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
 use crate::networks::{Architecture, FINDINGS, Network};
-use crate::progress::bar;
+use crate::progress::begin as bar;
 use crate::train::{rows, schedule};
 
 /// Which cell of the comparison.

@@ -31,8 +31,8 @@ use crate::augment::Augmentation;
 use crate::data::{Dataset, FileList, ListHash, Listing, Pixels, Reading, Shown as _, Split};
 use crate::files::{FolderLock, write_atomically};
 use crate::networks::{Architecture, Network, start_from};
-use crate::progress::{bar, tell_some};
-use crate::tell;
+use crate::{data::tell_copies as tell_some, progress::begin as bar};
+use tracing::info as tell;
 
 /// What all networks have in common: one budget, one optimizer, one schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use mobilenet_lung::findings::canonical;
 use mobilenet_lung::{Findings, FindingsError};
+use tracing::info;
 
 use super::contents::Contents;
 use super::dataset::{Dataset, Example};
@@ -17,7 +18,6 @@ use super::patients::patient_of;
 use super::scheme::{Placed, Scheme};
 use super::table::{Row, Table};
 use super::walk::real;
-use crate::tell;
 
 /// What begins the group of an image that no table gives one. No table can write a group so: it is shared with no other file.
 pub(crate) const NO_GROUP: char = '\t';
@@ -212,7 +212,7 @@ impl Listing {
     /// Tells people what was found, and what was left out.
     pub fn tell(&self) {
         for line in self.found.iter().chain(&self.notes) {
-            tell!("{line}");
+            info!("{line}");
         }
     }
 

@@ -40,6 +40,7 @@ pub use self::phantoms::{write_phantoms, write_phantoms_of};
 pub(crate) use self::pixels::read_bytes;
 pub use self::pixels::{Pixels, read_radiograph};
 pub use self::reading::Reading;
+pub(crate) use self::reading::tell_copies;
 pub use self::scheme::Class;
 pub use self::split::{Part, Split};
 pub(crate) use self::table::{Table as GroupTable, key as table_key};

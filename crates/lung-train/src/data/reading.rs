@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use indicatif::ProgressBar;
 use mobilenet_lung::Preprocessing;
 use mobilenet_lung::bundle::sha256;
 use radiograph::Radiograph;
 use rayon::prelude::*;
+use tracing::info;
 
 use super::error::DataError;
 use super::folds::folds;
 use super::likeness::{Likeness, Print};
 use super::listing::Listing;
 use super::pixels::{Pixels, levels, read_bytes};
+use crate::progress::Work;
 
 /// What a file is known by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Reading {
         wanted: &[usize],
         keep: impl Fn(usize) -> bool + Sync,
         preprocessing: Preprocessing,
-        progress: &ProgressBar,
+        progress: &Work,
     ) -> Self {
         let examples = &listing.dataset.examples;
         let mut reading = Self {
@@ -80,7 +81,7 @@ impl Reading {
         listing: &Listing,
         wanted: &[usize],
         keep: impl Fn(usize) -> bool + Sync,
-        progress: &ProgressBar,
+        progress: &Work,
     ) {
         let preprocessing = self.pixels.preprocessing;
         let read: Vec<Read> = wanted
@@ -137,7 +138,7 @@ impl Reading {
                 missing.push(index);
             }
         }
-        self.add(listing, &missing, keep, &ProgressBar::hidden());
+        self.add(listing, &missing, keep, &Work::hidden());
     }
 
     /// Makes images that are identical, or all but, one group, whose fold is what a table gives one of them, else goes by the first
@@ -312,4 +313,22 @@ fn clusters<'a>(sets: &[Vec<usize>], group: impl Fn(usize) -> &'a str) -> Vec<BT
     }
     clusters.retain(|cluster| !cluster.is_empty());
     clusters
+}
+
+/// How many lines on images that are alike are shown.
+const LISTED: usize = 20;
+
+/// Tells people of images that are alike.
+pub(crate) fn tell_copies(lines: &[String]) {
+    for line in lines.iter().take(LISTED) {
+        info!("{line}");
+    }
+    if lines.len() > LISTED {
+        info!("and {} more", lines.len() - LISTED);
+    }
+    if !lines.is_empty() {
+        info!(
+            "images that are identical, or all but, are one group: none is tested on that has a copy among those trained on"
+        );
+    }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::metrics::{ForeignMetrics, Outcome};
 use crate::data::{Shown as _, folder_name};
 use crate::predict::{expand, read, read_at};
-use crate::progress::bar;
+use crate::progress::begin;
 
 /// What the classifier says of every image under a folder of images that are no frontal chest radiographs.
 pub(super) fn test_foreign(
@@ -23,7 +23,7 @@ pub(super) fn test_foreign(
         folder.shown()
     );
     let files = expand(&[folder.to_owned()])?;
-    let progress = bar(files.len(), "classifying foreign images");
+    let progress = begin(files.len(), "classifying foreign images");
     let results: Vec<_> = files
         .par_iter()
         .map(|path| {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use mobilenet_lung::{Classifier, Preprocessing};
 use serde::Serialize;
+use tracing::info;
 
 use super::foreign::test_foreign;
 use super::metrics::{Evaluation, ForeignMetrics, Outcome};
 use super::trials::{outcomes, tested};
-use crate::data::{Dataset, Listing, Reading, Selection};
-use crate::progress::{bar, tell_some};
-use crate::tell;
+use crate::data::{Dataset, Listing, Reading, Selection, tell_copies};
+use crate::progress::begin;
 
 /// What a classifier was tested on, and how it did.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,11 +47,11 @@ pub fn to_test(
 ) -> anyhow::Result<Dataset> {
     let mut listing = Listing::selected(folders, selection)?;
     for note in &listing.notes {
-        tell!("{note}");
+        info!("{note}");
     }
     if fold.is_some() && !listing.folds_are_given() {
         let all: Vec<usize> = (0..listing.dataset.examples.len()).collect();
-        let progress = bar(all.len(), "looking for copies");
+        let progress = begin(all.len(), "looking for copies");
         let reading = Reading::of(
             &listing,
             &all,
@@ -61,7 +61,7 @@ pub fn to_test(
         );
         progress.finish_and_clear();
         let lines = reading.join(&mut listing, true)?;
-        tell_some(&lines);
+        tell_copies(&lines);
     }
     Ok(listing.dataset)
 }
@@ -108,7 +108,7 @@ impl Tests {
             "{fold_in_words} of {} has no image to test on",
             dataset.name()
         );
-        let progress = bar(
+        let progress = begin(
             sources.iter().map(|(_, wanted)| wanted.len()).sum(),
             "classifying",
         );

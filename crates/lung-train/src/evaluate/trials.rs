@@ -1,12 +1,12 @@
 //! What labelled images are called.
 
-use indicatif::ProgressBar;
 use mobilenet_lung::{Classifier, Report};
 use rayon::prelude::*;
 
 use super::metrics::{Evaluation, Outcome, Tested};
 use crate::data::{Dataset, Example};
 use crate::predict::{read, read_at};
+use crate::progress::Work;
 
 /// Classifies the examples `wanted` of a data set and sums up.
 pub fn evaluate(
@@ -14,7 +14,7 @@ pub fn evaluate(
     dataset: &Dataset,
     wanted: &[usize],
     split: String,
-    progress: &ProgressBar,
+    progress: &Work,
 ) -> Evaluation {
     let (outcomes, unreadable) = outcomes(classifier, dataset, wanted, progress);
     Evaluation::new(&tested(classifier), split, &outcomes, unreadable)
@@ -34,7 +34,7 @@ pub fn outcomes(
     classifier: &Classifier,
     dataset: &Dataset,
     wanted: &[usize],
-    progress: &ProgressBar,
+    progress: &Work,
 ) -> (Vec<Outcome>, Vec<(String, String)>) {
     let results: Vec<Result<Outcome, (String, String)>> = wanted
         .par_iter()

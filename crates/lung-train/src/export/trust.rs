@@ -13,7 +13,7 @@ use crate::config::{COVERAGE, TrainConfig};
 use crate::data::{Dataset, read_radiograph};
 use crate::evaluate::metrics::Outcome;
 use crate::evaluate::outcomes;
-use crate::progress::bar;
+use crate::progress::begin;
 
 /// Directions of a [`Distribution`].
 const DIRECTIONS: usize = 64;
@@ -58,7 +58,7 @@ pub struct Held {
 /// training too, and is here.
 pub fn answers_held_out(held: &[Held], dataset: &Dataset) -> Vec<Outcome> {
     let images = held.iter().map(|part| part.held_out.len()).sum();
-    let progress = bar(images, "classifying what was left out");
+    let progress = begin(images, "classifying what was left out");
     let answers = held
         .iter()
         .flat_map(|part| outcomes(&part.classifier, dataset, &part.held_out, &progress).0)
@@ -127,7 +127,7 @@ fn fit_to(
     config: &TrainConfig,
 ) -> anyhow::Result<(Distribution, Vec<f32>)> {
     let classifier = &part.classifier;
-    let progress = bar(
+    let progress = begin(
         2 * part.train.len() + part.held_out.len(),
         "embeddings of radiographs",
     );

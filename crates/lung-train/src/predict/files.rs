@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
+use tracing::info;
 
 use super::archives;
 use crate::data::{Shown as _, images_under};
-use crate::tell;
 
 /// The files that `paths` mean: files as they are, folders with every image under them, archives and CDs with every image in them.
 /// People are told what was left out.
@@ -27,7 +27,7 @@ pub fn expand(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
                 bail!("{} holds no image file{notes}", path.shown());
             }
             for note in notes {
-                tell!("{note}");
+                info!("{note}");
             }
             files.extend(images);
         } else {

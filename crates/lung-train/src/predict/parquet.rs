@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use indicatif::ProgressBar;
 use mobilenet_lung::{Classifier, Findings};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType};
@@ -19,6 +18,7 @@ use rayon::prelude::*;
 use super::row::{Prediction, Refusal, predict_file};
 use crate::data::Shown as _;
 use crate::files::Unfinished;
+use crate::progress::{Work, begin};
 
 /// Rows of a row group.
 const GROUP: usize = 4096;
@@ -77,7 +77,6 @@ pub fn predict_to_parquet(
     classifier: &Classifier,
     files: &[PathBuf],
     out: &Path,
-    progress: &ProgressBar,
 ) -> anyhow::Result<usize> {
     let cannot = || format!("cannot write {}", out.shown());
     let unfinished = Unfinished::begin(out)?;
@@ -86,6 +85,10 @@ pub fn predict_to_parquet(
         .set_compression(Compression::SNAPPY)
         .build();
     let mut writer = SerializedFileWriter::new(unfinished.file()?, schema, Arc::new(properties))?;
+    let progress = match files.len() {
+        0 | 1 => Work::hidden(),
+        count => begin(count, "classifying"),
+    };
     let mut refused = 0;
     for some in files.chunks(GROUP) {
         let rows: Vec<Prediction> = some
@@ -106,6 +109,7 @@ pub fn predict_to_parquet(
     }
     writer.close().with_context(cannot)?;
     unfinished.finish()?;
+    progress.finish_and_clear();
     Ok(refused)
 }
 

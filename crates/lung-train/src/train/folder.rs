@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use super::{MODEL, RESULT, Run, RunResult, Slowed, TrainOptions, folder_without, read_epochs};
 use crate::config::TrainConfig;
+use crate::data::tell_copies as tell_some;
 use crate::data::{
     Dataset, Described, Description, FOLDS, FileList, ListHash, Listing, Reading, Selection,
     Shown as _, Split,
 };
 use crate::files::{FolderLock, write_atomically};
-use crate::progress::{bar, tell_some};
-use crate::tell;
+use crate::progress::begin as bar;
+use tracing::info as tell;
 
 /// What was asked of a run.
 const RUN: &str = "run.json";

@@ -29,8 +29,8 @@ use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, eta, events, read_epochs}
 use crate::config::TrainConfig;
 use crate::data::{Class, Shown as _, Split};
 use crate::files::write_atomically;
-use crate::progress::bar;
-use crate::tell;
+use crate::progress::begin as bar;
+use tracing::info as tell;
 
 /// Where a training stands: `checkpoint.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

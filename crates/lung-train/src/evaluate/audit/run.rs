@@ -18,7 +18,7 @@ use super::hidden::{self, Remains};
 use super::probe::{Probe, Sample, probe};
 use super::spectrum::{SIDE, Spectrum};
 use crate::data::{Dataset, Example, read_radiograph};
-use crate::progress::bar;
+use crate::progress::{Work, begin};
 
 /// Which images a model is audited on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,7 +61,7 @@ impl Audit {
             "{fold} of {} has no image to audit on",
             dataset.name()
         );
-        let progress = bar(2 * indices.len(), "auditing");
+        let progress = begin(2 * indices.len(), "auditing");
         let mean = mean_amplitudes(dataset, &indices, &progress);
         let results: Vec<Result<Found, (String, String)>> = indices
             .par_iter()
@@ -128,11 +128,7 @@ fn choose(dataset: &Dataset, wanted: Wanted) -> BTreeMap<Group, Vec<usize>> {
 }
 
 /// The mean amplitude of each frequency over the images that can be read, `[SIDE * SIDE]`.
-fn mean_amplitudes(
-    dataset: &Dataset,
-    indices: &[usize],
-    progress: &indicatif::ProgressBar,
-) -> Vec<f32> {
+fn mean_amplitudes(dataset: &Dataset, indices: &[usize], progress: &Work) -> Vec<f32> {
     // In fixed parts, so that sums do not depend on the number of threads.
     let parts: Vec<Vec<f64>> = indices
         .par_chunks(64)

@@ -11,9 +11,9 @@ use lung_train::files::Unfinished;
 use lung_train::predict::{
     Prediction, Shard, expand, load_classifier, predict_file, predict_to_parquet, read_manifest,
 };
-use lung_train::progress::bar;
-use lung_train::tell;
 use mobilenet_lung::{Classifier, InDistribution};
+
+use super::terminal::{bar, tell};
 
 /// Classify radiographs: files, or folders of them.
 ///
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &PredictArgs) -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            tell!("error: {error:#}");
+            tell(&format!("error: {error:#}"));
             ExitCode::from(2)
         }
     }
@@ -77,33 +77,34 @@ fn predict(args: &PredictArgs) -> anyhow::Result<usize> {
         None => expand(&args.paths)?,
     };
     // Lines go to a pipe or a file most of the time: the bar is for the terminal beside it.
-    let progress = if files.len() > 1 {
-        bar(files.len(), "classifying")
-    } else {
-        ProgressBar::hidden()
+    let progress = || match files.len() {
+        0 | 1 => ProgressBar::hidden(),
+        count => bar(count, "classifying"),
     };
     let Some(out) = args.out.as_deref() else {
         let out = std::io::stdout().lock();
-        return match write_lines(&classifier, &files, format, out, &progress) {
+        return match write_lines(&classifier, &files, format, out, &progress()) {
             // Whoever read the lines has gone, as `head` does.
             Err(error) if is_broken_pipe(&error) => Ok(1),
             result => result.context("cannot write to standard output"),
         };
     };
     let refused = match format {
-        Format::Parquet => predict_to_parquet(&classifier, &files, out, &progress)?,
+        Format::Parquet => predict_to_parquet(&classifier, &files, out)?,
         Format::Text | Format::Ndjson => {
             let unfinished = Unfinished::begin(out)?;
             let lines = std::io::BufWriter::new(unfinished.file()?);
-            let refused = write_lines(&classifier, &files, format, lines, &progress)
+            let refused = write_lines(&classifier, &files, format, lines, &progress())
                 .with_context(|| format!("cannot write {}", out.shown()))?;
             unfinished.finish()?;
             refused
         }
     };
-    progress.finish_and_clear();
     if refused > 0 {
-        tell!("{refused} of {} files could not be read", files.len());
+        tell(&format!(
+            "{refused} of {} files could not be read",
+            files.len()
+        ));
     }
     Ok(refused)
 }
