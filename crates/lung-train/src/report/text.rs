@@ -13,7 +13,7 @@ impl Tests {
     /// All of it as plain text, for a terminal.
     pub fn to_text(&self) -> String {
         let mut parts = Vec::new();
-        if !self.folders.len() < 2 {
+        if self.folders.len() > 1 {
             parts.extend(self.folders.iter().map(Evaluation::to_text));
         }
         parts.push(self.all.to_text());

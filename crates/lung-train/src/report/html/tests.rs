@@ -82,6 +82,17 @@ fn tests(statistics: bool) -> Tests {
     }
 }
 
+#[test]
+fn the_text_has_each_folder_where_there_are_several() {
+    let mut tests = tests(false);
+    let text = tests.to_text();
+    for split in ["b", "all"] {
+        assert!(text.contains(&format!("images    {split}")), "{text}");
+    }
+    tests.folders.remove(0);
+    assert!(!tests.to_text().contains("images    b"));
+}
+
 fn page(tests: &Tests) -> String {
     let metadata = Metadata {
         trained_on: HOSTILE.to_owned(),
