@@ -6,7 +6,7 @@
 //! | --- | --- | --- | --- |
 //! | classify on the CPU | [`infer::cpu`] | none | natively on all threads, in wasm on one; no burn |
 //! | classify on a GPU | `infer::gpu` | `gpu` | WebGPU, Vulkan, Metal, DirectX: a block of the network a kernel |
-//! | train | `convolution`, `normalise` | `burn`, with gradients `autodiff` | the CPU, burn's Flex backend |
+//! | train | `convolution`, `normalise` | `burn`, with gradients `autodiff` | the CPU, burn's Flex backend; elsewhere as burn's operators |
 //!
 //! The feature `relaxed-simd` adds the fused multiply-add of wasm to the first. Only builds for browsers that have it may ask for it.
 //!
@@ -25,9 +25,9 @@
 //! # Train
 //!
 //! `convolution` is convolution, bias and activation as one operator of burn. It covers the three shapes that the network has: 1 x 1,
-//! 3 x 3 depthwise, and the dense 3 x 3 stem; and the dense kernels of other networks. `supports` says whether a tensor is where it
-//! runs. On other devices, and as the reference of the tests, the plain burn operators serve. `normalise` is batch norm in training,
-//! with the activation that follows it.
+//! 3 x 3 depthwise, and the dense 3 x 3 stem; and the dense kernels of other networks. `normalise` is batch norm in
+//! training, with the activation that follows it. `supports` and `can_normalise` say whether a tensor is where they are one kernel.
+//! On other devices, such as a GPU, they are composed of burn's own operators.
 //!
 #![cfg_attr(
     feature = "burn",

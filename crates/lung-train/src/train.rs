@@ -10,6 +10,7 @@
 
 mod average;
 mod calibration;
+mod device;
 mod eta;
 mod events;
 mod folder;
@@ -34,6 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::calibration::Calibration;
 use self::calibration::Calibrations;
+pub use self::device::{DeviceError, TrainingDevice};
 use self::folder::{Prepared, enter, finished, note_slower, prepare, pretrained_hash, write_run};
 pub use self::folder::{read_run, recorded_list};
 use self::images::Images;
@@ -71,6 +73,9 @@ pub struct Run {
     pub pretrained_sha256: Option<String>,
     /// How it was trained, in the end.
     pub config: TrainConfig,
+    /// On what it was begun; `cpu` in runs from before there was a choice.
+    #[serde(default)]
+    pub device: TrainingDevice,
     /// The findings, in the order of the network's outputs; `None` in runs from before there were others than the three of
     /// the "Lung X-Ray Image Dataset".
     #[serde(default)]
@@ -153,6 +158,8 @@ pub struct TrainOptions {
     pub out: PathBuf,
     /// How.
     pub config: TrainConfig,
+    /// On what.
+    pub device: TrainingDevice,
     /// Go on from the run's checkpoint.
     pub resume: bool,
     /// Leave out images that cannot be read.
@@ -173,6 +180,8 @@ pub struct TrainOptions {
 /// Data, weights or a run folder that cannot be used; see each message.
 pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
     options.config.check()?;
+    // Refused before anything is read or written.
+    options.device.open()?;
     let (_lock, begun) = enter(options)?;
     let Prepared {
         dataset,
@@ -201,6 +210,7 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
             .map(|name| name.to_string_lossy().into_owned()),
         pretrained_sha256: pretrained_hash(options)?,
         config: options.config.clone(),
+        device: options.device,
         findings: Some(dataset.findings.clone()),
         description: Some(description),
         slowed: Vec::new(),

@@ -16,7 +16,7 @@ use lung_train::evaluate::evaluate;
 use lung_train::export::{Index, export};
 use lung_train::predict::load_classifier;
 use lung_train::progress::Work;
-use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions};
+use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions, TrainingDevice};
 use tempfile::TempDir;
 
 /// Training draws dropout and first weights from the one generator that a process has for its device: two runs at once
@@ -33,6 +33,7 @@ fn options(folder: &Path, out: &str, config: TrainConfig) -> TrainOptions {
         pretrained: None,
         out: folder.join(out),
         config,
+        device: TrainingDevice::Cpu,
         resume: false,
         skip_unreadable: false,
         leave_out: Vec::new(),
@@ -288,6 +289,76 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
         fs::remove_file(unbroken.out.join(left)).unwrap();
     }
     assert!(error_of(&unbroken).contains("already holds a run"));
+}
+
+/// The validation losses of the epochs of the network itself.
+fn validation_losses(run: &Path) -> Vec<f64> {
+    let epochs = ending(run).1.into_iter();
+    epochs.map(|epoch| epoch.validation_loss.unwrap()).collect()
+}
+
+#[test]
+fn a_training_ends_when_its_validation_loss_has_not_fallen_for_as_long_as_patience_says() {
+    let folder = phantoms(10);
+    let patience = 2;
+    let config = TrainConfig {
+        validation: 0.3,
+        cross_fit: true,
+        detail: 64,
+        head: HeadStage {
+            epochs: 0,
+            ..HeadStage::default()
+        },
+        fine_tune: FineTuneStage {
+            epochs: 9,
+            patience,
+            side: vec![64],
+            from_layer: vec![17],
+            learning_rate: 0.0,
+            head_learning_rate: 0.0,
+            ..FineTuneStage::default()
+        },
+        ..quick()
+    };
+    // What does not move never falls: the first epoch is the best, and two more are waited for.
+    let still = options(folder.path(), "still", config.clone());
+    train(&still).unwrap().unwrap();
+    assert_eq!(validation_losses(&still.out).len(), 1 + patience);
+    // Trainings without a fold, which validate nothing, are as long.
+    for fold in 1..5 {
+        let epochs = ending(&still.out.join(format!("without-fold-{fold}"))).1;
+        assert_eq!(epochs.len(), 1 + patience, "without fold {fold}");
+    }
+    // Killed while it waits, it ends at the same place.
+    let mut killed = options(folder.path(), "killed", config.clone());
+    killed.stop_after = Some(2);
+    assert_eq!(train(&killed).unwrap(), None);
+    killed.resume = true;
+    killed.stop_after = None;
+    train(&killed).unwrap().unwrap();
+    assert!(ending(&killed.out) == ending(&still.out));
+
+    // One that learns goes on as long as a lower loss came within the last epochs, and no longer.
+    let mut learning = config;
+    learning.cross_fit = false;
+    learning.fine_tune.learning_rate = 5e-3;
+    learning.fine_tune.head_learning_rate = 3e-3;
+    let learning = options(folder.path(), "learning", learning);
+    train(&learning).unwrap().unwrap();
+    let losses = validation_losses(&learning.out);
+    let best = |part: &[f64]| part.iter().copied().fold(f64::INFINITY, f64::min);
+    let waited = |done: usize| {
+        let (before, last) = losses[..done].split_at(done - patience);
+        best(before) <= best(last)
+    };
+    for done in 1 + patience..losses.len() {
+        assert!(
+            !waited(done),
+            "it should have ended after {done}: {losses:?}"
+        );
+    }
+    assert!(losses.len() == 9 || waited(losses.len()), "{losses:?}");
+    assert!(losses.len() > 1 + patience, "it learns: {losses:?}");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::Tensor;
+use burn::tensor::module::batch_norm_train;
 
+use super::operator::activated;
 use crate::Activation;
 
 /// How batch norm is done.
@@ -50,18 +52,27 @@ pub struct Normalised {
     pub variance: Tensor<1>,
 }
 
-/// Batch norm by the statistics of the batch itself (Ioffe and Szegedy 2015, arXiv 1502.03167), clamped.
+/// Batch norm by the statistics of the batch itself (Ioffe and Szegedy 2015, arXiv 1502.03167), clamped; of burn's own operators
+/// where [`can_normalise`] says that no kernel of ours runs.
 ///
 /// `input` is `[batch, channels, height, width]`, `weight` and `bias` are `[channels]`.
 ///
 /// # Panics
-/// As burn's operators do, for shapes that do not fit or a device that [`can_normalise`] refuses.
+/// As burn's operators do, for shapes that do not fit.
 pub fn normalise(
     input: Tensor<4>,
     weight: Tensor<1>,
     bias: Tensor<1>,
     how: Normalisation,
 ) -> Normalised {
+    if !can_normalise(&input) {
+        let of_burn = batch_norm_train(input, weight, bias, f64::from(how.epsilon));
+        return Normalised {
+            output: activated(how.activation, of_burn.output),
+            mean: of_burn.mean,
+            variance: of_burn.variance,
+        };
+    }
     let (output, mean, variance) = Dispatch::normalise(
         input.into_dispatch(),
         weight.into_dispatch(),
@@ -75,7 +86,7 @@ pub fn normalise(
     }
 }
 
-/// Whether [`normalise`] runs on the device of `input`.
+/// Whether [`normalise`] is one kernel of ours on the device of `input`.
 pub fn can_normalise(input: &Tensor<4>) -> bool {
     let device = input.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_))

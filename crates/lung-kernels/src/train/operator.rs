@@ -3,9 +3,12 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::Tensor;
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
 
 use super::geometry::Geometry;
 use super::shape::Shape;
+use crate::Activation;
 
 /// The operators as burn's backends see them.
 #[backend_extension(Flex, Autodiff: cfg(feature = "autodiff"))]
@@ -32,20 +35,23 @@ pub trait FusedConvolution: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Convolution, bias and activation.
+/// Convolution, bias and activation; of burn's own operators where [`supports`] says that no kernel of ours runs.
 ///
 /// `input` is `[batch, channels_in, height, width]`, `weight` `[channels_out, channels_in / groups, side, side]`, `bias`
 /// `[channels_out]`; the result is `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`. The kernel's
 /// side is 1, 3, 5 or 7 (3 for a depthwise convolution), padded by half of it on every side.
 ///
 /// # Panics
-/// As burn's operators do, for shapes that do not fit or a device that [`supports`] refuses.
+/// As burn's operators do, for shapes that do not fit.
 pub fn convolution(
     input: Tensor<4>,
     weight: Tensor<4>,
     bias: Tensor<1>,
     geometry: Geometry,
 ) -> Tensor<4> {
+    if !supports(&input, weight.dims(), geometry) {
+        return composed(input, weight, bias, geometry);
+    }
     Tensor::from_dispatch(Dispatch::fused_convolution(
         input.into_dispatch(),
         weight.into_dispatch(),
@@ -54,7 +60,26 @@ pub fn convolution(
     ))
 }
 
-/// Whether [`convolution`] runs on the device of `input` with a weight of shape `weight`.
+/// [`convolution`] of burn's operators, which run on every device.
+fn composed(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, geometry: Geometry) -> Tensor<4> {
+    let padding = weight.dims()[2] / 2;
+    let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
+    activated(
+        geometry.activation,
+        conv2d(input, weight, Some(bias), options),
+    )
+}
+
+/// What an activation makes of a map.
+pub(super) fn activated(activation: Activation, map: Tensor<4>) -> Tensor<4> {
+    match activation {
+        Activation::Linear => map,
+        Activation::Relu => map.clamp_min(0.0),
+        Activation::Relu6 => map.clamp(0.0, 6.0),
+    }
+}
+
+/// Whether [`convolution`] is one kernel of ours on the device of `input` with a weight of shape `weight`.
 pub fn supports(input: &Tensor<4>, weight: [usize; 4], geometry: Geometry) -> bool {
     let device = input.device().without_autodiff();
     matches!(device.as_dispatch(), DispatchDevice::Flex(_))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use lung_train::config::TrainConfig;
 use lung_train::data::Shown as _;
-use lung_train::train::{TrainOptions, train};
+use lung_train::train::{TrainOptions, TrainingDevice, train};
 
 use super::terminal::say;
 
@@ -38,6 +38,9 @@ pub(crate) struct TrainArgs {
     /// TOML file with what differs from the defaults; `lung train --print-config` shows all of them
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// What to train on: cpu, or gpu where this command was built with GPU support
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: TrainingDevice,
     /// Override the configuration's seed
     #[arg(long)]
     seed: Option<u64>,
@@ -97,6 +100,7 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
         pretrained: args.pretrained,
         out: args.out,
         config,
+        device: args.device,
         resume: args.resume,
         skip_unreadable: args.skip_unreadable,
         leave_out: args.leave_out,

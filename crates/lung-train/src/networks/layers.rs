@@ -2,11 +2,11 @@
 
 use burn::module::{Initializer, Module, Param, RunningState};
 use burn::tensor::activation::relu;
-use burn::tensor::module::{avg_pool2d, batch_norm_train, conv2d, max_pool2d};
+use burn::tensor::module::{avg_pool2d, conv2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor};
 pub(super) use lung_kernels::Activation;
-use lung_kernels::{Geometry, Normalisation};
+use lung_kernels::{Geometry, Normalisation, Normalised};
 
 /// How many findings the networks tell apart: the paper's three.
 pub const FINDINGS: usize = 3;
@@ -196,7 +196,7 @@ impl Conv {
             groups: self.groups,
             activation: self.activation,
         };
-        if self.padding == kernel / 2 && lung_kernels::supports(&input, weight.dims(), geometry) {
+        if self.padding == kernel / 2 {
             let bias = match &self.bias {
                 Some(bias) => bias.val(),
                 None => Tensor::zeros([output], &input.device()),
@@ -260,18 +260,15 @@ impl BatchNorm {
             let [scale, shift] = [scale, shift].map(|t| t.reshape([1, channels, 1, 1]));
             return activate(self.activation, input * scale + shift);
         }
-        let (output, mean, variance) = if lung_kernels::can_normalise(&input) {
-            let how = Normalisation {
-                epsilon: EPSILON,
-                activation: self.activation,
-            };
-            let result = lung_kernels::normalise(input, weight, bias, how);
-            (result.output, result.mean, result.variance)
-        } else {
-            let result = batch_norm_train(input, weight, bias, f64::from(EPSILON));
-            let output = activate(self.activation, result.output);
-            (output, result.mean, result.variance)
+        let how = Normalisation {
+            epsilon: EPSILON,
+            activation: self.activation,
         };
+        let Normalised {
+            output,
+            mean,
+            variance,
+        } = lung_kernels::normalise(input, weight, bias, how);
         let count = (batch * height * width) as f64;
         let of_the_sample = count / (count - 1.0).max(1.0);
         follow(&self.running_mean, mean);

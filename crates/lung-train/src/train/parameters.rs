@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use burn::module::{ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::module::{Module as _, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::bundle::read_tensors;
-use mobilenet_lung::load_state_dict;
 use mobilenet_lung::network::{FEATURE_LAYERS, MobileNetLung};
+use mobilenet_lung::{load_state_dict, state_dict};
 
+use crate::config::TrainConfig;
 use crate::data::Shown as _;
 
 /// Which parameters are trained how.
@@ -197,8 +198,31 @@ impl ModuleMapper for Shorten<'_> {
     }
 }
 
+/// The network that a training starts from, on `device`: drawn by the configuration's seed, with the parameters of the file
+/// `pretrained` where there is one.
+pub(super) fn first_network(
+    config: &TrainConfig,
+    findings: usize,
+    pretrained: Option<&Path>,
+    device: &Device,
+) -> anyhow::Result<MobileNetLung> {
+    // Drawn on the CPU whatever it is trained on: a seed is one start.
+    let cpu = Device::flex().autodiff();
+    cpu.seed(config.seed);
+    let mut network = config.network(findings).init(&cpu);
+    if let Some(path) = pretrained {
+        network = load_backbone(network, path)?;
+    }
+    // Draws every weight now, right after the seed, instead of whenever each is first used.
+    state_dict(&network)?;
+    Ok(match *device == cpu {
+        true => network,
+        false => network.fork(device),
+    })
+}
+
 /// Loads the parameters that a pretrained file has; a classifier of other classes in it is left out.
-pub(super) fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNetLung> {
+fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNetLung> {
     let refused = || format!("cannot use the pretrained weights {}", path.shown());
     let bytes = fs::read(path).with_context(refused)?;
     let mut state = read_tensors(&bytes).with_context(refused)?;

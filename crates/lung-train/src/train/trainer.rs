@@ -14,7 +14,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::{FEATURE_LAYERS, FEATURES, GRID, MobileNetLung};
-use mobilenet_lung::{Array, StateDict, load_state_dict, state_dict};
+use mobilenet_lung::{Array, StateDict, load_state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -24,7 +24,7 @@ use super::average::Average;
 use super::calibration::Calibration;
 use super::images::{FORWARD_BATCH, Images};
 use super::outcomes::{Outcomes, predictions, top};
-use super::parameters::{Roles, Scales, Shorten, Values, load_backbone};
+use super::parameters::{Roles, Scales, Shorten, Values, first_network};
 use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, eta, events, read_epochs};
 use crate::config::TrainConfig;
 use crate::data::{Class, Shown as _, Split};
@@ -106,14 +106,9 @@ impl<'a> Trainer<'a> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.shown()))?;
         let position = position_in(folder)?;
         let config = &options.config;
-        let device = Device::flex().autodiff();
-        device.seed(config.seed);
-        let mut network = config.network(images.dataset.findings.len()).init(&device);
-        if let Some(path) = &options.pretrained {
-            network = load_backbone(network, path)?;
-        }
-        // Draws every weight now, right after the seed, instead of whenever each is first used.
-        state_dict(&network)?;
+        let device = options.device.open()?.autodiff();
+        let (findings, backbone) = (images.dataset.findings.len(), options.pretrained.as_deref());
+        let mut network = first_network(config, findings, backbone, &device)?;
         let mut scales = Scales::default();
         network.visit(&mut scales);
         scales.are_whole()?;

@@ -1,7 +1,7 @@
 //! One convolution with its bias and clamp: the only layer that MobileNetV2 is made of.
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::{Device, Tensor, module::conv2d, ops::ConvOptions};
+use burn::tensor::{Device, Tensor};
 use lung_kernels::{Activation, Geometry};
 
 /// Size, stride and grouping of a [`Convolution`].
@@ -98,22 +98,7 @@ impl Convolution {
 
     /// `[batch, input, height, width]` to `[batch, output, ceil(height / stride), ceil(width / stride)]`.
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let weight = self.weight.val();
-        let geometry = self.geometry();
-        if lung_kernels::supports(&input, weight.dims(), geometry) {
-            return lung_kernels::convolution(input, weight, self.bias.val(), geometry);
-        }
-        let padding = weight.dims()[2] / 2;
-        let output = conv2d(
-            input,
-            weight,
-            Some(self.bias.val()),
-            ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups),
-        );
-        match self.activation {
-            Activation::Linear => output,
-            Activation::Relu => output.clamp_min(0.0),
-            Activation::Relu6 => output.clamp(0.0, 6.0),
-        }
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        lung_kernels::convolution(input, weight, bias, self.geometry())
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 /// What the native tests have beyond the usual features: the kernels for a GPU, which run on a driver in software as well.
-const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu";
+const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu,lung-train/gpu";
 
 /// How long each fuzz target is fed, in seconds: long enough to go wrong where something has been broken.
 pub(super) const FUZZ_SECONDS: u32 = 15;
@@ -87,7 +87,7 @@ pub(super) fn command(lane: &mut Lane<'_>) -> bool {
 /// The tests of one native crate.
 pub(super) fn package(lane: &mut Lane<'_>, package: &str, filters: &[String]) {
     let project = lane.project;
-    if matches!(package, "lung-kernels" | "mobilenet-lung") {
+    if matches!(package, "lung-kernels" | "mobilenet-lung" | "lung-train") {
         lane.step("graphics driver", || tools::vulkan(project));
     }
     let mut command = project.command("cargo");
