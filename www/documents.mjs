@@ -23,7 +23,9 @@ const POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:; base
 
 /** @param {string} dist */
 export async function documents(dist) {
-  const below = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter((name) => name.endsWith('.md'));
+  // Examples that somebody has installed bring the documents of others.
+  const ours = (/** @type {string} */ name) => name.endsWith('.md') && !name.includes('node_modules');
+  const below = (await readdir(join(ROOT, 'docs'), { recursive: true })).filter(ours);
   const sources = new Set([...Object.keys(RENAMED), ...below.map((name) => `docs/${name.replaceAll('\\', '/')}`)]);
   /** Where each goes, below `docs/`. */
   const pages = new Map([...sources].map((source) => [source, `${RENAMED[source] ?? source.slice('docs/'.length, -'.md'.length)}.html`]));
