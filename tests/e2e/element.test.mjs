@@ -240,7 +240,8 @@ test('of several images the rows say what was found, and are chosen with a click
     assert.deepEqual(await names(), ['alone.png']);
     await page.keyboard.press('ArrowDown');
     assert.deepEqual(await names(), ['alone.png'], 'there is nothing below the last');
-    // The rows are one stop for the tabulator, however many there are.
+    // The rows are one stop for the tabulator, however many there are. The card is drawn a moment after its row is chosen.
+    await card('alone.png').and(page.locator('[data-state=done]')).waitFor();
     await page.keyboard.press('Tab');
     assert.equal(await element.locator('.card :focus').count(), 1);
   }));

@@ -241,9 +241,10 @@ for (const { name, missing, begin } of BROWSERS) {
 
     test('several elements share one worker and one model, and each answers its own image', () =>
       onClinic(host(files.url, '<lung-xray-classifier></lung-xray-classifier>'.repeat(3)), async (page) => {
-        await page.evaluate(() => {
+        // One after the other: further workers start only for images that wait.
+        await page.evaluate(async () => {
           for (const [at, element] of document.querySelectorAll('lung-xray-classifier').entries())
-            /** @type {any} */ (element).classify(new ImageData(8 + at, 8)).catch(() => {});
+            await /** @type {any} */ (element).classify(new ImageData(8 + at, 8)).catch(() => {});
         });
         const told = await outcomes(page, 3);
         assert.deepEqual(
