@@ -689,3 +689,22 @@ fn random_bytes_behind_any_signature_are_an_error() {
         }
     }
 }
+
+#[test]
+fn a_tiff_whose_first_picture_is_too_wide_to_be_doubled_is_refused() {
+    // Found by fuzzing: the first of two pictures was asked whether it is a thumbnail of the second.
+    let mut file = b"II*\0\x08\0\0\0".to_vec();
+    for next in [38u32, 0] {
+        file.extend(2u16.to_le_bytes());
+        for side in [256u16, 257] {
+            file.extend(side.to_le_bytes());
+            // One number of 64 bits, at the end of the file.
+            file.extend(16u16.to_le_bytes());
+            file.extend(1u32.to_le_bytes());
+            file.extend(68u32.to_le_bytes());
+        }
+        file.extend(next.to_le_bytes());
+    }
+    file.extend((1u64 << 63).to_le_bytes());
+    assert_eq!(code(&file), "corrupt-file");
+}

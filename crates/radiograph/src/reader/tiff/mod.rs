@@ -55,7 +55,10 @@ fn choose(file: File<'_>) -> Result<(Directory<'_>, u32), DecodeError> {
         let turned = width
             .saturating_mul(higher)
             .abs_diff(height.saturating_mul(wider));
-        if width * 2 <= wider && height * 2 <= higher && turned <= wider.max(higher) {
+        if width.saturating_mul(2) <= wider
+            && height.saturating_mul(2) <= higher
+            && turned <= wider.max(higher)
+        {
             chosen = Some(second);
         }
     }
