@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Keeps the page for use without a network, one whole release at a time. The build lists the files of a release with their
- * hashes in `release.json`, and puts the hash of that list into this script (`crates/xtask/src/release.rs`), so that each
+ * hashes in `release.json`, and puts the hash of that list into this script (`crates/xtask/src/dist/list.rs`), so that each
  * release comes with a script of its own.
  *
  * A release is kept under its id, and used from when its list lies beside its files: that is written last, after the hash of

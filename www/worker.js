@@ -186,8 +186,10 @@ async function withReaders(decode) {
 async function fetchReaders(unseen = '') {
   const { useReaders } = await code.promise;
   const address = new URL('./runtime/readers/lung_readers', import.meta.url).href;
+  // What keeps the page looks after its copy only when it is asked past all caches.
+  if (unseen) await fetch(`${address}.js`, { cache: 'reload' }).catch(() => {});
   const { default: start, answer } = await import(`${address}.js${unseen}`);
-  await start({ module_or_path: fetch(`${address}_bg.wasm${unseen}`) });
+  await start({ module_or_path: fetch(`${address}_bg.wasm${unseen}`, { cache: unseen ? 'reload' : 'default' }) });
   useReaders(answer);
 }
 

@@ -3,6 +3,7 @@
 import json
 import struct
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
@@ -11,6 +12,17 @@ SIDE = 224
 FINDINGS = 3
 # Expansion, channels out, blocks, stride of the first: Table 2 of the MobileNetV2 paper.
 STAGES = [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)]
+
+
+def blocks() -> Iterator[tuple[str | None, str, str, int, int]]:
+    """The inverted residual blocks: names of what expands, if anything does, filters and projects; stride, and channels out."""
+    layer = 1
+    for expansion, outputs, count, first in STAGES:
+        for block in range(count):
+            name, expands = f"features.{layer}.conv", expansion > 1
+            expand = f"{name}.0.0" if expands else None
+            yield expand, f"{name}.{int(expands)}.0", f"{name}.{1 + int(expands)}", first if block == 0 else 1, outputs
+            layer += 1
 
 
 def read_bundle(path: Path) -> tuple[dict, dict[str, numpy.ndarray]]:

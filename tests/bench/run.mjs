@@ -143,7 +143,7 @@ for (const group of GROUPS) {
   say(`${group}: ${some.length} engines`);
   const { rounds, cold } = times[group === 'webgpu' ? 'webgpu' : 'cpu'];
   const site = group === 'threads' ? isolated : plain;
-  const settings = { chrome: options.chrome, gpu, kinds, rounds, cold, slow: cold, brotli, say };
+  const settings = { chrome: options.chrome, gpu, kinds, rounds, cold, brotli, say };
   measured.push(...(await contest(some, site, settings).catch((error) => fail(error.message))));
 }
 

@@ -18,7 +18,7 @@ import flatbuffers
 import numpy
 from ai_edge_litert import schema_py_generated as schema
 
-from bundle import FINDINGS, SIDE, STAGES, calibration, has_attention, read_bundle
+from bundle import FINDINGS, SIDE, blocks, calibration, has_attention, read_bundle
 
 POSITIONS = 49
 RELU, RELU6, LINEAR = (
@@ -165,17 +165,11 @@ def network(about: dict, weights: dict[str, numpy.ndarray]) -> tuple[Graph, byte
     graph = Graph(weights)
     images = graph.tensor((1, SIDE, SIDE, 3))
     x = graph.convolution(images, "features.0.0", stride=2)
-    layer = 1
-    for expansion, outputs, count, first in STAGES:
-        for block in range(count):
-            stride = first if block == 0 else 1
-            name, y = f"features.{layer}.conv", x
-            if expansion > 1:
-                y = graph.convolution(y, f"{name}.0.0")
-            y = graph.convolution(y, f"{name}.{int(expansion > 1)}.0", stride, depthwise=True)
-            y = graph.convolution(y, f"{name}.{1 + int(expansion > 1)}", activation=LINEAR)
-            x = graph.add(x, y) if stride == 1 and graph.shapes[x][3] == outputs else y
-            layer += 1
+    for expand, depthwise, project, stride, outputs in blocks():
+        y = graph.convolution(x, expand) if expand else x
+        y = graph.convolution(y, depthwise, stride, depthwise=True)
+        y = graph.convolution(y, project, activation=LINEAR)
+        x = graph.add(x, y) if stride == 1 and graph.shapes[x][3] == outputs else y
     x = graph.convolution(x, "features.18.0")
     gain = 1
     if has_attention(about):

@@ -4,7 +4,7 @@ import numpy
 import torch
 from torch.nn import functional
 
-from bundle import FINDINGS, SIDE, STAGES, has_attention, noise
+from bundle import FINDINGS, SIDE, blocks, has_attention, noise
 
 
 class Network:
@@ -28,17 +28,11 @@ class Network:
 
     def forward(self, x):
         x = self.convolution(x, "features.0.0", stride=2)
-        layer = 1
-        for expansion, outputs, count, first in STAGES:
-            for block in range(count):
-                stride = first if block == 0 else 1
-                name, y = f"features.{layer}.conv", x
-                if expansion > 1:
-                    y = self.convolution(y, f"{name}.0.0")
-                y = self.convolution(y, f"{name}.{int(expansion > 1)}.0", stride, depthwise=True)
-                y = self.convolution(y, f"{name}.{1 + int(expansion > 1)}", linear=True)
-                x = x + y if stride == 1 and x.shape[1] == outputs else y
-                layer += 1
+        for expand, depthwise, project, stride, outputs in blocks():
+            y = self.convolution(x, expand) if expand else x
+            y = self.convolution(y, depthwise, stride, depthwise=True)
+            y = self.convolution(y, project, linear=True)
+            x = x + y if stride == 1 and x.shape[1] == outputs else y
         x = self.convolution(x, "features.18.0")
         if self.attended:
             x = x * self.gate(x)[:, :, None, None]

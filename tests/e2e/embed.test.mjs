@@ -261,6 +261,16 @@ for (const { name, missing, begin } of BROWSERS) {
           ['bundle', /\.safetensors$/],
         ]))
           assert.equal(files.asked.filter((path) => pattern.test(path)).length, 1, what);
+        // At once they may call for further workers; each has its own answer all the same.
+        const widths = await page.evaluate(() =>
+          Promise.all(
+            [...document.querySelectorAll('lung-xray-classifier')].map((element, at) =>
+              /** @type {any} */ (element).classify(new ImageData(8 + at, 8)).then((/** @type {any} */ report) => report.source.width),
+            ),
+          ),
+        );
+        assert.deepEqual(widths, [8, 9, 10]);
+        assert.equal(files.asked.filter((path) => /\.(wasm|safetensors)$/.test(path)).length, 2, 'no further download');
       }));
 
     test('lazily nothing heavy is loaded until it is used; `visible` waits for it to be seen', () =>

@@ -23,7 +23,7 @@ fn ask(question: &[u8], bytes: &[u8]) -> Option<Answer> {
     let [question, bytes] = [question, bytes].map(Uint8Array::from);
     let parts: Array = answer
         .call2(&JsValue::NULL, &question, &bytes)
-        // Only a trap is thrown, after which nobody knows what state that module is in: it ends the worker, as one in here does.
+        // Only a trap or a lack of memory is thrown, after which nobody knows what state that module is in: it ends the worker, as one in here does.
         .unwrap_or_else(|error| wasm_bindgen::throw_val(error))
         .unchecked_into();
     Some(Answer {

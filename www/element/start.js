@@ -53,7 +53,8 @@ export class Start {
     if (stock.failed) url.search = `?fetched=${Date.now()}`;
     this.worker = spawn(url);
     this.worker.addEventListener('message', (event) => this.#hear(event));
-    this.worker.addEventListener('error', (event) => void this.#explain(event, url.href));
+    // Of one beside another nobody asks why it did not start.
+    this.worker.addEventListener('error', (event) => void (lent ? this.#listener(event) : this.#explain(event, url.href)));
     /** Settles when the worker has all that it needs; rejects with a `Fault`. */
     this.supplied = this.#supply(device, lent);
     this.supplied.catch(() => {});

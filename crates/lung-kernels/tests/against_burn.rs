@@ -159,4 +159,10 @@ fn what_it_cannot_do_it_says() {
     assert!(!supports(&x, [4, 2, 3, 3], geometry(1, 2)));
     assert!(!supports(&x, [4, 4, 3, 3], geometry(3, 1)));
     assert!(!supports(&x, [4, 4, 2, 2], geometry(1, 1)));
+    // Then burn's operators do it.
+    let weight = Tensor::<4>::ones([4, 4, 9, 9], &device);
+    let bias = Tensor::<1>::zeros([4], &device);
+    let expected = plain(x.clone(), weight.clone(), bias.clone(), geometry(1, 1));
+    let composed = convolution(x, weight, bias, geometry(1, 1));
+    assert_eq!(composed.into_data(), expected.into_data());
 }

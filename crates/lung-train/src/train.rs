@@ -48,7 +48,7 @@ use self::trainer::{Trainer, Training};
 use crate::config::TrainConfig;
 use crate::data::{Dataset, Described, Description, ListHash, Part, Shown as _, Split};
 use crate::files::write_atomically;
-use tracing::info as tell;
+use tracing::info;
 
 /// A line an epoch.
 const LOG: &str = "log.jsonl";
@@ -192,7 +192,7 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         hash,
     } = prepare(options, begun.as_ref())?;
     if let Some(result) = finished(options)? {
-        tell!("the run in {} is finished", options.out.shown());
+        info!("the run in {} is finished", options.out.shown());
         return Ok(Some(result));
     }
     has_all_findings(&dataset, &split)?;
@@ -228,7 +228,7 @@ pub fn train(options: &TrainOptions) -> anyhow::Result<Option<RunResult>> {
         }
         Some(begun) => note_slower(options, begun)?,
     }
-    tell!(
+    info!(
         "{}: {} images to train on, {} to validate, {} left for the test{}",
         run.data_name,
         run.images[0],
@@ -282,7 +282,7 @@ fn cross_fit(
     let mut held_out = BTreeMap::new();
     for (place, part) in parts.iter().enumerate() {
         let folder = folder_without(&options.out, part.fold);
-        tell!(
+        info!(
             "without fold {}, to calibrate ({} of {}): {} images to train on",
             part.fold,
             place + 1,
@@ -383,12 +383,12 @@ fn finish(
                 other.loss(calibration)
             ),
         };
-        tell!(
+        info!(
             "{what}: log loss {:.3}{undivided}",
             outcomes.loss(calibration)
         );
         for (stratum, calls) in outcomes.calls(images.dataset, calibration) {
-            tell!(
+            info!(
                 "{what}, {stratum}: called {}",
                 (images.dataset.findings.ids().zip(calls))
                     .map(|(id, count)| format!("{id} {count}"))

@@ -62,6 +62,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `readers`, a default | TIFF, WebP, BMP, GIF, JPEG 2000 and JPEG-LS |
 //! | `gpu` | inference on WebGPU, Vulkan, Metal or DirectX |
 //! | `burn` | the network in burn, to train it |
 //! | `relaxed-simd` | faster WebAssembly, in browsers that have it |

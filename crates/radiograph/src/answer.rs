@@ -22,7 +22,9 @@ fn read(question: &[u8], bytes: &[u8]) -> Result<Answer, DecodeError> {
             Ok(Answer::of_plane(plane, images))
         }
         Wanted::Samples(stream, size) => {
-            let count = size.iter().map(|&side| u64::from(side)).product();
+            let count = size
+                .iter()
+                .fold(1_u64, |all, &side| all.saturating_mul(u64::from(side)));
             let mut cells = zeros(count, &limits)?;
             let size = size.map(|side| side as usize);
             let samples = decode_samples(stream, bytes, size, &limits, &mut cells)?;

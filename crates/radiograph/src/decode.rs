@@ -1,5 +1,4 @@
-//! From the bytes of a file to a radiograph: what kind of file it is, whether it may be read, and who reads it. Only this module knows
-//! all readers.
+//! From the bytes of a file to a radiograph: what kind of file it is, whether it may be read, and who reads it.
 
 use crate::dicom::{Decoded, decode_dicom};
 use crate::plane::Plane;
@@ -47,7 +46,7 @@ fn decode(bytes: &[u8], limits: &Limits) -> Result<Radiograph, DecodeError> {
 ///
 /// The decoders are other people's and meant not to panic, but a user's file must not be what proves them wrong. Nothing
 /// that `work` touches outlives it, so there is no broken state to see afterwards. Where a panic aborts, as in
-/// WebAssembly, there is nothing to catch, and the checks of [`header`] have to do.
+/// WebAssembly, there is nothing to catch, and the checks of [`crate::header`] have to do.
 fn contain_panics(
     format: Format,
     work: impl FnOnce() -> Result<Radiograph, DecodeError>,

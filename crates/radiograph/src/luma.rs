@@ -157,13 +157,13 @@ pub(crate) fn normalise(luma: &mut [f32]) {
 /// Returns `values` of `from` width and height as many as `to`, each between its neighbours. No side may be shorter than it was:
 /// `thumbnail` of `image` does that, but leaves every second row of an enlarged picture too dark.
 pub(crate) fn enlarge<T: Copy>(
-    values: &[T],
+    values: Vec<T>,
     from: [u32; 2],
     to: [u32; 2],
     mix: impl Fn(T, T, f32) -> T,
 ) -> Vec<T> {
     if from == to || values.is_empty() {
-        return values.to_vec();
+        return values;
     }
     // For each place the one before it, the one behind it, and how far between them it is.
     let places = |from: u32, to: u32| -> Vec<(usize, usize, f32)> {

@@ -173,7 +173,7 @@ impl Radiograph {
             let least = [width.min(self.width), height.min(self.height)];
             let shrunk = thumbnail(&image, least[0], least[1]).into_raw();
             let mix = |a, b, share| a + (b - a) * share;
-            let luma = luma::enlarge(&shrunk, least, [width, height], mix);
+            let luma = luma::enlarge(shrunk, least, [width, height], mix);
             (width, height, luma)
         } else {
             (self.width, self.height, self.luma.clone())

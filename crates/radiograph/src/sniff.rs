@@ -200,7 +200,7 @@ fn text(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
         // UTF-16, of which every second byte is zero where it is English.
         let letters: Vec<u8> = head[2..].iter().copied().filter(|&b| b != 0).collect();
-        let english = 3 * (head.len() - letters.len()) > head.len();
+        let english = 3 * (head.len() - 2 - letters.len()) > head.len();
         return english.then(|| markup(&letters).unwrap_or("text"));
     }
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

@@ -205,10 +205,10 @@ fn tiff_tiles_that_promise_too_much_take_no_memory() {
 
 #[test]
 fn tiff_tiles_of_the_same_long_stream_are_not_walked_over_without_end() {
-    // Ten thousand tiles, each the same stream of half a megabyte, in JPEG and with the bits of every byte turned round.
+    // Ten thousand tiles, each the same stream of half a megabyte, whatever it is compressed by.
     let tile = phantom::jpeg(&chest(32), 80).unwrap();
     let stream = [&tile[..2], &[0; 500_000], &tile[2..]].concat();
-    for (compression, order) in [(7, 1), (5, 2)] {
+    for (compression, order) in [(7, 1), (5, 2), (5, 1), (32_773, 1)] {
         let file = Tiff::grey(3200, 3200, 8, stream.clone())
             .with(259, 3, compression)
             .with(266, 3, order)
@@ -219,6 +219,13 @@ fn tiff_tiles_of_the_same_long_stream_are_not_walked_over_without_end() {
         let error = Radiograph::decode(&file.file()).unwrap_err();
         assert!(error.to_string().contains("repeat each other"), "{error}");
     }
+    // Strips of the old kind of JPEG are put together first: gigabytes, if all of them were.
+    let strips = Tiff::grey(1600, 3200, 8, stream.clone())
+        .with(259, 3, 6)
+        .with(278, 4, 1)
+        .with_all(273, 4, &[8; 3200])
+        .with_all(279, 4, &[stream.len() as u32; 3200]);
+    assert_eq!(code(&strips.file()), "corrupt-file");
 }
 
 #[test]

@@ -68,7 +68,7 @@ enum Task {
     },
     /// Make a release: version, changelog, archives, checksums, bill of materials, commit and tag. Nothing is pushed.
     ///
-    /// It is refused where files are not committed or the tag is there. It takes about half an hour on two cores the first time.
+    /// It is refused where files are not committed or the tag is there.
     Release {
         /// `major`, `minor`, `patch`, or three numbers such as 0.2.0.
         #[arg(required_unless_present = "pack", conflicts_with = "pack")]
@@ -112,7 +112,7 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
         seconds: u32,
     },
-    /// Time ourselves beside other runtimes: in the browser, in training, and natively (about 15 minutes after set-up).
+    /// Time ourselves beside other runtimes: in the browser, in training, and natively.
     ///
     /// The machine should have nothing else to do. Each row is our time over that of the best peer of the same run.
     Bench(BenchArguments),
@@ -135,11 +135,11 @@ struct BenchArguments {
     /// With `train`: the training of these of the paper's networks at 224 x 224, in place of all else; `all` is all six.
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',', conflicts_with_all = ["only", "quick", "record"])]
     networks: Option<Vec<String>>,
-    /// All rows in two minutes: fewer turns, and only such peers as come near the fastest.
+    /// All rows with fewer turns, and only such peers as come near the fastest; without torch.compile.
     #[arg(long)]
     quick: bool,
     /// Add the ratios to tests/bench/baseline.json, with which later runs are compared.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["quick", "fast", "engines", "gpu"])]
     record: bool,
     /// Write all figures as JSON too.
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,7 @@ measure(async (device) => {
     images = Number(query.get('images'));
     const done = new Promise((resolve) => element.addEventListener('lung-done', (/** @type {any} */ { detail }) => resolve(detail), { once: true }));
     const begun = performance.now();
-    element.take(files);
+    element.add(files);
     const { answered } = await done;
     const milliseconds = performance.now() - begun;
     if (answered !== files.length) throw new Error(`${answered} of ${files.length} images were answered`);

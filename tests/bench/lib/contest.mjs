@@ -51,7 +51,6 @@ const COUNTER = new URL('../engines/count.js', import.meta.url);
  * @property {Set<'warm' | 'first' | 'slow'>} kinds what is measured
  * @property {number} rounds of warm runs
  * @property {number} cold rounds of cold starts
- * @property {number} slow rounds of cold starts over a slow line
  * @property {((content: Buffer) => Promise<number>) | null} brotli the size of a file, where sizes are asked for
  * @property {(what: string) => void} say
  */
@@ -102,26 +101,20 @@ export async function contest(engines, site, options) {
     await browser.close();
     return browser.first.first;
   };
-  if (kinds.has('first'))
-    await takeTurns(
+  const starts = (/** @type {'first_runs_ms' | 'slow_runs_ms'} */ times) =>
+    takeTurns(
       contestants,
       options.cold,
-      ({ measured }) => measured.first_runs_ms,
+      ({ measured }) => measured[times],
       async ({ engine, measured }) => {
-        measured.first_runs_ms.push(await cold(engine));
+        measured[times].push(await cold(engine));
       },
     );
+  if (kinds.has('first')) await starts('first_runs_ms');
   if (kinds.has('slow')) {
     // The input is what a user has, and our PNG is smaller than the peers' numbers.
     site.slow(MBIT, (file) => kind(file) !== 'bench');
-    await takeTurns(
-      contestants,
-      options.slow,
-      ({ measured }) => measured.slow_runs_ms,
-      async ({ engine, measured }) => {
-        measured.slow_runs_ms.push(await cold(engine));
-      },
-    );
+    await starts('slow_runs_ms');
     site.slow(null, () => false);
   }
   return contestants.map(({ measured }) => measured);

@@ -1,5 +1,5 @@
 // @ts-check
-/** The real page, element, client and worker of `www`, with the stand-in of `mock/` in the place of the WebAssembly. */
+/** The real page, element, pool and worker of `www`, with the stand-in of `mock/` in the place of the WebAssembly. */
 
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -155,7 +155,7 @@ export class Helpers {
   #dismiss(helper, atOnce = !helper.busy) {
     helper.leaving = true;
     if (!atOnce) return;
-    helper.life.terminate();
+    helper.life.end();
     this.#helpers = this.#helpers.filter((other) => other !== helper);
   }
 }

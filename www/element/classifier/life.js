@@ -103,6 +103,7 @@ export class WorkerLife {
   windowed(request) {
     const id = ++number;
     return new Promise((resolve, reject) => {
+      if (this.#over) return void reject(new Crash('trap', 'it had ended'));
       const end = () => this.#end(new Crash('timeout', `no answer for ${REQUEST_LIMIT / 1000} seconds`));
       const timer = setTimeout(end, REQUEST_LIMIT);
       this.#windows.set(id, {
@@ -111,6 +112,11 @@ export class WorkerLife {
       });
       this.#send({ type: 'window', id, ...request });
     });
+  }
+
+  /** Ends it; who waits for a window may ask another worker. */
+  end() {
+    this.#end(new Crash('trap', 'it was no longer needed'));
   }
 
   terminate() {
@@ -130,6 +136,7 @@ export class WorkerLife {
    */
   #ask(request, limit, onprogress, take) {
     return new Promise((resolve, reject) => {
+      if (this.#over) return void reject(new Crash('trap', 'it had ended'));
       /** @type {ReturnType<typeof setTimeout>} */
       let timer;
       const finish = () => {

@@ -50,6 +50,8 @@ export function sharedPool(base, device) {
 export class Pool extends EventTarget {
   /** @type {State} */
   #state = { phase: 'idle' };
+  /** What the worker told that started last. @type {Ready | null} */
+  ready = null;
   /** @type {Promise<{ life: WorkerLife, ready: Ready }> | null} */
   #running = null;
   /** The worker that is being started. @type {WorkerLife | null} */
@@ -155,7 +157,6 @@ export class Pool extends EventTarget {
     if (this.#pumping) return;
     this.#pumping = true;
     for (let job = this.#again.shift() ?? this.#next(); job; job = this.#again.shift() ?? this.#next()) {
-      this.#largest = Math.max(this.#largest, job.blob.size);
       const { resolve, reject } = job;
       try {
         const answer = await this.#answer(job);
@@ -195,6 +196,10 @@ export class Pool extends EventTarget {
     this.#helpers?.end();
     this.#open = this.#open.filter((other) => other !== job);
     job.reject(error);
+    for (const other of this.#again.splice(0)) {
+      this.#open = this.#open.filter((open) => open !== other);
+      other.reject(refusal);
+    }
     this.#tell();
     for (const waiting of this.#queue.splice(0)) waiting.reject(refusal);
   }
@@ -206,6 +211,7 @@ export class Pool extends EventTarget {
 
   /** Has further workers read what waits, once an image has been answered: they would take from what the first one needs. */
   #callHelpers() {
+    if (this.#helpers) return this.#helpers.goOn();
     if (WORKERS === 1 || !this.#waiting()) return;
     this.#helping ??= import('./helpers.js').then(
       ({ Helpers }) => {
@@ -217,11 +223,11 @@ export class Pool extends EventTarget {
           settle: (job, tell) => this.#settle(job, tell),
           again: (job) => void (this.#again.push(job), this.#pump()),
         });
+        this.#helpers.goOn();
       },
       // Without it there is one worker.
       () => {},
     );
-    void this.#helping.then(() => this.#helpers?.goOn());
   }
 
   /** @param {Job} job @returns {Promise<Answer>} */
@@ -234,6 +240,7 @@ export class Pool extends EventTarget {
       this.#starting?.sendAhead(blob, point());
       const { life, ready } = await running;
       begin();
+      this.#largest = Math.max(this.#largest, blob.size);
       try {
         return await life.classify(blob, point());
       } catch (error) {
@@ -321,6 +328,7 @@ export class Pool extends EventTarget {
   /** @param {State} state */
   #set(state) {
     this.#state = state;
+    if (state.phase === 'ready') this.ready = state.ready;
     this.dispatchEvent(new Event('state'));
   }
 }

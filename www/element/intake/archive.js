@@ -11,6 +11,7 @@
 import { FILE_LIMIT, LungError } from '../classifier/faults.js';
 import { fileFacts } from '../parts/dom.js';
 import { inOrderOfDirectory, isDirectory, mayBeImage } from './folder.js';
+import { isArchive } from './given.js';
 
 /** Most files in an archive: a CD of several examinations. */
 const MOST_ENTRIES = 20_000;
@@ -28,9 +29,6 @@ const [END, COMMENT, ENTRY] = [22, 65_535, 46 + 3 * 65_535];
 const LONGEST_DIRECTORY = 16 * 2 ** 20;
 
 /** What the directory says of a file. @typedef {{ name: string, size: number, packed: number, method: number, encrypted: boolean, offset: number }} Entry */
-
-/** Whether a file is an archive that has not been looked into. @param {Image} image */
-export const isArchive = ({ blob, name }) => /\.zip$/i.test(name) && !('unpack' in blob);
 
 /**
  * Images, with what archives among them hold in their place. An archive that cannot be read stays, as an image that is refused.

@@ -10,7 +10,7 @@ import { icon, make } from '../parts/dom.js';
 import { carriesAddress, carriesFiles } from './given.js';
 
 const ACCEPT =
-  'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif,application/zip,.zip';
+  'application/dicom,image/png,image/jpeg,image/webp,image/bmp,image/tiff,image/gif,image/jp2,image/avif,image/heic,.dcm,.dicom,.png,.jpg,.jpeg,.webp,.bmp,.tif,.tiff,.gif,.jp2,.j2k,.j2c,.avif,.heic,application/zip,.zip';
 
 /** Where there is no mouse nothing is dropped and nothing pasted, and phones that have folders do not let them be chosen. */
 const MOUSE = matchMedia('(any-hover: hover) and (any-pointer: fine)');

@@ -8,12 +8,12 @@
 import { sharedPool } from '../classifier/pool.js';
 import { deviceWish, modelFolder } from '../start.js';
 
-/** Follows one client, then perhaps another. */
+/** Follows one pool, then perhaps another. */
 export class Connection {
   #element;
   #changed;
   /** @type {Pool | null} */
-  #client = null;
+  #pool = null;
   /** The phase last told. */
   #told = '';
 
@@ -26,39 +26,39 @@ export class Connection {
     this.#changed = changed;
   }
 
-  /** What the client is doing. @returns {Pool['state']} */
+  /** What the pool is doing. @returns {Pool['state']} */
   get state() {
-    return this.#client?.state ?? { phase: 'idle' };
+    return this.#pool?.state ?? { phase: 'idle' };
   }
 
-  /** The client for the attributes as they are now. */
+  /** The pool for the attributes as they are now. */
   connect() {
-    const client = sharedPool(modelFolder(this.#element.getAttribute('src')), deviceWish(this.#element.getAttribute('device')));
-    const before = this.#client;
-    this.#client = client;
-    client.addEventListener('state', this.#onState);
-    if (client !== before) {
+    const pool = sharedPool(modelFolder(this.#element.getAttribute('src')), deviceWish(this.#element.getAttribute('device')));
+    const before = this.#pool;
+    this.#pool = pool;
+    pool.addEventListener('state', this.#onState);
+    if (pool !== before) {
       before?.removeEventListener('state', this.#onState);
       this.#told = '';
       this.#onState();
     }
-    return client;
+    return pool;
   }
 
   /** The element is in a document, perhaps again: where it was before nobody told it what has changed. */
   reconnect() {
-    const known = this.#client !== null;
+    const known = this.#pool !== null;
     this.connect();
     if (known) this.#onState();
   }
 
   disconnect() {
-    this.#client?.removeEventListener('state', this.#onState);
+    this.#pool?.removeEventListener('state', this.#onState);
   }
 
   /** Stops what waits of the element's, or one image. @param {unknown} [image] */
   cancel(image) {
-    this.#client?.cancel(this.#element, image);
+    this.#pool?.cancel(this.#element, image);
   }
 
   #onState = () => {

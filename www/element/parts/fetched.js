@@ -12,19 +12,24 @@ const again = new Map();
 
 /**
  * A module that is being imported. One that does not arrive, that stalls, or that a cache keeps damaged, is fetched again past all caches.
- * @template M
+ * @template {object} M
  * @param {Promise<M>} module
  * @param {string} path of the module, in the folder of the element
  * @returns {Promise<M>} rejects with a `LungError` that says why it does not arrive
  */
 export async function fetched(module, path) {
-  try {
-    return await soon(module);
-  } catch {
-    let second = again.get(path);
-    if (!second) again.set(path, (second = fetchAgain(path)));
-    return second;
-  }
+  if (again.has(path)) module.catch(() => {});
+  else
+    try {
+      const arrived = await soon(module);
+      // A script that ends between two of its functions is whole to a browser, but what it exports stands at its end.
+      if (Object.keys(arrived).length > 0) return arrived;
+    } catch {
+      // It is fetched again.
+    }
+  let second = again.get(path);
+  if (!second) again.set(path, (second = fetchAgain(path)));
+  return second;
 }
 
 /** @param {string} path */
@@ -42,5 +47,8 @@ async function fetchAgain(path) {
 
 /** What is waited for only so long. @template T @param {Promise<T>} outcome @returns {Promise<T>} */
 function soon(outcome) {
-  return Promise.race([outcome, new Promise((_, reject) => setTimeout(reject, PATIENCE, new Error('nothing arrived')))]);
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('nothing arrived')), PATIENCE)));
+  return Promise.race([outcome, late]).finally(() => clearTimeout(timer));
 }

@@ -32,6 +32,7 @@ let rest;
  */
 export function fetchTheRest() {
   rest ??= Promise.allSettled([
+    import('../classifier/helpers.js'),
     import('../intake/archive.js'),
     import('../picture/evidence-words.js'),
     import('./diagnostics.js'),

@@ -12,7 +12,7 @@
  * @import { OperatingPoints } from './points.js'
  */
 
-import { LungError } from '../classifier/faults.js';
+import { asLungError, LungError } from '../classifier/faults.js';
 import { outcomeWords } from '../words/format.js';
 import { NO_POINT } from './points.js';
 
@@ -106,19 +106,20 @@ export class Reader {
   async run(entry, blob) {
     const { owner, context, connection, reports, points } = this.#needs;
     const { name } = entry;
-    const client = connection.connect();
+    const pool = connection.connect();
     reports.begun(entry);
     const batch = this.#batch;
     batch.open++;
     try {
-      const answer = await client.classify(
+      const answer = await pool.classify(
         blob,
         () => entry.working(),
         owner,
         entry,
         () => context.point ?? undefined,
       );
-      const ready = client.state.phase === 'ready' ? client.state.ready : { device: answer.report.device, model: {} };
+      // Of the worker that started last: one that starts anew has told nothing yet.
+      const ready = pool.ready ?? { device: answer.report.device, model: {} };
       // Another one may have been asked for meanwhile.
       const weighed = await points.weigh(answer.report, answer.report.evidence, ready.model);
       if (weighed) answer.report = { ...weighed.report, evidence: weighed.evidence };
@@ -127,7 +128,7 @@ export class Reader {
         throw new LungError(REMOVED);
       }
       const { report } = answer;
-      entry.answered(answer, ready, (centre, width) => client.windowed({ id: answer.id, content: answer.content, blob }, centre, width));
+      entry.answered(answer, ready, (centre, width) => pool.windowed({ id: answer.id, content: answer.content, blob }, centre, width));
       batch.answered++;
       reports.submit(entry, report);
       this.#sayOutcome(name, outcomeWords(context.words, report, ready.model));
@@ -143,7 +144,7 @@ export class Reader {
       }
       batch.failed++;
       // Nothing is wrong with an image that there was no model for, or no such operating point.
-      const { state } = client;
+      const { state } = pool;
       entry.failed(error, (state.phase === 'failed' && state.error === error) || error.code === NO_POINT);
       this.#sayOutcome(name, context.words.fault(error).message);
       const { code, message, advice } = error;
@@ -178,14 +179,4 @@ export class Reader {
 /** Those of entries that have their file still. @param {Entry[]} entries */
 function tasksOf(entries) {
   return entries.flatMap((entry) => (entry.blob ? [{ entry, blob: entry.blob, name: entry.name }] : []));
-}
-
-/** @param {unknown} thrown */
-function asLungError(thrown) {
-  if (thrown instanceof LungError) return thrown;
-  return new LungError({
-    code: 'internal',
-    message: `The result could not be shown (${String(thrown)}).`,
-    advice: 'Reload the page and try again.',
-  });
 }

@@ -7,6 +7,8 @@ use clap::{Args, ValueEnum};
 use lung_train::compare::{CompareOptions, Protocol, Recipe, StartKind, compare, measure};
 use lung_train::networks::Architecture;
 
+use super::images::ImagesArgs;
+
 /// Compare MobileNet-Lung with the paper's other networks under one protocol.
 ///
 /// DIR is a data folder as for `lung train`. Every network is trained alike: the same images, seeds, augmentation,
@@ -66,15 +68,8 @@ pub struct CompareArgs {
     /// Compare MobileNet-Lung's attentions within folds 1 to 4
     #[arg(long)]
     attention: bool,
-    /// Leave out images that cannot be read (they are named and counted) instead of stopping
-    #[arg(long)]
-    skip_unreadable: bool,
-    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
-    #[arg(long, value_name = "NAME")]
-    leave_out: Vec<String>,
-    /// Go on with an image that is in two classes, or in two folds of groups.csv, instead of stopping
-    #[arg(long)]
-    allow_duplicates: bool,
+    #[command(flatten)]
+    images: ImagesArgs,
     /// Measure how fast the networks are here at this side and batch, and stop
     #[arg(long)]
     measure: bool,
@@ -156,9 +151,9 @@ pub fn run(args: CompareArgs) -> anyhow::Result<String> {
             learning_rate: args.learning_rate,
             ..Recipe::default()
         },
-        skip_unreadable: args.skip_unreadable,
-        leave_out: args.leave_out,
-        allow_duplicates: args.allow_duplicates,
+        skip_unreadable: args.images.skip_unreadable,
+        leave_out: args.images.leave_out,
+        allow_duplicates: args.images.allow_duplicates,
         stop_after: None,
     })?;
     Ok(table.map_or_else(String::new, |table| table.to_markdown()))

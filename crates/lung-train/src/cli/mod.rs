@@ -6,6 +6,7 @@ mod composite;
 mod evaluate;
 mod export;
 mod help;
+mod images;
 mod memory;
 mod pictures;
 mod predict;

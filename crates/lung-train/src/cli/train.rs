@@ -7,6 +7,7 @@ use lung_train::config::TrainConfig;
 use lung_train::data::Shown as _;
 use lung_train::train::{TrainOptions, TrainingDevice, train};
 
+use super::images::ImagesArgs;
 use super::terminal::say;
 
 /// Train a model on a folder of labelled radiographs.
@@ -21,8 +22,8 @@ use super::terminal::say;
 /// feature layers down; then all of that again without each of the other folds, to calibrate the model by (cross_fit =
 /// false leaves that out). What these trainings answer to the images that each was not given is in RUN/labels.csv, the
 /// labels that they believe least first: some may be wrong. RUN holds a log line and a checkpoint for each epoch; after a
-/// kill, the same command with --resume goes on and ends where an unbroken run would. Images and configuration must be those
-/// that the run was begun with; only learning rates may be lower, after a loss that is no number.
+/// kill, the same command with --resume goes on and ends where an unbroken run would. Images, device and configuration must be
+/// those that the run was begun with; only learning rates may be lower, after a loss that is no number.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct TrainArgs {
@@ -59,15 +60,8 @@ pub(crate) struct TrainArgs {
     /// Go on from the run's last checkpoint
     #[arg(long)]
     resume: bool,
-    /// Leave out images that cannot be read (they are named and counted) instead of stopping
-    #[arg(long)]
-    skip_unreadable: bool,
-    /// Leave out folders and files of this name, such as masks or '*_mask.png'; may be given again
-    #[arg(long, value_name = "NAME")]
-    leave_out: Vec<String>,
-    /// Go on with an image that is in two classes, or in two folds of groups.csv, instead of stopping
-    #[arg(long)]
-    allow_duplicates: bool,
+    #[command(flatten)]
+    images: ImagesArgs,
     /// Print the configuration in force and stop
     #[arg(long)]
     print_config: bool,
@@ -102,10 +96,10 @@ pub(crate) fn run(args: TrainArgs) -> anyhow::Result<()> {
         config,
         device: args.device,
         resume: args.resume,
-        skip_unreadable: args.skip_unreadable,
-        leave_out: args.leave_out,
+        skip_unreadable: args.images.skip_unreadable,
+        leave_out: args.images.leave_out,
         description: args.dataset,
-        allow_duplicates: args.allow_duplicates,
+        allow_duplicates: args.images.allow_duplicates,
         stop_after: None,
     })?;
     if let Some(result) = result {

@@ -17,7 +17,7 @@ use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
 use crate::networks::{Architecture, FINDINGS, Network};
-use crate::progress::begin as bar;
+use crate::progress::begin;
 use crate::train::{rows, schedule};
 
 /// Which cell of the comparison.
@@ -200,7 +200,7 @@ impl Trainer<'_> {
         order.shuffle(&mut rng);
         let batches = batches(&order, self.recipe.batch);
         let total = (self.recipe.epochs * batches.len()) as f64;
-        let progress = bar(batches.len(), &cell.name());
+        let progress = begin(batches.len(), &cell.name());
         let mut sum = 0.0;
         for (number, batch) in batches.iter().enumerate() {
             let shape = schedule(

@@ -31,8 +31,8 @@ use crate::augment::Augmentation;
 use crate::data::{Dataset, FileList, ListHash, Listing, Pixels, Reading, Shown as _, Split};
 use crate::files::{FolderLock, write_atomically};
 use crate::networks::{Architecture, Network, start_from};
-use crate::{data::tell_copies as tell_some, progress::begin as bar};
-use tracing::info as tell;
+use crate::{data, progress};
+use tracing::info;
 
 /// What all networks have in common: one budget, one optimizer, one schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -154,7 +154,7 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
         if let Some(weights) = weights_of(options, *network, &device)?
             && !weights.origin.fresh.is_empty()
         {
-            tell!(
+            info!(
                 "{}: {} of its tensors are not in {} and start from scratch: {}",
                 network.title(),
                 weights.origin.fresh.len(),
@@ -179,7 +179,7 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
             }
             let outcome = train_cell(options, *cell, &dataset, &reading.pixels, &splits)?;
             let right = outcome.tested.iter().filter(|t| t.truth == t.called);
-            tell!(
+            info!(
                 "{} of {}: {}: {:.3} of {} test images right ({:.0} s)",
                 cells.len() - missing.len() + done + 1,
                 cells.len(),
@@ -320,7 +320,7 @@ fn begin(options: &CompareOptions, listing: &mut Listing) -> anyhow::Result<Read
         (Some(_), None) => {}
         (None, None) => {
             let listed = listing.clone();
-            tell_some(&reading.join(listing, options.allow_duplicates)?);
+            data::tell_copies(&reading.join(listing, options.allow_duplicates)?);
             let list = FileList::new(&listed, listing, &reading);
             fs::create_dir_all(out.join("cells"))
                 .with_context(|| format!("cannot make {}", out.shown()))?;
@@ -344,14 +344,14 @@ fn read_images(options: &CompareOptions, listing: &Listing) -> anyhow::Result<Re
         detail: options.recipe.side,
         ..Preprocessing::IMAGENET
     };
-    let progress = bar(wanted.len(), "reading images");
+    let progress = progress::begin(wanted.len(), "reading images");
     let reading = Reading::of(listing, &wanted, |_| true, preprocessing, &progress);
     progress.finish_and_clear();
     if !options.skip_unreadable {
         reading.all_readable()?;
     }
     for (path, reason) in &reading.failures {
-        tell!("left out {}: {reason}", path.shown());
+        info!("left out {}: {reason}", path.shown());
     }
     Ok(reading)
 }

@@ -67,6 +67,14 @@ pub fn to_test(
 }
 
 impl Tests {
+    /// The tests by folder, where they say more than that of all images.
+    pub(crate) fn by_folder(&self) -> &[Evaluation] {
+        match is_all(&self.folders) {
+            true => &[],
+            false => &self.folders,
+        }
+    }
+
     /// Classifies the images of one fold of a data set, or all of them, and the images under `foreign`.
     ///
     /// # Errors

@@ -9,13 +9,18 @@ use crate::evaluate::metrics::{Accepted, BINS, Evaluation, ForeignMetrics, Share
 /// What is printed for a figure that the model has no statistics for.
 pub const NOT_IN_MODEL: &str = "not in this model";
 
+/// What `write` writes.
+fn text_of(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    write(&mut text).ok();
+    text
+}
+
 impl Tests {
     /// All of it as plain text, for a terminal.
     pub fn to_text(&self) -> String {
-        let mut parts = Vec::new();
-        if self.folders.len() > 1 {
-            parts.extend(self.folders.iter().map(Evaluation::to_text));
-        }
+        let mut parts: Vec<String> = self.by_folder().iter().map(Evaluation::to_text).collect();
         parts.push(self.all.to_text());
         parts.extend(self.foreign.iter().map(ForeignMetrics::to_text));
         parts.join("\n")
@@ -25,10 +30,7 @@ impl Tests {
 impl Evaluation {
     /// The evaluation as plain text, for a terminal.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        self.write_text(&mut text).ok();
-        text
+        text_of(|out| self.write_text(out))
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {
@@ -170,10 +172,7 @@ impl ForeignMetrics {
 impl Audit {
     /// As plain text, for a terminal.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        self.write_text(&mut text).ok();
-        text
+        text_of(|out| self.write_text(out))
     }
 
     fn write_text(&self, out: &mut String) -> std::fmt::Result {

@@ -10,14 +10,13 @@ use serde_json::Value;
 
 use super::{MODEL, RESULT, Run, RunResult, Slowed, TrainOptions, folder_without, read_epochs};
 use crate::config::TrainConfig;
-use crate::data::tell_copies as tell_some;
 use crate::data::{
     Dataset, Described, Description, FOLDS, FileList, ListHash, Listing, Reading, Selection,
-    Shown as _, Split,
+    Shown as _, Split, tell_copies,
 };
 use crate::files::{FolderLock, write_atomically};
-use crate::progress::begin as bar;
-use tracing::info as tell;
+use crate::progress::begin;
+use tracing::info;
 
 /// What was asked of a run.
 const RUN: &str = "run.json";
@@ -55,6 +54,12 @@ fn begun(options: &TrainOptions) -> anyhow::Result<Option<Run>> {
             out.shown()
         )
     })?;
+    ensure!(
+        run.device == options.device,
+        "the run in {} was begun with --device {}; pass the same, or choose another --out",
+        out.shown(),
+        run.device
+    );
     let weights = pretrained_hash(options)?;
     if weights != run.pretrained_sha256 && run.files.is_some() {
         bail!(
@@ -264,7 +269,7 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         list.apply(&mut trained);
     }
     let all: Vec<usize> = (0..listing.dataset.examples.len()).collect();
-    let progress = bar(all.len(), "reading images");
+    let progress = begin(all.len(), "reading images");
     // Of the test fold no pixel is kept.
     let is_trained =
         |of: &Listing, index: usize| !of.dataset.examples[index].is_tested(Some(config.test_fold));
@@ -280,7 +285,7 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         reading.all_readable()?;
     }
     for (path, reason) in &reading.failures {
-        tell!("left out {}: {reason}", path.shown());
+        info!("left out {}: {reason}", path.shown());
     }
     match (&recorded, before) {
         (Some(list), _) => list.check_read(&listing, &reading, &options.out)?,
@@ -288,7 +293,7 @@ pub(super) fn prepare(options: &TrainOptions, before: Option<&Run>) -> anyhow::R
         (None, Some(_)) => {}
         (None, None) => {
             let lines = reading.join(&mut trained, options.allow_duplicates)?;
-            tell_some(&lines);
+            tell_copies(&lines);
         }
     }
     reading.keep_pixels(&trained, |index| is_trained(&trained, index));
@@ -336,7 +341,7 @@ pub fn recorded_list(
          trained on could be tested on. Train anew, or use the earlier version",
         folder.shown()
     );
-    tell!(
+    info!(
         "the run in {} has no list of its images: whether they are still the same cannot be told",
         folder.shown()
     );

@@ -29,8 +29,8 @@ use super::{EpochLog, LOG, MODEL, Stage, TrainOptions, eta, events, read_epochs}
 use crate::config::TrainConfig;
 use crate::data::{Class, Shown as _, Split};
 use crate::files::write_atomically;
-use crate::progress::begin as bar;
-use tracing::info as tell;
+use crate::progress::begin;
+use tracing::info;
 
 /// Where a training stands: `checkpoint.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,10 +151,9 @@ impl<'a> Trainer<'a> {
                 .open(log_file)
                 .with_context(damaged)?;
             log.set_len(position.log_bytes)?;
-            tell!(
+            info!(
                 "resuming after {:?} epoch {}",
-                position.stage,
-                position.epochs
+                position.stage, position.epochs
             );
         }
         let mut counts = vec![0usize; images.dataset.findings.len()];
@@ -249,7 +248,7 @@ impl<'a> Trainer<'a> {
         }
         let early = eta::has_stalled(&eta::losses(&model), patience);
         if early {
-            tell!(
+            info!(
                 "the validation loss has not fallen for {patience} epochs: this training ends here"
             );
         }
@@ -298,7 +297,7 @@ impl<'a> Trainer<'a> {
     fn cache_features(&self) -> anyhow::Result<Vec<Vec<f32>>> {
         let backbone = self.network.clone().valid();
         let device = self.device.clone().without_autodiff();
-        let progress = bar(self.split.train.len(), "features of the frozen backbone");
+        let progress = begin(self.split.train.len(), "features of the frozen backbone");
         let mut features = Vec::with_capacity(self.split.train.len());
         for indices in self.split.train.chunks(FORWARD_BATCH) {
             let images = self.images.plain(indices, &device)?;
@@ -356,7 +355,7 @@ impl<'a> Trainer<'a> {
         self.freeze_below(from_layer);
         let batches: Vec<&[usize]> = order.chunks(config.batch).collect();
         let total = (batches.len() * stage.epochs) as f64;
-        let progress = bar(
+        let progress = begin(
             order.len(),
             &format!("epoch {} of {}", epoch + 1, stage.epochs),
         );
@@ -502,7 +501,7 @@ impl<'a> Trainer<'a> {
         writeln!(log, "{}", serde_json::to_string(&line)?)?;
         log.sync_all()?;
         let percent = |share: f64| format!("{:.1}%", share * 100.0);
-        tell!(
+        info!(
             "{stage:?} epoch {}: loss {:.3}, train {}, validation {} ({:.0} s)",
             line.epoch,
             line.train_loss,
@@ -516,7 +515,7 @@ impl<'a> Trainer<'a> {
         let epochs = read_epochs(self.folder)?;
         events::write(self.folder, &epochs)?;
         if let Some(left) = eta::left(&self.options.config, &epochs, self.more) {
-            tell!("{left}");
+            info!("{left}");
         }
         Ok(())
     }

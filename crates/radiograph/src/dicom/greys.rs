@@ -313,7 +313,7 @@ impl Greys {
         Some(Self {
             width,
             height,
-            levels: luma::enlarge(&shrunk, least, [width, height], mix),
+            levels: luma::enlarge(shrunk, least, [width, height], mix),
             scale: self.scale.clone(),
             ..*self
         })

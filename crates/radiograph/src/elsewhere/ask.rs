@@ -85,7 +85,8 @@ impl Answer {
             }
             let (width, height, images) = (head.word()?, head.word()?, head.word()?);
             let (bits, orientation, false_colour) = (head.byte()?, head.byte()?, head.flag()?);
-            Some((width, height, images, bits, orientation, false_colour))
+            let plane = (width, height, images, bits, orientation, false_colour);
+            head.0.is_empty().then_some(plane)
         };
         let Some((width, height, images, bits, orientation, false_colour)) =
             read().filter(|&(width, height, ..)| {
@@ -111,11 +112,12 @@ impl Answer {
             if head.byte()? != SAMPLES {
                 return None;
             }
-            Some(Samples {
+            let samples = Samples {
                 precision: head.byte()?,
                 signed: head.flag()?,
                 ended: head.flag()?,
-            })
+            };
+            head.0.is_empty().then_some(samples)
         };
         match read() {
             Some(samples) if self.cells.len() == cells.len() => {

@@ -23,7 +23,7 @@ impl Question {
             min_side: numbers.word()?,
             max_aspect: f64::from_bits(numbers.long()?),
         };
-        Some(Self { wanted, limits })
+        numbers.0.is_empty().then_some(Self { wanted, limits })
     }
 }
 

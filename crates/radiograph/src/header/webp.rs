@@ -25,7 +25,7 @@ pub(super) fn examine(bytes: &[u8]) -> Result<Header, Fault> {
         let Some(body) = bytes.get(at + 8..).and_then(|rest| rest.get(..size)) else {
             // The decoder takes memory for the chunks that it knows. What else follows the picture is not a chunk.
             if WEBP_CHUNKS.contains(&name) {
-                let said = (at + 8 + size) as f64;
+                let said = (at + 8) as f64 + size as f64;
                 return Err(Fault::Corrupt(cut_short(1.0 - bytes.len() as f64 / said)));
             }
             break;

@@ -9,6 +9,8 @@ use crate::tools::Project;
 use anyhow::Result;
 use clap::ValueEnum;
 use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
 
 /// Images through our page while its memory is watched.
 const IMAGES: &str = "1000";
@@ -34,22 +36,14 @@ pub fn measure(
     let names: Vec<&str> = rows.iter().map(|row| row.name()).collect();
     let [rounds, webgpu_rounds] = options.browser_rounds();
     let [cold, webgpu_cold] = options.cold_starts();
-    let mut command = project.command("node");
+    let mut command = script(project, "run.mjs", site, &result);
     command
-        .arg("run.mjs")
-        .current_dir(&site.packages)
-        .arg("--dist")
-        .arg(&site.dist)
         .arg("--model")
         .arg(&files.model)
         .arg("--onnx")
         .arg(&files.onnx)
         .arg("--parts")
         .arg(&files.parts)
-        .arg("--chrome")
-        .arg(&site.chromium)
-        .arg("--json")
-        .arg(&result)
         .arg("--cache")
         .arg(files.folder.join("brotli.json"))
         .args(["--rows", &names.join(",")])
@@ -86,6 +80,21 @@ pub fn measure(
     Ok(())
 }
 
+/// A script that measures the page of `site` and writes what it found to `result`.
+fn script(project: &Project, name: &str, site: &Site, result: &Path) -> Command {
+    let mut command = project.command("node");
+    command
+        .arg(name)
+        .current_dir(&site.packages)
+        .arg("--dist")
+        .arg(&site.dist)
+        .arg("--chrome")
+        .arg(&site.chromium)
+        .arg("--json")
+        .arg(result);
+    command
+}
+
 /// Measures a folder of radiographs, read by as many workers as the page takes and by one.
 pub fn folder(
     project: &Project,
@@ -99,22 +108,13 @@ pub fn folder(
     }
     step(Row::FolderPool.title());
     let result = files.folder.join("folder.json");
-    // All 200 radiographs take most of a minute on two cores.
     let [images, rounds] = if options.quick {
         ["50", "2"]
     } else {
         ["200", "3"]
     };
-    let mut command = project.command("node");
+    let mut command = script(project, "folder.mjs", site, &result);
     command
-        .arg("folder.mjs")
-        .current_dir(&site.packages)
-        .arg("--dist")
-        .arg(&site.dist)
-        .arg("--chrome")
-        .arg(&site.chromium)
-        .arg("--json")
-        .arg(&result)
         .args(["--images", images])
         .args(["--rounds", rounds]);
     run(&mut command, "Its messages above say why.")?;

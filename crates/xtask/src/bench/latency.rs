@@ -2,7 +2,7 @@
 
 use super::figures::{Figures, Outcome, quantile};
 use super::options::Options;
-use super::peers::{Programs, check, compare, peers};
+use super::peers::{Programs, check, compare, in_turns, peers};
 use super::rows::Row;
 use crate::process::step;
 use anyhow::Result;
@@ -41,22 +41,8 @@ fn one_row(
         compare(&own, &theirs.ask(&check(engine))?, title)?;
     }
     let request = json!({"do": "latency", "times": TIMES});
-    // Ours first, then the peers.
-    let mut times = vec![Vec::new(); peers.len() + 1];
-    // The first round warms up.
-    for round in 0..=options.native_rounds() {
-        let mut new = vec![ours.times(&request)?];
-        for (engine, _) in &peers {
-            let mut request = request.clone();
-            request["engine"] = json!(engine);
-            new.push(theirs.times(&request)?);
-        }
-        if round > 0 {
-            for (all, new) in times.iter_mut().zip(new) {
-                all.extend(new);
-            }
-        }
-    }
+    let programs = [&mut ours, &mut theirs];
+    let times = in_turns(programs, &peers, &request, options.native_rounds())?;
     println!("{:<24} {:>9} {:>9}", "", "median ms", "p95 ms");
     let titles: Vec<&str> = std::iter::once("ours")
         .chain(peers.iter().map(|(_, title)| *title))

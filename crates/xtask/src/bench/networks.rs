@@ -1,7 +1,7 @@
 //! Training of the paper's six networks beside torchvision's.
 
 use super::figures::{Figures, quantile};
-use super::peers::{Programs, compare};
+use super::peers::{Programs, compare, in_turns};
 use crate::process::step;
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -42,17 +42,9 @@ pub fn measure(
         let check = json!({"do": "check", "network": network});
         compare(&ours.ask(&check)?, &theirs.ask(&check)?, "PyTorch")?;
         let request = json!({"do": "train", "network": network, "batch": BATCH, "times": 1});
-        let mut times = [Vec::new(), Vec::new()];
-        // The first round warms up.
-        for round in 0..=rounds {
-            let new = [ours.times(&request)?, theirs.times(&request)?];
-            if round > 0 {
-                for (all, new) in times.iter_mut().zip(new) {
-                    all.extend(new);
-                }
-            }
-        }
-        let speeds = times.map(|times| BATCH as f64 * 1e3 / quantile(&times, 0.5));
+        let peers = [("pytorch", "PyTorch")];
+        let times = in_turns([&mut ours, &mut theirs], &peers, &request, rounds)?;
+        let speeds = [0, 1].map(|at| BATCH as f64 * 1e3 / quantile(&times[at], 0.5));
         let memory = [&mut ours, &mut theirs].map(|program| program.ask(&json!({"do": "memory"})));
         let mut peaks = Vec::new();
         for peak in memory {

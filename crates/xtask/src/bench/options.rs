@@ -22,7 +22,7 @@ pub struct Options {
     pub only: Vec<Row>,
     /// The paper's networks whose training is timed in place of all else.
     pub networks: Option<Vec<String>>,
-    /// Two minutes in all: fewer turns, and without engines that are far from the fastest.
+    /// Fewer turns, and without engines that are far from the fastest.
     pub quick: bool,
     /// Adds the ratios to the baseline.
     pub record: bool,

@@ -131,6 +131,30 @@ fn agree([own, other]: [&Value; 2], tolerance: f64, what: &str, engine: &str) ->
     Ok(())
 }
 
+/// The times of ours and then of each peer, in turns of `request`. The first round warms up, and does not count.
+pub fn in_turns(
+    [ours, theirs]: [&mut Program; 2],
+    peers: &[(&str, &str)],
+    request: &Value,
+    rounds: u32,
+) -> Result<Vec<Vec<f64>>> {
+    let mut times = vec![Vec::new(); peers.len() + 1];
+    for round in 0..=rounds {
+        let mut new = vec![ours.times(request)?];
+        for (engine, _) in peers {
+            let mut request = request.clone();
+            request["engine"] = json!(engine);
+            new.push(theirs.times(&request)?);
+        }
+        if round > 0 {
+            for (all, new) in times.iter_mut().zip(new) {
+                all.extend(new);
+            }
+        }
+    }
+    Ok(times)
+}
+
 /// The request for what is compared.
 pub fn check(engine: &str) -> Value {
     json!({"do": "check", "engine": engine})

@@ -2,7 +2,7 @@
 
 use super::figures::{Figures, Outcome, quantile};
 use super::options::Options;
-use super::peers::{Programs, check, compare, peers};
+use super::peers::{Programs, check, compare, in_turns, peers};
 use super::rows::Row;
 use crate::process::step;
 use anyhow::Result;
@@ -38,23 +38,9 @@ pub fn measure(programs: &Programs<'_>, options: &Options, figures: &mut Figures
             true => peers.as_slice(),
             false => &peers[..1],
         };
-        let mut all = vec![Vec::new(); peers.len() + 1];
-        // A step takes a second: as many turns as the browser's have a quarter of. The first warms up.
-        for round in 0..=options.native_rounds() {
-            let times = if round == 0 { 1 } else { times };
-            let request = json!({"do": "train", "batch": batch, "times": times});
-            let mut new = vec![ours.times(&request)?];
-            for (engine, _) in peers {
-                let mut request = request.clone();
-                request["engine"] = json!(engine);
-                new.push(theirs.times(&request)?);
-            }
-            if round > 0 {
-                for (all, new) in all.iter_mut().zip(new) {
-                    all.extend(new);
-                }
-            }
-        }
+        let request = json!({"do": "train", "batch": batch, "times": times});
+        let both = [&mut ours, &mut theirs];
+        let all = in_turns(both, peers, &request, options.native_rounds())?;
         let titles = std::iter::once("ours").chain(peers.iter().map(|(_, title)| *title));
         let mut medians = Vec::new();
         for (title, times) in titles.zip(&all) {

@@ -100,11 +100,11 @@ impl Version {
     /// [`ReleaseError::NoPlace`].
     pub fn in_cargo(self, cargo: &str) -> Result<String, ReleaseError> {
         let (before, old, after) = workspace_version(cargo).ok_or(NO_VERSION)?;
-        let asked = format!(", version = \"{old}\" }}");
+        let asked = format!(", version = \"{old}\"");
         let text: Vec<String> = format!("{before}{self}{after}")
             .lines()
             .map(|line| match line.contains("{ path = \"crates/") {
-                true => line.replace(&asked, &format!(", version = \"{self}\" }}")),
+                true => line.replace(&asked, &format!(", version = \"{self}\"")),
                 false => line.to_owned(),
             })
             .collect();
@@ -181,6 +181,19 @@ mod tests {
                 matches!(refused, Err(ReleaseError::NotAVersion { .. })),
                 "{text}"
             );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn no_crate_of_ours_asks_for_the_last_version() -> Result<(), ReleaseError> {
+        let next: Version = "9.8.7".parse()?;
+        let cargo = next.in_cargo(include_str!("../../../../Cargo.toml"))?;
+        for line in cargo
+            .lines()
+            .filter(|line| line.contains("{ path = \"crates/"))
+        {
+            assert!(line.contains("version = \"9.8.7\""), "{line}");
         }
         Ok(())
     }

@@ -37,7 +37,7 @@ pub enum Part {
     Foreign,
     /// Hostile bytes at every door, 15 seconds each: 1 minute (3)
     Fuzz,
-    /// Whether the crates keep what their last release promised; not part of a whole run, but of a long one: 5 minutes (20)
+    /// Whether the crates keep what their last release promised; not part of a whole run, but of a long one: seconds until there is a release, then minutes
     Semver,
     /// Licences and sources of all that is depended on, and whether the crates can be published: seconds
     Deny,

@@ -18,6 +18,9 @@ pub(super) const FUZZ_SECONDS: u32 = 15;
 /// How many fuzz targets are fed at a time. Each keeps one core busy.
 pub(super) const FUZZ_AT_A_TIME: usize = 2;
 
+/// Why a step is not run.
+const MISSED: &str = "something that it needs has failed, see the other steps";
+
 /// Cargo with the features of the native tests. Whatever is compiled natively is compiled so, and never for one crate alone or
 /// without a test or an example: what others ask of the crates that are depended on is part of how those are compiled.
 pub(super) fn cargo(project: &Project, arguments: &[&str]) -> Command {
@@ -181,12 +184,11 @@ pub(super) fn archive(lane: &mut Lane<'_>, python: Option<PathBuf>) {
             .arg(project.root().join("tests/archive/test_events.py"))
             .arg(&lung);
         lane.tests("event files", &mut command);
+    } else {
+        lane.missed("event files", MISSED);
     }
     let (Some(python), Some(model)) = (python, model) else {
-        return lane.missed(
-            "archive example",
-            "something that it needs has failed, see the other steps",
-        );
+        return lane.missed("archive example", MISSED);
     };
     let mut command = Command::new(python);
     command
@@ -214,10 +216,7 @@ pub(super) fn foreign_packages(lane: &mut Lane<'_>) -> Option<PathBuf> {
 pub(super) fn foreign(lane: &mut Lane<'_>, python: Option<PathBuf>) {
     let project = lane.project;
     let Some(python) = python else {
-        return lane.missed(
-            "foreign files",
-            "something that it needs has failed, see the other steps",
-        );
+        return lane.missed("foreign files", MISSED);
     };
     let mut command = Command::new(python);
     command

@@ -49,12 +49,12 @@ pub fn cargo_deny(project: &Project) -> Result<()> {
     subcommand(project, "deny", CARGO_DENY_VERSION)
 }
 
-/// Makes sure that cargo-cyclonedx is there. Nobody packages it, so it is compiled.
+/// Makes sure that cargo-cyclonedx is there. It is compiled.
 pub fn cargo_cyclonedx(project: &Project) -> Result<()> {
     compiled(project, "cyclonedx", CARGO_CYCLONEDX_VERSION)
 }
 
-/// Makes sure that cargo-semver-checks is there. Nobody packages it, so it is compiled.
+/// Makes sure that cargo-semver-checks is there. It is compiled.
 pub fn cargo_semver_checks(project: &Project) -> Result<()> {
     compiled(project, "semver-checks", CARGO_SEMVER_CHECKS_VERSION)
 }
@@ -106,7 +106,9 @@ fn has_subcommand(project: &Project, name: &str, version: &str) -> bool {
         .rsplit_once('.')
         .map_or(version, |(series, _)| series);
     output(project.command("cargo").args([name, "--version"]))
-        .is_some_and(|text| text.starts_with(&format!("cargo-{name} {series}.")))
+        .and_then(|text| text.trim().rsplit(' ').next().map(str::to_owned))
+        // Some say their name twice before it.
+        .is_some_and(|found| found.starts_with(&format!("{series}.")))
 }
 
 /// The same of a tool that is compiled.
@@ -114,9 +116,7 @@ fn compiled(project: &Project, name: &str, version: &str) -> Result<()> {
     if has_subcommand(project, name, version) {
         return Ok(());
     }
-    step(format!(
-        "compiling cargo-{name} {version} (1 to 5 minutes, once)"
-    ));
+    step(format!("compiling cargo-{name} {version} (minutes, once)"));
     let mut install = cargo_install(project, &format!("cargo-{name}@{version}"));
     not_optimised(&mut install);
     finish_install(project, &mut install)

@@ -40,11 +40,8 @@ impl Page<'_> {
             "<p>Trained on {}. Shares are given with their 95% Wilson intervals.</p>",
             escape(&self.metadata.trained_on)
         )?;
-        let folders = &self.tests.folders;
-        if folders.len() > 1 {
-            for evaluation in folders {
-                self.write_evaluation(&mut out, evaluation)?;
-            }
+        for evaluation in self.tests.by_folder() {
+            self.write_evaluation(&mut out, evaluation)?;
         }
         self.write_evaluation(&mut out, &self.tests.all)?;
         if let Some(foreign) = &self.tests.foreign {

@@ -48,9 +48,14 @@ impl<'a, 'l> Chunks<'a, 'l> {
         self.offsets.len()
     }
 
+    /// The bytes of the whole file.
+    pub(super) fn file_length(&self) -> usize {
+        self.layout.directory.file.bytes.len()
+    }
+
     /// Checks that strips or tiles, all of which are walked over, do not repeat the same bytes without end.
     pub(super) fn check_overlap(&self) -> Result<(), DecodeError> {
-        let file = self.layout.directory.file.bytes.len();
+        let file = self.file_length();
         let stored = (0..self.len()).map(|index| self.stored(index, 0).len() as u64);
         match stored.sum::<u64>() > 16 * file as u64 + MOST_REPEATED {
             true => Err(corrupt("its strips or tiles repeat each other")),
@@ -71,7 +76,12 @@ impl<'a, 'l> Chunks<'a, 'l> {
             // Said too often wrongly, or not at all.
             needed as u64
         } else {
-            said.unwrap_or(left)
+            // Up to the next one, where nothing is said. Old JPEG may be one stream behind the first offset.
+            let next = self
+                .offsets
+                .get(index + 1)
+                .filter(|&next| next > offset && self.layout.compression != compression::OLD_JPEG);
+            said.unwrap_or(next.map_or(left, |next| next - offset))
         };
         file.slice(offset, length.min(left)).unwrap_or_default()
     }

@@ -242,14 +242,17 @@ impl<'a> Layout<'a> {
         (self.chunk_width * self.together() * self.bits).div_ceil(8)
     }
 
-    /// The bytes of so many rows of a strip or tile.
+    /// The bytes of so many rows of a strip or tile; the most there are where that is more than can be counted.
     pub(super) fn chunk_bytes(&self, rows: usize) -> usize {
         if self.in_units() {
             let (across, down) = self.subsampling;
-            let units = self.chunk_width.div_ceil(across) * rows.div_ceil(down);
-            units * (across * down + 2) + units * (self.samples - 3)
+            let units = self
+                .chunk_width
+                .div_ceil(across)
+                .saturating_mul(rows.div_ceil(down));
+            units.saturating_mul(across * down + self.samples - 1)
         } else {
-            self.row_bytes() * rows
+            self.row_bytes().saturating_mul(rows)
         }
     }
 }

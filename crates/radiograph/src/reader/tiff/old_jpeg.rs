@@ -5,6 +5,9 @@ use super::layout::{Layout, corrupt, tag};
 use crate::reader::jpeg::Channels;
 use crate::{DecodeError, Limits};
 
+/// The most bytes that are put before strips, and between them.
+const MOST_HEADERS: usize = 1 << 16;
+
 /// Returns the channels of an image that is stored so.
 pub(super) fn decode_old_jpeg(
     layout: &Layout<'_>,
@@ -110,6 +113,10 @@ fn assembled(layout: &Layout<'_>, chunks: &Chunks<'_, '_>, head: Vec<u8>, frame:
         let data = chunks.stored(strip, 0);
         let data = data.strip_suffix(b"\xff\xd9").unwrap_or(data);
         stream.extend_from_slice(data);
+        // Strips that do not repeat each other are no more than the file.
+        if stream.len() > 2 * chunks.file_length() + MOST_HEADERS {
+            break;
+        }
     }
     stream.extend_from_slice(b"\xff\xd9");
     stream

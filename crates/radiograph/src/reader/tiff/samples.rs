@@ -47,7 +47,8 @@ impl Samples {
             compression::JPEG | compression::OLD_JPEG
         );
         let chunk_bytes = layout.chunk_bytes(layout.chunk_height);
-        let working = if jpeg { 0 } else { chunk_bytes } as u64 + WORKING_BYTES;
+        let chunk_bytes = if jpeg { 0 } else { chunk_bytes as u64 };
+        let working = chunk_bytes.saturating_add(WORKING_BYTES);
         let (width, height) = (layout.width as u32, layout.height as u32);
         check_memory(width, height, count * each, working, limits)?;
         if jpeg && (each != 1 || layout.bits != 8) {
@@ -97,9 +98,7 @@ impl Samples {
         } else {
             1
         };
-        if jpeg || layout.low_bit_first {
-            chunks.check_overlap()?;
-        }
+        chunks.check_overlap()?;
         let mut buffer = Vec::new();
         if !jpeg {
             buffer = zeros(layout.chunk_bytes(layout.chunk_height) as u64, limits)?;

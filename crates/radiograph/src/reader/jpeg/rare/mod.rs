@@ -308,13 +308,13 @@ impl Decoder {
         // Some encoders fill up; more would be blocks for which the header has no place.
         let rest = data.get(at..).unwrap_or_default();
         let marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xff);
-        let filled = rest.len() > FILLING && !rest[..FILLING].windows(2).any(marker);
+        let more = rest.len() > FILLING && !rest[..FILLING].windows(2).any(marker);
         // Behind one without an end there may be anything, if it is little or nothing.
         let little = rest.len() <= STRAY || rest.len() * 16 <= data.len();
         let stray = self.endless
             && (little || rest.iter().all(|&byte| byte == 0))
             && !rest.windows(2).any(marker);
-        match filled && !stray {
+        match more && !stray {
             true => Err("it has more data than its image needs".into()),
             false => Ok(()),
         }
