@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
-use mobilenet_lung::network::{MobileNetLung, MobileNetLungConfig};
+use mobilenet_lung::network::{BatchNorms, MobileNetLung, MobileNetLungConfig};
 use mobilenet_lung::{Array, Bundle, Classifier, StateDict, load_state_dict, parameter_shapes};
 use radiograph::Radiograph;
 use serde::{Deserialize, Serialize};
@@ -238,7 +238,7 @@ fn check_network(architecture: Architecture) -> anyhow::Result<Reply> {
 /// A network with batch norm, and weights that a formula gives: `tests/reference/torchvision_logits.py` has the same, so that no weights
 /// need be handed over.
 fn formulaic(architecture: Architecture, device: &Device) -> anyhow::Result<Network> {
-    let network = architecture.init(false, device);
+    let network = Network::init(architecture, BatchNorms::Kept, device);
     let state = formula(&parameter_shapes(&network));
     Ok(load_state_dict(network, &state, false)?)
 }

@@ -192,6 +192,7 @@ impl TrainConfig {
             findings,
             attention: self.attention,
             dropout: self.dropout,
+            ..MobileNetLungConfig::default()
         }
     }
 

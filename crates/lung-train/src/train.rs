@@ -8,171 +8,52 @@
 //! Everything random is drawn from the seed, the stage and the epoch, so a run that was killed and resumed ends where an
 //! unbroken one does.
 
-mod average;
 mod calibration;
+mod calibrations;
+mod checkpoint;
 mod device;
+mod draws;
 mod eta;
 mod events;
+mod fit;
+mod fit_calibration;
 mod folder;
 mod images;
 mod labels;
 mod log;
+mod optimizer;
 mod outcomes;
 mod parameters;
 mod points;
+mod run;
 mod trainer;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use burn::tensor::Device;
-use mobilenet_lung::bundle::read_tensors;
 use mobilenet_lung::network::MobileNetLung;
-use mobilenet_lung::{Findings, StateDict, load_state_dict};
-use serde::{Deserialize, Serialize};
+use mobilenet_lung::{StateDict, load_state_dict};
 
 pub use self::calibration::Calibration;
-use self::calibration::Calibrations;
+use self::calibrations::Calibrations;
 pub use self::device::{DeviceError, TrainingDevice};
+pub(crate) use self::fit::{Batches, Diverged, Targets, fit, one_hot};
 use self::folder::{Prepared, enter, finished, note_slower, prepare, pretrained_hash, write_run};
 pub use self::folder::{read_run, recorded_list};
-use self::images::Images;
+pub(crate) use self::images::Images;
 use self::labels::HeldOut;
-pub use self::log::{EpochLog, Stage};
+pub use self::log::{EpochLog, Stage, read_epochs};
+pub(crate) use self::optimizer::{Optimizer, Rate};
 pub use self::outcomes::{Outcomes, rows, top};
 pub use self::points::{OperatingPoint, Point};
-pub(crate) use self::trainer::schedule;
+use self::run::{MODEL, RESULT};
+pub use self::run::{Run, RunResult, Slowed, TrainOptions, folder_without, weights};
 use self::trainer::{Trainer, Training};
 use crate::config::TrainConfig;
-use crate::data::{Dataset, Described, Description, ListHash, Part, Shown as _, Split};
+use crate::data::{Dataset, Part, Shown as _, Split};
 use crate::files::write_atomically;
 use tracing::info;
-
-/// A line an epoch.
-const LOG: &str = "log.jsonl";
-
-/// What a run came to.
-const RESULT: &str = "result.json";
-
-/// The weights that a training ended with.
-const MODEL: &str = "model.safetensors";
-
-/// What was asked of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// Names of the data folders.
-    pub data_name: String,
-    /// The data folders as they were given.
-    pub data: Vec<PathBuf>,
-    /// Name of the pretrained weights' file; `None` for a start from random weights.
-    pub pretrained: Option<String>,
-    /// Hex digits of the sha256 of that file; `None` in runs from before it was kept too.
-    #[serde(default)]
-    pub pretrained_sha256: Option<String>,
-    /// How it was trained, in the end.
-    pub config: TrainConfig,
-    /// On what it was begun; `cpu` in runs from before there was a choice.
-    #[serde(default)]
-    pub device: TrainingDevice,
-    /// The findings, in the order of the network's outputs; `None` in runs from before there were others than the three of
-    /// the "Lung X-Ray Image Dataset".
-    #[serde(default)]
-    pub findings: Option<Findings>,
-    /// What its folders count as; `None` in runs from before that could be said.
-    #[serde(default)]
-    pub description: Option<Description>,
-    /// Where it was resumed with lower learning rates.
-    #[serde(default)]
-    pub slowed: Vec<Slowed>,
-    /// Names of folders and files that were left out.
-    #[serde(default)]
-    pub leave_out: Vec<String>,
-    /// Whether images that are there twice stayed where they are.
-    #[serde(default)]
-    pub allow_duplicates: bool,
-    /// The list of its images, `files.csv`; `None` in runs from before there was one.
-    #[serde(default)]
-    pub files: Option<ListHash>,
-    /// Images trained on, validated on, left for the test.
-    pub images: [usize; 3],
-    /// Images that could not be read and were left out.
-    pub unreadable: usize,
-}
-
-impl Run {
-    /// What its folders count as.
-    pub(crate) fn described(&self) -> Described {
-        let described = self.description.clone().map(|description| Described {
-            description,
-            path: Some(PathBuf::from("run.json")),
-        });
-        described.unwrap_or_else(|| self.config.described(Described::built_in()))
-    }
-
-    /// The findings, in the order of the network's outputs.
-    pub fn findings(&self) -> Findings {
-        self.findings.clone().unwrap_or_else(Findings::lung_xray)
-    }
-}
-
-/// A run that was resumed with lower learning rates.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Slowed {
-    /// How many epochs of the model had been trained.
-    pub after_epochs: usize,
-    /// How they, and the epochs of trainings without a fold so far, had been trained.
-    pub before: TrainConfig,
-}
-
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunResult {
-    /// What fits best what the model answers to the validation images and the trainings without a fold to it, together; changes
-    /// nothing where there is neither. See [`Outcomes::to_calibrate`].
-    pub calibration: Calibration,
-    /// How many images that was fitted on.
-    pub calibrated_on: usize,
-    /// The same for each training without a fold, by fold, fitted to the images of the others alone; empty without
-    /// [`TrainConfig::cross_fit`].
-    #[serde(default)]
-    pub without_fold: BTreeMap<usize, Calibration>,
-    /// For whom else the model is calibrated; empty where it is calibrated by what training draws.
-    #[serde(default)]
-    pub points: BTreeMap<Point, OperatingPoint>,
-    /// Mean cross-entropy of the model on the validation images, before calibration.
-    pub validation_loss: Option<f64>,
-    /// Share of the validation images that the model classifies correctly.
-    pub validation_accuracy: Option<f64>,
-}
-
-/// What to train on what.
-#[derive(Clone, Debug)]
-pub struct TrainOptions {
-    /// Folders of class folders; what is reported of a model is its test on the first.
-    pub data: Vec<PathBuf>,
-    /// Backbone to start from; random weights where `None`.
-    pub pretrained: Option<PathBuf>,
-    /// Folder of the run.
-    pub out: PathBuf,
-    /// How.
-    pub config: TrainConfig,
-    /// On what.
-    pub device: TrainingDevice,
-    /// Go on from the run's checkpoint.
-    pub resume: bool,
-    /// Leave out images that cannot be read.
-    pub skip_unreadable: bool,
-    /// Names of folders and files to leave out; `*` stands for any characters.
-    pub leave_out: Vec<String>,
-    /// A description of the data set; without it, the `dataset.toml` beside the class folders counts.
-    pub description: Option<PathBuf>,
-    /// Go on with images that are there twice, in two classes or in two folds.
-    pub allow_duplicates: bool,
-    /// Stop after this many epochs in all, as if killed there; for tests.
-    pub stop_after: Option<usize>,
-}
 
 /// Trains a model; the run's folder holds it afterwards. `None` if it stopped at [`TrainOptions::stop_after`].
 ///
@@ -308,7 +189,7 @@ fn cross_fit(
         let (network, device) = without_gradients(config, images, &state)?;
         held_out.insert(
             part.fold,
-            images.outcomes(&network, &part.held_out, &device)?,
+            images.outcomes(&|images| network.forward(images), &part.held_out, &device)?,
         );
     }
     Ok(Some(held_out))
@@ -324,26 +205,6 @@ fn trained(
         return weights(training.folder).map(Some);
     }
     Trainer::new(options, training)?.run(limit)
-}
-
-/// The folder of the training that is not given a fold, in that of its run.
-pub fn folder_without(run: &Path, fold: usize) -> PathBuf {
-    run.join(format!("without-fold-{fold}"))
-}
-
-/// The weights that the training in a folder ended with.
-///
-/// # Errors
-/// A training that is not finished, or a damaged file.
-pub fn weights(folder: &Path) -> anyhow::Result<StateDict> {
-    let path = folder.join(MODEL);
-    let bytes = fs::read(&path).with_context(|| {
-        format!(
-            "{} cannot be read: is the run finished? `lung train --resume` goes on with it",
-            path.shown()
-        )
-    })?;
-    read_tensors(&bytes).with_context(|| format!("{} is damaged", path.shown()))
 }
 
 /// A network of these weights, and the device that it is on.
@@ -366,7 +227,11 @@ fn finish(
     held_out: BTreeMap<usize, Outcomes>,
 ) -> anyhow::Result<RunResult> {
     let (network, device) = without_gradients(&options.config, images, state)?;
-    let validation = images.outcomes(&network, &split.validation, &device)?;
+    let validation = images.outcomes(
+        &|images| network.forward(images),
+        &split.validation,
+        &device,
+    )?;
     let watched = !validation.labels.is_empty();
     let Calibrations {
         model: calibration,
@@ -427,50 +292,4 @@ fn finish(
         serde_json::to_string_pretty(&result)?.as_bytes(),
     )?;
     Ok(result)
-}
-
-/// The epochs that a run, or one training of it, has logged; a last line that a kill cut off is left out.
-///
-/// # Errors
-/// A log that is missing, or a line of it that is none.
-pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
-    let path = run.join(LOG);
-    let text = fs::read_to_string(&path).with_context(|| {
-        format!(
-            "{} cannot be read: is {} the folder of a run?",
-            path.shown(),
-            run.shown()
-        )
-    })?;
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole
-        .lines()
-        .enumerate()
-        .map(|(place, line)| {
-            serde_json::from_str(line)
-                .with_context(|| format!("line {} of {} is damaged", place + 1, path.shown()))
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_is_read_up_to_where_a_kill_cut_it_off() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let line = r#"{"stage":"head","epoch":1,"train_loss":1,"train_accuracy":0.5,"validation_loss":null,"validation_accuracy":null,"from_layer":null,"seconds":1}"#;
-        let log = folder.path().join("log.jsonl");
-        fs::write(&log, format!("{line}\n{}", &line[..20])).unwrap();
-        assert_eq!(read_epochs(folder.path()).unwrap().len(), 1);
-        fs::write(&log, format!("nonsense\n{line}\n")).unwrap();
-        let error = format!("{:#}", read_epochs(folder.path()).unwrap_err());
-        assert!(error.contains("line 1 of"), "{error}");
-        let error = format!(
-            "{:#}",
-            read_epochs(&folder.path().join("gone")).unwrap_err()
-        );
-        assert!(error.contains("the folder of a run"), "{error}");
-    }
 }

@@ -13,7 +13,7 @@ use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, 
 use lung_train::data::write_phantoms;
 use lung_train::networks::{Architecture, FINDINGS};
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
-use mobilenet_lung::network::MobileNetLungConfig;
+use mobilenet_lung::network::{BatchNorms, MobileNetLungConfig};
 use mobilenet_lung::state_dict;
 use tempfile::TempDir;
 
@@ -172,6 +172,7 @@ fn backbone(folder: &Path) -> PathBuf {
         attention: mobilenet_lung::network::AttentionConfig::NONE,
         findings: FINDINGS,
         dropout: 0.0,
+        norms: BatchNorms::Folded,
     }
     .init(&burn::tensor::Device::flex());
     let mut state = state_dict(&network).unwrap();

@@ -5,7 +5,6 @@ use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::Tensor;
 use burn::tensor::module::batch_norm_train;
 
-use super::operator::activated;
 use crate::Activation;
 
 /// How batch norm is done.
@@ -68,7 +67,7 @@ pub fn normalise(
     if !can_normalise(&input) {
         let of_burn = batch_norm_train(input, weight, bias, f64::from(how.epsilon));
         return Normalised {
-            output: activated(how.activation, of_burn.output),
+            output: how.activation.apply(of_burn.output),
             mean: of_burn.mean,
             variance: of_burn.variance,
         };

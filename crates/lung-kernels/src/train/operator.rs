@@ -3,6 +3,7 @@
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, DispatchDevice, backend_extension};
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
@@ -64,18 +65,17 @@ pub fn convolution(
 fn composed(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, geometry: Geometry) -> Tensor<4> {
     let padding = weight.dims()[2] / 2;
     let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
-    activated(
-        geometry.activation,
-        conv2d(input, weight, Some(bias), options),
-    )
+    (geometry.activation).apply(conv2d(input, weight, Some(bias), options))
 }
 
-/// What an activation makes of a map.
-pub(super) fn activated(activation: Activation, map: Tensor<4>) -> Tensor<4> {
-    match activation {
-        Activation::Linear => map,
-        Activation::Relu => map.clamp_min(0.0),
-        Activation::Relu6 => map.clamp(0.0, 6.0),
+impl Activation {
+    /// What it makes of a tensor, by burn's operators.
+    pub fn apply<const D: usize>(self, input: Tensor<D>) -> Tensor<D> {
+        match self {
+            Self::Linear => input,
+            Self::Relu => relu(input),
+            Self::Relu6 => input.clamp(0.0, 6.0),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use lung_train::compare::{CompareOptions, Protocol, Recipe, StartKind, compare, measure};
 use lung_train::networks::Architecture;
+use mobilenet_lung::network::BatchNorms;
 
 use super::images::ImagesArgs;
 
@@ -175,18 +176,20 @@ fn measured(networks: &[Architecture], side: u32, batch: usize) -> anyhow::Resul
             network.title(),
             network.least_side()
         );
-        let forms: &[bool] = if network.can_be_folded() {
-            &[false, true]
-        } else {
-            &[false]
+        let forms: &[BatchNorms] = match network.can_be_folded() {
+            true => &[BatchNorms::Kept, BatchNorms::Folded],
+            false => &[BatchNorms::Kept],
         };
-        for &folded in forms {
-            let speed = measure(*network, folded, side as usize, batch)?;
+        for &norms in forms {
+            let speed = measure(*network, norms, side as usize, batch)?;
             text += &format!(
                 "{:<44} {:>12.2} {:>18.1} {:>16.1}\n",
                 format!(
                     "{network}{}",
-                    if folded { ", batch norm folded" } else { "" }
+                    match norms {
+                        BatchNorms::Folded => ", batch norm folded",
+                        BatchNorms::Kept => "",
+                    }
                 ),
                 speed.inference_ms,
                 speed.gradients_per_second,

@@ -2,23 +2,21 @@
 
 use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
-use burn::module::Module;
-use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
-use mobilenet_lung::{Preprocessing, load_state_dict, state_dict};
+use anyhow::ensure;
+use burn::module::Module as _;
+use burn::tensor::{Device, Tensor};
+use mobilenet_lung::{load_state_dict, state_dict};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::optimizer::{Optimizer, Rates};
 use super::{Protocol, Recipe};
 use crate::data::{Dataset, Pixels, Split};
-use crate::networks::{Architecture, FINDINGS, Network};
-use crate::progress::begin;
-use crate::train::{rows, schedule};
+use crate::networks::{Architecture, Network};
+use crate::train::{
+    Batches, Diverged, Images, Optimizer, Outcomes, Rate, Targets, fit, one_hot, top,
+};
 
 /// Which cell of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,10 +113,10 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcome> {
     let start = Instant::now();
     let Material {
-        recipe,
         dataset,
         pixels,
         split,
+        ..
     } = material;
     let readable = |part: &[usize]| -> Vec<usize> {
         part.iter()
@@ -135,155 +133,128 @@ pub(super) fn run(
         !train.is_empty() && !test.is_empty(),
         "no readable image is left to train or test on"
     );
-    let head = cell.network.head();
-    let fresh = |name: &str| match &origin {
-        None => true,
-        Some(origin) => {
-            name.starts_with(head)
-                || name.contains(".attention.")
-                || origin.fresh.iter().any(|fresh| fresh == name)
-        }
+    let training = Training {
+        cell,
+        origin: origin.as_ref(),
+        material,
+        train: &train,
     };
-    let mut trainer = Trainer {
-        recipe,
-        dataset,
-        pixels,
-        device: Device::flex().autodiff(),
-        optimizer: Optimizer::new(recipe.average),
-    };
-    let mut network = network;
-    let mut train_loss = Vec::with_capacity(recipe.epochs);
-    for epoch in 0..recipe.epochs {
-        let loss;
-        (network, loss) = trainer.epoch(network, &train, cell, epoch, &fresh)?;
-        train_loss.push(loss);
-    }
-    let network = load_state_dict(network.valid(), &trainer.optimizer.average(), false)?;
-    let tested = classify(&network, &test, material)?;
-    let watched = classify(&network, &validation, material)?;
+    let (network, train_loss) = training.run(network)?;
+    let images = Images { dataset, pixels };
+    let device = Device::flex();
+    let answers = |part: &[usize]| images.outcomes(&|input| network.forward(input), part, &device);
+    let (tested, watched) = (answers(&test)?, answers(&validation)?);
     Ok(Outcome {
         cell,
-        origin,
         images: [train.len(), validation.len(), test.len()],
         train_loss,
-        validation_accuracy: (!watched.is_empty()).then(|| {
-            let right = watched.iter().filter(|image| image.truth == image.called);
-            right.count() as f64 / watched.len() as f64
-        }),
-        tested,
+        validation_accuracy: (!watched.labels.is_empty()).then(|| watched.accuracy()),
+        tested: answers_of(dataset, &tested),
         seconds: start.elapsed().as_secs_f64(),
+        origin,
     })
 }
 
-struct Trainer<'a> {
-    recipe: &'a Recipe,
-    dataset: &'a Dataset,
-    pixels: &'a Pixels,
-    device: Device,
-    optimizer: Optimizer,
+fn answers_of(dataset: &Dataset, outcomes: &Outcomes) -> Vec<Tested> {
+    let answers = outcomes.labels.iter().zip(&outcomes.logits);
+    (outcomes.examples.iter().zip(answers))
+        .map(|(index, (label, logits))| Tested {
+            file: dataset.examples[*index].file.clone(),
+            truth: dataset.id(*label).to_owned(),
+            called: dataset.id(top(logits)).to_owned(),
+            probabilities: mobilenet_lung::softmax(logits, 1.0),
+        })
+        .collect()
 }
 
-impl Trainer<'_> {
-    /// The network after one pass over `train`, and the mean loss.
-    fn epoch(
-        &mut self,
-        mut network: Network,
-        train: &[usize],
-        cell: Cell,
-        epoch: usize,
-        fresh: &dyn Fn(&str) -> bool,
-    ) -> anyhow::Result<(Network, f64)> {
-        // A stream an epoch: a cell is the same whatever was trained before it.
-        let mut rng = ChaCha8Rng::seed_from_u64(cell.seed);
-        rng.set_stream(epoch as u64 + 1);
-        let mut order = train.to_vec();
-        order.shuffle(&mut rng);
-        let batches = batches(&order, self.recipe.batch);
-        let total = (self.recipe.epochs * batches.len()) as f64;
-        let progress = begin(batches.len(), &cell.name());
-        let mut sum = 0.0;
-        for (number, batch) in batches.iter().enumerate() {
-            let shape = schedule(
-                (epoch * batches.len() + number) as f64 / total,
-                self.recipe.warm_up,
-            );
-            let rates = Rates {
-                pretrained: self.recipe.learning_rate * shape,
-                fresh: self.recipe.fresh_learning_rate * shape,
-                decay: self.recipe.weight_decay,
-            };
-            let images = self.augmented(batch, &rng, number)?;
-            let loss = self.loss(network.forward(images), batch);
-            let value: f32 = loss.clone().into_scalar();
-            ensure!(
-                value.is_finite(),
-                "{}: the loss is no longer a number; lower the learning rates",
-                cell.name()
-            );
-            sum += f64::from(value);
-            network = self
-                .optimizer
-                .step(network, loss.backward(), rates, fresh)?;
-            progress.inc(1);
-            progress.set_message(format!(
-                "{}, epoch {} of {}, loss {:.3}",
-                cell.name(),
-                epoch + 1,
-                self.recipe.epochs,
-                sum / (number + 1) as f64
-            ));
+/// One training of the comparison.
+struct Training<'a> {
+    cell: Cell,
+    origin: Option<&'a Origin>,
+    material: &'a Material<'a>,
+    train: &'a [usize],
+}
+
+impl Training<'_> {
+    /// Whether a parameter starts from scratch.
+    fn is_fresh(&self, name: &str) -> bool {
+        self.origin.is_none_or(|origin| {
+            name.starts_with(self.cell.network.head())
+                || name.contains(".attention.")
+                || origin.fresh.iter().any(|fresh| fresh == name)
+        })
+    }
+
+    /// The network of the averaged weights, without gradients, and the mean loss of each epoch.
+    fn run(&self, mut network: Network) -> anyhow::Result<(Network, Vec<f64>)> {
+        let recipe = self.material.recipe;
+        let mut optimizer = Optimizer::new(recipe.average);
+        let mut losses = Vec::with_capacity(recipe.epochs);
+        for epoch in 0..recipe.epochs {
+            network = self.epoch(network, &mut optimizer, epoch, &mut losses)?;
         }
-        progress.finish_and_clear();
-        Ok((network, sum / batches.len().max(1) as f64))
+        let network = load_state_dict(network.valid(), &optimizer.average(), false)?;
+        Ok((network, losses))
     }
 
-    /// Mean cross-entropy with label smoothing.
-    fn loss(&self, logits: Tensor<2>, batch: &[usize]) -> Tensor<1> {
-        let smoothing = self.recipe.label_smoothing;
-        let spread = smoothing / FINDINGS as f32;
-        let targets: Vec<f32> = batch
-            .iter()
-            .flat_map(|index| {
-                let truth = self.dataset.examples[*index].finding;
-                (0..FINDINGS).map(move |row| match row == truth {
-                    true => spread + 1.0 - smoothing,
-                    false => spread,
-                })
-            })
-            .collect();
-        let targets = Tensor::<2>::from_data(
-            TensorData::new(targets, [batch.len(), FINDINGS]),
-            &self.device,
-        );
-        (log_softmax(logits, 1) * targets)
-            .sum()
-            .neg()
-            .div_scalar(batch.len() as f64)
-    }
-
-    /// Images each changed at random, `[batch, 3, side, side]`.
-    fn augmented(
+    fn epoch(
         &self,
-        batch: &[usize],
-        rng: &ChaCha8Rng,
-        number: usize,
-    ) -> anyhow::Result<Tensor<4>> {
-        inputs(
-            self.pixels,
-            batch,
-            &self.device,
-            |pixels, preprocessing, place| {
-                // A stretch of the epoch's stream for each image, whichever thread it falls to.
-                let mut rng = rng.clone();
-                rng.set_word_pos(((number * self.recipe.batch + place + 1) as u128) << 24);
-                self.recipe.augmentation.input(
-                    pixels,
-                    preprocessing,
-                    preprocessing.side as usize,
-                    &mut rng,
-                )
-            },
+        network: Network,
+        optimizer: &mut Optimizer,
+        epoch: usize,
+        losses: &mut Vec<f64>,
+    ) -> anyhow::Result<Network> {
+        let Material {
+            recipe,
+            dataset,
+            pixels,
+            ..
+        } = self.material;
+        // A stream an epoch: a cell is the same whatever was trained before it.
+        let mut rng = ChaCha8Rng::seed_from_u64(self.cell.seed);
+        rng.set_stream(epoch as u64 + 1);
+        let mut order = self.train.to_vec();
+        order.shuffle(&mut rng);
+        let name = self.cell.name();
+        let pass = Batches {
+            batches: batches(&order, recipe.batch),
+            epoch,
+            epochs: recipe.epochs,
+            warm_up: recipe.warm_up,
+            title: format!("{name}, epoch {} of {}", epoch + 1, recipe.epochs),
+        };
+        let device = Device::flex().autodiff();
+        let images = Images { dataset, pixels };
+        let forward =
+            |network: &Network, step: usize, batch: &[usize]| -> anyhow::Result<Tensor<2>> {
+                let side = recipe.side as usize;
+                let first = step * recipe.batch;
+                let input =
+                    images.augmented(batch, &device, &recipe.augmentation, side, &rng, first)?;
+                Ok(network.forward(input))
+            };
+        let targets =
+            |batch: &[usize]| -> Targets { one_hot(dataset, batch, recipe.label_smoothing) };
+        let rate = |name: &str, share: f64| Rate {
+            rate: share
+                * match self.is_fresh(name) {
+                    true => recipe.fresh_learning_rate,
+                    false => recipe.learning_rate,
+                },
+            decay: recipe.weight_decay,
+            scales: None,
+        };
+        let (network, tally) = fit(
+            network, optimizer, &device, &pass, &forward, &targets, &rate,
         )
+        .map_err(|error| match error.downcast_ref::<Diverged>() {
+            Some(_) => {
+                anyhow::anyhow!("{name}: the loss is no longer a number; lower the learning rates")
+            }
+            None => error,
+        })?;
+        losses.push(tally.loss());
+        Ok(network)
     }
 }
 
@@ -295,62 +266,6 @@ fn batches(order: &[usize], batch: usize) -> Vec<&[usize]> {
         batches.pop();
     }
     batches
-}
-
-/// Calls every image, in order.
-fn classify(
-    network: &Network,
-    indices: &[usize],
-    material: &Material<'_>,
-) -> anyhow::Result<Vec<Tested>> {
-    let device = Device::flex();
-    let mut tested = Vec::with_capacity(indices.len());
-    for batch in indices.chunks(material.recipe.batch) {
-        let images = inputs(
-            material.pixels,
-            batch,
-            &device,
-            |pixels, preprocessing, _| {
-                let grey: Vec<f32> = pixels.iter().map(|p| f32::from(*p) / 255.0).collect();
-                let mut out = Vec::with_capacity(grey.len() * 3);
-                preprocessing.normalise_into(&grey, &mut out);
-                out
-            },
-        )?;
-        for (logits, index) in rows(network.forward(images))?.iter().zip(batch) {
-            let example = &material.dataset.examples[*index];
-            tested.push(Tested {
-                file: example.file.clone(),
-                truth: material.dataset.id(example.finding).to_owned(),
-                called: material.dataset.id(crate::train::top(logits)).to_owned(),
-                probabilities: mobilenet_lung::softmax(logits, 1.0),
-            });
-        }
-    }
-    Ok(tested)
-}
-
-/// Network inputs of some images, `[batch, 3, side, side]`.
-fn inputs(
-    pixels: &Pixels,
-    batch: &[usize],
-    device: &Device,
-    make: impl Fn(&[u8], &Preprocessing, usize) -> Vec<f32> + Sync,
-) -> anyhow::Result<Tensor<4>> {
-    let preprocessing = pixels.preprocessing;
-    let side = preprocessing.side as usize;
-    let inputs: Vec<Vec<f32>> = batch
-        .par_iter()
-        .enumerate()
-        .map(|(place, index)| {
-            let pixels = pixels.get(*index).context("an image was not loaded")?;
-            Ok(make(pixels, &preprocessing, place))
-        })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Tensor::from_data(
-        TensorData::new(inputs.concat(), [batch.len(), 3, side, side]),
-        device,
-    ))
 }
 
 /// Draws every weight that is still to be drawn, now and in one order.

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use burn::tensor::{Device, Distribution, Tensor};
+use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
-use super::optimizer::{Optimizer, Rates};
-use crate::networks::Architecture;
+use crate::networks::{Architecture, Network};
+use crate::train::{Optimizer, Rate};
 
 /// Repetitions of one image's inference.
 const TIMES: usize = 21;
@@ -27,26 +28,26 @@ pub struct Speed {
     pub trained_per_second: f64,
 }
 
-/// Measures a network that starts from scratch, or `folded` without batch norm, on images of this side.
+/// Measures a network that starts from scratch, with batch norm or with it folded, on images of this side.
 ///
 /// # Errors
 /// When a device does not give its numbers.
 pub fn measure(
     network: Architecture,
-    folded: bool,
+    norms: BatchNorms,
     side: usize,
     batch: usize,
 ) -> anyhow::Result<Speed> {
-    let inference_ms = inference_ms(network, folded, side)?;
+    let inference_ms = inference_ms(network, norms, side)?;
     let device = Device::flex().autodiff();
     let shape = [batch, 3, side, side];
     let images = Tensor::<4>::random(shape, Distribution::Normal(0.0, 1.0), &device);
-    let mut trained = network.init(folded, &device);
+    let mut trained = Network::init(network, norms, &device);
     let mut optimizer = Optimizer::new(0.98);
-    let rates = Rates {
-        pretrained: 0.0,
-        fresh: 1e-6,
+    let rate = Rate {
+        rate: 1e-6,
         decay: 0.0,
+        scales: None,
     };
     let (mut gradients, mut steps) = (Vec::new(), Vec::new());
     for number in 0..WARM + STEPS {
@@ -54,7 +55,7 @@ pub fn measure(
         let loss = trained.forward(images.clone()).powi_scalar(2).mean();
         let found = loss.backward();
         let between = start.elapsed().as_secs_f64();
-        trained = optimizer.step(trained, found, rates, &|_| true)?;
+        trained = optimizer.step(trained, found, &|_| rate)?;
         if number >= WARM {
             gradients.push(between);
             steps.push(start.elapsed().as_secs_f64());
@@ -70,11 +71,11 @@ pub fn measure(
 /// One image to its logits, in milliseconds: the median.
 pub(super) fn inference_ms(
     network: Architecture,
-    folded: bool,
+    norms: BatchNorms,
     side: usize,
 ) -> anyhow::Result<f64> {
     let device = Device::flex();
-    let network = network.init(folded, &device);
+    let network = Network::init(network, norms, &device);
     let image = Tensor::<4>::random([1, 3, side, side], Distribution::Normal(0.0, 1.0), &device);
     let times = (0..TIMES)
         .map(|_| {

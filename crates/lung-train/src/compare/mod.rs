@@ -8,7 +8,6 @@
 mod cell;
 mod mcnemar;
 mod measure;
-mod optimizer;
 mod protocol;
 mod table;
 
@@ -25,6 +24,7 @@ use anyhow::{Context as _, bail, ensure};
 use burn::tensor::Device;
 use mobilenet_lung::Preprocessing;
 use mobilenet_lung::bundle::sha256;
+use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
@@ -433,7 +433,7 @@ fn weights_of(
                 .unwrap_or_default(),
             sha256: sha256(&bytes),
             fresh: start.fresh,
-            folded: start.folded,
+            folded: start.norms == BatchNorms::Folded,
         },
     }))
 }
@@ -509,7 +509,7 @@ fn train_cell(
                 .context("the weights of a cell are gone")?;
             (weights.network, Some(weights.origin))
         }
-        false => (cell.network.init(false, &device), None),
+        false => (Network::init(cell.network, BatchNorms::Kept, &device), None),
     };
     let network = cell::drawn(network)?;
     let material = cell::Material {

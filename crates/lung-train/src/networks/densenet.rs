@@ -5,7 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::layers::FINDINGS;
 use super::layers::{
-    Activation, BatchNorm, Conv, ConvConfig, ConvNorm, Linear, Walk, global_mean, halve, max_pool,
+    Activation, BatchNorm, Convolution, ConvolutionConfig, Linear, Walk, Walked as _, global_mean,
+    halve, max_pool,
 };
 
 /// Layers of each of the four blocks.
@@ -19,24 +20,24 @@ const BOTTLENECK: usize = 4 * GROWTH;
 
 const STEM: usize = 64;
 
-fn conv(input: usize, output: usize, kernel: usize, device: &Device) -> Conv {
-    ConvConfig::new(input, output, kernel, 1, Activation::Linear).with_weights(
-        Initializer::KaimingNormal {
-            gain: std::f64::consts::SQRT_2,
-            fan_out_only: false,
-        },
-        false,
-        device,
-    )
+/// He et al.'s weights, fan in.
+const WEIGHTS: Initializer = Initializer::KaimingNormal {
+    gain: std::f64::consts::SQRT_2,
+    fan_out_only: false,
+};
+
+fn conv(input: usize, output: usize, kernel: usize, device: &Device) -> Convolution {
+    ConvolutionConfig::new(input, output, kernel, 1, Activation::Linear)
+        .without_bias(WEIGHTS, device)
 }
 
 /// Norm, 1 x 1, norm, 3 x 3: the channels that it adds to its input.
 #[derive(Module, Debug)]
 struct DenseLayer {
     norm1: BatchNorm,
-    conv1: Conv,
+    conv1: Convolution,
     norm2: BatchNorm,
-    conv2: Conv,
+    conv2: Convolution,
 }
 
 impl DenseLayer {
@@ -59,7 +60,7 @@ impl DenseLayer {
 #[derive(Module, Debug)]
 struct Transition {
     norm: BatchNorm,
-    conv: Conv,
+    conv: Convolution,
 }
 
 impl Transition {
@@ -92,7 +93,7 @@ impl DenseBlock {
 /// DenseNet121 with a head of three findings.
 #[derive(Module, Debug)]
 pub struct DenseNet121 {
-    stem: ConvNorm,
+    stem: Convolution,
     blocks: Vec<DenseBlock>,
     norm: BatchNorm,
     head: Linear,
@@ -122,17 +123,7 @@ impl DenseNet121 {
             })
             .collect();
         Self {
-            stem: ConvNorm {
-                conv: ConvConfig::new(3, STEM, 7, 2, Activation::Linear).with_weights(
-                    Initializer::KaimingNormal {
-                        gain: std::f64::consts::SQRT_2,
-                        fan_out_only: false,
-                    },
-                    false,
-                    device,
-                ),
-                norm: Some(BatchNorm::init(STEM, Activation::Relu, device)),
-            },
+            stem: ConvolutionConfig::new(3, STEM, 7, 2, Activation::Relu).normed(WEIGHTS, device),
             blocks,
             norm: BatchNorm::init(channels, Activation::Relu, device),
             head: Linear::uniform(channels, FINDINGS, device),
@@ -164,7 +155,7 @@ impl DenseNet121 {
     pub(super) fn torchvision_name(path: &[&str]) -> Option<String> {
         let number = |text: &str| text.parse::<usize>().ok().map(|number| number + 1);
         Some(match path {
-            ["stem", "conv", part] => format!("features.conv0.{part}"),
+            ["stem", part] => format!("features.conv0.{part}"),
             ["stem", "norm", part] => format!("features.norm0.{part}"),
             ["blocks", block, "layers", layer, name, part] => format!(
                 "features.denseblock{}.denselayer{}.{name}.{part}",

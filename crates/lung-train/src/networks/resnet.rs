@@ -5,7 +5,10 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::layers::FINDINGS;
-use super::layers::{Activation, ConvConfig, ConvNorm, Linear, Walk, global_mean, max_pool};
+use super::layers::{
+    Activation, BatchNorms, Convolution, ConvolutionConfig, Linear, Walk, Walked as _, global_mean,
+    max_pool,
+};
 
 /// Channels of each of the four layers.
 const LAYERS: [usize; 4] = [64, 128, 256, 512];
@@ -16,10 +19,10 @@ const BLOCKS: usize = 2;
 /// Two 3 x 3 convolutions, and the input added.
 #[derive(Module, Debug)]
 struct BasicBlock {
-    first: ConvNorm,
-    second: ConvNorm,
+    first: Convolution,
+    second: Convolution,
     /// Brings the input to the size of the output, where they differ.
-    downsample: Option<ConvNorm>,
+    downsample: Option<Convolution>,
 }
 
 impl BasicBlock {
@@ -46,16 +49,16 @@ impl BasicBlock {
 /// ResNet18 with a head of three findings.
 #[derive(Module, Debug)]
 pub struct ResNet18 {
-    stem: ConvNorm,
+    stem: Convolution,
     blocks: Vec<BasicBlock>,
     head: Linear,
 }
 
 impl ResNet18 {
-    /// A network with random weights; without `norm`, one whose batch norm is folded into its convolutions.
-    pub fn init(norm: bool, device: &Device) -> Self {
+    /// A network with random weights; its batch norms kept, or folded into its convolutions.
+    pub fn init(norms: BatchNorms, device: &Device) -> Self {
         let conv = |input, output, kernel, stride, activation| {
-            ConvConfig::new(input, output, kernel, stride, activation).normed(norm, device)
+            ConvolutionConfig::new(input, output, kernel, stride, activation).init(norms, device)
         };
         let mut input = LAYERS[0];
         let mut blocks = Vec::with_capacity(LAYERS.len() * BLOCKS);
@@ -98,24 +101,20 @@ impl ResNet18 {
 
     pub(super) fn torchvision_name(path: &[&str]) -> Option<String> {
         Some(match path {
-            ["stem", "conv", part] => format!("conv1.{part}"),
+            ["stem", part] => format!("conv1.{part}"),
             ["stem", "norm", part] => format!("bn1.{part}"),
-            ["blocks", block, conv, kind, part] => {
+            ["blocks", block, conv, part @ ..] => {
                 let block: usize = block.parse().ok()?;
-                let name = match (*conv, *kind) {
-                    ("first", "conv") => "conv1",
-                    ("first", "norm") => "bn1",
-                    ("second", "conv") => "conv2",
-                    ("second", "norm") => "bn2",
-                    ("downsample", "conv") => "downsample.0",
-                    ("downsample", "norm") => "downsample.1",
+                let name = match (*conv, part) {
+                    ("first", [part]) => format!("conv1.{part}"),
+                    ("first", ["norm", part]) => format!("bn1.{part}"),
+                    ("second", [part]) => format!("conv2.{part}"),
+                    ("second", ["norm", part]) => format!("bn2.{part}"),
+                    ("downsample", [part]) => format!("downsample.0.{part}"),
+                    ("downsample", ["norm", part]) => format!("downsample.1.{part}"),
                     _ => return None,
                 };
-                format!(
-                    "layer{}.{}.{name}.{part}",
-                    block / BLOCKS + 1,
-                    block % BLOCKS
-                )
+                format!("layer{}.{}.{name}", block / BLOCKS + 1, block % BLOCKS)
             }
             ["head", part] => format!("fc.{part}"),
             _ => return None,

@@ -5,7 +5,9 @@ use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::layers::FINDINGS;
-use super::layers::{Activation, Conv, ConvConfig, Walk, global_mean, max_pool};
+use super::layers::{
+    Activation, Convolution, ConvolutionConfig, Walk, Walked as _, global_mean, max_pool,
+};
 
 /// torchvision's number of each fire module among the features; channels in, squeezed and expanded (twice).
 const FIRES: [(usize, usize, usize, usize); 8] = [
@@ -25,9 +27,9 @@ const POOLED: [usize; 3] = [3, 6, 9];
 /// 1 x 1 to few channels, then 1 x 1 and 3 x 3 side by side.
 #[derive(Module, Debug)]
 struct Fire {
-    squeeze: Conv,
-    expand1x1: Conv,
-    expand3x3: Conv,
+    squeeze: Convolution,
+    expand1x1: Convolution,
+    expand3x3: Convolution,
 }
 
 impl Fire {
@@ -46,26 +48,25 @@ impl Fire {
 /// SqueezeNet 1.1 with a head of three findings.
 #[derive(Module, Debug)]
 pub struct SqueezeNet {
-    stem: Conv,
+    stem: Convolution,
     fires: Vec<Fire>,
     dropout: Dropout,
-    classifier: Conv,
+    classifier: Convolution,
 }
 
 impl SqueezeNet {
     /// A network with random weights.
     pub fn init(device: &Device) -> Self {
         let conv = |input, output, kernel, stride, padding| {
-            ConvConfig {
+            ConvolutionConfig {
                 padding,
-                ..ConvConfig::new(input, output, kernel, stride, Activation::Relu)
+                ..ConvolutionConfig::new(input, output, kernel, stride, Activation::Relu)
             }
             .with_weights(
                 Initializer::KaimingUniform {
                     gain: std::f64::consts::SQRT_2,
                     fan_out_only: false,
                 },
-                true,
                 device,
             )
         };
@@ -80,12 +81,11 @@ impl SqueezeNet {
                 })
                 .collect(),
             dropout: DropoutConfig::new(0.5).init(),
-            classifier: ConvConfig::new(512, FINDINGS, 1, 1, Activation::Relu).with_weights(
+            classifier: ConvolutionConfig::new(512, FINDINGS, 1, 1, Activation::Relu).with_weights(
                 Initializer::Normal {
                     mean: 0.0,
                     std: 0.01,
                 },
-                true,
                 device,
             ),
         }

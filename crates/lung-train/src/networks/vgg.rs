@@ -7,7 +7,9 @@ use burn::tensor::module::adaptive_avg_pool2d;
 use burn::tensor::{Device, Tensor};
 
 use super::layers::FINDINGS;
-use super::layers::{Activation, Conv, ConvConfig, Linear, Walk, max_pool};
+use super::layers::{
+    Activation, Convolution, ConvolutionConfig, Linear, Walk, Walked as _, max_pool,
+};
 
 /// torchvision's number of each convolution among the features, its channels out, and whether the map is halved after it.
 const CONVOLUTIONS: [(usize, usize, bool); 8] = [
@@ -32,7 +34,7 @@ const WIDTH: usize = 4096;
 /// VGG11 with a head of three findings.
 #[derive(Module, Debug)]
 pub struct Vgg11 {
-    convolutions: Vec<Conv>,
+    convolutions: Vec<Convolution>,
     hidden: Vec<Linear>,
     dropout: Dropout,
     head: Linear,
@@ -45,14 +47,14 @@ impl Vgg11 {
         let convolutions = CONVOLUTIONS
             .iter()
             .map(|&(_, output, _)| {
-                let conv = ConvConfig::new(input, output, 3, 1, Activation::Relu).with_weights(
-                    Initializer::KaimingNormal {
-                        gain: std::f64::consts::SQRT_2,
-                        fan_out_only: true,
-                    },
-                    true,
-                    device,
-                );
+                let conv = ConvolutionConfig::new(input, output, 3, 1, Activation::Relu)
+                    .with_weights(
+                        Initializer::KaimingNormal {
+                            gain: std::f64::consts::SQRT_2,
+                            fan_out_only: true,
+                        },
+                        device,
+                    );
                 input = output;
                 conv
             })

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use mobilenet_lung::network::BatchNorms;
 use mobilenet_lung::{Array, StateDict, StateError, load_state_dict, parameter_shapes};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
 
+use super::architecture::Architecture;
+use super::network::Network;
 use super::pytorch::{self, Kind, PytorchError};
-use super::{Architecture, Network};
 
 /// Why a file of weights cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -95,8 +97,8 @@ pub struct Start {
     pub network: Network,
     /// Parameters of the body that the file lacks, by name. Attention and head are not meant to be in it.
     pub fresh: Vec<String>,
-    /// Whether the file's batch norms are folded into its convolutions.
-    pub folded: bool,
+    /// Whether the file's batch norms are folded into its convolutions, and the network's with them.
+    pub norms: BatchNorms,
 }
 
 /// Every tensor of a `.pth`, `.pt` or `.safetensors` file as f32, but the counters of batch norms.
@@ -203,9 +205,11 @@ pub fn start_from(
             title: architecture.title(),
         });
     }
-    let folded =
-        architecture.can_be_folded() && !state.keys().any(|name| name.ends_with(".running_mean"));
-    let network = architecture.init(folded, device);
+    let norms = match state.keys().any(|name| name.ends_with(".running_mean")) {
+        false if architecture.can_be_folded() => BatchNorms::Folded,
+        _ => BatchNorms::Kept,
+    };
+    let network = Network::init(architecture, norms, device);
     let fresh: Vec<String> = parameter_shapes(&network)
         .into_keys()
         .filter(|name| {
@@ -227,7 +231,7 @@ pub fn start_from(
     Ok(Start {
         network,
         fresh,
-        folded,
+        norms,
     })
 }
 

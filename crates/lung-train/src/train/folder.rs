@@ -8,7 +8,8 @@ use mobilenet_lung::Findings;
 use mobilenet_lung::bundle::sha256;
 use serde_json::Value;
 
-use super::{MODEL, RESULT, Run, RunResult, Slowed, TrainOptions, folder_without, read_epochs};
+use super::log::{LOG, read_epochs};
+use super::run::{MODEL, RESULT, Run, RunResult, Slowed, TrainOptions, folder_without};
 use crate::config::TrainConfig;
 use crate::data::{
     Dataset, Described, Description, FOLDS, FileList, ListHash, Listing, Reading, Selection,
@@ -163,7 +164,7 @@ pub(super) fn note_slower(options: &TrainOptions, mut run: Run) -> anyhow::Resul
     let epochs = match read_epochs(&options.out) {
         Ok(epochs) => epochs.len(),
         // Not one was whole.
-        Err(_) if !options.out.join(super::LOG).exists() => 0,
+        Err(_) if !options.out.join(LOG).exists() => 0,
         Err(error) => return Err(error),
     };
     let before = std::mem::replace(&mut run.config, options.config.clone());

@@ -3,7 +3,6 @@
 use anyhow::Context as _;
 use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::Preprocessing;
-use mobilenet_lung::network::MobileNetLung;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
@@ -16,9 +15,9 @@ pub(super) const FORWARD_BATCH: usize = 16;
 
 /// A data set with the pixels of those of its images that are wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Images<'a> {
-    pub(super) dataset: &'a Dataset,
-    pub(super) pixels: &'a Pixels,
+pub(crate) struct Images<'a> {
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) pixels: &'a Pixels,
 }
 
 impl Images<'_> {
@@ -36,7 +35,7 @@ impl Images<'_> {
 
     /// Images each changed at random, `[batch, 3, side, side]`; `first` is the number of the first of them within the
     /// stream of random numbers.
-    pub(super) fn augmented(
+    pub(crate) fn augmented(
         &self,
         indices: &[usize],
         device: &Device,
@@ -53,16 +52,16 @@ impl Images<'_> {
         })
     }
 
-    /// What a network without autodiff answers to images as they are.
-    pub(super) fn outcomes(
+    /// What a network without autodiff answers to images as they are; `forward` takes these to logits.
+    pub(crate) fn outcomes(
         &self,
-        network: &MobileNetLung,
+        forward: &dyn Fn(Tensor<4>) -> Tensor<2>,
         indices: &[usize],
         device: &Device,
     ) -> anyhow::Result<Outcomes> {
         let mut outcomes = Outcomes::default();
         for indices in indices.chunks(FORWARD_BATCH) {
-            let logits = rows(network.forward(self.plain(indices, device)?))?;
+            let logits = rows(forward(self.plain(indices, device)?))?;
             for (index, logits) in indices.iter().zip(logits) {
                 outcomes.push(*index, self.dataset.examples[*index].finding, logits);
             }

@@ -1,8 +1,16 @@
 //! What is logged of a training.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+
+use crate::data::Shown as _;
+
+/// A line an epoch.
+pub(super) const LOG: &str = "log.jsonl";
 
 /// One line of `log.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,4 +44,50 @@ pub enum Stage {
     Head,
     /// The network itself.
     FineTune,
+}
+
+/// The epochs that a run, or one training of it, has logged; a last line that a kill cut off is left out.
+///
+/// # Errors
+/// A log that is missing, or a line of it that is none.
+pub fn read_epochs(run: &Path) -> anyhow::Result<Vec<EpochLog>> {
+    let path = run.join(LOG);
+    let text = fs::read_to_string(&path).with_context(|| {
+        format!(
+            "{} cannot be read: is {} the folder of a run?",
+            path.shown(),
+            run.shown()
+        )
+    })?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    whole
+        .lines()
+        .enumerate()
+        .map(|(place, line)| {
+            serde_json::from_str(line)
+                .with_context(|| format!("line {} of {} is damaged", place + 1, path.shown()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_read_up_to_where_a_kill_cut_it_off() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let line = r#"{"stage":"head","epoch":1,"train_loss":1,"train_accuracy":0.5,"validation_loss":null,"validation_accuracy":null,"from_layer":null,"seconds":1}"#;
+        let log = folder.path().join("log.jsonl");
+        fs::write(&log, format!("{line}\n{}", &line[..20])).unwrap();
+        assert_eq!(read_epochs(folder.path()).unwrap().len(), 1);
+        fs::write(&log, format!("nonsense\n{line}\n")).unwrap();
+        let error = format!("{:#}", read_epochs(folder.path()).unwrap_err());
+        assert!(error.contains("line 1 of"), "{error}");
+        let error = format!(
+            "{:#}",
+            read_epochs(&folder.path().join("gone")).unwrap_err()
+        );
+        assert!(error.contains("the folder of a run"), "{error}");
+    }
 }

@@ -1,165 +1,78 @@
-//! Which parameters are trained how, and how far each moves in a step.
+//! Which parameters are trained how, by their names.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fs;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use anyhow::{Context as _, ensure};
-use burn::module::{Module as _, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::module::{Module as _, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor};
 use mobilenet_lung::bundle::read_tensors;
-use mobilenet_lung::network::{FEATURE_LAYERS, MobileNetLung};
-use mobilenet_lung::{load_state_dict, state_dict};
+use mobilenet_lung::network::{MobileNetLung, TorchvisionNames};
+use mobilenet_lung::{StateDict, load_state_dict, state_dict};
 
 use crate::config::TrainConfig;
 use crate::data::Shown as _;
 
-/// Which parameters are trained how.
-#[derive(Default)]
-pub(super) struct Roles {
-    path: Vec<String>,
-    /// Head and attention.
-    pub(super) head: Vec<ParamId>,
-    /// Feature layer and parameter.
-    pub(super) body: Vec<(usize, ParamId)>,
-    pub(super) biases: Vec<ParamId>,
-}
-
-impl ModuleVisitor for Roles {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if D == 1 {
-            self.biases.push(param.id);
-        }
-        let attention = self.path.iter().any(|part| part == "attention");
-        match MobileNetLung::layer_of(&self.path) {
-            Some(layer) if layer < FEATURE_LAYERS && !attention => {
-                self.body.push((layer, param.id));
-            }
-            _ => self.head.push(param.id),
-        }
-    }
-}
-
-/// How large a step each parameter of a feature layer takes: its own size at the start.
-///
-/// Batch norm is folded into the weights, so the channels of one layer differ in size a hundredfold, while AdamW moves
-/// every number by about as much: steps that suit the large ones destroy the small ones. A step is therefore made
-/// relative, by the root mean square of the output channel's weights at the start, and of the layer's biases.
-#[derive(Default)]
-pub(super) struct Scales {
-    path: Vec<String>,
-    /// By the parameter's path: one number for each of its first dimension.
-    of: HashMap<String, Vec<f32>>,
-    /// A parameter that could not be read, and why.
-    unread: Option<String>,
-}
-
-impl Scales {
-    /// Refuses scales that a parameter is missing from: its steps would not be relative.
-    ///
-    /// # Errors
-    /// Names the parameter whose numbers the device did not give.
-    pub(super) fn are_whole(&self) -> anyhow::Result<()> {
-        match &self.unread {
-            None => Ok(()),
-            Some(unread) => anyhow::bail!("the numbers of a parameter could not be read: {unread}"),
-        }
-    }
-}
-
 /// The smallest scale: what starts at zero has to move as well.
 const LEAST_SCALE: f32 = 1e-3;
 
-/// Whether a parameter's steps are relative: one of a feature layer, and no attention's.
-fn is_scaled(path: &[String]) -> bool {
-    let attention = path.iter().any(|part| part == "attention");
-    !attention && MobileNetLung::layer_of(path).is_some_and(|layer| layer < FEATURE_LAYERS)
-}
-
-impl ModuleVisitor for Scales {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !is_scaled(&self.path) {
-            return;
-        }
-        let values = param.val();
-        let rows = if D == 1 { 1 } else { values.dims()[0] };
-        let data = match values.into_data().try_into_vec::<f32>() {
-            Ok(data) if !data.is_empty() => data,
-            other => {
-                self.unread = Some(format!("{}: {other:?}", self.path.join(".")));
-                return;
-            }
-        };
-        let of_row = |row: &[f32]| {
-            let mean = row.iter().map(|v| v * v).sum::<f32>() / row.len().max(1) as f32;
-            mean.sqrt().max(LEAST_SCALE)
-        };
-        let scales = data.chunks((data.len() / rows).max(1)).map(of_row);
-        self.of.insert(self.path.join("."), scales.collect());
+/// The feature layer (0..=18) of MobileNet-Lung that a parameter belongs to; `None` for head and attention.
+pub(super) fn body_layer(name: &str) -> Option<usize> {
+    match name.contains(".attention.") {
+        true => None,
+        false => name
+            .strip_prefix("features.")?
+            .split('.')
+            .next()?
+            .parse()
+            .ok(),
     }
 }
 
-/// The values of parameters whose steps are relative, flat, by path.
-#[derive(Default)]
-pub(super) struct Values {
+/// How large a step each parameter that is wanted takes: its own size, a number for each row of its first dimension, or for a vector one.
+///
+/// Where batch norm is folded into the weights, the channels of one layer differ in size a hundredfold, while AdamW moves every number by
+/// about as much: steps that suit the large ones destroy the small ones. A step is therefore made relative, by the root mean square of the
+/// output channel's weights at the start, and of the layer's biases.
+pub(crate) fn relative(
+    start: &StateDict,
+    wanted: impl Fn(&str) -> bool,
+) -> BTreeMap<String, Vec<f32>> {
+    let of_row = |row: &[f32]| {
+        let mean = row.iter().map(|v| v * v).sum::<f32>() / row.len().max(1) as f32;
+        mean.sqrt().max(LEAST_SCALE)
+    };
+    (start.iter())
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, array)| {
+            let rows = match array.shape.as_slice() {
+                [rows, _, ..] => (*rows).max(1),
+                _ => 1,
+            };
+            let row = (array.values.len() / rows).max(1);
+            (name.clone(), array.values.chunks(row).map(of_row).collect())
+        })
+        .collect()
+}
+
+/// The network with all parameters to be trained but those that are `frozen`, by name.
+pub(crate) fn freeze<N: TorchvisionNames>(network: N, frozen: &dyn Fn(&str) -> bool) -> N {
+    network.map(&mut Freeze::<N> {
+        path: Vec::new(),
+        frozen,
+        network: PhantomData,
+    })
+}
+
+struct Freeze<'a, N> {
     path: Vec<String>,
-    of: HashMap<String, Tensor<1>>,
+    frozen: &'a dyn Fn(&str) -> bool,
+    network: PhantomData<N>,
 }
 
-impl ModuleVisitor for Values {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if is_scaled(&self.path) {
-            let values = param.val().inner();
-            let length = values.shape().num_elements();
-            self.of
-                .insert(self.path.join("."), values.reshape([length]));
-        }
-    }
-}
-
-/// Makes the last step of each parameter relative to its scale.
-pub(super) struct Shorten<'a> {
-    path: Vec<String>,
-    scales: &'a Scales,
-    before: Values,
-}
-
-impl<'a> Shorten<'a> {
-    /// What makes the step since `before` relative.
-    pub(super) fn new(scales: &'a Scales, before: Values) -> Self {
-        Self {
-            path: Vec::new(),
-            scales,
-            before,
-        }
-    }
-}
-
-impl ModuleMapper for Shorten<'_> {
+impl<N: TorchvisionNames> ModuleMapper for Freeze<'_, N> {
     fn enter_module(&mut self, name: &str, _: &str) {
         self.path.push(name.to_owned());
     }
@@ -169,33 +82,17 @@ impl ModuleMapper for Shorten<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let path = self.path.join(".");
-        let (Some(before), Some(scales)) =
-            (self.before.of.remove(&path), self.scales.of.get(&path))
-        else {
-            return param;
-        };
-        param.map(|after| {
-            let requires_grad = after.is_require_grad();
-            let after = after.inner();
-            let shape = after.dims();
-            let mut by_row = [1; D];
-            by_row[0] = scales.len();
-            let scales = Tensor::<1>::from_data(
-                TensorData::new(scales.clone(), [scales.len()]),
-                &after.device(),
-            )
-            .reshape(by_row);
-            let before = before.reshape(shape);
-            let step = (after - before.clone()) * scales;
-            let moved = Tensor::from_inner(before + step);
-            if requires_grad {
-                moved.require_grad()
-            } else {
-                moved
-            }
-        })
+        let name = N::torchvision_name(&self.path);
+        match is_statistic(&name) {
+            true => param,
+            false => param.set_require_grad(!(self.frozen)(&name)),
+        }
     }
+}
+
+/// Whether a name is of the running statistics of a batch norm, which are followed and not trained.
+fn is_statistic(name: &str) -> bool {
+    name.contains(".running_")
 }
 
 /// The network that a training starts from, on `device`: drawn by the configuration's seed, with the parameters of the file
@@ -233,4 +130,36 @@ fn load_backbone(network: MobileNetLung, path: &Path) -> anyhow::Result<MobileNe
         refused()
     );
     load_state_dict(network, &state, true).with_context(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use mobilenet_lung::Array;
+
+    use super::*;
+
+    #[test]
+    fn attention_and_head_belong_to_no_layer_of_the_body() {
+        assert_eq!(body_layer("features.0.0.weight"), Some(0));
+        assert_eq!(body_layer("features.17.conv.1.0.bias"), Some(17));
+        assert_eq!(body_layer("features.18.attention.reduce.weight"), None);
+        assert_eq!(body_layer("classifier.1.weight"), None);
+    }
+
+    #[test]
+    fn scales_are_of_rows_and_for_a_vector_one() {
+        let array = |shape: &[usize], values: &[f32]| Array {
+            shape: shape.to_vec(),
+            values: values.to_vec(),
+        };
+        let start = StateDict::from([
+            ("a".to_owned(), array(&[2, 2], &[3.0, 4.0, 0.0, 0.0])),
+            ("b".to_owned(), array(&[2], &[1.0, 7.0])),
+            ("c".to_owned(), array(&[1], &[1.0])),
+        ]);
+        let scales = relative(&start, |name| name != "c");
+        assert_eq!(scales["a"], [12.5f32.sqrt(), LEAST_SCALE]);
+        assert_eq!(scales["b"], [5.0]);
+        assert_eq!(scales.len(), 2);
+    }
 }

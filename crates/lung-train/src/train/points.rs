@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use mobilenet_lung::{ByFinding, PredictionSets};
 use serde::{Deserialize, Serialize};
 
-use super::calibration::{Calibration, minimum};
+use super::calibration::Calibration;
+use super::fit_calibration::minimum;
 use super::outcomes::Outcomes;
 use crate::config::COVERAGE;
 use crate::data::{Dataset, Example, Patients};

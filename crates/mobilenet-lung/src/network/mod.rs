@@ -1,16 +1,18 @@
 //! MobileNetV2 and MobileNet-Lung for burn.
 //!
 //! MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381) at width 1.0, with torchvision's layer names and symmetric
-//! padding, batch norm folded. MobileNet-Lung adds an [`Attention`] within the feature layers and a head with a row for each finding.
+//! padding, batch norm folded or, for a start from scratch, kept. MobileNet-Lung adds an [`Attention`] within the feature layers and a head with a row for each finding.
 
 mod attention;
 mod convolution;
 mod load;
+mod norm;
 
 pub use attention::Attention;
 pub use convolution::{Convolution, ConvolutionConfig};
 pub use load::{TorchvisionNames, load_state_dict, parameter_shapes, state_dict};
 pub use lung_kernels::Activation;
+pub use norm::{BatchNorm, BatchNorms};
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Dropout;
@@ -30,6 +32,8 @@ pub struct MobileNetLungConfig {
     pub findings: usize,
     /// Probability that a feature is dropped before the head while training, in 0..1.
     pub dropout: f64,
+    /// Whether its convolutions have batch norms.
+    pub norms: BatchNorms,
 }
 
 impl Default for MobileNetLungConfig {
@@ -38,6 +42,7 @@ impl Default for MobileNetLungConfig {
             attention: AttentionConfig::default(),
             findings: 3,
             dropout: 0.2,
+            norms: BatchNorms::Folded,
         }
     }
 }
@@ -49,23 +54,16 @@ impl MobileNetLungConfig {
         let last = blocks.last().map_or(STEM, |block| block.output);
         let blocks = blocks
             .iter()
-            .map(|block| InvertedResidual::init(block, &self.attention, device))
+            .map(|block| InvertedResidual::init(block, &self.attention, self.norms, device))
             .collect();
         let attention = (self.attention.after_last())
             .then(|| Attention::init(&self.attention, FEATURES, device))
             .flatten();
         MobileNetLung {
-            stem: ConvolutionConfig {
-                input: 3,
-                output: STEM,
-                kernel: 3,
-                stride: 2,
-                groups: 1,
-                activation: Activation::Relu6,
-            }
-            .init(device),
+            stem: ConvolutionConfig::new(3, STEM, 3, 2, Activation::Relu6).init(self.norms, device),
             blocks,
-            last: ConvolutionConfig::pointwise(last, FEATURES, Activation::Relu6).init(device),
+            last: ConvolutionConfig::pointwise(last, FEATURES, Activation::Relu6)
+                .init(self.norms, device),
             attention,
             dropout: burn::nn::DropoutConfig::new(self.dropout).init(),
             head: Head::init(self.findings, device),
@@ -88,7 +86,12 @@ pub struct InvertedResidual {
 }
 
 impl InvertedResidual {
-    fn init(block: &BlockSizes, attention: &AttentionConfig, device: &Device) -> Self {
+    fn init(
+        block: &BlockSizes,
+        attention: &AttentionConfig,
+        norms: BatchNorms,
+        device: &Device,
+    ) -> Self {
         let BlockSizes {
             input,
             hidden,
@@ -98,10 +101,11 @@ impl InvertedResidual {
         } = *block;
         Self {
             expand: block.expands().then(|| {
-                ConvolutionConfig::pointwise(input, hidden, Activation::Relu6).init(device)
+                ConvolutionConfig::pointwise(input, hidden, Activation::Relu6).init(norms, device)
             }),
-            depthwise: ConvolutionConfig::depthwise(hidden, stride).init(device),
-            project: ConvolutionConfig::pointwise(hidden, output, Activation::Linear).init(device),
+            depthwise: ConvolutionConfig::depthwise(hidden, stride).init(norms, device),
+            project: ConvolutionConfig::pointwise(hidden, output, Activation::Linear)
+                .init(norms, device),
             attention: (attention.after_block(block))
                 .then(|| Attention::init(attention, output, device))
                 .flatten(),
@@ -247,45 +251,37 @@ impl MobileNetLung {
     /// Attention, which torchvision has not, is named `features.<layer>.attention.<part>`.
     pub fn torchvision_name(path: &[String]) -> String {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
+        let last = FEATURE_LAYERS - 1;
         match parts.as_slice() {
-            ["stem", part] => format!("features.0.0.{part}"),
-            ["last", part] => format!("features.18.0.{part}"),
-            ["attention", part] => format!("features.18.attention.{}", dotted(part)),
+            ["stem", part @ ..] => format!("features.0.{}", after(0, part)),
+            ["last", part @ ..] => format!("features.{last}.{}", after(0, part)),
+            ["attention", part] => format!("features.{last}.attention.{}", dotted(part)),
             ["head", part] => format!("classifier.1.{part}"),
-            ["blocks", number, layer, part] => {
+            ["blocks", number, layer, part @ ..] => {
                 let Ok(block) = number.parse::<usize>() else {
                     return parts.join(".");
                 };
-                let name = match (block, *layer) {
-                    (_, "attention") => format!("attention.{}", dotted(part)),
-                    // The first block does not expand, so its convolutions count from 0.
-                    (0, "depthwise") => format!("conv.0.0.{part}"),
-                    (0, "project") => format!("conv.1.{part}"),
-                    (_, "expand") => format!("conv.0.0.{part}"),
-                    (_, "depthwise") => format!("conv.1.0.{part}"),
-                    (_, "project") => format!("conv.2.{part}"),
-                    (_, other) => format!("{other}.{part}"),
+                // The first block does not expand, so its convolutions count from 0.
+                let first = usize::from(block > 0);
+                let name = match (*layer, part) {
+                    ("attention", [part]) => format!("attention.{}", dotted(part)),
+                    ("expand", part) => format!("conv.0.{}", after(0, part)),
+                    ("depthwise", part) => format!("conv.{first}.{}", after(0, part)),
+                    ("project", part) => format!("conv.{}", after(first + 1, part)),
+                    (other, part) => format!("{other}.{}", part.join(".")),
                 };
                 format!("features.{}.{name}", block + 1)
             }
             other => other.join("."),
         }
     }
+}
 
-    /// The feature layer (0..=18) that the parameter at `path` belongs to; `None` for the head.
-    ///
-    /// The last attention counts as layer 19: it is trained whenever the head is.
-    pub fn layer_of(path: &[String]) -> Option<usize> {
-        match path.first().map(String::as_str) {
-            Some("stem") => Some(0),
-            Some("blocks") => path
-                .get(1)
-                .and_then(|block| block.parse::<usize>().ok())
-                .map(|block| block + 1),
-            Some("last") => Some(FEATURE_LAYERS - 1),
-            Some("attention") => Some(FEATURE_LAYERS),
-            _ => None,
-        }
+/// The name of a convolution's own parameter, or of one of its norm, which torchvision has as the layer after it.
+fn after(convolution: usize, part: &[&str]) -> String {
+    match part {
+        ["norm", part] => format!("{}.{part}", convolution + 1),
+        part => format!("{convolution}.{}", part.join(".")),
     }
 }
 
