@@ -9,9 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lung_train::augment::Augmentation;
-use lung_train::compare::{CompareOptions, Outcome, Protocol, Recipe, StartKind, Table};
+use lung_train::compare::{
+    CompareOptions, Outcome, Protocol, Recipe, StartKind, Table, image_key, tables_only,
+};
 use lung_train::data::write_phantoms;
 use lung_train::networks::{Architecture, FINDINGS};
+use lung_train::train::TrainingDevice;
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
 use mobilenet_lung::network::{BatchNorms, MobileNetLungConfig};
 use mobilenet_lung::state_dict;
@@ -55,6 +58,7 @@ fn options(folder: &Path, out: &str) -> CompareOptions {
             augmentation: Augmentation::default(),
             ..Recipe::default()
         },
+        device: TrainingDevice::Cpu,
         skip_unreadable: false,
         leave_out: Vec::new(),
         allow_duplicates: false,
@@ -269,7 +273,7 @@ fn attentions_are_chosen_without_a_look_at_fold_0() {
             let example = dataset
                 .examples
                 .iter()
-                .find(|e| e.file == image.file)
+                .find(|e| image_key(&e.file) == image.image)
                 .unwrap();
             assert_eq!(example.fold, outcome.cell.fold);
         }
@@ -279,6 +283,145 @@ fn attentions_are_chosen_without_a_look_at_fold_0() {
         ..options
     };
     assert!(error_of(&touching).contains("has folds 1 to 4"));
+}
+
+/// A folder as it is published: with cells, and without the list of files.
+fn published(folder: &Path) -> CompareOptions {
+    let options = CompareOptions {
+        protocols: vec![Protocol::Grouped],
+        ..options(folder, "published")
+    };
+    compare(&options).unwrap().unwrap();
+    fs::remove_file(options.out.join("files.csv")).unwrap();
+    options
+}
+
+#[test]
+fn a_published_comparison_gives_its_tables_and_goes_on_without_the_list_of_its_files() {
+    let folder = phantoms(12);
+    let mut options = published(folder.path());
+    let before = fs::read_to_string(options.out.join("table.md")).unwrap();
+    fs::remove_file(options.out.join("table.md")).unwrap();
+    // Without the images, and of all networks that are there.
+    let table = tables_only(&options.out, &[]).unwrap();
+    assert_eq!(table.to_markdown(), before);
+    let cell = options
+        .out
+        .join("cells/squeezenet-scratch-grouped-fold0-seed1.json");
+    let text = fs::read_to_string(&cell).unwrap();
+    assert!(!text.contains(".png") && !text.contains(".jpg"), "{text}");
+    let outcome: Outcome = serde_json::from_str(&text).unwrap();
+    assert_eq!(outcome.tested.len(), outcome.images[2]);
+    assert!(outcome.commit.is_none_or(|commit| commit.len() >= 12));
+
+    // The same images go on, and their cells are as they were.
+    options.seeds = vec![1, 2];
+    compare(&options).unwrap().unwrap();
+    assert_eq!(fs::read_to_string(&cell).unwrap(), text);
+    assert_eq!(cells(&options.out).len(), 4);
+    // Other images do not.
+    fs::remove_file(options.out.join("files.csv")).unwrap();
+    let image = fs::read_dir(folder.path().join("data/Normal")).unwrap();
+    let image = image.map(|entry| entry.unwrap().path()).max().unwrap();
+    let other = fs::read_dir(folder.path().join("data/Lung_Opacity")).unwrap();
+    let other = other.map(|entry| entry.unwrap().path());
+    let other = other
+        .filter(|path| path.extension() == image.extension())
+        .max()
+        .unwrap();
+    fs::copy(other, image).unwrap();
+    options.allow_duplicates = true;
+    let message = error_of(&options);
+    assert!(message.contains("other images"), "{message}");
+}
+
+#[test]
+fn a_cell_that_does_not_belong_is_named_and_left_alone() {
+    let folder = phantoms(12);
+    let options = published(folder.path());
+    let cell = options
+        .out
+        .join("cells/squeezenet-scratch-grouped-fold0-seed1.json");
+    let whole = fs::read_to_string(&cell).unwrap();
+    let with = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        change(&mut value);
+        value.to_string()
+    };
+    for (text, part) in [
+        (whole[..whole.len() / 2].to_owned(), "is damaged"),
+        (
+            with(&|cell| cell["version"] = 3.into()),
+            "use a newer version",
+        ),
+        (
+            with(&|cell| cell["data"]["sha256"] = "00".into()),
+            "another data set",
+        ),
+        (
+            with(&|cell| cell["recipe"]["epochs"] = 9.into()),
+            "another recipe",
+        ),
+        (with(&|cell| cell["tested"][0][1] = 7.into()), "is damaged"),
+    ] {
+        fs::write(&cell, &text).unwrap();
+        let message = error_of(&options);
+        assert!(
+            message.contains(part) && message.contains("squeezenet-scratch"),
+            "{part}: {message}"
+        );
+        // The table of the others is made, and the file is as it was.
+        let table = tables_only(&options.out, &[]).unwrap();
+        assert_eq!(table.parts[0].rows.len(), 1);
+        assert_eq!(fs::read_to_string(&cell).unwrap(), text);
+    }
+    for file in fs::read_dir(options.out.join("cells")).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let nowhere = folder.path().join("nowhere");
+    for out in [&options.out, &nowhere] {
+        let message = format!("{:#}", tables_only(out, &[]).unwrap_err());
+        assert!(
+            message.contains("lung compare --data DIR --out"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn the_shipped_recipe_trains_the_head_first_and_is_another_comparison() {
+    let folder = phantoms(12);
+    let path = backbone(folder.path());
+    let plain = CompareOptions {
+        networks: vec![Architecture::MobileNetV2],
+        reference: Architecture::MobileNetV2,
+        starts: vec![StartKind::Best],
+        protocols: vec![Protocol::Grouped],
+        pretrained: vec![(Architecture::MobileNetV2, path)],
+        ..options(folder.path(), "plain")
+    };
+    let shipped = CompareOptions {
+        recipe: Recipe {
+            side: 32,
+            epochs: 1,
+            batch: 8,
+            draws: 16,
+            ..Recipe::shipped().unwrap()
+        },
+        out: folder.path().join("shipped"),
+        ..plain.clone()
+    };
+    let text = compare(&shipped).unwrap().unwrap().to_markdown();
+    assert!(text.contains("by the shipped model's recipe"), "{text}");
+    let outcome = cells(&shipped.out).into_values().next().unwrap();
+    // Two epochs of the head, and one of all.
+    assert_eq!(outcome.train_loss.len(), 3);
+    compare(&plain).unwrap().unwrap();
+    let mixed = CompareOptions {
+        out: shipped.out,
+        ..plain
+    };
+    assert!(error_of(&mixed).contains("choose another --out"));
 }
 
 #[test]

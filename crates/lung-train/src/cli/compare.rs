@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use lung_train::compare::{CompareOptions, Protocol, Recipe, StartKind, compare, measure};
+use lung_train::compare::{
+    CompareOptions, Protocol, Recipe, StartKind, compare, measure, tables_only,
+};
 use lung_train::networks::Architecture;
+use lung_train::train::TrainingDevice;
 use mobilenet_lung::network::BatchNorms;
 
 use super::images::ImagesArgs;
@@ -20,13 +23,15 @@ use super::images::ImagesArgs;
 ///     --pretrained resnet18=resnet18-f37072fd.pth
 /// Those of mobilenetv2 serve MobileNet-Lung too. Networks without any start from scratch, and the table says so.
 ///
+/// Cells can be published: their files name no image. With --tables-only the tables are made of them without any data.
+///
 /// With --attention, MobileNet-Lung's attentions are compared instead, to choose one: by cross-validation within folds 1
 /// to 4, so that fold 0 stays for the test of what was chosen.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct CompareArgs {
     /// Folder of class folders
-    #[arg(long, value_name = "DIR", required_unless_present = "measure")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["measure", "tables_only"])]
     data: Option<PathBuf>,
     /// Folder of the comparison
     #[arg(long, value_name = "RUN", required_unless_present = "measure")]
@@ -51,26 +56,35 @@ pub struct CompareArgs {
     /// Seeds of first weights, order, augmentation and dropout
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3])]
     seeds: Vec<u64>,
-    /// Width and height that images are squashed to; the paper's is 224
-    #[arg(long, default_value_t = Recipe::default().side)]
-    side: u32,
-    /// Passes over the training images
-    #[arg(long, default_value_t = Recipe::default().epochs)]
-    epochs: usize,
-    /// Images a step
-    #[arg(long, default_value_t = Recipe::default().batch)]
-    batch: usize,
-    /// Peak learning rate of what starts from scratch
-    #[arg(long, default_value_t = Recipe::default().fresh_learning_rate)]
-    fresh_learning_rate: f64,
-    /// Peak learning rate of pretrained weights
-    #[arg(long, default_value_t = Recipe::default().learning_rate)]
-    learning_rate: f64,
+    /// How all are trained
+    #[arg(long, value_enum, default_value_t = RecipeName::Plain)]
+    recipe: RecipeName,
+    /// Width and height that images are squashed to; the paper's is 224 [default: 96; of the shipped recipe 224]
+    #[arg(long)]
+    side: Option<u32>,
+    /// Passes over the training images [default: 10; of the shipped recipe as many as the model had]
+    #[arg(long)]
+    epochs: Option<usize>,
+    /// Images a step [default: 32]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Peak learning rate of what starts from scratch [default: the recipe's]
+    #[arg(long)]
+    fresh_learning_rate: Option<f64>,
+    /// Peak learning rate of pretrained weights [default: the recipe's]
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// What to train on: cpu, or gpu where this command was built with GPU support
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    device: TrainingDevice,
     /// Compare MobileNet-Lung's attentions within folds 1 to 4
     #[arg(long)]
     attention: bool,
     #[command(flatten)]
     images: ImagesArgs,
+    /// Make the tables of the cells that RUN has, and stop
+    #[arg(long, conflicts_with_all = ["data", "measure"])]
+    tables_only: bool,
     /// Measure how fast the networks are here at this side and batch, and stop
     #[arg(long)]
     measure: bool,
@@ -82,6 +96,14 @@ enum Start {
     Best,
     /// All from scratch
     Scratch,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RecipeName {
+    /// One stage, the same for all
+    Plain,
+    /// That of the model that ships: its augmentation, draws, average and schedule
+    Shipped,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -104,13 +126,18 @@ fn name_and_file(text: &str) -> Result<(Architecture, PathBuf), String> {
 
 /// Runs the comparison and returns what to print.
 pub fn run(args: CompareArgs) -> anyhow::Result<String> {
+    if args.tables_only {
+        let out = args.out.context("--out is missing")?;
+        return Ok(tables_only(&out, &args.networks)?.to_markdown());
+    }
+    let recipe = recipe(&args)?;
     let networks = match (args.networks.is_empty(), args.attention) {
         (false, _) => args.networks,
         (true, false) => Architecture::of_the_paper().to_vec(),
         (true, true) => Architecture::with_every_attention().to_vec(),
     };
     if args.measure {
-        return measured(&networks, args.side, args.batch);
+        return measured(&networks, recipe.side, recipe.batch);
     }
     let reference = networks.first().copied().context("--networks is empty")?;
     let table = compare(&CompareOptions {
@@ -144,20 +171,32 @@ pub fn run(args: CompareArgs) -> anyhow::Result<String> {
             (true, true) => Protocol::Inner.folds().collect(),
         },
         seeds: args.seeds,
-        recipe: Recipe {
-            side: args.side,
-            epochs: args.epochs,
-            batch: args.batch,
-            fresh_learning_rate: args.fresh_learning_rate,
-            learning_rate: args.learning_rate,
-            ..Recipe::default()
-        },
+        recipe,
+        device: args.device,
         skip_unreadable: args.images.skip_unreadable,
         leave_out: args.images.leave_out,
         allow_duplicates: args.images.allow_duplicates,
         stop_after: None,
     })?;
     Ok(table.map_or_else(String::new, |table| table.to_markdown()))
+}
+
+/// The recipe that is asked for, with what is given in the place of its own.
+fn recipe(args: &CompareArgs) -> anyhow::Result<Recipe> {
+    let recipe = match args.recipe {
+        RecipeName::Plain => Recipe::default(),
+        RecipeName::Shipped => Recipe::shipped()?,
+    };
+    Ok(Recipe {
+        side: args.side.unwrap_or(recipe.side),
+        epochs: args.epochs.unwrap_or(recipe.epochs),
+        batch: args.batch.unwrap_or(recipe.batch),
+        fresh_learning_rate: args
+            .fresh_learning_rate
+            .unwrap_or(recipe.fresh_learning_rate),
+        learning_rate: args.learning_rate.unwrap_or(recipe.learning_rate),
+        ..recipe
+    })
 }
 
 /// A line for each network, with its batch norms and where that is possible without.

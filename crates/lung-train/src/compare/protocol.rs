@@ -38,9 +38,9 @@ impl Protocol {
         }
     }
 
-    /// The name for people.
-    pub fn title(self, dataset: &Dataset) -> String {
-        let unit = if dataset.grouped {
+    /// The name for people; `grouped` where a groups.csv says who belongs together.
+    pub(super) fn title(self, grouped: bool) -> String {
+        let unit = if grouped {
             "by patient"
         } else {
             "by file (there is no groups.csv)"

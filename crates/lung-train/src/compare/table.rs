@@ -1,21 +1,26 @@
-//! What a comparison comes to, for people and for programs.
+//! What a comparison comes to, for programs; `markdown` has it for people.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
+use mobilenet_lung::Findings;
+use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
+use super::cell::Outcome;
+use super::mcnemar::mcnemar;
 use super::measure::inference_ms;
-use super::{CompareOptions, Outcome, Protocol, Recipe, StartKind, cell_of, mcnemar, read_cell};
-use crate::data::{Dataset, Shown as _};
+use super::options::StartKind;
+use super::protocol::Protocol;
+use super::recipe::Recipe;
+use super::store::Begun;
+use crate::data::Shown as _;
 use crate::evaluate::metrics::{Calls, wilson};
 use crate::files::write_atomically;
 use crate::networks::{Architecture, Network};
-use mobilenet_lung::Findings;
-use mobilenet_lung::network::BatchNorms;
 
 /// A comparison: a part for each start and division of the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,108 +107,150 @@ pub struct Versus {
     pub p: f64,
 }
 
-/// Makes the table of cells that are all there.
-pub(super) fn make(options: &CompareOptions, dataset: &Dataset) -> anyhow::Result<Table> {
+/// A network's outcomes: the folds of each seed.
+type BySeed<'a> = BTreeMap<u64, Vec<&'a Outcome>>;
+
+/// Makes the table of cells, in which the networks are held against `reference`.
+///
+/// A start makes a part where the reference has it. A network without a pretrained start is there with its start from scratch. Folds that a
+/// network of the part was not tested on with each of its seeds do not count.
+pub(super) fn make(
+    out: &Path,
+    begun: &Begun,
+    cells: &[Outcome],
+    networks: &[Architecture],
+    reference: Architecture,
+) -> anyhow::Result<Table> {
+    let protocols: BTreeSet<Protocol> = cells.iter().map(|cell| cell.cell.protocol).collect();
     let mut parts = Vec::new();
-    for &start in &options.starts {
-        for &protocol in &options.protocols {
-            let outcomes = options
-                .networks
-                .iter()
-                .map(|network| outcomes(options, start, protocol, *network))
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            let place = options
-                .networks
-                .iter()
-                .position(|network| *network == options.reference)
-                .context("the reference is not among the networks")?;
-            let rows = options
-                .networks
-                .iter()
-                .zip(&outcomes)
-                .enumerate()
-                .map(|(number, (network, own))| {
-                    let reference = (number != place).then(|| &outcomes[place]);
-                    let folded = own
-                        .first()
-                        .and_then(|(_, folds)| folds.first()?.origin.as_ref())
-                        .is_some_and(|origin| origin.folded);
-                    row(*network, own, reference, size(options, *network, folded)?)
+    for start in [StartKind::Best, StartKind::Scratch] {
+        for &protocol in &protocols {
+            let has = |pretrained: bool| {
+                let mut of_part = cells.iter().filter(|cell| cell.cell.protocol == protocol);
+                of_part.any(|cell| {
+                    cell.cell.pretrained == pretrained
+                        && (pretrained || cell.cell.network == reference)
                 })
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            let images = outcomes.first().and_then(|seeds| seeds.first());
-            let images = images.map_or([0; 2], |(_, folds)| {
+            };
+            if !has(start == StartKind::Best) {
+                continue;
+            }
+            let mut rows = rows_of(cells, networks, start, protocol);
+            keep_common_folds(&mut rows);
+            let Some((_, first)) = rows.iter().find(|(network, _)| *network == reference) else {
+                continue;
+            };
+            let images = first.values().next().map_or([0; 2], |folds| {
                 folds.iter().fold([0; 2], |[train, test], fold| {
                     [train + fold.images[0], test + fold.images[2]]
                 })
             });
+            ensure!(
+                images[1] > 0,
+                "no fold of the {} protocol was finished for every network",
+                protocol.name()
+            );
+            let rows = (rows.iter())
+                .map(|(network, own)| {
+                    let folded = (own.values().flatten())
+                        .any(|cell| cell.origin.as_ref().is_some_and(|origin| origin.folded));
+                    let norms = match folded {
+                        true => BatchNorms::Folded,
+                        false => BatchNorms::Kept,
+                    };
+                    let size = size(out, &begun.recipe, *network, norms)?;
+                    row(
+                        *network,
+                        own,
+                        (*network != reference).then_some(first),
+                        size,
+                    )
+                })
+                .collect::<anyhow::Result<Vec<_>>>()?;
             parts.push(Part {
                 start,
                 protocol,
-                division: protocol.title(dataset),
+                division: protocol.title(begun.grouped),
                 images,
                 rows,
             });
         }
     }
+    let seeds: BTreeSet<u64> = cells.iter().map(|cell| cell.cell.seed).collect();
+    let folds: BTreeSet<usize> = cells.iter().map(|cell| cell.cell.fold).collect();
     Ok(Table {
-        data: dataset.name(),
-        recipe: options.recipe.clone(),
-        seeds: options.seeds.clone(),
-        folds: options.folds.clone(),
-        reference: options.reference,
+        data: begun.data_name.clone(),
+        recipe: begun.recipe.clone(),
+        seeds: seeds.into_iter().collect(),
+        folds: folds.into_iter().collect(),
+        reference,
         parts,
     })
 }
 
-/// A network's outcomes: the folds of each seed.
-type BySeed = Vec<(u64, Vec<Outcome>)>;
-
-fn outcomes(
-    options: &CompareOptions,
+/// The networks of a part that have cells, with these.
+fn rows_of<'a>(
+    cells: &'a [Outcome],
+    networks: &[Architecture],
     start: StartKind,
     protocol: Protocol,
-    network: Architecture,
-) -> anyhow::Result<BySeed> {
-    options
-        .seeds
-        .iter()
-        .map(|&seed| {
-            let folds = options
-                .folds
-                .iter()
-                .map(|&fold| {
-                    let cell = cell_of(options, start, network, protocol, fold, seed);
-                    read_cell(options, cell)?
-                        .with_context(|| format!("the cell {} is missing", cell.name()))
-                })
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            Ok((seed, folds))
+) -> Vec<(Architecture, BySeed<'a>)> {
+    let of = |network: Architecture, pretrained: bool| -> BySeed<'a> {
+        let mut own = BySeed::new();
+        for outcome in cells {
+            let cell = outcome.cell;
+            if (cell.network, cell.pretrained, cell.protocol) == (network, pretrained, protocol) {
+                own.entry(cell.seed).or_default().push(outcome);
+            }
+        }
+        for folds in own.values_mut() {
+            folds.sort_by_key(|outcome| outcome.cell.fold);
+        }
+        own
+    };
+    (networks.iter())
+        .map(|&network| match start {
+            StartKind::Best if !of(network, true).is_empty() => (network, of(network, true)),
+            _ => (network, of(network, false)),
         })
+        .filter(|(_, own)| !own.is_empty())
         .collect()
+}
+
+/// Leaves out the folds that some network was not tested on with each of its seeds.
+fn keep_common_folds(rows: &mut [(Architecture, BySeed<'_>)]) {
+    let mut common: Option<BTreeSet<usize>> = None;
+    for folds in rows.iter().flat_map(|(_, own)| own.values()) {
+        let own: BTreeSet<usize> = folds.iter().map(|outcome| outcome.cell.fold).collect();
+        common = Some(match common {
+            None => own,
+            Some(common) => common.intersection(&own).copied().collect(),
+        });
+    }
+    let common = common.unwrap_or_default();
+    for folds in rows.iter_mut().flat_map(|(_, own)| own.values_mut()) {
+        folds.retain(|outcome| common.contains(&outcome.cell.fold));
+    }
 }
 
 fn row(
     network: Architecture,
-    outcomes: &BySeed,
-    reference: Option<&BySeed>,
+    outcomes: &BySeed<'_>,
+    reference: Option<&BySeed<'_>>,
     size: Size,
 ) -> anyhow::Result<Row> {
     let findings = Findings::lung_xray();
-    let calls: Vec<Calls> = outcomes
-        .iter()
-        .map(|(_, folds)| {
+    let calls: Vec<Calls> = (outcomes.values())
+        .map(|folds| {
             let tested = folds.iter().flat_map(|fold| &fold.tested);
-            let row = |id: &str| findings.row(id);
-            let rows = tested.filter_map(|image| Some((row(&image.truth)?, row(&image.called)?)));
-            Calls::new(&findings, rows)
+            Calls::new(&findings, tested.map(|image| (image.truth, image.called)))
         })
         .collect();
     let mean =
         |of: &dyn Fn(&Calls) -> f64| calls.iter().map(of).sum::<f64>() / calls.len().max(1) as f64;
     let images = calls.first().map_or(0, |c| c.accuracy.images);
     let accuracy = mean(&|c| c.accuracy.share);
-    let cells: Vec<&Outcome> = outcomes.iter().flat_map(|(_, folds)| folds).collect();
+    let cells: Vec<&Outcome> = outcomes.values().flatten().copied().collect();
     Ok(Row {
         network,
         title: network.title(),
@@ -222,8 +269,9 @@ fn row(
             .collect(),
         size,
         versus: match reference {
-            Some(reference) => (reference.iter().zip(outcomes))
-                .map(|((seed, theirs), (_, own))| versus(*seed, theirs, own))
+            Some(reference) => (reference.iter())
+                .filter_map(|(seed, theirs)| Some((seed, theirs, outcomes.get(seed)?)))
+                .map(|(seed, theirs, own)| versus(*seed, theirs, own))
                 .collect::<anyhow::Result<_>>()?,
             None => Vec::new(),
         },
@@ -244,16 +292,15 @@ fn start_in_words(outcome: &Outcome) -> String {
 }
 
 /// Holds two networks against each other, image by image.
-fn versus(seed: u64, reference: &[Outcome], own: &[Outcome]) -> anyhow::Result<Versus> {
-    let images = |folds: &[Outcome]| -> Vec<(String, bool)> {
-        folds
-            .iter()
-            .flat_map(|fold| &fold.tested)
-            .map(|image| (image.file.clone(), image.truth == image.called))
+fn versus(seed: u64, reference: &[&Outcome], own: &[&Outcome]) -> anyhow::Result<Versus> {
+    let images = |folds: &[&Outcome]| -> Vec<(String, bool)> {
+        let tested = folds.iter().flat_map(|fold| &fold.tested);
+        tested
+            .map(|image| (image.image.clone(), image.truth == image.called))
             .collect()
     };
     let (reference, own) = (images(reference), images(own));
-    anyhow::ensure!(
+    ensure!(
         reference.len() == own.len() && reference.iter().zip(&own).all(|((a, _), (b, _))| a == b),
         "two cells were tested on different images; the data folder has changed since: choose another --out"
     );
@@ -274,17 +321,22 @@ fn versus(seed: u64, reference: &[Outcome], own: &[Outcome]) -> anyhow::Result<V
 }
 
 /// Size and speed; the speed is measured once and kept in `speed.json`, as the other parts of the table are.
-fn size(options: &CompareOptions, network: Architecture, folded: bool) -> anyhow::Result<Size> {
-    let side = options.recipe.side as usize;
-    let path = options.out.join("speed.json");
+fn size(
+    out: &Path,
+    recipe: &Recipe,
+    network: Architecture,
+    norms: BatchNorms,
+) -> anyhow::Result<Size> {
+    let side = recipe.side as usize;
+    let path = out.join("speed.json");
     let mut known: BTreeMap<String, f64> = match fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .with_context(|| format!("{} is damaged; remove it", path.shown()))?,
         Err(_) => BTreeMap::new(),
     };
-    let (norms, folded) = match folded {
-        true => (BatchNorms::Folded, ", folded"),
-        false => (BatchNorms::Kept, ""),
+    let folded = match norms {
+        BatchNorms::Folded => ", folded",
+        BatchNorms::Kept => "",
     };
     let name = format!("{network}{folded}");
     let inference_ms = match known.get(&name) {
@@ -303,108 +355,6 @@ fn size(options: &CompareOptions, network: Architecture, folded: bool) -> anyhow
         bytes: 2 * network.stored_numbers(),
         inference_ms,
     })
-}
-
-impl Table {
-    /// The table in Markdown.
-    pub fn to_markdown(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        self.write_markdown(&mut text).ok();
-        text
-    }
-
-    fn write_markdown(&self, out: &mut String) -> std::fmt::Result {
-        let list =
-            |numbers: &mut dyn Iterator<Item = String>| numbers.collect::<Vec<_>>().join(", ");
-        let recipe = &self.recipe;
-        writeln!(out, "# Comparison on {}\n", self.data)?;
-        writeln!(
-            out,
-            "All networks alike: images of {0} x {0}, {1} epochs of batches of {2}, AdamW (peak {3} for what starts from \
-             scratch, {4} for what does not; decay {5}), warm-up and cosine, label smoothing {6}, average of the weights \
-             ({7}), the same augmentation. Folds {8}, seeds {9}. Nothing was chosen by the test images or for one network.\n",
-            recipe.side,
-            recipe.epochs,
-            recipe.batch,
-            recipe.fresh_learning_rate,
-            recipe.learning_rate,
-            recipe.weight_decay,
-            recipe.label_smoothing,
-            recipe.average,
-            list(&mut self.folds.iter().map(ToString::to_string)),
-            list(&mut self.seeds.iter().map(ToString::to_string)),
-        )?;
-        writeln!(
-            out,
-            "Accuracy, F1 and recall are means over the seeds; the interval is Wilson's at 95% for the test images, each \
-             counted once. p is of McNemar's exact test against {}, seed by seed, on the same images. Multiply-adds and \
-             milliseconds are for one image of that size; the milliseconds are medians on the machine that made this \
-             table.",
-            self.reference.title()
-        )?;
-        for part in &self.parts {
-            let start = match part.start {
-                StartKind::Best => "The best start that could be had",
-                StartKind::Scratch => "All from scratch",
-            };
-            writeln!(out, "\n## {start}; {}\n", part.division)?;
-            writeln!(
-                out,
-                "{} test images; {} training images of all folds together.\n",
-                part.images[1], part.images[0]
-            )?;
-            writeln!(
-                out,
-                "| network | start | accuracy | 95% interval | by seed | macro F1 | recall: normal | opacity | viral | p \
-                 | parameters | multiply-adds | f16 | ms an image |"
-            )?;
-            writeln!(
-                out,
-                "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-            )?;
-            for row in &part.rows {
-                let recall = |id| row.recall.get(id).map(|recall| format!("{recall:.3}"));
-                let findings = Findings::lung_xray();
-                let recall: Vec<String> = findings.ids().filter_map(recall).collect();
-                let recall = recall.join(" | ");
-                let p = if row.versus.is_empty() {
-                    "reference".to_owned()
-                } else {
-                    list(&mut row.versus.iter().map(|versus| p_in_words(versus.p)))
-                };
-                writeln!(
-                    out,
-                    "| {} | {} | {:.3} | {:.3} to {:.3} | {} | {:.3} | {recall} | {p} | {:.2} M | {:.0} M | {:.1} MB | {:.1} |",
-                    row.title,
-                    row.start,
-                    row.accuracy,
-                    row.interval[0],
-                    row.interval[1],
-                    list(
-                        &mut row
-                            .accuracy_by_seed
-                            .iter()
-                            .map(|share| format!("{share:.3}"))
-                    ),
-                    row.macro_f1,
-                    row.size.parameters as f64 / 1e6,
-                    row.size.multiply_adds as f64 / 1e6,
-                    row.size.bytes as f64 / 1e6,
-                    row.size.inference_ms,
-                )?;
-            }
-        }
-        Ok(())
-    }
-}
-
-fn p_in_words(p: f64) -> String {
-    if p < 1e-3 {
-        "< 0.001".to_owned()
-    } else {
-        format!("{p:.3}")
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 use super::*;
 use crate::compare::{Cell, Tested};
+use crate::data::ListHash;
 
-const NORMAL: &str = "Normal";
-const OPACITY: &str = "Lung_Opacity";
-const VIRAL: &str = "Viral Pneumonia";
+const NORMAL: usize = 0;
+const OPACITY: usize = 1;
+const VIRAL: usize = 2;
 
 const SIZE: Size = Size {
     parameters: 1_000_000,
@@ -12,9 +13,17 @@ const SIZE: Size = Size {
     inference_ms: 4.0,
 };
 
+fn data() -> ListHash {
+    ListHash {
+        count: 15,
+        sha256: "00".to_owned(),
+    }
+}
+
 /// A fold whose images are called so; each is what `truth` says.
-fn outcome(fold: usize, truth: [&str; 4], called: [&str; 4]) -> Outcome {
+fn outcome(fold: usize, truth: [usize; 4], called: [usize; 4]) -> Outcome {
     Outcome {
+        version: 2,
         cell: Cell {
             network: Architecture::ResNet18,
             pretrained: false,
@@ -22,18 +31,22 @@ fn outcome(fold: usize, truth: [&str; 4], called: [&str; 4]) -> Outcome {
             fold,
             seed: 1,
         },
+        recipe: Recipe::default(),
+        data: data(),
+        commit: None,
         origin: None,
         images: [10, 1, 4],
         train_loss: vec![1.0],
         validation_accuracy: None,
+        findings: Findings::lung_xray().ids().map(str::to_owned).collect(),
         tested: truth
             .into_iter()
             .zip(called)
             .enumerate()
             .map(|(number, (truth, called))| Tested {
-                file: format!("{fold}/{number}"),
-                truth: truth.to_owned(),
-                called: called.to_owned(),
+                image: format!("{fold}/{number}"),
+                truth,
+                called,
                 probabilities: vec![0.0; 3],
             })
             .collect(),
@@ -41,37 +54,31 @@ fn outcome(fold: usize, truth: [&str; 4], called: [&str; 4]) -> Outcome {
     }
 }
 
+/// Two folds of two seeds.
+fn by_seed(outcomes: &[Outcome; 4]) -> BySeed<'_> {
+    let [a, b, c, d] = outcomes;
+    BySeed::from([(1, vec![a, b]), (2, vec![c, d])])
+}
+
 #[test]
 fn a_row_by_hand() {
     let truth = [NORMAL, NORMAL, OPACITY, VIRAL];
     // Two folds of four images, two seeds: 7 and 6 of 8 right.
-    let own: BySeed = vec![
-        (
-            1,
-            vec![
-                outcome(0, truth, truth),
-                outcome(1, truth, [NORMAL, OPACITY, OPACITY, VIRAL]),
-            ],
-        ),
-        (
-            2,
-            vec![
-                outcome(0, truth, truth),
-                outcome(1, truth, [OPACITY, OPACITY, OPACITY, VIRAL]),
-            ],
-        ),
+    let own = [
+        outcome(0, truth, truth),
+        outcome(1, truth, [NORMAL, OPACITY, OPACITY, VIRAL]),
+        outcome(0, truth, truth),
+        outcome(1, truth, [OPACITY, OPACITY, OPACITY, VIRAL]),
     ];
+    let own = by_seed(&own);
     // The reference: 5 and 8 of 8 right.
-    let reference: BySeed = vec![
-        (
-            1,
-            vec![
-                outcome(0, truth, [NORMAL, NORMAL, NORMAL, NORMAL]),
-                outcome(1, truth, [OPACITY, NORMAL, OPACITY, VIRAL]),
-            ],
-        ),
-        (2, vec![outcome(0, truth, truth), outcome(1, truth, truth)]),
+    let reference = [
+        outcome(0, truth, [NORMAL, NORMAL, NORMAL, NORMAL]),
+        outcome(1, truth, [OPACITY, NORMAL, OPACITY, VIRAL]),
+        outcome(0, truth, truth),
+        outcome(1, truth, truth),
     ];
+    let reference = by_seed(&reference);
     let row = row(Architecture::ResNet18, &own, Some(&reference), SIZE).unwrap();
     assert_eq!(row.accuracy_by_seed, [0.875, 0.75]);
     assert!((row.accuracy - 13.0 / 16.0).abs() < 1e-12);
@@ -127,6 +134,23 @@ fn a_row_by_hand() {
 fn cells_on_different_images_are_not_held_against_each_other() {
     let truth = [NORMAL, NORMAL, OPACITY, VIRAL];
     let (one, other) = (outcome(0, truth, truth), outcome(1, truth, truth));
-    let error = versus(1, &[one], &[other]).unwrap_err().to_string();
+    let error = versus(1, &[&one], &[&other]).unwrap_err().to_string();
     assert!(error.contains("different images"), "{error}");
+}
+
+#[test]
+fn a_fold_that_one_network_lacks_counts_for_none() {
+    let truth = [NORMAL, NORMAL, OPACITY, VIRAL];
+    let mut cells = vec![outcome(0, truth, truth), outcome(1, truth, truth)];
+    let mut other = outcome(1, truth, [NORMAL; 4]);
+    other.cell.network = Architecture::Vgg11;
+    cells.push(other);
+    let networks = [Architecture::ResNet18, Architecture::Vgg11];
+    let mut rows = rows_of(&cells, &networks, StartKind::Scratch, Protocol::Grouped);
+    keep_common_folds(&mut rows);
+    let folds: Vec<usize> = (rows.iter())
+        .flat_map(|(_, own)| own.values().flatten())
+        .map(|outcome| outcome.cell.fold)
+        .collect();
+    assert_eq!(folds, [1, 1]);
 }
