@@ -195,6 +195,9 @@ fn a_block_is_its_three_convolutions_and_its_input() {
         (32, 32, 16, 13, 11, 1, false),
         (3, 18, 3, 61, 5, 1, true),
         (3, 18, 3, 2, 130, 2, true),
+        // Too large to be divided by channels.
+        (3, 18, 3, 61, 15, 1, true),
+        (3, 18, 5, 9, 130, 2, true),
         (24, 144, 24, 28, 28, 1, true),
     ] {
         let x = numbers.next(input * height * width);
@@ -268,4 +271,16 @@ fn the_number_of_threads_changes_nothing() {
     for threads in [2, 3, 7, 40] {
         assert_eq!(run(threads), one, "{threads} threads");
     }
+    // Those that wait for layers, from several callers at a time.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let mut out = Map::default();
+                    block.forward(&map, Residual::Input, &mut out);
+                    assert_eq!(out.to_planes(), one, "without a pool");
+                }
+            });
+        }
+    });
 }

@@ -87,6 +87,7 @@ impl Pointwise {
             output.values_mut(),
             input.height(),
             input.width() * pitch_out,
+            1,
             |rows, out| {
                 let across = input.width() * input.pitch();
                 Arch::new().dispatch(Run {
@@ -99,50 +100,212 @@ impl Pointwise {
         );
     }
 
-    /// Positions `input`, each `pitch` long, to positions `out`; with `residual`, laid out like `out`, added.
+    /// `input` to positions `out`; with `residual`, laid out like `out`, added.
     #[inline(always)]
-    pub(crate) fn run<S: Simd>(
+    pub(super) fn run<S: Simd>(
         &self,
         simd: S,
-        input: &[f32],
-        pitch: usize,
+        input: impl Positions,
         residual: Option<&[f32]>,
         out: &mut [f32],
     ) {
-        let bias = vectors::<S>(&self.bias);
+        let across = self.bias.len() / S::F32_LANES;
         let residual = residual.map(vectors::<S>);
         let out = vectors_mut::<S>(out);
-        for (number, panel) in self
-            .panels
-            .chunks(PANEL * S::F32_LANES * self.input)
-            .enumerate()
-        {
+        for number in 0..self.groups() {
             let place = Place {
-                depth: self.input,
-                pitch,
-                across: bias.len(),
+                positions: out.len() / across,
+                across,
                 first: number * PANEL,
+                row: usize::MAX,
+                apart: 1,
                 activation: self.activation,
             };
-            let panel = vectors::<S>(panel);
-            // Positions times vectors: as many sums as there are registers for, never so few that each waits for the last.
-            match panel.len() / self.input {
-                wide if cfg!(target_family = "wasm") => match wide {
-                    1 => place.panel::<S, 6, 1>(simd, input, panel, bias, residual, out),
-                    2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
-                    3 => place.panel::<S, 3, 3>(simd, input, panel, bias, residual, out),
-                    4 => place.panel::<S, 2, 4>(simd, input, panel, bias, residual, out),
-                    5 => place.panel::<S, 2, 5>(simd, input, panel, bias, residual, out),
-                    _ => place.panel::<S, 2, 6>(simd, input, panel, bias, residual, out),
-                },
-                wide if S::F32_LANES >= 16 || cfg!(target_arch = "aarch64") => match wide {
-                    1 => place.panel::<S, 7, 1>(simd, input, panel, bias, residual, out),
-                    2 => place.panel::<S, 7, 2>(simd, input, panel, bias, residual, out),
-                    _ => place.panel::<S, 7, 3>(simd, input, panel, bias, residual, out),
-                },
-                1 => place.panel::<S, 4, 1>(simd, input, panel, bias, residual, out),
+            self.panel(simd, number, place, input, residual, out);
+        }
+    }
+
+    /// How many groups of [`PANEL`] vectors the output channels are.
+    pub(super) fn groups(&self) -> usize {
+        self.bias.len().div_ceil(PANEL * lanes())
+    }
+
+    /// One group of the output channels: of each of its vectors a plane, `apart` vectors long, of which each position of the map
+    /// `values` gets one, and each row, `width` positions, one more at its left, which is left as it is.
+    #[cfg(not(target_family = "wasm"))]
+    #[inline(always)]
+    pub(super) fn group<S: Simd>(
+        &self,
+        simd: S,
+        number: usize,
+        values: &[f32],
+        width: usize,
+        apart: usize,
+        out: &mut [S::f32s],
+    ) {
+        let pitch = self.input.next_multiple_of(S::F32_LANES);
+        let place = Place {
+            positions: values.len() / pitch,
+            across: 1,
+            first: 1,
+            row: width,
+            apart,
+            activation: self.activation,
+        };
+        self.panel(simd, number, place, Whole { values, pitch }, None, out);
+    }
+
+    /// One panel, with as many sums as there are registers for, never so few that each waits for the last.
+    #[inline(always)]
+    fn panel<S: Simd>(
+        &self,
+        simd: S,
+        number: usize,
+        place: Place,
+        input: impl Positions,
+        residual: Option<&[S::f32s]>,
+        out: &mut [S::f32s],
+    ) {
+        let bias = &vectors::<S>(&self.bias)[number * PANEL..];
+        let panel = vectors::<S>(&self.panels);
+        let panel = &panel[number * PANEL * self.input..];
+        let wide = bias.len().min(PANEL);
+        let panel = &panel[..wide * self.input];
+        match wide {
+            wide if cfg!(target_family = "wasm") => match wide {
+                1 => place.panel::<S, 6, 1>(simd, input, panel, bias, residual, out),
                 2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
-                _ => place.panel::<S, 4, 3>(simd, input, panel, bias, residual, out),
+                3 => place.panel::<S, 3, 3>(simd, input, panel, bias, residual, out),
+                4 => place.panel::<S, 2, 4>(simd, input, panel, bias, residual, out),
+                5 => place.panel::<S, 2, 5>(simd, input, panel, bias, residual, out),
+                _ => place.panel::<S, 2, 6>(simd, input, panel, bias, residual, out),
+            },
+            wide if many_registers::<S>() => match wide {
+                1 => place.panel::<S, 14, 1>(simd, input, panel, bias, residual, out),
+                2 => place.panel::<S, 7, 2>(simd, input, panel, bias, residual, out),
+                _ => place.panel::<S, 7, 3>(simd, input, panel, bias, residual, out),
+            },
+            1 => place.panel::<S, 7, 1>(simd, input, panel, bias, residual, out),
+            2 => place.panel::<S, 4, 2>(simd, input, panel, bias, residual, out),
+            _ => place.panel::<S, 4, 3>(simd, input, panel, bias, residual, out),
+        }
+    }
+}
+
+/// Whether there are thirty-two registers for vectors, not sixteen.
+pub(super) const fn many_registers<S: Simd>() -> bool {
+    S::F32_LANES >= 16 || cfg!(target_arch = "aarch64")
+}
+
+/// What a panel is multiplied with: positions, each with a number for each channel.
+pub(super) trait Positions: Copy {
+    /// Adds the product of `ROWS` positions, from `at` on, and a panel to `sums`.
+    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        at: usize,
+        panel: &[[S::f32s; WIDE]],
+        sums: &mut [[S::f32s; WIDE]; ROWS],
+    );
+}
+
+/// Positions whose channels lie together, as in a map.
+#[derive(Clone, Copy)]
+pub(super) struct Whole<'a> {
+    pub(super) values: &'a [f32],
+    /// Numbers from one position to the next.
+    pub(super) pitch: usize,
+}
+
+impl Positions for Whole<'_> {
+    #[inline(always)]
+    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        at: usize,
+        panel: &[[S::f32s; WIDE]],
+        sums: &mut [[S::f32s; WIDE]; ROWS],
+    ) {
+        let depth = panel.len();
+        let mut from: [&[f32]; ROWS] = [&[]; ROWS];
+        for (row, from) in from.iter_mut().enumerate() {
+            *from = &self.values[(at + row) * self.pitch..][..depth];
+        }
+        let mut held = *sums;
+        for k in 0..depth {
+            multiply(simd, from.map(|from| from[k]), &panel[k], &mut held);
+        }
+        *sums = held;
+    }
+}
+
+/// Positions whose channels lie in groups, `[groups, positions, channels of the group]`.
+#[cfg(not(target_family = "wasm"))]
+#[derive(Clone, Copy)]
+pub(super) struct Groups<'a> {
+    pub(super) values: &'a [f32],
+    /// The first position that is meant.
+    pub(super) from: usize,
+    /// Channels of a group; the last may have fewer.
+    pub(super) group: usize,
+    /// Numbers from one group to the next.
+    pub(super) next: usize,
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Positions for Groups<'_> {
+    #[inline(always)]
+    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        at: usize,
+        panel: &[[S::f32s; WIDE]],
+        sums: &mut [[S::f32s; WIDE]; ROWS],
+    ) {
+        let mut held = *sums;
+        let mut values = self.values;
+        for panel in panel.chunks(self.group) {
+            let depth = panel.len();
+            let pitch = depth.next_multiple_of(S::F32_LANES);
+            let mut from: [&[f32]; ROWS] = [&[]; ROWS];
+            for (row, from) in from.iter_mut().enumerate() {
+                *from = &values[(self.from + at + row) * pitch..][..depth];
+            }
+            for k in 0..depth {
+                multiply(simd, from.map(|from| from[k]), &panel[k], &mut held);
+            }
+            values = values.get(self.next..).unwrap_or_default();
+        }
+        *sums = held;
+    }
+}
+
+/// Adds the product of one number of each position and one of each channel to `sums`.
+#[inline(always)]
+pub(super) fn multiply<S: Simd, const ROWS: usize, const WIDE: usize>(
+    simd: S,
+    positions: [f32; ROWS],
+    weights: &[S::f32s; WIDE],
+    sums: &mut [[S::f32s; WIDE]; ROWS],
+) {
+    // Whichever are fewer are held, the others pass by.
+    if ROWS <= WIDE {
+        let mut values = [simd.splat_f32s(0.0); ROWS];
+        for row in 0..ROWS {
+            values[row] = simd.splat_f32s(positions[row]);
+        }
+        for wide in 0..WIDE {
+            let weight = weights[wide];
+            for row in 0..ROWS {
+                sums[row][wide] = simd.mul_add_e_f32s(values[row], weight, sums[row][wide]);
+            }
+        }
+    } else {
+        let weights = *weights;
+        for row in 0..ROWS {
+            let value = simd.splat_f32s(positions[row]);
+            for wide in 0..WIDE {
+                sums[row][wide] = simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
             }
         }
     }
@@ -169,21 +332,28 @@ fn interleave(channels: &[f32], depth: usize, to: &mut [f32], step: usize) {
     }
 }
 
-/// Where a panel lies, and what follows it.
+/// Where the output lies, and what follows it.
 #[derive(Clone, Copy)]
 struct Place {
-    /// Channels in.
-    depth: usize,
-    /// Numbers from one position of the input to the next.
-    pitch: usize,
+    positions: usize,
     /// Vectors from one position of the output to the next.
     across: usize,
     /// The first vector of the panel within a position of the output.
     first: usize,
+    /// Positions after which one is left out.
+    row: usize,
+    /// Vectors from one of the panel's to the next.
+    apart: usize,
     activation: Activation,
 }
 
 impl Place {
+    /// Whether the vectors of a panel lie one after the other, as they always do in wasm.
+    #[inline(always)]
+    fn together(&self) -> bool {
+        cfg!(target_family = "wasm") || self.apart == 1
+    }
+
     // Apart in wasm, where a function runs unoptimised until it has been called often enough.
     #[cfg_attr(target_family = "wasm", inline(never))]
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
@@ -191,17 +361,17 @@ impl Place {
     fn panel<S: Simd, const ROWS: usize, const WIDE: usize>(
         self,
         simd: S,
-        input: &[f32],
+        input: impl Positions,
         panel: &[S::f32s],
         bias: &[S::f32s],
         residual: Option<&[S::f32s]>,
         out: &mut [S::f32s],
     ) {
         let panel = panel.as_chunks::<WIDE>().0;
-        let Some(bias) = bias[self.first..].first_chunk::<WIDE>() else {
+        let Some(bias) = bias.first_chunk::<WIDE>() else {
             return;
         };
-        let positions = out.len() / self.across;
+        let positions = self.positions;
         let mut done = 0;
         while done < positions {
             if positions >= ROWS {
@@ -223,46 +393,31 @@ impl Place {
         self,
         simd: S,
         at: usize,
-        input: &[f32],
+        input: impl Positions,
         panel: &[[S::f32s; WIDE]],
         bias: &[S::f32s; WIDE],
         residual: Option<&[S::f32s]>,
         out: &mut [S::f32s],
     ) {
-        let depth = self.depth;
-        let panel = &panel[..depth];
-        let mut from: [&[f32]; ROWS] = [&[]; ROWS];
-        for (row, values) in from.iter_mut().enumerate() {
-            *values = &input[(at + row) * self.pitch..][..depth];
-        }
         let mut sums = [*bias; ROWS];
-        for k in 0..depth {
-            // Whichever are fewer are held, the others pass by.
-            if ROWS <= WIDE {
-                let mut values = [simd.splat_f32s(0.0); ROWS];
-                for row in 0..ROWS {
-                    values[row] = simd.splat_f32s(from[row][k]);
-                }
-                for wide in 0..WIDE {
-                    let weight = panel[k][wide];
-                    for row in 0..ROWS {
-                        sums[row][wide] = simd.mul_add_e_f32s(values[row], weight, sums[row][wide]);
-                    }
-                }
-            } else {
-                let weights = panel[k];
-                for row in 0..ROWS {
-                    let value = simd.splat_f32s(from[row][k]);
-                    for wide in 0..WIDE {
-                        sums[row][wide] =
-                            simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
-                    }
-                }
-            }
+        input.add(simd, at, panel, &mut sums);
+        let mut start = at * self.across + self.first;
+        let mut column = 0;
+        if !self.together() {
+            start += at / self.row;
+            column = at % self.row;
         }
-        for (row, sums) in sums.iter().enumerate() {
-            let start = (at + row) * self.across + self.first;
-            if let Some(out) = out[start..].first_chunk_mut::<WIDE>() {
+        for sums in &sums {
+            if !self.together() {
+                for wide in 0..WIDE {
+                    out[start + wide * self.apart] = clamp(simd, sums[wide], self.activation);
+                }
+                column += 1;
+                if column == self.row {
+                    column = 0;
+                    start += 1;
+                }
+            } else if let Some(out) = out[start..].first_chunk_mut::<WIDE>() {
                 let residual =
                     residual.and_then(|residual| residual[start..].first_chunk::<WIDE>());
                 for wide in 0..WIDE {
@@ -273,6 +428,7 @@ impl Place {
                     out[wide] = clamp(simd, sum, self.activation);
                 }
             }
+            start += self.across;
         }
     }
 }
@@ -289,6 +445,8 @@ impl WithSimd for Run<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        self.layer.run(simd, self.input, self.pitch, None, self.out);
+        let (values, pitch) = (self.input, self.pitch);
+        self.layer
+            .run(simd, Whole { values, pitch }, None, self.out);
     }
 }

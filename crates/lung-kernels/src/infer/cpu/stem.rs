@@ -5,10 +5,16 @@ use pulp::{Arch, Simd, WithSimd};
 use super::bands::bands;
 use super::map::Map;
 use super::pointwise::Pointwise;
+#[cfg(target_family = "wasm")]
+use super::pointwise::Whole;
+#[cfg(not(target_family = "wasm"))]
+use super::pointwise::{Positions, multiply};
 use crate::Activation;
 
 const SIDE: usize = 3;
 const TAPS: usize = SIDE * SIDE;
+/// Bands for each thread: a thread that wakes late has some left.
+const PIECES: usize = 4;
 
 /// A dense 3 x 3 convolution of stride 2 with padding 1 and ReLU6, its weight packed.
 #[derive(Clone, Debug)]
@@ -46,53 +52,104 @@ impl Stem {
         let (height_out, width_out) = (height.div_ceil(2), width.div_ceil(2));
         output.reshape(height_out, width_out, self.output());
         let across = width_out * output.pitch();
-        bands(output.values_mut(), height_out, across, |rows, out| {
-            let mut patches = vec![0.0; width_out * depth];
-            for (y, out) in rows.zip(out.chunks_exact_mut(across)) {
-                gather(planes, height, width, y, &mut patches, depth);
-                Arch::new().dispatch(Row {
-                    product: &self.product,
-                    patches: &patches,
-                    out,
-                });
-            }
-        });
+        bands(
+            output.values_mut(),
+            height_out,
+            across,
+            PIECES,
+            |rows, out| {
+                // One number at the left of each row, and of an odd width one at the right, is outside of the map: it stays zero.
+                let length = 2 * width_out + 1;
+                let mut window = vec![0.0; depth / SIDE * length];
+                for (y, out) in rows.zip(out.chunks_exact_mut(across)) {
+                    gather(planes, height, width, y, &mut window, length);
+                    Arch::new().dispatch(Row {
+                        product: &self.product,
+                        window: Window {
+                            values: &window,
+                            length,
+                        },
+                        out,
+                    });
+                }
+            },
+        );
     }
 }
 
-/// Lays out the patches of output row `y`, `[columns, input, 3, 3]`.
+/// Lays out the rows that output row `y` needs, `[input, 3, length]`, each with a zero at its left.
 fn gather(
     planes: &[f32],
     height: usize,
     width: usize,
     y: usize,
-    patches: &mut [f32],
-    depth: usize,
+    window: &mut [f32],
+    length: usize,
 ) {
-    for (channel, plane) in planes.chunks_exact(height * width).enumerate() {
-        for dy in 0..SIDE {
-            let row = (y * 2 + dy)
-                .checked_sub(1)
-                .filter(|row| *row < height)
-                .map(|row| &plane[row * width..][..width]);
-            let place = channel * TAPS + dy * SIDE;
-            for (x, patch) in patches.chunks_exact_mut(depth).enumerate() {
-                let taps = &mut patch[place..place + SIDE];
-                for (dx, tap) in taps.iter_mut().enumerate() {
-                    let column = (x * 2 + dx).wrapping_sub(1);
-                    *tap = match row {
-                        Some(row) if column < width => row[column],
-                        _ => 0.0,
-                    };
+    let mut rows = window.chunks_exact_mut(length);
+    for plane in planes.chunks_exact(height * width) {
+        for (dy, to) in rows.by_ref().take(SIDE).enumerate() {
+            match (y * 2 + dy).checked_sub(1).filter(|row| *row < height) {
+                Some(row) => {
+                    let count = width.min(length - 1);
+                    to[1..=count].copy_from_slice(&plane[row * width..][..count]);
                 }
+                None => to.fill(0.0),
             }
         }
     }
 }
 
+/// The rows around those of an output row, `[input, 3, length]`.
+#[derive(Clone, Copy)]
+struct Window<'a> {
+    values: &'a [f32],
+    length: usize,
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Positions for Window<'_> {
+    /// Each position has three neighbours in each row, which begin two after those of the position before.
+    #[inline(always)]
+    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
+        self,
+        simd: S,
+        at: usize,
+        panel: &[[S::f32s; WIDE]],
+        sums: &mut [[S::f32s; WIDE]; ROWS],
+    ) {
+        let mut held = *sums;
+        let rows = self.values.chunks_exact(self.length);
+        for (row, weights) in rows.zip(panel.as_chunks::<SIDE>().0) {
+            let row = &row[2 * at..][..2 * ROWS + 1];
+            for (dx, weights) in weights.iter().enumerate() {
+                let from = std::array::from_fn(|number| row[2 * number + dx]);
+                multiply(simd, from, weights, &mut held);
+            }
+        }
+        *sums = held;
+    }
+}
+
+#[cfg(target_family = "wasm")]
+impl Window<'_> {
+    /// The neighbours of each position, `[columns, input, 3, 3]`: a tile that takes them from the rows is no sooner done there, and more
+    /// code.
+    fn patches(&self, depth: usize) -> Vec<f32> {
+        let mut patches = vec![0.0; self.length / 2 * depth];
+        for (x, patch) in patches.chunks_exact_mut(depth).enumerate() {
+            let rows = self.values.chunks_exact(self.length);
+            for (taps, row) in patch.as_chunks_mut::<SIDE>().0.iter_mut().zip(rows) {
+                taps.copy_from_slice(&row[2 * x..][..SIDE]);
+            }
+        }
+        patches
+    }
+}
+
 struct Row<'a> {
     product: &'a Pointwise,
-    patches: &'a [f32],
+    window: Window<'a>,
     out: &'a mut [f32],
 }
 
@@ -101,7 +158,15 @@ impl WithSimd for Row<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let depth = self.product.input();
-        self.product.run(simd, self.patches, depth, None, self.out);
+        #[cfg(not(target_family = "wasm"))]
+        let input = self.window;
+        #[cfg(target_family = "wasm")]
+        let patches = self.window.patches(self.product.input());
+        #[cfg(target_family = "wasm")]
+        let input = Whole {
+            values: &patches,
+            pitch: self.product.input(),
+        };
+        self.product.run(simd, input, None, self.out);
     }
 }
