@@ -51,6 +51,12 @@ const document_ = (body, head = '') =>
    <script>globalThis.told = []; for (const type of ['lung-ready', 'lung-result', 'lung-error', 'lung-done']) addEventListener(type, ({ type, detail }) => told.push({ type, ...detail }))</script>
    <script type="module" src="${files.url}element/define.js"></script><body>${body}`;
 
+/** Where something is once it stands still: a page that is still being laid out would move it from under the pointer. @param {import('playwright-core').Locator} part */
+async function placeOf(part) {
+  await (await part.elementHandle())?.waitForElementState('stable');
+  return (await part.boundingBox()) ?? assert.fail('it is not shown');
+}
+
 /**
  * Opens a page of somebody else's site and expects that nothing goes wrong on it that is not expected.
  * @param {string} body
@@ -330,7 +336,7 @@ const CLAIMS = {
 
   'A file or a folder is dropped on the element': () =>
     onHost('<lung-xray-classifier multiple></lung-xray-classifier>', async (page, { zone, aside, reach, results }) => {
-      const box = (await zone.boundingBox()) ?? assert.fail();
+      const box = await placeOf(zone);
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [join(folder, 'one.png')]);
       await reach('done', 1);
       await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [folder]);
@@ -347,7 +353,7 @@ const CLAIMS = {
 
   'Several files are dropped, and there is no `multiple`': () =>
     onHost(ELEMENT, async (page, { zone, aside, reach, results, element }) => {
-      const box = (await zone.boundingBox()) ?? assert.fail();
+      const box = await placeOf(zone);
       await dropFiles(
         page,
         { x: box.x + 9, y: box.y + 9 },
@@ -389,7 +395,7 @@ const CLAIMS = {
   'It is disabled, or in a `<fieldset disabled>`': async () => {
     for (const body of ['<lung-xray-classifier disabled id="own"></lung-xray-classifier>', `<fieldset disabled>${ELEMENT}</fieldset>`])
       await onHost(`<label>Picture ${body}</label>`, async (page, { zone, element, taken }) => {
-        const box = (await zone.boundingBox()) ?? assert.fail();
+        const box = await placeOf(zone);
         const before = page.url();
         const pages = page.context().pages().length;
         await dropFiles(page, { x: box.x + 9, y: box.y + 9 }, [join(folder, 'one.png')]);

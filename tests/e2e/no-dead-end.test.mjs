@@ -103,7 +103,9 @@ for (const { name, missing, begin } of BROWSERS)
 
     test('scripts that are fetched later, cut short: what needs them gets whole ones, and so does the next visit', async () => {
       const site = await serveMock();
-      const paths = ['results/table.js', 'picture/zoom.js', 'results/export.js', 'results/xlsx.js', 'results/kept.js'].map((path) => `/element/${path}`);
+      const paths = ['results/table.js', 'picture/zoom.js', 'results/export.js', 'results/xlsx.js', 'results/kept.js', 'words/fr.js'].map(
+        (path) => `/element/${path}`,
+      );
       try {
         for (const path of paths) {
           const whole = await bodyOf(site.url.slice(0, -1) + path);
@@ -122,6 +124,8 @@ for (const { name, missing, begin } of BROWSERS)
             },
             [1, 2].map((seed) => picture('', visit * 10 + seed).buffer.toString('base64')),
           );
+          await page.evaluate(() => document.querySelector('lung-xray-classifier')?.setAttribute('lang', 'fr'));
+          await page.until(() => /Choisir/.test(document.querySelector('lung-xray-classifier')?.shadowRoot?.textContent ?? ''), undefined, 30_000);
           await page.until(
             () => ['toolbar', 'kept', 'zoom'].every((part) => document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[part=${part}]`)),
             undefined,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { LANGUAGES } from '../../www/element/words/words.js';
+import { cutOff, forEverybody } from './lib/accessible.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { picture } from './lib/pictures.mjs';
 
@@ -98,6 +99,59 @@ test('who looks elsewhere by then, or has a script classify, is left there', () 
     await cardTop(page);
     assert.ok((await page.evaluate(() => scrollY)) > 300, 'the page was not moved');
   }));
+
+/** How wide phones are that are in use, in CSS pixels. */
+const WIDTHS = [320, 390];
+
+for (const lang of Object.keys(LANGUAGES))
+  test(`${lang}: what can be done first is within the first screen, samples included`, () =>
+    onPhone(
+      async (page, { element }) => {
+        for (const part of [element.locator('.choose'), element.locator('[part=samples] > summary'), page.locator('.camera-button')]) {
+          await part.waitFor();
+          const box = await part.boundingBox();
+          assert.ok(box && box.y + box.height <= 844, `${await part.innerText()} ends at ${box && box.y + box.height} of 844 px`);
+        }
+      },
+      { path: `?lang=${lang}` },
+    ));
+
+forEverybody(() => {
+  for (const lang of Object.keys(LANGUAGES))
+    for (const width of WIDTHS)
+      test(`${lang}, ${width} px: no text is cut off`, () =>
+        onPhone(
+          async (page, { picker, element, answered, choose, row }) => {
+            const check = async (/** @type {string} */ when) => assert.deepEqual(await cutOff(page), [], when);
+            await page.locator(`html[lang=${lang}]`).waitFor();
+            await check('the start');
+            await page.locator('.reading-help summary').click();
+            await element.locator('[part=samples] > summary').click();
+            await element.locator('[part=sample]').last().waitFor();
+            await check('samples');
+            await element.locator('[part=sample]').first().click();
+            await element.locator('.card[data-state=done]').waitFor();
+            await check('a sample');
+            await element.locator('.folded summary').last().click();
+            await element.locator('.examples summary').click();
+            await check('its details');
+            await picker.setInputFiles([
+              { ...picture(`${'a-name-that-has-no-space-in-it-'.repeat(3)}.dcm`), buffer: Buffer.from('lateral') },
+              { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+              { ...picture('torn.png'), buffer: Buffer.from('torn') },
+              { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+            ]);
+            await answered('cat.png');
+            await row('cat.png').waitFor();
+            await check('many');
+            for (const name of ['bad.png', 'torn.png', 'cat.png']) {
+              await choose(name);
+              await check(name);
+            }
+          },
+          { path: `?lang=${lang}`, viewport: { width, height: 844 } },
+        ));
+});
 
 test('every file input that is clicked is in the document: Safari does nothing with others', () =>
   mock.onPage(async (page, { element }) => {

@@ -168,7 +168,7 @@ export class LungXrayClassifier extends HTMLElement {
     add: (files) => this.add(files),
     addFolder: (files) => void this.#intake.addFolder(({ ofFolder }) => ofFolder(files)),
   });
-  #samples = new SampleOffer(this.#context, (files) => this.add(files));
+  #samples = new SampleOffer(this.#context, (files) => this.add(files), this.#dropZone.element);
   #status = new Status({
     start: () => this.#startQuietly(),
     copyDiagnostics: (button) =>

@@ -35,3 +35,51 @@ export async function isAccessible(page, when, width) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= width, `${when}: ${wide} px wide in a window of ${width}`);
 }
+
+/** What is shortened on purpose: what only a screen reader says, and paths in rows, whose cards have all of them. */
+const SHORTENED = '.spoken, .language-label, .row-path';
+
+/**
+ * The texts that a reader cannot see all of: cut off by what they stand in, or beyond the sides of the window. What can be scrolled
+ * within is not cut off.
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<string[]>}
+ */
+export const cutOff = (page) =>
+  page.evaluate((shortened) => {
+    /** Rounding of parts of a pixel, and what letters hang over their line. */
+    const SLACK = 1.5;
+    /** @type {string[]} */
+    const found = [];
+    /** The element around one, also around a shadow root. @param {Element} element @returns {Element | null} */
+    const around = (element) => element.assignedSlot ?? element.parentElement ?? /** @type {ShadowRoot} */ (element.getRootNode()).host ?? null;
+    /** @param {Element} element @param {DOMRect} text */
+    const shows = (element, text) => {
+      if (text.left < -SLACK || text.right > innerWidth + SLACK) return false;
+      for (let at = /** @type {Element | null} */ (element); at && at !== document.documentElement; at = around(at)) {
+        const { overflowX, overflowY } = getComputedStyle(at);
+        const box = at.getBoundingClientRect();
+        const scrolls = (/** @type {string} */ overflow) => overflow === 'auto' || overflow === 'scroll';
+        if (overflowX !== 'visible' && !scrolls(overflowX) && (text.left < box.left - SLACK || text.right > box.right + SLACK)) return false;
+        if (overflowY !== 'visible' && !scrolls(overflowY) && (text.top < box.top - text.height / 2 || text.bottom > box.bottom + text.height / 2))
+          return false;
+        if (scrolls(overflowX) || scrolls(overflowY)) return true;
+      }
+      return true;
+    };
+    const read = (/** @type {Document | ShadowRoot} */ root) => {
+      for (const element of root.querySelectorAll('*')) {
+        if (element.shadowRoot) read(element.shadowRoot);
+        if (element.closest(`script, style, option, ${shortened}`) || !element.checkVisibility({ visibilityProperty: true })) continue;
+        for (const node of element.childNodes) {
+          if (!(node instanceof Text) || node.data.trim() === '') continue;
+          const range = document.createRange();
+          range.selectNodeContents(node);
+          if ([...range.getClientRects()].some((text) => text.width > 0 && !shows(element, text)))
+            found.push(`${element.className || element.localName}: ${node.data.trim()}`);
+        }
+      }
+    };
+    read(document);
+    return found;
+  }, SHORTENED);

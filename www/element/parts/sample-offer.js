@@ -13,16 +13,18 @@ import { fetched } from './fetched.js';
 export class SampleOffer {
   #context;
   #add;
+  #above;
   /** The folder that is asked for; null for none. @type {string | null} */
   #folder = null;
   #disabled = false;
   /** @type {Samples | null} */
   #samples = null;
 
-  /** @param {Context} context @param {(files: File[]) => void} add */
-  constructor(context, add) {
+  /** @param {Context} context @param {(files: File[]) => void} add @param {HTMLElement} above the drop zone */
+  constructor(context, add, above) {
     this.#context = context;
     this.#add = add;
+    this.#above = above;
   }
 
   /** @param {string | null} folder as the attribute has it */
@@ -36,7 +38,7 @@ export class SampleOffer {
       if (!offering || this.#samples || this.#folder !== folder) return;
       this.#samples = new offering.Samples(folder, this.#add, this.#context.words);
       this.#samples.disable(this.#disabled);
-      this.#context.speech.aside.before(this.#samples.element);
+      this.#above.after(this.#samples.element);
     });
   }
 

@@ -6,6 +6,7 @@
  * @import { Caution, DicomFacts, Fault } from '../protocol.js'
  */
 
+import { fetched } from '../parts/fetched.js';
 import english from './en.js';
 
 /** @typedef {keyof typeof english} Key */
@@ -143,7 +144,7 @@ const loaded = new Map([['en', Promise.resolve(ENGLISH)]]);
 export function wordsOf(lang) {
   let words = loaded.get(lang);
   if (!words) {
-    words = LANGUAGES[lang].load().then(({ default: texts }) => new Words(lang, texts));
+    words = fetched(LANGUAGES[lang].load(), `words/${lang}.js`).then(({ default: texts }) => new Words(lang, texts));
     words.catch(() => loaded.delete(lang));
     loaded.set(lang, words);
   }
