@@ -284,3 +284,38 @@ fn the_number_of_threads_changes_nothing() {
         }
     });
 }
+
+/// A wide instruction that the compiler did not put in line is a call with its operands in memory, and the network took three times as
+/// long. It happens without link-time optimisation, where a function between the dispatch and the instruction lacks `inline(always)`.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn no_wide_instruction_is_a_call() {
+    // What runs the operators is in this program, with the names of its functions.
+    let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let names = |part: &[u8]| -> Vec<String> {
+        program
+            .windows(part.len())
+            .enumerate()
+            .filter(|(_, bytes)| *bytes == part)
+            .map(|(at, _)| {
+                let name = &program[at..];
+                let end = name.iter().position(|byte| *byte == 0);
+                String::from_utf8_lossy(&name[..end.unwrap_or(name.len()).min(100)]).into_owned()
+            })
+            .collect()
+    };
+    assert!(
+        !names(concat!("lung_kernels5", "infer").as_bytes()).is_empty(),
+        "the program has no names: build the tests without `strip`"
+    );
+    let calls: Vec<String> = names(concat!("core_arch", "3x86").as_bytes())
+        .into_iter()
+        // Those on floats of single precision; others' readers use whole numbers.
+        .filter(|name| name.contains("_mm256_") || name.contains("_mm512_"))
+        .filter(|name| name.ends_with("_ps"))
+        .collect();
+    assert!(
+        calls.is_empty(),
+        "called, not in line: {calls:#?}\nmark what calls them `inline(always)`, closures too"
+    );
+}

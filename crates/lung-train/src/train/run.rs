@@ -92,7 +92,7 @@ pub struct Slowed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
     /// What fits best what the model answers to the validation images and the trainings without a fold to it, together; changes
-    /// nothing where there is neither. See [`Outcomes::to_calibrate`].
+    /// nothing where there is neither. See [`to_calibrate`](super::outcomes::Outcomes::to_calibrate).
     pub calibration: Calibration,
     /// How many images that was fitted on.
     pub calibrated_on: usize,

@@ -162,6 +162,7 @@ impl<V: Copy> Filter<V> {
 impl Depthwise {
     /// One row of the output from the three rows of the input around it, each `width` positions; `None` is a row
     /// outside of the map.
+    #[inline(always)]
     pub(super) fn row<S: Simd>(
         &self,
         simd: S,

@@ -233,7 +233,7 @@ impl Positions for Whole<'_> {
         }
         let mut held = *sums;
         for k in 0..depth {
-            multiply(simd, from.map(|from| from[k]), &panel[k], &mut held);
+            multiply(simd, column(&from, k), &panel[k], &mut held);
         }
         *sums = held;
     }
@@ -272,12 +272,23 @@ impl Positions for Groups<'_> {
                 *from = &values[(self.from + at + row) * pitch..][..depth];
             }
             for k in 0..depth {
-                multiply(simd, from.map(|from| from[k]), &panel[k], &mut held);
+                multiply(simd, column(&from, k), &panel[k], &mut held);
             }
             values = values.get(self.next..).unwrap_or_default();
         }
         *sums = held;
     }
+}
+
+/// The `k`th number of each.
+// By hand: without link-time optimisation `map` is a call for each number.
+#[inline(always)]
+fn column<const ROWS: usize>(from: &[&[f32]; ROWS], k: usize) -> [f32; ROWS] {
+    let mut column = [0.0; ROWS];
+    for (number, from) in column.iter_mut().zip(from) {
+        *number = from[k];
+    }
+    column
 }
 
 /// Adds the product of one number of each position and one of each channel to `sums`.

@@ -123,7 +123,10 @@ impl Positions for Window<'_> {
         for (row, weights) in rows.zip(panel.as_chunks::<SIDE>().0) {
             let row = &row[2 * at..][..2 * ROWS + 1];
             for (dx, weights) in weights.iter().enumerate() {
-                let from = std::array::from_fn(|number| row[2 * number + dx]);
+                let mut from = [0.0; ROWS];
+                for (number, from) in from.iter_mut().enumerate() {
+                    *from = row[2 * number + dx];
+                }
                 multiply(simd, from, weights, &mut held);
             }
         }
