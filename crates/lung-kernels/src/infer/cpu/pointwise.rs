@@ -232,8 +232,8 @@ impl Positions for Whole<'_> {
             *from = &self.values[(at + row) * self.pitch..][..depth];
         }
         let mut held = *sums;
-        for k in 0..depth {
-            multiply(simd, column(&from, k), &panel[k], &mut held);
+        for (k, weights) in panel.iter().enumerate() {
+            multiply(simd, column(&from, k), weights, &mut held);
         }
         *sums = held;
     }
@@ -271,8 +271,8 @@ impl Positions for Groups<'_> {
             for (row, from) in from.iter_mut().enumerate() {
                 *from = &values[(self.from + at + row) * pitch..][..depth];
             }
-            for k in 0..depth {
-                multiply(simd, column(&from, k), &panel[k], &mut held);
+            for (k, weights) in panel.iter().enumerate() {
+                multiply(simd, column(&from, k), weights, &mut held);
             }
             values = values.get(self.next..).unwrap_or_default();
         }
