@@ -78,8 +78,7 @@ impl Preprocessing {
     /// sees something it was never trained on. The filter is a triangle widened to the reduction
     /// (bilinear with antialiasing), so that a 3000-pixel original and its thumbnail agree.
     pub fn reduce(&self, radiograph: &Radiograph) -> Vec<f32> {
-        let size = (radiograph.width(), radiograph.height());
-        let mut pixels = resample(radiograph.luma(), size, self.detail);
+        let mut pixels = self.shrink(radiograph);
         Self::stretch(&mut pixels);
         pixels
     }
@@ -101,6 +100,12 @@ impl Preprocessing {
         for value in pixels {
             *value = (*value - low) * scale;
         }
+    }
+
+    /// Squashes the radiograph to a square of the input's detail, `[detail * detail]` intensities that keep their range.
+    pub fn shrink(&self, radiograph: &Radiograph) -> Vec<f32> {
+        let size = (radiograph.width(), radiograph.height());
+        resample(radiograph.luma(), size, self.detail)
     }
 
     /// [`reduce`](Self::reduce)d and brought to the input's size: `[side * side]` intensities in 0..=1, row by row.

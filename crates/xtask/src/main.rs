@@ -87,7 +87,7 @@ enum Task {
         #[arg(long, value_enum, conflicts_with = "long")]
         only: Option<Part>,
         /// Run what is too long for every change instead, and write it down in docs/experiments/long-tests.md: hours of fuzzing,
-        /// thousands of images, sleep.
+        /// thousands of images, sleep, the feature `peer`.
         #[arg(long)]
         long: bool,
         /// How long the fuzzing of a long run takes, all targets together.

@@ -39,8 +39,8 @@ pub(crate) struct TestedArgs {
 }
 
 impl TestedArgs {
-    /// The model at the operating point that is asked for, and the images.
-    fn load(&self) -> anyhow::Result<(Bundle, Classifier, Dataset)> {
+    /// The model, at the operating point that is asked for.
+    fn model(&self) -> anyhow::Result<(Bundle, Classifier)> {
         anyhow::ensure!(
             self.fold.is_none_or(|fold| fold < FOLDS),
             "--fold must be 0 to {}",
@@ -48,13 +48,17 @@ impl TestedArgs {
         );
         let (bundle, classifier) = load_classifier(&self.model)?;
         let classifier = at(classifier, self.operating_point.as_deref())?;
+        Ok((bundle, classifier))
+    }
+
+    /// The images. It may have to read all of them.
+    fn images(&self, classifier: &Classifier) -> anyhow::Result<Dataset> {
         let selection = Selection {
             leave_out: &self.leave_out,
             description: self.dataset.as_deref(),
             findings: Some(classifier.findings()),
         };
-        let dataset = to_test(&self.data, &selection, self.fold)?;
-        Ok((bundle, classifier, dataset))
+        to_test(&self.data, &selection, self.fold)
     }
 }
 
@@ -79,6 +83,8 @@ pub(crate) struct EvaluateArgs {
     /// Folder of the run that the model came from: the page shows its training
     #[arg(long, value_name = "RUN", requires = "html")]
     run: Option<PathBuf>,
+    #[command(flatten)]
+    peer: super::peer::PeerArgs,
 }
 
 /// Show what a model's score is made of.
@@ -103,18 +109,21 @@ pub(crate) struct AuditArgs {
 
 /// Tests a model.
 pub(crate) fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
-    let (bundle, classifier, dataset) = args.tested.load()?;
+    let (bundle, classifier) = args.tested.model()?;
     // Before minutes of work, not after.
     let epochs = match &args.run {
         Some(run) => read_epochs(run)?,
         None => Vec::new(),
     };
+    let peer = args.peer.load(classifier.findings())?;
+    let dataset = args.tested.images(&classifier)?;
     let tests = Tests::run(
         &classifier,
         &dataset,
         args.tested.fold,
         args.foreign.as_deref(),
     )?;
+    let tests = super::peer::beside(tests, peer.as_ref(), classifier.findings())?;
     if let Some(path) = &args.json {
         write_atomically(path, serde_json::to_string_pretty(&tests)?.as_bytes())?;
     }
@@ -134,7 +143,8 @@ pub(crate) fn run_evaluate(args: &EvaluateArgs) -> anyhow::Result<()> {
 
 /// Audits a model.
 pub(crate) fn run_audit(args: &AuditArgs) -> anyhow::Result<()> {
-    let (_, classifier, dataset) = args.tested.load()?;
+    let (_, classifier) = args.tested.model()?;
+    let dataset = args.tested.images(&classifier)?;
     let wanted = Wanted {
         fold: args.tested.fold,
         per_group: args.per_group,

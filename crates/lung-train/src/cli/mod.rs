@@ -8,6 +8,7 @@ mod export;
 mod help;
 mod images;
 mod memory;
+mod peer;
 mod pictures;
 mod predict;
 mod serve;

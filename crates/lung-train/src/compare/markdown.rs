@@ -7,6 +7,7 @@ use mobilenet_lung::Findings;
 use super::options::StartKind;
 use super::recipe::RecipeKind;
 use super::table::{Part, Row, Table};
+use crate::evaluate::metrics::p_in_words;
 
 impl Table {
     /// The table in Markdown.
@@ -109,12 +110,4 @@ fn write_row(out: &mut String, row: &Row) -> std::fmt::Result {
         row.size.bytes as f64 / 1e6,
         row.size.inference_ms,
     )
-}
-
-fn p_in_words(p: f64) -> String {
-    if p < 1e-3 {
-        "< 0.001".to_owned()
-    } else {
-        format!("{p:.3}")
-    }
 }

@@ -7,7 +7,6 @@
 
 mod cell;
 mod markdown;
-mod mcnemar;
 mod measure;
 mod options;
 mod protocol;
@@ -17,7 +16,6 @@ mod table;
 mod training;
 
 pub use cell::{Cell, Origin, Outcome, Tested, image_key};
-pub use mcnemar::mcnemar;
 pub use measure::{Speed, measure};
 pub use options::{CompareOptions, StartKind};
 pub use protocol::Protocol;

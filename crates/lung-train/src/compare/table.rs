@@ -11,14 +11,13 @@ use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Outcome;
-use super::mcnemar::mcnemar;
 use super::measure::inference_ms;
 use super::options::StartKind;
 use super::protocol::Protocol;
 use super::recipe::Recipe;
 use super::store::Begun;
 use crate::data::Shown as _;
-use crate::evaluate::metrics::{Calls, wilson};
+use crate::evaluate::metrics::{Calls, mcnemar, wilson};
 use crate::files::write_atomically;
 use crate::networks::{Architecture, Network};
 

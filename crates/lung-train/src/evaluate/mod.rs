@@ -3,6 +3,7 @@
 pub mod audit;
 mod foreign;
 pub mod metrics;
+pub mod peer;
 mod test;
 mod trials;
 

@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::foreign::test_foreign;
 use super::metrics::{Evaluation, ForeignMetrics, Outcome};
+use super::peer::{Peer, PeerError, PeerTests};
 use super::trials::{outcomes, tested};
 use crate::data::{Dataset, Listing, Reading, Selection, tell_copies};
 use crate::progress::begin;
@@ -26,6 +27,12 @@ pub struct Tests {
     /// Images that are no frontal chest radiographs, where some were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub foreign: Option<ForeignMetrics>,
+    /// Another network on the same images, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<PeerTests>,
+    /// Each image that was read.
+    #[serde(skip)]
+    pub outcomes: Vec<Outcome>,
 }
 
 /// Whether a test by folder would only say again what that of all images says.
@@ -67,6 +74,17 @@ pub fn to_test(
 }
 
 impl Tests {
+    /// Tests without another network and without single images.
+    pub fn new(all: Evaluation, folders: Vec<Evaluation>, foreign: Option<ForeignMetrics>) -> Self {
+        Self {
+            all,
+            folders,
+            foreign,
+            peer: None,
+            outcomes: Vec::new(),
+        }
+    }
+
     /// The tests by folder, where they say more than that of all images.
     pub(crate) fn by_folder(&self) -> &[Evaluation] {
         match is_all(&self.folders) {
@@ -138,13 +156,27 @@ impl Tests {
         progress.finish_and_clear();
         let names: Vec<&str> = sources.iter().map(|(name, _)| name.as_str()).collect();
         let split = format!("{}, {fold_in_words}", names.join(" and "));
+        let foreign = foreign
+            .map(|folder| test_foreign(classifier, folder, &all))
+            .transpose()?;
+        let evaluation = Evaluation::new(&tested(classifier), split, &all, all_unreadable);
         Ok(Self {
-            foreign: foreign
-                .map(|folder| test_foreign(classifier, folder, &all))
-                .transpose()?,
-            all: Evaluation::new(&tested(classifier), split, &all, all_unreadable),
-            folders,
+            outcomes: all,
+            ..Self::new(evaluation, folders, foreign)
         })
+    }
+
+    /// Tests another network on the same images too. `normal` is the id of the finding that means normal, where there is one.
+    ///
+    /// # Errors
+    /// A network that cannot be run, or whose output does not fit its configuration.
+    pub fn beside(mut self, peer: &Peer, normal: Option<&str>) -> Result<Self, PeerError> {
+        let progress = begin(self.outcomes.len(), "asking the other network");
+        let both = peer.beside(&self.outcomes, &progress)?;
+        progress.finish_and_clear();
+        let (ours, theirs) = (self.all.model.clone(), peer.name().to_owned());
+        self.peer = Some(PeerTests::new(ours, theirs, &both, normal));
+        Ok(self)
     }
 
     /// Gives every evaluation the id of the model: where it is tested, its weights file has no name yet.

@@ -2,6 +2,7 @@
 
 mod card;
 mod html;
+mod peer;
 mod text;
 
 pub use self::html::{Page, audit_page, command_in_words};

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::evaluate::Tests;
 use crate::evaluate::audit::{Audit, GroupAudit, Probe};
 use crate::evaluate::metrics::{Accepted, BINS, Evaluation, ForeignMetrics, Share};
+use crate::evaluate::peer::PeerTests;
 
 /// What is printed for a figure that the model has no statistics for.
 pub const NOT_IN_MODEL: &str = "not in this model";
@@ -23,6 +24,7 @@ impl Tests {
         let mut parts: Vec<String> = self.by_folder().iter().map(Evaluation::to_text).collect();
         parts.push(self.all.to_text());
         parts.extend(self.foreign.iter().map(ForeignMetrics::to_text));
+        parts.extend(self.peer.iter().map(PeerTests::to_text));
         parts.join("\n")
     }
 }

@@ -18,8 +18,8 @@ use std::sync::mpsc::channel;
 use std::time::Instant;
 use steps::{
     FUZZ_SECONDS, archive, archive_packages, command, compile, deny, divided, foreign,
-    foreign_packages, format, fuzz_targets, fuzz_tools, fuzzing, lints, native, package, set_up,
-    trunk, wasm,
+    foreign_packages, format, fuzz_targets, fuzz_tools, fuzzing, lints, native, package, peer,
+    set_up, trunk, wasm,
 };
 
 /// Runs one part, with what follows `--` on the command line. Fails after the summary if any step did.
@@ -72,6 +72,7 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
         }
         Part::Semver => docs::compatible(&mut lane),
         Part::Trunk => trunk(&mut lane),
+        Part::Peer => peer(&mut lane),
     }
     lane.finish(began)
 }

@@ -43,6 +43,8 @@ pub enum Part {
     Deny,
     /// `trunk build` with `Trunk.toml` makes the same page; not part of a whole run, but of a long one: 1 minute (8)
     Trunk,
+    /// `lung evaluate --peer`, which needs the feature `peer`; not part of a whole run, but of a long one: 2 minutes (8)
+    Peer,
 }
 
 impl Part {

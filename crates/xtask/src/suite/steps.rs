@@ -247,6 +247,21 @@ pub(super) fn fuzzing(lane: &mut Lane<'_>, seconds: u32) {
     });
 }
 
+/// The lints and tests of what the command only has with the feature `peer`. It changes the features of what much is compiled
+/// with, so a whole run does without it.
+pub(super) fn peer(lane: &mut Lane<'_>) {
+    let with_peer = |arguments: &[&str]| {
+        let mut cargo = cargo(lane.project, arguments);
+        cargo.args(["--features", "lung-train/peer"]);
+        cargo
+    };
+    let mut clippy = with_peer(&["clippy", "--all-targets"]);
+    clippy.args(["--", "-D", "warnings"]);
+    let mut test = with_peer(&["test", "--no-fail-fast", "--test", "peer"]);
+    lane.tests("lints of the feature peer", &mut clippy);
+    lane.tests("another network in ONNX", &mut test);
+}
+
 /// Licences and sources, as `deny.toml` has them.
 pub(super) fn deny(lane: &mut Lane<'_>) {
     let project = lane.project;

@@ -95,14 +95,14 @@ fn exported(folders: &[&[Outcome]], foreign: bool) -> Exported {
             notice: material.notice(),
             ..Metadata::plain(findings.clone(), AttentionConfig::default())
         },
-        tests: Tests {
-            foreign: foreign.then(|| ForeignMetrics::new("odd".into(), &[odd], Vec::new(), &all)),
-            folders: folders
+        tests: Tests::new(
+            test("all", &all),
+            folders
                 .iter()
                 .map(|outcomes| test(&format!("{}, fold 0", outcomes[0].source), outcomes))
                 .collect(),
-            all: test("all", &all),
-        },
+            foreign.then(|| ForeignMetrics::new("odd".into(), &[odd], Vec::new(), &all)),
+        ),
         held_out: Vec::new(),
         material,
     }

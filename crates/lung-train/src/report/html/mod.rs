@@ -6,6 +6,7 @@ mod escape;
 mod losses;
 mod page;
 mod parts;
+mod peer;
 #[cfg(test)]
 mod tests;
 

@@ -8,6 +8,7 @@ use super::chart;
 use super::escape::escape;
 use super::losses::write_losses;
 use super::parts::{write_foot, write_head, write_table};
+use super::peer::write_peer;
 use crate::evaluate::Tests;
 use crate::evaluate::metrics::{BINS, Evaluation, ForeignMetrics, SetMetrics, Share};
 use crate::report::text::{NOT_IN_MODEL, in_text};
@@ -46,6 +47,9 @@ impl Page<'_> {
         self.write_evaluation(&mut out, &self.tests.all)?;
         if let Some(foreign) = &self.tests.foreign {
             write_foreign(&mut out, foreign)?;
+        }
+        if let Some(peer) = &self.tests.peer {
+            write_peer(&mut out, peer)?;
         }
         if !self.epochs.is_empty() {
             self.write_training(&mut out)?;

@@ -7,6 +7,7 @@ use roxmltree::{Document, ParsingOptions};
 use super::*;
 use crate::evaluate::Tests;
 use crate::evaluate::metrics::{Evaluation, ForeignMetrics, Outcome, Tested};
+use crate::evaluate::peer::{Both, PeerTests, Theirs};
 use crate::report::NOT_IN_MODEL;
 use crate::train::{EpochLog, Stage};
 
@@ -70,16 +71,16 @@ fn tests(statistics: bool) -> Tests {
         outcomes[0].in_distribution,
         "Normal".to_owned(),
     )];
-    Tests {
-        all: test("all", &outcomes),
-        folders: vec![test(HOSTILE, &outcomes[..15]), test("b", &outcomes[15..])],
-        foreign: Some(ForeignMetrics::new(
+    Tests::new(
+        test("all", &outcomes),
+        vec![test(HOSTILE, &outcomes[..15]), test("b", &outcomes[15..])],
+        Some(ForeignMetrics::new(
             HOSTILE.to_owned(),
             &foreign,
             unreadable.clone(),
             &outcomes,
         )),
-    }
+    )
 }
 
 #[test]
@@ -215,6 +216,30 @@ fn a_page_of_a_model_without_statistics_says_so() {
 }
 
 #[test]
+fn a_page_has_another_network_beside_ours() {
+    let mut tests = tests(true);
+    assert!(!page(&tests).contains("Beside another network"));
+    let both: Vec<Both> = (0..30)
+        .map(|number| Both {
+            ours: outcome(number, true),
+            theirs: Theirs::Healthy(0.6),
+        })
+        .collect();
+    let peer = PeerTests::new("ours".into(), HOSTILE.into(), &both, Some("Normal"));
+    tests.peer = Some(peer);
+    let html = page(&tests);
+    parse(&html);
+    for wanted in [
+        "Beside another network",
+        "AUC, ill against healthy",
+        "McNemar",
+    ] {
+        assert!(html.contains(wanted), "{wanted}");
+    }
+    assert!(!html.contains("<script>"));
+}
+
+#[test]
 fn a_page_of_no_image_is_still_a_page() {
     let nothing = Evaluation::new(
         &Tested {
@@ -226,11 +251,7 @@ fn a_page_of_no_image_is_still_a_page() {
         &[],
         Vec::new(),
     );
-    let html = page(&Tests {
-        all: nothing,
-        folders: Vec::new(),
-        foreign: None,
-    });
+    let html = page(&Tests::new(nothing, Vec::new(), None));
     parse(&html);
     assert!(!html.contains("NaN"));
 }

@@ -20,6 +20,15 @@ pub fn mcnemar(first: usize, second: usize) -> f64 {
     (2.0 * tail).min(1.0)
 }
 
+/// A p-value as a table has it.
+pub(crate) fn p_in_words(p: f64) -> String {
+    if p < 1e-3 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{p:.3}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::mcnemar;
