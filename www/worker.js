@@ -55,6 +55,9 @@ scope.addEventListener('message', (event) => {
   else if (request.type === 'bundle') bundle.resolve({ ...request, hash: hashOf(request.bytes) });
   else if (request.type === 'ahead') readAhead(request);
   else if (request.type === 'window') void showWindow(request);
+  else if (request.type === 'partner') divideWith(request.port);
+  else if (request.type === 'assist') void assist(request.port);
+  else if (request.type === 'alone') classifier?.workWith?.();
   else void classify(request);
 });
 
@@ -89,6 +92,21 @@ async function start({ build }) {
     if (faultOf(error)?.code === 'webgpu-unavailable') putBack(await bundle.promise);
     refused(error, build === 'webgpu', (fault) => scope.postMessage({ type: 'failed', fault }));
   }
+}
+
+/** Has the worker at the other end do half of each image, once it has sent the memory for that. @param {MessagePort} port */
+function divideWith(port) {
+  port.onmessage = ({ data: memory }) => classifier?.workWith?.(memory, (image) => port.postMessage(image));
+}
+
+/** Does half of each image whose number comes from the other end. @param {MessagePort} port */
+async function assist(port) {
+  const { LungClassifier } = await code.promise;
+  const bytes = LungClassifier.sharedBytes?.();
+  if (!bytes) return;
+  const memory = new SharedArrayBuffer(bytes);
+  port.onmessage = ({ data: image }) => void classifier?.assist?.(memory, image);
+  port.postMessage(memory);
 }
 
 /** The first bundle that is whole: of a damaged one the page is told, and sends another. @param {LungWeb} runtime */

@@ -21,15 +21,19 @@ mod device;
 #[path = "webgpu.rs"]
 mod device;
 mod error;
+#[cfg(not(feature = "webgpu"))]
+mod halves;
 mod js;
 mod readers;
 
 use std::cell::RefCell;
 
 use js::set;
+#[cfg(not(feature = "webgpu"))]
+use js_sys::{Function, SharedArrayBuffer};
 use js_sys::{Object, Promise, Uint8Array, Uint8ClampedArray};
-use mobilenet_lung::Classifier;
 use mobilenet_lung::bundle::Unverified;
+use mobilenet_lung::{Classifier, ClassifyError, Reading};
 use radiograph::Radiograph;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -52,6 +56,9 @@ pub struct LungClassifier {
     classifier: Classifier,
     model: JsValue,
     last: RefCell<Option<Radiograph>>,
+    /// The worker that does half of the arithmetic.
+    #[cfg(not(feature = "webgpu"))]
+    partner: RefCell<Option<halves::Halves>>,
 }
 
 #[wasm_bindgen]
@@ -89,6 +96,8 @@ impl LungClassifier {
             classifier: device::classifier(&bundle).await?,
             model,
             last: RefCell::new(None),
+            #[cfg(not(feature = "webgpu"))]
+            partner: RefCell::new(None),
         })
     }
 
@@ -125,8 +134,7 @@ impl LungClassifier {
             decode_ms,
         } = image;
         let mut reading = self
-            .classifier
-            .classify_at(&radiograph, operating_point.as_deref())
+            .reading(&radiograph, operating_point.as_deref())
             .await
             .map_err(error::of_classifying)?;
         reading.timings.decode_ms = Some(decode_ms);
@@ -183,6 +191,71 @@ impl LungClassifier {
             .as_ref()
             .and_then(|last| last.with_window(centre, width));
         windowed.as_ref().map_or(Ok(JsValue::UNDEFINED), rgba)
+    }
+}
+
+#[cfg(not(feature = "webgpu"))]
+#[wasm_bindgen]
+impl LungClassifier {
+    /// Bytes of the memory that two workers share for [`work_with`](Self::work_with).
+    #[wasm_bindgen(js_name = sharedBytes)]
+    pub fn shared_bytes() -> u32 {
+        halves::shared_bytes()
+    }
+
+    /// From now on another worker does half of the arithmetic, where it answers in time: it is told the number of each image by `ask`, and
+    /// calls [`assist`](Self::assist) with that and the same memory. Without them this one works alone again.
+    #[wasm_bindgen(js_name = workWith)]
+    pub fn work_with(&self, memory: Option<SharedArrayBuffer>, ask: Option<Function>) {
+        let partner = memory.zip(ask);
+        let partner = partner.map(|(memory, ask)| halves::Halves::upper(&memory, ask));
+        self.partner.replace(partner);
+    }
+
+    /// Half of the arithmetic of another worker's image.
+    ///
+    /// # Errors
+    /// `device` where there is no such half; the other worker does the whole, as when this one comes late.
+    pub fn assist(&self, memory: &SharedArrayBuffer, image: i32) -> Result<bool, JsValue> {
+        let (mut partner, input) = halves::Halves::lower(memory, image);
+        self.classifier
+            .assist(&input, &mut partner)
+            .map_err(error::of_classifying)
+    }
+}
+
+impl LungClassifier {
+    #[cfg(not(feature = "webgpu"))]
+    async fn reading(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+    ) -> Result<Reading, ClassifyError> {
+        // Not there while it works: nobody else is to work with it.
+        let Some(mut partner) = self.partner.take() else {
+            return self
+                .classifier
+                .classify_at(radiograph, operating_point)
+                .await;
+        };
+        let done = self
+            .classifier
+            .classify_with(radiograph, operating_point, &mut partner);
+        if partner.came(done.as_ref().is_ok_and(|(_, came)| *came)) {
+            self.partner.replace(Some(partner));
+        }
+        done.map(|(reading, _)| reading)
+    }
+
+    #[cfg(feature = "webgpu")]
+    async fn reading(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+    ) -> Result<Reading, ClassifyError> {
+        self.classifier
+            .classify_at(radiograph, operating_point)
+            .await
     }
 }
 

@@ -153,8 +153,18 @@ export interface Answer {
   picture: ImageBitmap | null;
 }
 
+/** Page to two workers that are to divide images; what they say to each other goes through the port. */
+export type Pairing =
+  /** The one at the other end assists with each image. */
+  | { type: 'partner'; port: MessagePort }
+  /** It assists the one at the other end. */
+  | { type: 'assist'; port: MessagePort }
+  /** Nobody assists any more. */
+  | { type: 'alone' };
+
 /** Page to worker. A blob is a handle: its bytes are read in the worker and never pass through the page. */
 export type Request =
+  | Pairing
   | { type: 'start'; build: Build }
   /** What the start waits for. */
   | { type: 'module'; module: WebAssembly.Module }
@@ -192,6 +202,8 @@ export interface LungWeb {
     prepare(): Promise<void>;
     /** `sha256` is the hash of the bytes, where somebody works it out beside it. */
     load(bytes: Uint8Array, file: string, sha256?: Promise<ArrayBuffer>): Promise<LungClassifierHandle>;
+    /** Of the builds for the CPU: how much memory two of them share to divide images. */
+    sharedBytes?(): number;
   };
   DecodedImage: new (bytes: Uint8Array) => DecodedImage;
   /** Takes the function of `runtime/readers` that reads rare formats; until then they are refused with the code `reader-missing`. */
@@ -214,6 +226,10 @@ export interface LungClassifierHandle {
   /** At an operating point; without a name at the default. */
   classify(bytes: Uint8Array, operatingPoint?: string): Promise<Report>;
   classifyDecoded(image: DecodedImage, operatingPoint?: string): Promise<Report>;
+  /** Builds for the CPU: another worker does half of the arithmetic, and is told the number of each image by `ask`. Without both, alone again. */
+  workWith?(memory?: SharedArrayBuffer, ask?: (image: number) => void): void;
+  /** Builds for the CPU: half of the arithmetic of another worker's image. */
+  assist?(memory: SharedArrayBuffer, image: number): boolean;
   /** Decodes without classifying. */
   look(bytes: Uint8Array): void;
 }

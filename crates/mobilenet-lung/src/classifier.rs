@@ -6,7 +6,7 @@ use web_time::Instant;
 use crate::Findings;
 use crate::bundle::{Bundle, BundleError, OperatingPoint};
 use crate::error::ClassifyError;
-use crate::inference::{CpuNetwork, Inference};
+use crate::inference::{CpuNetwork, Inference, Partner, PartnerLost};
 use crate::interpretation::{Interpretation, check};
 use crate::preprocess::Preprocessing;
 use crate::reading::{Reading, Timings};
@@ -158,18 +158,82 @@ impl Classifier {
         radiograph: &Radiograph,
         operating_point: Option<&str>,
     ) -> Result<Reading, ClassifyError> {
+        let (input, preprocess_ms) = self.input(radiograph, operating_point)?;
+        let start = Instant::now();
+        let inference = self.infer(input).await?;
+        let times = [preprocess_ms, milliseconds(start)];
+        self.reading(radiograph, operating_point, &inference, times)
+    }
+
+    /// As [`classify_at`](Self::classify_at), on the CPU, with a partner that does half of the arithmetic in
+    /// [`assist`](Self::assist); the reading is the same. Without the partner where there are no halves or that does not come; then
+    /// the second is false.
+    ///
+    /// # Errors
+    /// Those of [`classify_at`](Self::classify_at); [`ClassifyError::Device`] where it is not on the CPU.
+    pub fn classify_with(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+        partner: &mut dyn Partner,
+    ) -> Result<(Reading, bool), ClassifyError> {
+        let (input, preprocess_ms) = self.input(radiograph, operating_point)?;
+        let network = self.on_one_processor()?;
+        let start = Instant::now();
+        let (inference, came) = match network.infer_with(&input, partner) {
+            Ok(Some(inference)) => (inference, true),
+            Ok(None) | Err(PartnerLost) => (on_cpu(network, &input)?, false),
+        };
+        let times = [preprocess_ms, milliseconds(start)];
+        let reading = self.reading(radiograph, operating_point, &inference, times)?;
+        Ok((reading, came))
+    }
+
+    /// Half of the arithmetic of what a partner classifies, with the input that it hands over; whether that came to its end.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Device`] where it is not on the CPU.
+    pub fn assist(&self, input: &[f32], partner: &mut dyn Partner) -> Result<bool, ClassifyError> {
+        let done = self.on_one_processor()?.assist(input, partner);
+        Ok(matches!(done, Ok(Some(()))))
+    }
+
+    fn on_one_processor(&self) -> Result<&CpuNetwork, ClassifyError> {
+        match &self.engine {
+            Engine::Cpu(network) => Ok(network),
+            #[cfg(any(feature = "gpu", feature = "burn"))]
+            _ => Err(ClassifyError::Device {
+                detail: "half an image was asked of it".to_owned(),
+            }),
+        }
+    }
+
+    /// The input `[3, side, side]`, and in how many milliseconds it was made; refuses an operating point that there is not.
+    fn input(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+    ) -> Result<(Vec<f32>, f64), ClassifyError> {
         self.operating_point(operating_point)?;
         let start = Instant::now();
         let input = self.preprocessing.apply(radiograph);
-        let preprocess_ms = milliseconds(start);
-        let start = Instant::now();
-        let inference = self.infer(input).await?;
+        Ok((input, milliseconds(start)))
+    }
+
+    /// What is said of an inference; `times` are the milliseconds of preprocessing and of inference.
+    fn reading(
+        &self,
+        radiograph: &Radiograph,
+        operating_point: Option<&str>,
+        inference: &Inference,
+        [preprocess_ms, inference_ms]: [f64; 2],
+    ) -> Result<Reading, ClassifyError> {
+        let report = self.interpretation.report(inference, operating_point)?;
         let timings = Timings {
             decode_ms: None,
             preprocess_ms,
-            inference_ms: milliseconds(start),
+            inference_ms,
         };
-        let report = self.interpretation.report(&inference, operating_point)?;
         Ok(Reading::new(
             radiograph,
             report,
@@ -191,13 +255,13 @@ impl Classifier {
 
     /// What the network makes of one input `[3, side, side]`: one read-back from the device. Not looked at yet.
     async fn infer(&self, input: Vec<f32>) -> Result<Inference, ClassifyError> {
-        let device_error = |detail: String| ClassifyError::Device { detail };
         Ok(match &self.engine {
-            Engine::Cpu(network) => network
-                .infer(&input)
-                .ok_or_else(|| device_error(format!("{} values came in", input.len())))?,
+            Engine::Cpu(network) => on_cpu(network, &input)?,
             #[cfg(feature = "gpu")]
-            Engine::Gpu(network) => network.infer(&input).await.map_err(device_error)?,
+            Engine::Gpu(network) => network
+                .infer(&input)
+                .await
+                .map_err(|detail| ClassifyError::Device { detail })?,
             #[cfg(feature = "burn")]
             Engine::Reference { network, device } => {
                 let side = self.preprocessing.side as usize;
@@ -224,6 +288,12 @@ async fn read_back<const D: usize>(
         .map_err(|error| detail(error.to_string()))?
         .try_into_vec::<f32>()
         .map_err(|error| detail(format!("{error:?}")))
+}
+
+fn on_cpu(network: &CpuNetwork, input: &[f32]) -> Result<Inference, ClassifyError> {
+    network.infer(input).ok_or_else(|| ClassifyError::Device {
+        detail: format!("{} values came in", input.len()),
+    })
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -3,9 +3,13 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use mobilenet_lung::architecture;
-use mobilenet_lung::inference::CpuNetwork;
+use mobilenet_lung::inference::{CpuNetwork, LONGEST_EXCHANGE, Partner, PartnerLost};
 use mobilenet_lung::network::{
     AttentionConfig, AttentionKind, AttentionPlace, MobileNetLungConfig,
 };
@@ -149,5 +153,86 @@ fn two_to_twenty_findings_have_a_map_each() {
         }
         // Another number of findings is another network.
         assert!(CpuNetwork::new(&state, &attention, findings + 1).is_err());
+    }
+}
+
+/// A partner on another thread.
+struct Line {
+    to: Sender<Vec<f32>>,
+    from: Receiver<Vec<f32>>,
+    /// After so many exchanges it is gone.
+    lasts: usize,
+}
+
+impl Line {
+    fn pair(lasts: usize) -> [Self; 2] {
+        let ((to, from), (back, answer)) = (channel(), channel());
+        [(to, answer), (back, from)].map(|(to, from)| Self { to, from, lasts })
+    }
+
+    fn next(&mut self) -> Result<Vec<f32>, PartnerLost> {
+        let came = self.from.recv_timeout(Duration::from_secs(20));
+        came.map_err(|_| PartnerLost)
+    }
+}
+
+impl Partner for Line {
+    fn begin(&mut self, input: &[f32]) {
+        let _ = self.to.send(input.to_vec());
+    }
+
+    fn exchange(&mut self, own: &[f32], other: &mut [f32]) -> Result<(), PartnerLost> {
+        assert!(own.len() <= LONGEST_EXCHANGE && other.len() <= LONGEST_EXCHANGE);
+        self.lasts = self.lasts.checked_sub(1).ok_or(PartnerLost)?;
+        let _ = self.to.send(own.to_vec());
+        other.copy_from_slice(&self.next()?);
+        Ok(())
+    }
+}
+
+#[test]
+fn two_halves_are_the_whole() {
+    for attention in attentions() {
+        // Made once: other tests, which run meanwhile, draw from the same random numbers.
+        let state = state(attention);
+        let network = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
+        let whole = network.infer(&input()).unwrap();
+        let [mut upper, mut lower] = Line::pair(19);
+        if attention.place == AttentionPlace::EveryStage {
+            assert!(!network.has_halves(), "{attention:?}");
+            assert_eq!(network.infer_with(&input(), &mut upper), Ok(None));
+            continue;
+        }
+        let other = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
+        let assistant = thread::spawn(move || {
+            let input = lower.next().unwrap();
+            other.assist(&input, &mut lower)
+        });
+        let halves = network.infer_with(&input(), &mut upper).unwrap().unwrap();
+        assert_eq!(assistant.join().unwrap(), Ok(Some(())));
+        assert_eq!(upper.lasts, 0, "{attention:?}");
+        assert!(halves == whole, "{attention:?}");
+        assert_eq!(network.infer_with(&[0.0; 5], &mut upper), Ok(None));
+    }
+}
+
+#[test]
+fn a_partner_that_goes_at_any_exchange_is_told_of() {
+    let attention = AttentionConfig::NONE;
+    let state = state(attention);
+    let network = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
+    let whole = network.infer(&input()).unwrap();
+    for lasts in 0..19 {
+        let [mut upper, mut lower] = Line::pair(lasts);
+        let other = CpuNetwork::new(&state, &attention, FINDINGS).unwrap();
+        let assistant = thread::spawn(move || {
+            let input = lower.next().unwrap();
+            other.assist(&input, &mut lower)
+        });
+        assert_eq!(network.infer_with(&input(), &mut upper), Err(PartnerLost));
+        drop(upper);
+        assert_eq!(assistant.join().unwrap(), Err(PartnerLost));
+        // What half an image has left behind does not show in the next.
+        assert!(network.infer(&input()).unwrap() == whole, "{lasts}");
     }
 }

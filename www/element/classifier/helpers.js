@@ -60,6 +60,11 @@ export class Helpers {
     this.#desk = desk;
   }
 
+  /** Whether there are any. */
+  get busy() {
+    return this.#starting || this.#helpers.length > 0;
+  }
+
   /** The worker that has still what it read last. @param {number} id the number of the image */
   lifeOf(id) {
     return this.#helpers.find(({ life }) => life.last === id)?.life;

@@ -3,7 +3,7 @@
  * One worker, from its first message to its end.
  *
  * @import { Start } from '../start.js'
- * @import { Answer, Progress, Ready, Reply, Request } from '../protocol.js'
+ * @import { Answer, Pairing, Progress, Ready, Reply, Request } from '../protocol.js'
  */
 
 import { Crash, faultError, firstLine, LungError } from './faults.js';
@@ -112,6 +112,11 @@ export class WorkerLife {
       });
       this.#send({ type: 'window', id, ...request });
     });
+  }
+
+  /** Has it divide images with another worker, or no more. @param {Pairing} request @param {MessagePort} [port] */
+  pair(request, port) {
+    if (!this.#over) this.#start.worker.postMessage(request, port ? [port] : []);
   }
 
   /** Ends it; who waits for a window may ask another worker. */

@@ -5,10 +5,11 @@
  *
  * @import { Answer, DeviceWish, Fallback, Progress, Ready } from '../protocol.js'
  * @import { Helpers } from './helpers.js'
+ * @import { Partner } from './partner.js'
  */
 
 import { Stock } from '../download.js';
-import { Start, takeEarly } from '../start.js';
+import { Start, takeEarly, whenIdle } from '../start.js';
 import { asLungError, CANCELLED, Crash, crashError, faultError, LungError, refuse, STALLED, startError, stopped } from './faults.js';
 import { unpacked, WorkerLife } from './life.js';
 
@@ -69,6 +70,10 @@ export class Pool extends EventTarget {
   #helpers = null;
   /** Their script, which a single image does without. @type {Promise<void> | undefined} */
   #helping;
+  /** Who does half of each image. @type {Partner | null} */
+  #partner = null;
+  /** Its script, which only pages that are isolated use; `null` once it failed. @type {Promise<typeof import('./partner.js') | null> | undefined} */
+  #partnering;
   /** @type {Stock | null} */
   #stock = null;
   /** Why WebGPU is no longer tried. @type {Fallback | null} */
@@ -169,6 +174,7 @@ export class Pool extends EventTarget {
       this.#callHelpers();
     }
     this.#pumping = false;
+    whenIdle(() => void this.#callPartner());
   }
 
   /** The next image that waits, unless too many are on their way. */
@@ -211,6 +217,8 @@ export class Pool extends EventTarget {
 
   /** Has further workers read what waits, once an image has been answered: they would take from what the first one needs. */
   #callHelpers() {
+    // Two workers are best used for two images.
+    if (this.#waiting()) this.#partWays();
     if (this.#helpers) return this.#helpers.goOn();
     if (WORKERS === 1 || !this.#waiting()) return;
     this.#helping ??= import('./helpers.js').then(
@@ -228,6 +236,26 @@ export class Pool extends EventTarget {
       // Without it there is one worker.
       () => {},
     );
+  }
+
+  /** Has another worker do half of each image from now on, where two workers can share memory and no folder is read. */
+  async #callPartner() {
+    const wanted = () => this.#state.phase === 'ready' && this.#state.ready.device === 'cpu' && !this.#partner && !this.#pumping && !this.#helpers?.busy;
+    if (WORKERS === 1 || !globalThis.crossOriginIsolated || !wanted()) return;
+    const running = this.#running;
+    const script = await (this.#partnering ??= import('./partner.js').catch(() => null));
+    const first = await running?.catch(() => null);
+    if (!script?.hasRoom || !first || this.#running !== running || !wanted()) return;
+    this.#partner = new script.Partner(/** @type {Stock} */ (this.#stock), first.life, () => {
+      // One that ends by itself finds no room, or cannot start: another would fare no better.
+      this.#partner = null;
+      this.#partnering = Promise.resolve(null);
+    });
+  }
+
+  #partWays() {
+    this.#partner?.end();
+    this.#partner = null;
   }
 
   /** @param {Job} job @returns {Promise<Answer>} */
@@ -321,6 +349,7 @@ export class Pool extends EventTarget {
 
   /** @param {WorkerLife} life */
   #drop(life) {
+    this.#partWays();
     life.terminate();
     this.#running = null;
   }

@@ -14,26 +14,26 @@ use crate::preprocess::Preprocessing;
 use crate::state::{Parameters, StateDict, StateError, check};
 
 /// Side of the input in pixels.
-const SIDE: usize = Preprocessing::IMAGENET.side as usize;
+pub(super) const SIDE: usize = Preprocessing::IMAGENET.side as usize;
 
 /// The network on the CPU: burn-free, its weights packed for the vectors of this processor.
 ///
 /// It computes what [`MobileNetLung::evidence`](crate::network::MobileNetLung::evidence) does, up to the order of sums.
 #[derive(Debug)]
 pub struct CpuNetwork {
-    stem: Stem,
-    blocks: Vec<CpuBlock>,
-    last: Pointwise,
-    tail: Tail,
+    pub(super) stem: Stem,
+    pub(super) blocks: Vec<CpuBlock>,
+    pub(super) last: Pointwise,
+    pub(super) tail: Tail,
     /// The memory of the last run, for the next.
-    maps: Mutex<[Map; 2]>,
+    pub(super) maps: Mutex<[Map; 2]>,
 }
 
 #[derive(Debug)]
-struct CpuBlock {
-    layers: InvertedResidual,
-    attention: Option<Attention>,
-    residual: Residual,
+pub(super) struct CpuBlock {
+    pub(super) layers: InvertedResidual,
+    pub(super) attention: Option<Attention>,
+    pub(super) residual: Residual,
 }
 
 impl CpuNetwork {

@@ -4,6 +4,7 @@ mod attention;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
+mod halves;
 mod parameters;
 mod tail;
 
@@ -11,4 +12,5 @@ pub(crate) use attention::dot;
 pub use cpu::CpuNetwork;
 #[cfg(feature = "gpu")]
 pub use gpu::GpuNetwork;
+pub use halves::{INPUT, LONGEST_EXCHANGE, Partner, PartnerLost};
 pub use parameters::Inference;

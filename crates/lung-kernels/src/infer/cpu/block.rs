@@ -1,5 +1,7 @@
 //! The inverted residual block.
 
+use std::ops::Range;
+
 use super::depthwise::Depthwise;
 use super::map::Map;
 use super::pointwise::Pointwise;
@@ -51,12 +53,44 @@ impl InvertedResidual {
         self.project.output()
     }
 
+    /// Stride in both directions.
+    pub fn stride(&self) -> usize {
+        self.depthwise.stride()
+    }
+
     /// The block of a whole map.
     ///
     /// # Panics
     /// When the map has other channels than the block, or `residual` is asked of a block whose output has another shape
     /// than its input.
     pub fn forward(&self, input: &Map, residual: Residual, output: &mut Map) {
+        self.reshape(input, residual, output);
+        #[cfg(target_family = "wasm")]
+        self.by_rows(input, residual, output);
+        #[cfg(not(target_family = "wasm"))]
+        self.by_groups(input, residual, output);
+    }
+
+    /// The rows `rows` of the block's output alone, on one thread; what the others are is left open. Of the input it needs the rows
+    /// that they are filtered from: from one before the first to one after the last, times the stride.
+    ///
+    /// # Panics
+    /// When [`forward`](Self::forward) would, or there are no such rows.
+    pub fn forward_rows(
+        &self,
+        input: &Map,
+        residual: Residual,
+        rows: Range<usize>,
+        output: &mut Map,
+    ) {
+        self.reshape(input, residual, output);
+        let width = output.width();
+        let out = output.rows_mut(rows.clone());
+        self.band(input, residual, rows, width, out);
+    }
+
+    /// Gives `output` its shape.
+    fn reshape(&self, input: &Map, residual: Residual, output: &mut Map) {
         assert_eq!(input.channels(), self.input(), "channels of the map");
         let stride = self.depthwise.stride();
         assert!(
@@ -68,9 +102,5 @@ impl InvertedResidual {
             input.width().div_ceil(stride),
         );
         output.reshape(height, width, self.output());
-        #[cfg(target_family = "wasm")]
-        self.by_rows(input, residual, output);
-        #[cfg(not(target_family = "wasm"))]
-        self.by_groups(input, residual, output);
     }
 }

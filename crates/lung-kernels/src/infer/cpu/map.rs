@@ -1,5 +1,7 @@
 //! A feature map, channels last.
 
+use std::ops::Range;
+
 use super::vectors::padded;
 
 /// A feature map, channels last: `[height, width, channels]`, each position padded with zeros to whole vectors.
@@ -85,6 +87,24 @@ impl Map {
         self.values
             .chunks_exact_mut(self.pitch.max(1))
             .map(move |there| &mut there[..channels])
+    }
+
+    /// Rows with the padding of their positions, to be handed to a map of the same shape on a processor of the same kind.
+    ///
+    /// # Panics
+    /// When there are no such rows.
+    pub fn rows(&self, rows: Range<usize>) -> &[f32] {
+        let across = self.width * self.pitch;
+        &self.values[rows.start * across..rows.end * across]
+    }
+
+    /// As [`rows`](Self::rows), to be written.
+    ///
+    /// # Panics
+    /// When there are no such rows.
+    pub fn rows_mut(&mut self, rows: Range<usize>) -> &mut [f32] {
+        let across = self.width * self.pitch;
+        &mut self.values[rows.start * across..rows.end * across]
     }
 
     /// Numbers from one position to the next.

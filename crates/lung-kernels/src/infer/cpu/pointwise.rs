@@ -1,5 +1,7 @@
 //! The 1 x 1 convolution: a matrix product with bias, clamp and residual in the same pass.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::bands::bands;
@@ -80,24 +82,39 @@ impl Pointwise {
     /// # Panics
     /// When the map has another number of channels.
     pub fn forward(&self, input: &Map, output: &mut Map) {
-        assert_eq!(input.channels(), self.input, "channels of the map");
-        output.reshape(input.height(), input.width(), self.output);
+        self.reshape(input, output);
         let pitch_out = output.pitch();
         bands(
             output.values_mut(),
             input.height(),
             input.width() * pitch_out,
             1,
-            |rows, out| {
-                let across = input.width() * input.pitch();
-                Arch::new().dispatch(Run {
-                    layer: self,
-                    input: &input.values()[rows.start * across..rows.end * across],
-                    pitch: input.pitch(),
-                    out,
-                });
-            },
+            |rows, out| self.band(input, rows, out),
         );
+    }
+
+    /// The rows `rows` of the output alone, on one thread; what the others are is left open.
+    ///
+    /// # Panics
+    /// When the map has another number of channels, or there are no such rows.
+    pub fn forward_rows(&self, input: &Map, rows: Range<usize>, output: &mut Map) {
+        self.reshape(input, output);
+        self.band(input, rows.clone(), output.rows_mut(rows));
+    }
+
+    /// Gives `output` its shape.
+    fn reshape(&self, input: &Map, output: &mut Map) {
+        assert_eq!(input.channels(), self.input, "channels of the map");
+        output.reshape(input.height(), input.width(), self.output);
+    }
+
+    fn band(&self, input: &Map, rows: Range<usize>, out: &mut [f32]) {
+        Arch::new().dispatch(Run {
+            layer: self,
+            input: input.rows(rows),
+            pitch: input.pitch(),
+            out,
+        });
     }
 
     /// `input` to positions `out`; with `residual`, laid out like `out`, added.

@@ -23,14 +23,26 @@ impl InvertedResidual {
         let (height, width) = (output.height(), output.width());
         let across = width * output.pitch();
         bands(output.values_mut(), height, across, PIECES, |rows, out| {
-            Arch::new().dispatch(Band {
-                block: self,
-                input,
-                residual,
-                rows,
-                width,
-                out,
-            });
+            self.band(input, residual, rows, width, out);
+        });
+    }
+
+    /// The rows `rows` of the block's output, `width` positions each.
+    pub(super) fn band(
+        &self,
+        input: &Map,
+        residual: Residual,
+        rows: Range<usize>,
+        width: usize,
+        out: &mut [f32],
+    ) {
+        Arch::new().dispatch(Band {
+            block: self,
+            input,
+            residual,
+            rows,
+            width,
+            out,
         });
     }
 }

@@ -1,5 +1,7 @@
 //! The dense 3 x 3 convolution of stride 2 that starts the network.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::bands::bands;
@@ -43,37 +45,68 @@ impl Stem {
     /// # Panics
     /// When `planes` has another length than that.
     pub fn forward(&self, planes: &[f32], height: usize, width: usize, output: &mut Map) {
-        let depth = self.product.input();
-        assert_eq!(
-            planes.len(),
-            depth / TAPS * height * width,
-            "values of the planes"
-        );
-        let (height_out, width_out) = (height.div_ceil(2), width.div_ceil(2));
-        output.reshape(height_out, width_out, self.output());
-        let across = width_out * output.pitch();
+        self.reshape(planes, height, width, output);
+        let (height_out, across) = (output.height(), output.width() * output.pitch());
         bands(
             output.values_mut(),
             height_out,
             across,
             PIECES,
-            |rows, out| {
-                // One number at the left of each row, and of an odd width one at the right, is outside of the map: it stays zero.
-                let length = 2 * width_out + 1;
-                let mut window = vec![0.0; depth / SIDE * length];
-                for (y, out) in rows.zip(out.chunks_exact_mut(across)) {
-                    gather(planes, height, width, y, &mut window, length);
-                    Arch::new().dispatch(Row {
-                        product: &self.product,
-                        window: Window {
-                            values: &window,
-                            length,
-                        },
-                        out,
-                    });
-                }
-            },
+            |rows, out| self.band(planes, height, width, rows, out),
         );
+    }
+
+    /// The rows `rows` of the output alone, on one thread; what the others are is left open.
+    ///
+    /// # Panics
+    /// When `planes` has another length, or there are no such rows.
+    pub fn forward_rows(
+        &self,
+        planes: &[f32],
+        height: usize,
+        width: usize,
+        rows: Range<usize>,
+        output: &mut Map,
+    ) {
+        self.reshape(planes, height, width, output);
+        let out = output.rows_mut(rows.clone());
+        self.band(planes, height, width, rows, out);
+    }
+
+    /// Gives `output` its shape.
+    fn reshape(&self, planes: &[f32], height: usize, width: usize, output: &mut Map) {
+        assert_eq!(
+            planes.len(),
+            self.product.input() / TAPS * height * width,
+            "values of the planes"
+        );
+        output.reshape(height.div_ceil(2), width.div_ceil(2), self.output());
+    }
+
+    fn band(
+        &self,
+        planes: &[f32],
+        height: usize,
+        width: usize,
+        rows: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let width_out = width.div_ceil(2);
+        // One number at the left of each row, and of an odd width one at the right, is outside of the map: it stays zero.
+        let length = 2 * width_out + 1;
+        let mut window = vec![0.0; self.product.input() / SIDE * length];
+        let across = out.len() / rows.len().max(1);
+        for (y, out) in rows.zip(out.chunks_exact_mut(across.max(1))) {
+            gather(planes, height, width, y, &mut window, length);
+            Arch::new().dispatch(Row {
+                product: &self.product,
+                window: Window {
+                    values: &window,
+                    length,
+                },
+                out,
+            });
+        }
     }
 }
 

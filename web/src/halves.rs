@@ -1,0 +1,147 @@
+//! A partner in another worker: both have a `SharedArrayBuffer`, and a module with memory of its own. It takes no other build, and no
+//! thread ever touches another's memory.
+
+use js_sys::{Atomics, Float32Array, Function, Int32Array, SharedArrayBuffer};
+use mobilenet_lung::inference::{INPUT, LONGEST_EXCHANGE, Partner, PartnerLost};
+use wasm_bindgen::prelude::*;
+
+/// Bytes before the input: two counters, far enough apart to lie in different lines of a cache.
+const HEAD: u32 = 256;
+/// Where in it, in numbers of four bytes, each half counts.
+const COUNTERS: [u32; 2] = [0, 32];
+/// Counts of an image: more than it has exchanges.
+const COUNTS: i32 = 64;
+/// How often a counter is looked at before the thread sleeps, which is some milliseconds: on a virtual machine a thread that sleeps
+/// takes about as long to wake, and 19 exchanges are as many chances to.
+const LOOKS: u32 = 60_000;
+/// Milliseconds that a partner may keep one waiting: it may be busy, or the machine.
+const PATIENCE: f64 = 100.0;
+/// Images in a row without the partner after which it is asked no more.
+const FAILURES: u32 = 3;
+
+/// Bytes of the memory that two halves share.
+pub fn shared_bytes() -> u32 {
+    HEAD + 4 * (INPUT + 4 * LONGEST_EXCHANGE) as u32
+}
+
+/// One of two halves.
+#[derive(Debug)]
+pub struct Halves {
+    counters: Int32Array,
+    input: Float32Array,
+    /// What this half hands over, and what it is handed. Each has two: the other may be one exchange ahead.
+    own: [Float32Array; 2],
+    theirs: [Float32Array; 2],
+    upper: bool,
+    image: i32,
+    exchange: i32,
+    /// Tells the partner the number of an image that it is to assist with.
+    ask: Option<Function>,
+    failures: u32,
+}
+
+impl Halves {
+    /// The half that asks.
+    pub fn upper(memory: &SharedArrayBuffer, ask: Function) -> Self {
+        Self::new(memory, true, 0, Some(ask))
+    }
+
+    /// The half that assists with the image of this number, and its input.
+    pub fn lower(memory: &SharedArrayBuffer, image: i32) -> (Self, Vec<f32>) {
+        let half = Self::new(memory, false, image, None);
+        let input = half.input.to_vec();
+        (half, input)
+    }
+
+    fn new(memory: &SharedArrayBuffer, upper: bool, image: i32, ask: Option<Function>) -> Self {
+        let numbers = |at: u32, count: usize| {
+            Float32Array::new_with_byte_offset_and_length(memory, at, count as u32)
+        };
+        let slot = |number: u32| {
+            let at = HEAD + 4 * (INPUT as u32 + number * LONGEST_EXCHANGE as u32);
+            numbers(at, LONGEST_EXCHANGE)
+        };
+        let [above, below] = [[slot(0), slot(1)], [slot(2), slot(3)]];
+        let (own, theirs) = if upper {
+            (above, below)
+        } else {
+            (below, above)
+        };
+        Self {
+            counters: Int32Array::new_with_byte_offset_and_length(memory, 0, HEAD / 4),
+            input: numbers(HEAD, INPUT),
+            own,
+            theirs,
+            upper,
+            image,
+            exchange: 0,
+            ask,
+            failures: 0,
+        }
+    }
+
+    /// Takes note of whether the partner came; whether it is worth asking again.
+    pub fn came(&mut self, came: bool) -> bool {
+        self.failures = if came { 0 } else { self.failures + 1 };
+        self.failures < FAILURES
+    }
+
+    /// How far this half has come.
+    fn count(&self) -> i32 {
+        let before = self.image.wrapping_mul(COUNTS);
+        before.wrapping_add(self.exchange)
+    }
+
+    /// Waits until the partner has come as far in this image.
+    fn wait(&self) -> Option<()> {
+        let place = COUNTERS[usize::from(self.upper)];
+        for look in 0.. {
+            let count = Atomics::load(&self.counters, place).ok()?;
+            match count.wrapping_sub(self.count()) {
+                // It may have gone on to the next exchange, but no further without this half.
+                0 | 1 => return Some(()),
+                // It has gone on to another image, and given this one up.
+                2.. => return None,
+                _ => {}
+            }
+            if look >= LOOKS {
+                let woken = Atomics::wait_with_timeout(&self.counters, place, count, PATIENCE);
+                if woken.ok()? == "timed-out" {
+                    return None;
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Partner for Halves {
+    fn begin(&mut self, input: &[f32]) {
+        self.image = self.image.wrapping_add(1);
+        self.exchange = 0;
+        self.input.copy_from(input);
+        if let Some(ask) = &self.ask {
+            // A port that does not take it is as one that nobody listens at.
+            let _ = ask.call1(&JsValue::NULL, &self.image.into());
+        }
+    }
+
+    fn exchange(&mut self, own: &[f32], other: &mut [f32]) -> Result<(), PartnerLost> {
+        self.exchange += 1;
+        let slot = (self.exchange % 2) as usize;
+        if !own.is_empty() {
+            self.own[slot].subarray(0, own.len() as u32).copy_from(own);
+        }
+        let place = COUNTERS[usize::from(!self.upper)];
+        let told = Atomics::store(&self.counters, place, self.count())
+            .and_then(|_| Atomics::notify(&self.counters, place));
+        told.map_err(|_| PartnerLost)?;
+        self.wait().ok_or(PartnerLost)?;
+        if !other.is_empty() {
+            self.theirs[slot]
+                .subarray(0, other.len() as u32)
+                .copy_to(other);
+        }
+        Ok(())
+    }
+}
