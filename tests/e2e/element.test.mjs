@@ -303,9 +303,13 @@ test('what is said agrees with the figures above it, and with the bundle: a set 
   }));
 
 test('of an image that is no chest X-ray the warning comes first, no finding is named, and the probabilities are folded away', () =>
-  onPage(async (page, { picker, card, element, answered }) => {
-    await picker.setInputFiles([{ ...picture('cat.png'), buffer: Buffer.from('unlike') }, picture('chest.png')]);
-    await answered('chest.png');
+  onPage(async (page, { picker, card, element, answered, choose }) => {
+    await picker.setInputFiles([
+      { ...picture('cat.png'), buffer: Buffer.from('unlike') },
+      picture('chest.png'),
+      { ...picture('hardly.png'), buffer: Buffer.from('unlike 0.4986') },
+    ]);
+    await answered('hardly.png');
     const said = await card('cat.png').innerText();
     assert.match(said.replace('cat.png', '').trim(), /^This does not look like a frontal chest X-ray\./);
     assert.doesNotMatch(said, /Most likely finding|Unsure|unlikely/);
@@ -314,6 +318,7 @@ test('of an image that is no chest X-ray the warning comes first, no finding is 
     assert.match(await element.locator('.row').first().innerText(), /does not look like a frontal chest X-ray/);
     await card('cat.png').locator('.folded summary').click();
     assert.match(await card('cat.png').innerText(), /Likeness\s+0\.03 of 1/);
+    assert.doesNotMatch(await card('cat.png').innerText(), /Certainty/, 'none is named');
     const meters = card('cat.png').getByRole('meter');
     assert.equal(await meters.first().isVisible(), false);
     await element.locator('.all-the-same summary').click();
@@ -323,6 +328,8 @@ test('of an image that is no chest X-ray the warning comes first, no finding is 
     await element.locator('.row').nth(1).click();
     assert.match(await card('chest.png').innerText(), /Most likely finding/);
     assert.equal(await element.locator('.overlay').isVisible(), true);
+    // Below a half, and said to be.
+    assert.match(await unfolded(await choose('hardly.png')), /Likeness\s+0\.49 of 1/);
     const [{ detail }] = (await events(page)).filter(({ type }) => type === 'lung-result');
     assert.deepEqual(detail.report.in_distribution, { score: 0.0312, accepted: false });
   }));

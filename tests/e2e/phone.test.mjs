@@ -100,6 +100,41 @@ test('who looks elsewhere by then, or has a script classify, is left there', () 
     assert.ok((await page.evaluate(() => scrollY)) > 300, 'the page was not moved');
   }));
 
+/**
+ * The facts above the table whose separator would be seen where no fact is beside it: it stands before a fact, and is clipped where
+ * that begins a line.
+ * @param {import('playwright-core').Locator} element
+ */
+const loose = (element) =>
+  element.locator('.tally').evaluate((tally) => {
+    const { overflowX, columnGap, direction } = getComputedStyle(tally);
+    const box = tally.getBoundingClientRect();
+    return [...tally.children].flatMap((fact, at) => {
+      const own = fact.getBoundingClientRect();
+      const gap = direction === 'rtl' ? box.right - own.right : own.left - box.left;
+      const before = getComputedStyle(fact, '::before');
+      const clipped = overflowX === 'clip' && parseFloat(before.insetInlineStart) <= -parseFloat(before.inlineSize);
+      const ends = getComputedStyle(fact, '::after').content !== 'none';
+      return ends || (at > 0 && (gap < 1 ? !clipped : parseFloat(before.inlineSize) > parseFloat(columnGap))) ? [fact.textContent] : [];
+    });
+  });
+
+test('what else an image may show is said to be that where a table has no headings', () =>
+  onPhone(async (page, { picker, answered, row }) => {
+    await picker.setInputFiles([
+      { ...picture('torn.png'), buffer: Buffer.from('torn') },
+      { ...picture('sure.png'), buffer: Buffer.from('set 0.93 0.05 Normal') },
+    ]);
+    await answered('sure.png');
+    const note = row('torn.png').locator('.row-note');
+    const label = () => note.evaluate((cell) => getComputedStyle(cell, '::before').content);
+    assert.match(await label(), /Also possible:/);
+    assert.equal(await row('sure.png').locator('.row-note').isVisible(), false);
+    await page.setViewportSize({ width: 1200, height: 844 });
+    assert.equal(await label(), 'none');
+    assert.equal(await row('sure.png').locator('.row-note').innerText(), 'Nothing else');
+  }));
+
 /** How wide phones are that are in use, in CSS pixels. */
 const WIDTHS = [320, 390];
 
@@ -144,6 +179,7 @@ forEverybody(() => {
             await answered('cat.png');
             await row('cat.png').waitFor();
             await check('many');
+            assert.deepEqual(await loose(element), [], 'what parts two facts is at neither end of a line');
             for (const name of ['bad.png', 'torn.png', 'cat.png']) {
               await choose(name);
               await check(name);

@@ -99,6 +99,15 @@ for (const lang of TRANSLATED) {
   });
 }
 
+test('what is filled in after a Latin name is not drawn to the wrong side of it, in a language that is written from right to left', async () => {
+  /** What has no direction of its own between Latin letters and what is filled in, other than a mark or a bracket that closes. */
+  const joined = /[A-Za-z][^\p{L})\u200f\u2066-\u2069]*\{/u;
+  for (const { dir, load } of Object.values(LANGUAGES))
+    if (dir === 'rtl')
+      for (const [key, text] of Object.entries((await load()).default))
+        for (const words of Object.values(forms(text))) assert.doesNotMatch(words.replace(/\{\w+\}/g, '{'), joined, key);
+});
+
 test('no text and no sentence of the model says that a finding is ruled out, in any language', async () => {
   /** @type {Record<string, RegExp>} */
   const RULED_OUT = {

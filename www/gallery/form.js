@@ -1,8 +1,8 @@
 // @ts-check
 /** Shows what a form would send, instead of sending it. */
 
-const form = /** @type {HTMLFormElement} */ (document.querySelector('#form form'));
-const output = /** @type {HTMLOutputElement} */ (document.querySelector('#form output'));
+const [form] = document.querySelectorAll('form');
+const [output] = document.querySelectorAll('output');
 
 form.addEventListener('submit', (event) => {
   event.preventDefault();

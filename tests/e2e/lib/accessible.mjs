@@ -67,9 +67,20 @@ export const cutOff = (page) =>
       }
       return true;
     };
+    /** Whether one of the choices is wider than what shows it. @param {HTMLSelectElement} select */
+    const choicesCut = (select) => {
+      const shown = select.offsetWidth;
+      const { width, minWidth, maxWidth } = select.style;
+      Object.assign(select.style, { width: 'max-content', minWidth: 'max-content', maxWidth: 'none' });
+      const wanted = select.offsetWidth;
+      Object.assign(select.style, { width, minWidth, maxWidth });
+      return wanted > shown + SLACK;
+    };
     const read = (/** @type {Document | ShadowRoot} */ root) => {
       for (const element of root.querySelectorAll('*')) {
         if (element.shadowRoot) read(element.shadowRoot);
+        if (element instanceof HTMLSelectElement && element.checkVisibility() && choicesCut(element))
+          found.push(`the choices of ${element.className || 'a select'}`);
         if (element.closest(`script, style, option, ${shortened}`) || !element.checkVisibility({ visibilityProperty: true })) continue;
         for (const node of element.childNodes) {
           if (!(node instanceof Text) || node.data.trim() === '') continue;

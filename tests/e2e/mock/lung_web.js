@@ -162,7 +162,7 @@ export class LungClassifier {
       const findings = /** @type {Finding[]} */ (held);
       report.prediction_set = form === 'list' ? findings : { coverage: form === 'set' ? 0.8 : 0.85, findings };
     }
-    if (words.startsWith('unlike')) report.in_distribution = { score: 0.0312, accepted: false };
+    if (words.startsWith('unlike')) report.in_distribution = { score: Number(/^unlike (\S+)/.exec(words)?.[1] ?? 0.0312), accepted: false };
     // A bundle without statistics.
     if (words.startsWith('plain')) report.prediction_set = report.in_distribution = null;
     return {

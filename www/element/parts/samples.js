@@ -86,7 +86,7 @@ export class Samples {
       make('span', {}, words.known('sample', sample.origin) ?? sample.origin),
       make('span', {}, made),
     );
-    const name = words.text('result.spoken', { name: sample.file, outcome: made });
+    const name = words.text('samples.named', { name: sample.file, made });
     button.addEventListener('click', () => this.#take([new File([blob], name, { type: blob.type })]));
     return button;
   }

@@ -188,12 +188,13 @@ function facts(words, report, ready, bytes) {
   // What has happened to this image; what the browser lacks is said of the classifier.
   const reason = report.device === 'cpu' && HAPPENED.test(ready.fallbackCode ?? '') ? words.fallback(ready) : '';
   const likeness = report.in_distribution;
-  const coverage = predictionSet(report)?.coverage;
+  // What is refused names no finding that could be certain.
+  const coverage = unlike(report) ? null : predictionSet(report)?.coverage;
   const rows = [
     ['facts.time', words.text('facts.times', { whole: duration(words, (decode_ms ?? 0) + preprocess_ms + inference_ms), parts })],
     ['facts.ranOn', reason ? words.text('facts.ranOnBecause', { device, reason }) : device],
     ['facts.image', imageWords(words, report, bytes)],
-    ...(likeness ? [['facts.likeness', words.text('facts.likenessIs', { score: words.number(likeness.score, 2) })]] : []),
+    ...(likeness ? [['facts.likeness', words.text('facts.likenessIs', { score: words.number(floored(likeness.score), 2) })]] : []),
     ...(report.prediction_set && coverage ? [['facts.certainty', words.text('facts.certaintyIs', { percent: wholePercent(words, coverage) })]] : []),
     ['facts.model', report.model],
   ];
@@ -205,6 +206,11 @@ function facts(words, report, ready, bytes) {
       ...rows.map(([term, value]) => make('div', {}, make('dt', {}, words.text(/** @type {Key} */ (term))), make('dd', {}, make('bdi', {}, value)))),
     ),
   );
+}
+
+/** To two digits, but not up to the half below which an image is refused. @param {number} score */
+function floored(score) {
+  return Math.floor(score * 100 + 1e-5) / 100;
 }
 
 /**

@@ -5,7 +5,7 @@
  * @import { Entry } from './entry.js'
  * @import { ResultList } from './list.js'
  * @import { Thumbnails } from './thumbnails.js'
- * @import { ModelInfo, Report } from '../protocol.js'
+ * @import { FindingInfo, ModelInfo, Report } from '../protocol.js'
  * @import { Words } from '../words/words.js'
  */
 
@@ -90,20 +90,23 @@ export class Row {
   /** @param {Pick<Report, 'cautions' | 'dicom' | 'finding' | 'probabilities' | 'prediction_set'> | null} report @param {ModelInfo} model @param {Words} words */
   #writeNote(report, model, words) {
     const [caution] = report?.cautions ?? [];
+    const others = report && !caution ? alsoPossible(report, model) : null;
+    // What a narrow table, which has no headings, says before it; there it says nothing of nothing else.
+    if (others?.length) this.#note.dataset.label = words.text('note.label');
+    else delete this.#note.dataset.label;
+    this.#note.toggleAttribute('data-nothing', others?.length === 0);
     if (report && caution) {
       const text = words.caution(caution, report.dicom);
       this.#note.title = text;
       return this.#note.replaceChildren(icon(WARNING, 'note-icon'), text);
     }
     this.#note.title = '';
-    this.#note.textContent = report ? setNote(words, report, model) : '';
+    this.#note.textContent = others ? setNote(words, others) : '';
   }
 }
 
-/** What else the image may show. @param {Words} words @param {Pick<Report, 'finding' | 'probabilities' | 'prediction_set'>} report @param {ModelInfo} model */
-function setNote(words, report, model) {
-  const others = alsoPossible(report, model);
-  if (!others) return '';
+/** What else the image may show. @param {Words} words @param {FindingInfo[]} others */
+function setNote(words, others) {
   return others.length > 0
     ? words.either(others.map((other) => words.known('finding', other.id) ?? words.apart(findingWords(words, other))))
     : words.text('note.nothing');

@@ -229,6 +229,7 @@ export default {
   'column.note': 'محتمل أيضًا',
   'column.state': 'الحالة',
   'note.nothing': 'لا شيء آخر',
+  'note.label': 'محتمل أيضًا:',
   'tally.running': {
     zero: 'قُرئت {read} من {count} صورة',
     one: 'قُرئت {read} من صورة واحدة',
@@ -374,6 +375,8 @@ export default {
     many: 'متوسط {count} صورة أشعة',
     other: 'متوسط {count} صورة أشعة',
   },
+  // Begins with Arabic, so that all of it goes from right to left.
+  'samples.named': '{made}: {name}',
   'samples.failed': 'تعذّر تحميل الأمثلة. تحقّق من الاتصال وأعد المحاولة.',
   'sample.adult': 'بالغ',
   'sample.paediatric': 'طفل',
@@ -401,7 +404,7 @@ export default {
     other: 'قُرئت {count} صورة من قبل ولا تُقرأ مجددًا.',
   },
   print: 'طباعة التقرير',
-  'print.head': 'تقرير أشعة الصدر من MobileNet-Lung، {date}',
+  'print.head': 'تقرير أشعة الصدر من MobileNet-Lung،\u200f {date}',
 
   // Numbers with their units, which stay on one line
   'number.percent': '\u2066{number}%\u2069',
