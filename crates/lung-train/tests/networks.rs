@@ -3,17 +3,26 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "common/pytorch.rs"]
+mod pytorch;
+
 use std::collections::HashMap;
 use std::fs;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use half::{bf16, f16};
 use lung_train::networks::{Architecture, Network, read_weights, start_from};
 use mobilenet_lung::bundle::write_tensors;
 use mobilenet_lung::network::BatchNorms;
 use mobilenet_lung::{Array, StateDict, load_state_dict, parameter_shapes, state_dict};
 use serde::Deserialize;
 use tempfile::TempDir;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use pytorch::{Stored, dict, stream, stream_of};
 
 const BATCH: usize = 2;
 
@@ -264,6 +273,68 @@ fn a_weights_file_that_does_not_fit_is_refused_by_name_and_shapes() {
     }
 }
 
+/// Every bit, and not only nearly: f16 is what PyTorch has rounded the formula to.
+#[test]
+fn numbers_are_read_to_the_bit() {
+    let folder = TempDir::new().unwrap();
+    for name in ["torchvision.pth", "torchvision-stream.pth"] {
+        for (name, got) in read_weights(&fixture(name)).unwrap() {
+            let want = values(&name, &got.shape);
+            let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let want = want.values.iter().map(|value| f16::from_f32(*value));
+            assert_eq!(
+                bits(got.values),
+                bits(want.map(f16::to_f32).collect()),
+                "{name}"
+            );
+        }
+    }
+    let numbers = [1.5f32, -0.0, 65504.0, 6.1e-5, -2.0, 0.125];
+    let of = |number: fn(&f32) -> Vec<u8>| numbers.iter().flat_map(number).collect::<Vec<u8>>();
+    let bytes = [
+        ("Float", of(|number| number.to_le_bytes().to_vec())),
+        (
+            "Double",
+            of(|number| f64::from(*number).to_le_bytes().to_vec()),
+        ),
+        (
+            "Half",
+            of(|number| f16::from_f32(*number).to_le_bytes().to_vec()),
+        ),
+        (
+            "BFloat16",
+            of(|number| bf16::from_f32(*number).to_le_bytes().to_vec()),
+        ),
+    ];
+    for (class, bytes) in bytes {
+        let rows = Stored::new("rows", class, &[2, 3], &bytes);
+        // The same numbers column by column, as a transposed view has them.
+        let columns = Stored {
+            name: "columns",
+            stride: vec![1, 2],
+            ..rows.clone()
+        };
+        let path = folder.path().join("weights.pth");
+        let object = dict(&[rows.clone(), columns]);
+        fs::write(&path, stream_of(&object, &[rows])).unwrap();
+        let state = read_weights(&path).unwrap();
+        let want = numbers.map(|number| match class {
+            "Half" => f16::from_f32(number).to_f32(),
+            "BFloat16" => bf16::from_f32(number).to_f32(),
+            _ => number,
+        });
+        for (name, order) in [
+            ("rows", [0, 1, 2, 3, 4, 5]),
+            ("columns", [0, 2, 4, 1, 3, 5]),
+        ] {
+            assert_eq!(state[name].shape, [2, 3]);
+            let got = state[name].values.iter().map(|value| value.to_bits());
+            let want = order.map(|place| want[place].to_bits());
+            assert_eq!(got.collect::<Vec<_>>(), want, "{name} of {class}");
+        }
+    }
+}
+
 /// In Python, reading this file would run the command in it.
 #[test]
 fn a_pickle_is_data_and_never_run() {
@@ -274,16 +345,148 @@ fn a_pickle_is_data_and_never_run() {
     let mut call = b"cposix\nsystem\n\x8c".to_vec();
     call.push(command.len() as u8);
     call.extend(command.as_bytes());
-    call.extend(b"\x85R.");
-    // As the object of a stream, between the three pickles that come first and the list of storages.
-    let mut stream = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02".to_vec();
-    stream.extend(&call);
-    stream.extend(b"\x80\x02].");
-    for bytes in [call, stream] {
+    call.extend(b"\x85R");
+    let alone = [call.as_slice(), b"."].concat();
+    let of_stream = stream_of(&call, &[]);
+    for bytes in [alone, of_stream] {
         fs::write(&path, bytes).unwrap();
-        error_of(Architecture::ResNet18, &path);
+        let message = error_of(Architecture::ResNet18, &path);
+        assert!(message.contains("found posix.system"), "{message}");
         assert!(!witness.exists());
     }
+    // Beside a tensor it is one thing more that is no weight.
+    let numbers = [0; 4];
+    let tensor = Stored::new("good", "Float", &[1], &numbers);
+    let object = [b"}(X\x03\0\0\0bad", call.as_slice(), &tensor.pickle(), b"u"].concat();
+    fs::write(&path, stream_of(&object, &[tensor])).unwrap();
+    let state = read_weights(&path).unwrap();
+    assert_eq!(state.keys().collect::<Vec<_>>(), ["good"]);
+    assert!(!witness.exists());
+}
+
+/// Each of these would take memory, stack or time out of proportion to the file.
+#[test]
+fn a_file_that_claims_more_than_it_holds_is_refused_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("weights.pth");
+    let good = Stored::new("good", "Float", &[2], &[0; 8]);
+    let claims = |shape: &[i64], stride: &[i64]| {
+        let tensor = Stored {
+            shape: shape.to_vec(),
+            stride: stride.to_vec(),
+            ..good.clone()
+        };
+        stream(&[tensor])
+    };
+    let object = |pickle: &[u8]| stream_of(pickle, &[]);
+    let copies: Vec<String> = (0..100).map(|number| format!("copy{number}")).collect();
+    let copies: Vec<Stored<'_>> = (copies.iter())
+        .map(|name| Stored {
+            name,
+            ..Stored::new("shared", "Float", &[256], &[0; 1024])
+        })
+        .collect();
+    for (what, bytes, part) in [
+        (
+            "one number 10^8 times",
+            claims(&[100_000_000], &[0]),
+            "claim more numbers than the file has",
+        ),
+        (
+            "one number 2^40 times",
+            claims(&[1 << 20, 1 << 20], &[0, 0]),
+            "byte limit",
+        ),
+        (
+            "more than can be counted",
+            claims(&[1 << 40, 1 << 40], &[0, 0]),
+            "overflows",
+        ),
+        (
+            "numbers that do not exist",
+            claims(&[1 << 40], &[1]),
+            "needs 1099511627776 elements",
+        ),
+        ("a shape below nothing", claims(&[-2], &[1]), "non-negative"),
+        (
+            "a hundred times the same numbers",
+            stream_of(&dict(&copies), &copies[..1]),
+            "claim more numbers than the file has",
+        ),
+        (
+            "a storage of 2^40",
+            stream(&[Stored {
+                count: 1 << 40,
+                ..good.clone()
+            }]),
+            "beyond the end of the file",
+        ),
+        (
+            "a text of 2^62 bytes",
+            object(b"\x8d\0\0\0\0\0\0\0\x40"),
+            "expected 4611686018427387904 bytes",
+        ),
+        (
+            "a pickle that doubles",
+            object(&[b"K\x01".as_slice(), &b"2\x86".repeat(60)].concat()),
+            "memo bomb",
+        ),
+        (
+            "a pickle that is deep",
+            object(&[b"]".as_slice(), &[0x85; 200_000]].concat()),
+            "nesting exceeds",
+        ),
+        (
+            "tensors of integers",
+            stream(&[Stored::new("whole", "Long", &[1], &[0; 8])]),
+            "`whole`",
+        ),
+        ("no tensor", object(b"}"), "holds no dict of tensors"),
+        ("no dict", object(b"]"), "Expected a dictionary"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let message = error_of(Architecture::ResNet18, &path);
+        assert!(
+            message.contains(part) && message.contains("weights.pth"),
+            "{what}: {message}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_that_is_compressed_or_does_not_match_its_checksums_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("weights.pth");
+    let good = fs::read(fixture("torchvision.pth")).unwrap();
+
+    // As another program packs it: each entry again, deflated.
+    let mut archive = ZipArchive::new(Cursor::new(good.as_slice())).unwrap();
+    let mut packed = ZipWriter::new(Cursor::new(Vec::new()));
+    let deflated = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+    for number in 0..archive.len() {
+        let mut entry = archive.by_index(number).unwrap();
+        let name = entry.name().unwrap().into_owned();
+        packed.start_file(name, deflated).unwrap();
+        io::copy(&mut entry, &mut packed).unwrap();
+    }
+    fs::write(&path, packed.finish().unwrap().into_inner()).unwrap();
+    let message = error_of(Architecture::SqueezeNet, &path);
+    assert!(
+        message.contains("data.pkl` of") && message.contains("is compressed"),
+        "{message}"
+    );
+
+    // One bit of one number.
+    let tensor = &read_weights(&fixture("torchvision.pth")).unwrap()["features.0.weight"];
+    let number = f16::from_f32(tensor.values[5]).to_le_bytes();
+    let next = f16::from_f32(tensor.values[6]).to_le_bytes();
+    let pair = [number, next].concat();
+    let place = good.windows(4).position(|window| window == pair).unwrap();
+    let mut bytes = good;
+    bytes[place] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let message = error_of(Architecture::SqueezeNet, &path);
+    assert!(message.contains("Invalid checksum"), "{message}");
 }
 
 /// Whatever byte is damaged, the reader says so or reads other numbers; it neither panics nor takes memory for what the file

@@ -1,18 +1,25 @@
 //! Weights that somebody else has trained: torchvision's own `.pth` files, and safetensors with the same names.
 //!
-//! A `.pth` file is a pickle, which in Python is a program. Here it is read as data: nothing in it is ever run.
+//! A `.pth` file is a pickle, which in Python is a program. burn's reader takes it as data: nothing in it is ever run.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use half::{bf16, f16};
 use mobilenet_lung::network::BatchNorms;
 use mobilenet_lung::{Array, StateDict, StateError, load_state_dict, parameter_shapes};
+use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors};
+use zip::{CompressionMethod, ZipArchive};
 
 use super::architecture::Architecture;
 use super::network::Network;
-use super::pytorch::{self, Kind, PytorchError};
+
+/// How many times the size of its file all tensors may take together: tied weights are two tensors in one place.
+const MAX_SHARING: u64 = 2;
 
 /// Why a file of weights cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +54,29 @@ pub enum WeightsError {
         path: PathBuf,
         /// Why.
         source: PytorchError,
+    },
+    /// An entry of the archive is compressed, so that the file's size would not bound what it unpacks to.
+    #[error(
+        "the entry `{entry}` of {path} is compressed, as torch.save() does not write it; save the state_dict() again"
+    )]
+    Compressed {
+        /// Which file.
+        path: PathBuf,
+        /// Which entry.
+        entry: String,
+    },
+    /// The file of PyTorch has no tensors.
+    #[error("{0} holds no dict of tensors; save the model's state_dict()")]
+    NoTensors(PathBuf),
+    /// The tensors up to this one claim more numbers than the file has.
+    #[error(
+        "the tensors of {path} up to `{name}` claim more numbers than the file has; fetch it again, or save the state_dict() again"
+    )]
+    Beyond {
+        /// Which file.
+        path: PathBuf,
+        /// Which tensor.
+        name: String,
     },
     /// A tensor is not of floating-point numbers.
     #[error("the tensor `{name}` of {path} is of {dtype}; f16, bf16, f32 and f64 are read")]
@@ -143,11 +173,11 @@ fn read_safetensors(path: &Path) -> Result<StateDict, WeightsError> {
         .iter()
         .filter(|(name, _)| !is_counter(name))
         .map(|(name, view)| {
-            let kind = match view.dtype() {
-                Dtype::F16 => Kind::F16,
-                Dtype::BF16 => Kind::Bf16,
-                Dtype::F32 => Kind::F32,
-                Dtype::F64 => Kind::F64,
+            let encoding = match view.dtype() {
+                Dtype::F16 => Encoding::F16,
+                Dtype::BF16 => Encoding::Bf16,
+                Dtype::F32 => Encoding::F32,
+                Dtype::F64 => Encoding::F64,
                 other => {
                     return Err(WeightsError::Dtype {
                         path: path.to_owned(),
@@ -158,7 +188,7 @@ fn read_safetensors(path: &Path) -> Result<StateDict, WeightsError> {
             };
             let array = Array {
                 shape: view.shape().to_vec(),
-                values: kind.numbers(view.data()),
+                values: encoding.numbers(view.data()),
             };
             Ok((name.to_owned(), array))
         })
@@ -166,10 +196,127 @@ fn read_safetensors(path: &Path) -> Result<StateDict, WeightsError> {
 }
 
 fn read_pytorch(path: &Path) -> Result<StateDict, WeightsError> {
-    pytorch::read(&bytes_of(path)?, is_counter).map_err(|source| WeightsError::Pytorch {
+    let failed = |source| of_reader(path, source);
+    let length = refuse_compressed(path)?;
+    let reader = PytorchReader::new(path).map_err(failed)?;
+    let tensors: BTreeMap<String, Tensor> = reader.into_tensors().into_iter().collect();
+    let mut state = StateDict::new();
+    let mut total: u64 = 0;
+    for (name, tensor) in tensors.into_iter().filter(|(name, _)| !is_counter(name)) {
+        let encoding = match tensor.dtype() {
+            DType::F16 => Encoding::F16,
+            DType::BF16 => Encoding::Bf16,
+            DType::F32 => Encoding::F32,
+            DType::F64 => Encoding::F64,
+            other => {
+                return Err(WeightsError::Dtype {
+                    path: path.to_owned(),
+                    name,
+                    dtype: format!("{other:?}"),
+                });
+            }
+        };
+        // A view may repeat one number any number of times, and many views may lie in the same place.
+        total = total.saturating_add(tensor.byte_len() as u64);
+        if total > length.saturating_mul(MAX_SHARING) {
+            return Err(WeightsError::Beyond {
+                path: path.to_owned(),
+                name,
+            });
+        }
+        let mut bytes = tensor.read().map_err(|error| failed(error.into()))?;
+        if cfg!(target_endian = "big") {
+            // The reader gives numbers in the order of the machine.
+            let size = tensor.dtype().size();
+            bytes.chunks_mut(size).for_each(<[u8]>::reverse);
+        }
+        let array = Array {
+            shape: tensor.shape().to_vec(),
+            values: encoding.numbers(&bytes),
+        };
+        state.insert(name, array);
+    }
+    match state.is_empty() {
+        true => Err(WeightsError::NoTensors(path.to_owned())),
+        false => Ok(state),
+    }
+}
+
+/// The size of a file, in bytes, if it is no archive with a compressed entry.
+///
+/// The reader inflates entries, and a small file could become any amount of memory and time in it.
+fn refuse_compressed(path: &Path) -> Result<u64, WeightsError> {
+    let unread = |source| WeightsError::Io {
         path: path.to_owned(),
         source,
-    })
+    };
+    let broken = |source| of_reader(path, PytorchError::Zip(source));
+    let mut file = File::open(path).map_err(unread)?;
+    let length = file.metadata().map_err(unread)?.len();
+    let mut start = Vec::new();
+    file.by_ref()
+        .take(2)
+        .read_to_end(&mut start)
+        .map_err(unread)?;
+    if start != b"PK" {
+        return Ok(length);
+    }
+    file.rewind().map_err(unread)?;
+    let archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    for number in 0..archive.len() {
+        let entry = archive.by_index_data(number).map_err(broken)?;
+        if entry.compression() != CompressionMethod::Stored {
+            return Err(WeightsError::Compressed {
+                path: path.to_owned(),
+                entry: String::from_utf8_lossy(entry.name_raw()).into_owned(),
+            });
+        }
+    }
+    Ok(length)
+}
+
+/// What the reader says, told apart: a file that contradicts itself, and one that the system does not give.
+fn of_reader(path: &Path, source: PytorchError) -> WeightsError {
+    let path = path.to_owned();
+    match source {
+        PytorchError::Io(source)
+            if !matches!(
+                source.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            WeightsError::Io { path, source }
+        }
+        source => WeightsError::Pytorch { path, source },
+    }
+}
+
+/// How numbers are stored, little-endian.
+#[derive(Clone, Copy)]
+enum Encoding {
+    F16,
+    Bf16,
+    F32,
+    F64,
+}
+
+impl Encoding {
+    fn numbers(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            Self::F16 => (bytes.as_chunks::<2>().0.iter())
+                .map(|bytes| f16::from_le_bytes(*bytes).to_f32())
+                .collect(),
+            Self::Bf16 => (bytes.as_chunks::<2>().0.iter())
+                .map(|bytes| bf16::from_le_bytes(*bytes).to_f32())
+                .collect(),
+            Self::F32 => (bytes.as_chunks::<4>().0.iter())
+                .map(|bytes| f32::from_le_bytes(*bytes))
+                .collect(),
+            Self::F64 => (bytes.as_chunks::<8>().0.iter())
+                .map(|bytes| f64::from_le_bytes(*bytes) as f32)
+                .collect(),
+        }
+    }
 }
 
 /// How many batches a norm has seen: PyTorch keeps that beside the statistics, and nothing here needs it.
