@@ -440,6 +440,26 @@ fn what_cannot_be_evaluated_is_refused_with_its_reason() {
 }
 
 #[test]
+fn an_export_is_refused_for_what_it_would_need_last_before_anything_takes_long() {
+    let folder = TempDir::new().unwrap();
+    let none = folder.path().join("none");
+    let none = none.to_str().unwrap();
+    let card = format!("{none}/card.md");
+    for (option, value, why) in [
+        ("--foreign", none, "there is no folder of foreign images"),
+        ("--card", &card, "the model card cannot be written"),
+        ("--sentences", none, "cannot read the sentences"),
+    ] {
+        // Not even the run has been looked for.
+        let output = lung(&["export", "--run", none, "--out", none, option, value]);
+        assert_eq!(output.status.code(), Some(1), "{option}");
+        let error = text(&output.stderr);
+        assert!(error.contains(why), "{option}: {error}");
+        assert!(!folder.path().join("none").exists());
+    }
+}
+
+#[test]
 fn a_bad_model_is_refused_before_anything_is_read() {
     let folder = TempDir::new().unwrap();
     let good = fs::read(shipped()).unwrap();

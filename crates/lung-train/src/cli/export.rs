@@ -1,8 +1,8 @@
 //! `lung export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use lung_train::data::Shown as _;
 use lung_train::export::{export, export_again, export_onnx, read_sentences};
@@ -76,6 +76,16 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
             bail!("a weights file is made of a --run, or written again from a --model")
         }
     };
+    // What is written last is not to fail after all the rest.
+    if let Some(folder) = args.card.as_deref().and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+    {
+        ensure!(
+            folder.is_dir(),
+            "the model card cannot be written: there is no folder {}",
+            folder.shown()
+        );
+    }
     let sentences = match &args.sentences {
         Some(path) => read_sentences(path)?,
         None => Vec::new(),

@@ -11,17 +11,24 @@ use crate::data::{Shown as _, folder_name};
 use crate::predict::{expand, read, read_at};
 use crate::progress::begin;
 
+/// Refuses a folder of foreign images that is not there, before anything that takes long.
+pub(crate) fn check_foreign(folder: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(folder) = folder {
+        ensure!(
+            folder.is_dir(),
+            "there is no folder of foreign images at {}",
+            folder.shown()
+        );
+    }
+    Ok(())
+}
+
 /// What the classifier says of every image under a folder of images that are no frontal chest radiographs.
 pub(super) fn test_foreign(
     classifier: &Classifier,
     folder: &Path,
     test: &[Outcome],
 ) -> anyhow::Result<ForeignMetrics> {
-    ensure!(
-        folder.is_dir(),
-        "there is no folder of foreign images at {}",
-        folder.shown()
-    );
     let files = expand(&[folder.to_owned()])?;
     let progress = begin(files.len(), "classifying foreign images");
     let results: Vec<_> = files

@@ -7,7 +7,7 @@ use mobilenet_lung::{Classifier, Preprocessing};
 use serde::Serialize;
 use tracing::info;
 
-use super::foreign::test_foreign;
+use super::foreign::{check_foreign, test_foreign};
 use super::metrics::{Evaluation, ForeignMetrics, Outcome};
 use super::peer::{Peer, PeerError, PeerTests};
 use super::trials::{outcomes, tested};
@@ -103,6 +103,7 @@ impl Tests {
         fold: Option<usize>,
         foreign: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        check_foreign(foreign)?;
         let (model, data) = (classifier.findings(), &dataset.findings);
         ensure!(
             model.ids().eq(data.ids()),

@@ -13,8 +13,8 @@ use super::index::publish;
 use super::trained_on::Material;
 use super::trust::{self, Held};
 use crate::data::{Dataset, Listing, Part, Patients, Selection, Shown as _};
-use crate::evaluate::Tests;
 use crate::evaluate::metrics::{Evaluation, Outcome, Tested};
+use crate::evaluate::{Tests, check_foreign};
 use crate::predict::load_classifier;
 use crate::train::{Calibration, Run, RunResult, folder_without, read_run, recorded_list, weights};
 
@@ -31,6 +31,7 @@ pub fn export(
     foreign: Option<&Path>,
     sentences: Vec<SetSentence>,
 ) -> anyhow::Result<Exported> {
+    check_foreign(foreign)?;
     let (run, result) = finished(run_folder)?;
     let state = weights(run_folder)?;
 
