@@ -153,9 +153,10 @@ test('an image that traps is tried once more in the first worker, is an error ca
     for (const k of bad) files[k] = steer(nameOf(k), 'trap');
     await picker.setInputFiles(files);
     await allTold(page, 30);
+    // The table gathers what has changed, and is drawn a moment after the events.
     for (const [k, { name }] of files.entries()) {
-      const state = await row(name).first().getAttribute('data-state');
-      assert.equal(state, bad.includes(k) ? 'error' : 'done', name);
+      const state = page.locator(`[data-state=${bad.includes(k) ? 'error' : 'done'}]`);
+      await row(name).first().and(state).waitFor();
     }
     const names = await told(page);
     assert.deepEqual(

@@ -40,6 +40,7 @@ export class Partner {
     await life.start(() => {});
     if (this.#over) return;
     life.onend = () => {
+      if (this.#over) return;
       this.end();
       onend();
     };
@@ -53,6 +54,6 @@ export class Partner {
     if (this.#over) return;
     this.#over = true;
     this.#first.pair({ type: 'alone' });
-    this.#life?.terminate();
+    this.#life?.end();
   }
 }
