@@ -279,7 +279,7 @@ impl DecodedImage {
         let radiograph = Radiograph::decode(&bytes).map_err(error::of_decoding)?;
         Ok(Self {
             radiograph,
-            decode_ms: start.elapsed().as_secs_f64() * 1e3,
+            decode_ms: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
         })
     }
 }

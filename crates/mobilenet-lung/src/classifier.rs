@@ -296,6 +296,7 @@ fn on_cpu(network: &CpuNetwork, input: &[f32]) -> Result<Inference, ClassifyErro
     })
 }
 
+/// To the microsecond: more digits mean nothing, and not every reader of JSON gives all of them back.
 fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
+    (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }
