@@ -152,7 +152,7 @@ const images = count('memory');
 const own = engines.find(({ id }) => id === 'ours-cpu');
 if (images > 0 && own) {
   say(`memory: ${images} images through our page on the CPU`);
-  const browser = await open(options.chrome, plain.url + path(own), { gpu, gc: true });
+  const browser = await open(options.chrome, `${plain.url}${path(own)}&shown`, { gpu, gc: true });
   try {
     memory.push(await overTime(own.id, browser, images));
   } finally {

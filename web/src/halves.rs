@@ -11,7 +11,7 @@ const HEAD: u32 = 256;
 const COUNTERS: [u32; 2] = [0, 32];
 /// Counts of an image: more than it has exchanges.
 const COUNTS: i32 = 64;
-/// How often a counter is looked at before the thread sleeps, which is some milliseconds: on a virtual machine a thread that sleeps
+/// How often a counter is looked at before the thread sleeps, which is 1.7 ms: on a virtual machine a thread that sleeps
 /// takes about as long to wake, and 19 exchanges are as many chances to.
 const LOOKS: u32 = 60_000;
 /// Milliseconds that a partner may keep one waiting: it may be busy, or the machine.

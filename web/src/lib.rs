@@ -33,7 +33,7 @@ use js::set;
 use js_sys::{Function, SharedArrayBuffer};
 use js_sys::{Object, Promise, Uint8Array, Uint8ClampedArray};
 use mobilenet_lung::bundle::Unverified;
-use mobilenet_lung::{Classifier, ClassifyError, Reading};
+use mobilenet_lung::{Classifier, ClassifyError, Reading, Timings};
 use radiograph::Radiograph;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -279,7 +279,7 @@ impl DecodedImage {
         let radiograph = Radiograph::decode(&bytes).map_err(error::of_decoding)?;
         Ok(Self {
             radiograph,
-            decode_ms: (start.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            decode_ms: Timings::since(start),
         })
     }
 }

@@ -161,7 +161,7 @@ impl Classifier {
         let (input, preprocess_ms) = self.input(radiograph, operating_point)?;
         let start = Instant::now();
         let inference = self.infer(input).await?;
-        let times = [preprocess_ms, milliseconds(start)];
+        let times = [preprocess_ms, Timings::since(start)];
         self.reading(radiograph, operating_point, &inference, times)
     }
 
@@ -178,13 +178,13 @@ impl Classifier {
         partner: &mut dyn Partner,
     ) -> Result<(Reading, bool), ClassifyError> {
         let (input, preprocess_ms) = self.input(radiograph, operating_point)?;
-        let network = self.on_one_processor()?;
+        let network = self.cpu()?;
         let start = Instant::now();
         let (inference, came) = match network.infer_with(&input, partner) {
             Ok(Some(inference)) => (inference, true),
             Ok(None) | Err(PartnerLost) => (on_cpu(network, &input)?, false),
         };
-        let times = [preprocess_ms, milliseconds(start)];
+        let times = [preprocess_ms, Timings::since(start)];
         let reading = self.reading(radiograph, operating_point, &inference, times)?;
         Ok((reading, came))
     }
@@ -194,11 +194,11 @@ impl Classifier {
     /// # Errors
     /// [`ClassifyError::Device`] where it is not on the CPU.
     pub fn assist(&self, input: &[f32], partner: &mut dyn Partner) -> Result<bool, ClassifyError> {
-        let done = self.on_one_processor()?.assist(input, partner);
+        let done = self.cpu()?.assist(input, partner);
         Ok(matches!(done, Ok(Some(()))))
     }
 
-    fn on_one_processor(&self) -> Result<&CpuNetwork, ClassifyError> {
+    fn cpu(&self) -> Result<&CpuNetwork, ClassifyError> {
         match &self.engine {
             Engine::Cpu(network) => Ok(network),
             #[cfg(any(feature = "gpu", feature = "burn"))]
@@ -217,7 +217,7 @@ impl Classifier {
         self.operating_point(operating_point)?;
         let start = Instant::now();
         let input = self.preprocessing.apply(radiograph);
-        Ok((input, milliseconds(start)))
+        Ok((input, Timings::since(start)))
     }
 
     /// What is said of an inference; `times` are the milliseconds of preprocessing and of inference.
@@ -294,9 +294,4 @@ fn on_cpu(network: &CpuNetwork, input: &[f32]) -> Result<Inference, ClassifyErro
     network.infer(input).ok_or_else(|| ClassifyError::Device {
         detail: format!("{} values came in", input.len()),
     })
-}
-
-/// To the microsecond: more digits mean nothing, and not every reader of JSON gives all of them back.
-fn milliseconds(since: Instant) -> f64 {
-    (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }

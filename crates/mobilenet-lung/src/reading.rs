@@ -2,6 +2,7 @@
 
 use radiograph::{Dicom, Format, Radiograph};
 use serde::{Deserialize, Serialize};
+use web_time::Instant;
 
 use crate::report::Report;
 
@@ -42,6 +43,13 @@ pub struct Timings {
     pub preprocess_ms: f64,
     /// From network input to evidence, read back from the device.
     pub inference_ms: f64,
+}
+
+impl Timings {
+    /// Milliseconds since then, to the microsecond: more digits mean nothing, and not every reader of JSON gives all of them back.
+    pub fn since(start: Instant) -> f64 {
+        (start.elapsed().as_secs_f64() * 1e6).round() / 1e3
+    }
 }
 
 /// Where a radiograph came from.

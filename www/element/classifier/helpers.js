@@ -10,30 +10,13 @@
 import { Start } from '../start.js';
 import { asLungError, Crash, crashError } from './faults.js';
 import { unpacked, WorkerLife } from './life.js';
+import { MEMORY, memoryOf } from './memory.js';
 
 /** A worker without work for this long is ended, in milliseconds. */
 const IDLE_LIMIT = 15_000;
 
 /** After so many crashes no worker is started for this folder any more: the machine may have no room for them. */
 const CRASH_LIMIT = 3;
-
-const MEBIBYTE = 1024 * 1024;
-
-// Browsers that do not tell are taken to have 4 GiB.
-const { deviceMemory = 4 } = /** @type {{ deviceMemory?: number }} */ (navigator);
-
-/** What all workers together may take, in bytes: a quarter of the machine. */
-const MEMORY = deviceMemory * 256 * MEBIBYTE;
-
-/** What a worker takes before it reads anything, in bytes. */
-const BASE = 96 * MEBIBYTE;
-
-/** What decoding may take at most, in bytes, by the decoder's own limit; and what it takes for each byte of a file, by experience. */
-const DECODED = 256 * MEBIBYTE;
-const DECODED_BY_BYTE = 40;
-
-/** What a worker takes that has read a file of so many bytes: WebAssembly gives no memory back. @param {number} largest */
-const memoryOf = (largest) => BASE + largest + Math.min(DECODED, DECODED_BY_BYTE * largest);
 
 /**
  * What helpers have of the pool: its downloads, the size of the largest file that its own worker has read, the image that waits next
@@ -61,7 +44,7 @@ export class Helpers {
   }
 
   /** Whether there are any. */
-  get busy() {
+  get any() {
     return this.#starting || this.#helpers.length > 0;
   }
 

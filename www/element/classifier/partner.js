@@ -9,12 +9,6 @@
 import { Start } from '../start.js';
 import { WorkerLife } from './life.js';
 
-// Browsers that do not tell are taken to have 4 GiB.
-const { deviceMemory = 4 } = /** @type {{ deviceMemory?: number }} */ (navigator);
-
-/** Whether the machine has room for it, which it keeps until the page is left: with less than a gibibyte it has not. */
-export const hasRoom = deviceMemory >= 1;
-
 /** A worker in the service of another. */
 export class Partner {
   /** @type {WorkerLife | null} */

@@ -12,6 +12,7 @@ import { Stock } from '../download.js';
 import { Start, takeEarly, whenIdle } from '../start.js';
 import { asLungError, CANCELLED, Crash, crashError, faultError, LungError, refuse, STALLED, startError, stopped } from './faults.js';
 import { unpacked, WorkerLife } from './life.js';
+import { MEMORY, memoryOf } from './memory.js';
 
 /** Workers there may be at most, and at most one for each core: more would take memory, and cores from the page. */
 const WORKERS = Math.min(4, globalThis.navigator?.hardwareConcurrency || 1);
@@ -240,12 +241,14 @@ export class Pool extends EventTarget {
 
   /** Has another worker do half of each image from now on, where two workers can share memory and no folder is read. */
   async #callPartner() {
-    const wanted = () => this.#state.phase === 'ready' && this.#state.ready.device === 'cpu' && !this.#partner && !this.#pumping && !this.#helpers?.busy;
-    if (WORKERS === 1 || !globalThis.crossOriginIsolated || !wanted()) return;
+    const wanted = () => this.#state.phase === 'ready' && this.#state.ready.device === 'cpu' && !this.#partner && !this.#pumping && !this.#helpers?.any;
+    // It reads no file itself.
+    const hasRoom = memoryOf(this.#largest) + memoryOf(0) <= MEMORY;
+    if (WORKERS === 1 || !globalThis.crossOriginIsolated || !hasRoom || !wanted()) return;
     const running = this.#running;
     const script = await (this.#partnering ??= import('./partner.js').catch(() => null));
     const first = await running?.catch(() => null);
-    if (!script?.hasRoom || !first || this.#running !== running || !wanted()) return;
+    if (!script || !first || this.#running !== running || !wanted()) return;
     this.#partner = new script.Partner(/** @type {Stock} */ (this.#stock), first.life, () => {
       // One that ends by itself finds no room, or cannot start: another would fare no better.
       this.#partner = null;

@@ -63,6 +63,14 @@ impl Other {
         }
     }
 
+    /// A folder of drawings.
+    fn phantoms(&self, per_class: &str) -> PathBuf {
+        let data = self.path("phantoms");
+        let drawn = lung(&["phantom", "--out", text(&data), "--per-class", per_class]);
+        assert!(drawn.status.success(), "{drawn:?}");
+        data
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -101,17 +109,9 @@ fn our_network_from_its_onnx_file_says_what_it_says() {
 #[test]
 fn a_peer_is_tested_row_by_row_beside_ours_and_agrees_with_itself() {
     let other = Other::new();
-    let (data, json, config) = (
-        other.path("phantoms"),
-        other.path("tests.json"),
-        other.path("other.toml"),
-    );
+    let data = other.phantoms("3");
+    let (json, config) = (other.path("tests.json"), other.path("other.toml"));
     other.config(&other.configuration).unwrap();
-    assert!(
-        lung(&["phantom", "--out", text(&data), "--per-class", "3"])
-            .status
-            .success()
-    );
     let common = [
         "evaluate",
         "--model",
@@ -153,12 +153,7 @@ fn a_peer_is_tested_row_by_row_beside_ours_and_agrees_with_itself() {
 #[test]
 fn an_unusable_network_ends_the_command_before_any_image_is_read() {
     let other = Other::new();
-    let (data, config) = (other.path("phantoms"), other.path("other.toml"));
-    assert!(
-        lung(&["phantom", "--out", text(&data), "--per-class", "1"])
-            .status
-            .success()
-    );
+    let (data, config) = (other.phantoms("1"), other.path("other.toml"));
     let more = other.configuration.replace("side =", "sides = 3\nside =");
     other.config(&more).unwrap_err();
     let output = lung(&[

@@ -16,6 +16,9 @@ use crate::state::{Parameters, StateDict, StateError, check};
 /// Side of the input in pixels.
 pub(super) const SIDE: usize = Preprocessing::IMAGENET.side as usize;
 
+/// Numbers of the input, `[3, 224, 224]`.
+pub const INPUT: usize = 3 * SIDE * SIDE;
+
 /// The network on the CPU: burn-free, its weights packed for the vectors of this processor.
 ///
 /// It computes what [`MobileNetLung::evidence`](crate::network::MobileNetLung::evidence) does, up to the order of sums.
@@ -26,7 +29,7 @@ pub struct CpuNetwork {
     pub(super) last: Pointwise,
     pub(super) tail: Tail,
     /// The memory of the last run, for the next.
-    pub(super) maps: Mutex<[Map; 2]>,
+    maps: Mutex<[Map; 2]>,
 }
 
 #[derive(Debug)]
@@ -98,16 +101,18 @@ impl CpuNetwork {
     ///
     /// `None` when `input` has another length.
     pub fn infer(&self, input: &[f32]) -> Option<Inference> {
-        if input.len() != 3 * SIDE * SIDE {
-            return None;
+        (input.len() == INPUT).then(|| self.with_maps(|maps| self.whole(input, maps)))
+    }
+
+    /// Lets `work` have memory for two maps. Of two runs at a time the second has its own, and so has every run after one that panicked.
+    pub(super) fn with_maps<T>(&self, work: impl FnOnce(&mut [Map; 2]) -> T) -> T {
+        match self.maps.try_lock() {
+            Ok(mut maps) => work(&mut maps),
+            Err(_) => work(&mut Default::default()),
         }
-        // Of two runs at a time the second has its own memory, and so has every run after one that panicked.
-        let mut maps = self.maps.try_lock();
-        let mut own = Default::default();
-        let [map, next] = match &mut maps {
-            Ok(maps) => &mut **maps,
-            Err(_) => &mut own,
-        };
+    }
+
+    fn whole(&self, input: &[f32], [map, next]: &mut [Map; 2]) -> Inference {
         self.stem.forward(input, SIDE, SIDE, map);
         for block in &self.blocks {
             match &block.attention {
@@ -128,9 +133,9 @@ impl CpuNetwork {
         }
         let embedding = embedding(map);
         self.last.forward(map, next);
-        Some(Inference {
+        Inference {
             evidence: self.tail.evidence(next),
             embedding,
-        })
+        }
     }
 }

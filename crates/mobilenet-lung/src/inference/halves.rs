@@ -6,15 +6,12 @@ use std::ops::Range;
 
 use lung_kernels::infer::cpu::{Map, Residual};
 
-use super::cpu::{CpuNetwork, SIDE};
+use super::cpu::{CpuNetwork, INPUT, SIDE};
 use super::parameters::Inference;
 use super::tail::embedding;
 
 /// Numbers that one of the halves hands over at most: of the last map, 3 rows of 7 positions with 1280 channels.
 pub const LONGEST_EXCHANGE: usize = 3 * 7 * 1280;
-
-/// Numbers of the input, `[3, 224, 224]`.
-pub const INPUT: usize = 3 * SIDE * SIDE;
 
 /// The thread that computes the other half.
 pub trait Partner {
@@ -30,7 +27,8 @@ pub trait Partner {
 }
 
 /// The other half has not come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the other half of the image has not come in time")]
 pub struct PartnerLost;
 
 /// Which rows of every map.
@@ -81,14 +79,17 @@ impl CpuNetwork {
         input: &[f32],
         partner: &mut dyn Partner,
     ) -> Result<Option<Inference>, PartnerLost> {
-        self.with_maps(input, |maps| {
+        if !self.can_divide(input) {
+            return Ok(None);
+        }
+        self.with_maps(|maps| {
             partner.begin(input);
             self.half(Half::Upper, input, maps, partner)?;
             let [map, last] = maps;
-            Ok(Inference {
+            Ok(Some(Inference {
                 evidence: self.tail.evidence(last),
                 embedding: embedding(map),
-            })
+            }))
         })
     }
 
@@ -101,22 +102,15 @@ impl CpuNetwork {
         input: &[f32],
         partner: &mut dyn Partner,
     ) -> Result<Option<()>, PartnerLost> {
-        self.with_maps(input, |maps| self.half(Half::Lower, input, maps, partner))
-    }
-
-    fn with_maps<T>(
-        &self,
-        input: &[f32],
-        work: impl FnOnce(&mut [Map; 2]) -> Result<T, PartnerLost>,
-    ) -> Result<Option<T>, PartnerLost> {
-        if input.len() != INPUT || !self.has_halves() {
+        if !self.can_divide(input) {
             return Ok(None);
         }
-        match self.maps.try_lock() {
-            Ok(mut maps) => work(&mut maps),
-            Err(_) => work(&mut Default::default()),
-        }
-        .map(Some)
+        self.with_maps(|maps| self.half(Half::Lower, input, maps, partner))
+            .map(Some)
+    }
+
+    fn can_divide(&self, input: &[f32]) -> bool {
+        input.len() == INPUT && self.has_halves()
     }
 
     /// The output of the last block and that of the last layer: of the upper half all of it.

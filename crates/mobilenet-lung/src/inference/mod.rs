@@ -9,8 +9,8 @@ mod parameters;
 mod tail;
 
 pub(crate) use attention::dot;
-pub use cpu::CpuNetwork;
+pub use cpu::{CpuNetwork, INPUT};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuNetwork;
-pub use halves::{INPUT, LONGEST_EXCHANGE, Partner, PartnerLost};
+pub use halves::{LONGEST_EXCHANGE, Partner, PartnerLost};
 pub use parameters::Inference;

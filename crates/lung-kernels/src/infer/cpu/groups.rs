@@ -161,8 +161,7 @@ impl WithSimd for Group<'_> {
                 row[0] = zero;
             }
         }
-        let across = width * input.pitch();
-        let values = &input.values()[from * across..to * across];
+        let values = input.rows(from..to);
         match expand {
             Some(expand) => {
                 let inside = &mut planes[above * (width + 1)..];
@@ -251,9 +250,7 @@ impl WithSimd for Band<'_> {
             group,
             next: positions * group,
         };
-        let across = input.width() * input.pitch();
-        let residual = (self.residual == Residual::Input)
-            .then(|| &input.values()[rows.start * across..rows.end * across]);
+        let residual = (self.residual == Residual::Input).then(|| input.rows(rows));
         block.project.run(simd, filtered, residual, self.out);
         keep(For::Filtered, kept);
     }

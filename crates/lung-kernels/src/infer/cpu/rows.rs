@@ -70,7 +70,6 @@ impl WithSimd for Band<'_> {
         let (input, width) = (self.input, self.width);
         let stride = depthwise.stride();
         let hidden = padded(depthwise.channels());
-        let across_in = input.width() * input.pitch();
         let across_hidden = input.width() * hidden;
         let across_filtered = width * hidden;
         let tile = TILE.div_ceil(width).min(self.rows.len()).max(1);
@@ -105,8 +104,7 @@ impl WithSimd for Band<'_> {
                     expand.run(
                         simd,
                         Whole {
-                            values: &input.values()
-                                [(need.start + kept) * across_in..need.end * across_in],
+                            values: input.rows(need.start + kept..need.end),
                             pitch: input.pitch(),
                         },
                         None,
@@ -131,8 +129,8 @@ impl WithSimd for Band<'_> {
                 }
                 depthwise.row(simd, around, input.width(), filtered);
             }
-            let residual = (self.residual == Residual::Input)
-                .then(|| &input.values()[start * across_in..(start + count) * across_in]);
+            let residual =
+                (self.residual == Residual::Input).then(|| input.rows(start..start + count));
             let filtered = Whole {
                 values: &filtered[..count * across_filtered],
                 pitch: hidden,
