@@ -57,6 +57,8 @@ describe('the package', { skip: noPage }, () => {
       .flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)))
       .filter((path) => !path.includes('*'));
     for (const path of [...named, about.types, 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE']) await readFile(join(installed, path));
+    // npm takes a package with a scope for a private one, and refuses it.
+    assert.equal(about.publishConfig.access, 'public');
     const manifest = JSON.parse(await readFile(join(installed, about.customElements), 'utf8'));
     for (const { path } of manifest.modules) await readFile(join(installed, path));
     const [declared] = manifest.modules[0].declarations;

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `node www/package/assemble.mjs DIST OUT`: the npm package of the element in the folder OUT, from the page as built in DIST.
- * `cargo xtask package` runs it, and npm after it.
+ * `node www/package/assemble.mjs DIST OUT [NOTICES]`: the npm package of the element in the folder OUT, from the page as built in DIST,
+ * with the file NOTICES of the licences of others. `cargo xtask package` runs it, and npm after it.
  */
 
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -15,9 +15,11 @@ const BUILT = ['element', 'worker.js', 'runtime', 'models', 'samples', 'docs'];
 /** What lies beside this script, and does so in the package: the class by itself, what Node gets of it, and types. */
 const OWN = ['index.js', 'server.js', 'index.d.ts', 'define.d.ts', 'start.d.ts', 'worker.d.ts'].map((name) => `package/${name}`);
 const LICENCES = ['LICENSE-MIT', 'LICENSE-APACHE'];
+/** The licences of what is compiled into the WebAssembly, which cargo knows. */
+const NOTICES = 'THIRD-PARTY.txt';
 
-/** @param {string} dist @param {string} out replaced if it is there */
-export async function assemble(dist, out) {
+/** @param {string} dist @param {string} out replaced if it is there @param {string} [notices] */
+export async function assemble(dist, out, notices) {
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   for (const name of BUILT) await cp(join(dist, name), join(out, name), { recursive: true });
@@ -27,6 +29,10 @@ export async function assemble(dist, out) {
   const about = JSON.parse(await readFile(join(ROOT, 'www/package/package.json'), 'utf8'));
   const version = await workspaceVersion();
   const files = [...BUILT, ...OWN, ...LICENCES, 'custom-elements.json'];
+  if (notices) {
+    await cp(notices, join(out, NOTICES));
+    files.push(NOTICES);
+  }
   await writeJson(join(out, 'package.json'), { name: about.name, version, ...about, files });
   await writeJson(join(out, 'custom-elements.json'), manifest(await documented()));
 }
@@ -131,7 +137,7 @@ function manifest(tables) {
 const writeJson = (file, value) => writeFile(file, `${JSON.stringify(value, null, 2)}\n`);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [dist, out] = process.argv.slice(2);
-  if (!dist || !out) throw new Error('node www/package/assemble.mjs DIST OUT');
-  await assemble(dist, out);
+  const [dist, out, notices] = process.argv.slice(2);
+  if (!dist || !out) throw new Error('node www/package/assemble.mjs DIST OUT [NOTICES]');
+  await assemble(dist, out, notices);
 }

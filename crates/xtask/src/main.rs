@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod contents;
 mod dist;
 mod fuzz;
 mod package;
@@ -60,7 +61,7 @@ enum Task {
         #[arg(long)]
         fast: bool,
     },
-    /// Build the page and make the npm package of the element from it, in target/package.
+    /// Build the page and make the npm package of the element from it, in target/element.
     Package {
         /// Build in a quarter of the time; the package is larger and a little slower.
         #[arg(long)]

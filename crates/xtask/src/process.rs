@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, bail};
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, PipeReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 thread_local! {
     /// What this thread would have printed, if it keeps that.
@@ -43,9 +43,18 @@ pub fn step(what: impl AsRef<str>) {
 
 /// Runs `command`, showing all it prints. An error names the program and its exit status, and ends with `advice`.
 pub fn run(command: &mut Command, advice: &str) -> Result<()> {
+    let status = status(command, advice)?;
+    if !status.success() {
+        bail!("`{}` failed ({status}). {advice}", describe(command));
+    }
+    Ok(())
+}
+
+/// Runs `command`, showing all it prints, and returns how it ended. An error, with `advice`, is that it did not begin.
+pub fn status(command: &mut Command, advice: &str) -> Result<ExitStatus> {
     let name = describe(command);
     command.stdin(Stdio::null());
-    let status = if KEPT.with_borrow(Option::is_some) {
+    if KEPT.with_borrow(Option::is_some) {
         let (mut child, mut reader) =
             spawn(command).with_context(|| format!("`{name}` could not be started. {advice}"))?;
         each_line(&mut reader, |_| {})?;
@@ -53,11 +62,7 @@ pub fn run(command: &mut Command, advice: &str) -> Result<()> {
     } else {
         command.status()
     }
-    .with_context(|| format!("`{name}` could not be started. {advice}"))?;
-    if !status.success() {
-        bail!("`{name}` failed ({status}). {advice}");
-    }
-    Ok(())
+    .with_context(|| format!("`{name}` could not be started. {advice}"))
 }
 
 /// Starts `command` with both its streams in one pipe: cargo's "Running tests/x.rs" (stderr) stays before that test's result (stdout).

@@ -6,8 +6,8 @@ mod site;
 mod speed;
 mod trunk;
 
-pub use list::sha256;
-pub use runtime::{Build, set_up};
+pub use list::{files, sha256};
+pub use runtime::{Build, places, set_up, without_paths};
 pub use site::{assemble, copy_folder};
 pub use speed::Speed;
 pub use trunk::same_with_trunk;

@@ -182,16 +182,40 @@ fn rustflags(speed: Speed, build: Build) -> String {
     if build == Build::Relaxed {
         flags.push_str(",+relaxed-simd");
     }
-    let cargo_home = std::env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(std::env::home_dir()?.join(".cargo")));
-    if let (Speed::Release, Some(cargo_home)) = (speed, cargo_home) {
-        let sources = cargo_home.join("registry/src");
-        flags.push_str("\x1f--remap-path-prefix=");
-        flags.push_str(&sources.to_string_lossy());
-        flags.push_str("=registry");
+    if let (Speed::Release, Some(flag)) = (speed, without_registry()) {
+        flags.push('\x1f');
+        flags.push_str(&flag);
     }
     flags
+}
+
+/// Where cargo keeps what it downloads.
+fn cargo_home() -> Option<PathBuf> {
+    let told = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    told.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
+}
+
+/// Tells the compiler to call the folder with the sources of others `registry`.
+fn without_registry() -> Option<String> {
+    let sources = cargo_home()?.join("registry/src");
+    Some(format!(
+        "--remap-path-prefix={}=registry",
+        sources.to_string_lossy()
+    ))
+}
+
+/// What keeps the folders of this machine out of a program for it: those of the sources of others, and of what build scripts write.
+pub fn without_paths(project: &Project) -> Vec<String> {
+    let ours = format!("--remap-path-prefix={}=.", project.root().to_string_lossy());
+    without_registry().into_iter().chain([ours]).collect()
+}
+
+/// The folders of this machine that nothing may name that is published.
+pub fn places(project: &Project) -> Vec<PathBuf> {
+    cargo_home()
+        .into_iter()
+        .chain([project.root().to_owned()])
+        .collect()
 }
 
 /// Runs wasm-opt on `wasm` in place. It takes minutes, so the last result is kept and used again for the same input and options.

@@ -19,6 +19,16 @@ pub enum ReleaseError {
         /// The tag.
         tag: String,
     },
+    /// No branch that a push would take along.
+    #[error(
+        "no branch is checked out, so the release would be on none. `git switch main`, then try again."
+    )]
+    NoBranch,
+    /// Nobody to commit as.
+    #[error(
+        "git does not know who releases. Set `git config user.name` and `git config user.email`, then try again."
+    )]
+    NoName,
     /// A version that is none.
     #[error(
         "`{text}` is no version. Name three numbers such as 0.2.0, or `major`, `minor` or `patch`."
@@ -53,6 +63,26 @@ pub enum ReleaseError {
     Heading {
         /// The heading.
         heading: String,
+    },
+    /// Crates that lack what the last release has, in a version that does not allow it.
+    #[error(
+        "the crates no longer keep what {tag} promised, and {version} does not allow that. The list above names each break. Mend them, or name a version that allows them, as docs/guide/rust.md says."
+    )]
+    Breaks {
+        /// The last release.
+        tag: String,
+        /// The version that is asked for.
+        version: String,
+    },
+    /// A file that says where it was built.
+    #[error(
+        "{file} names {path}, a folder of this machine. A release names none: find what wrote it there, and have it write another name."
+    )]
+    MachinePath {
+        /// The file, within the release.
+        file: String,
+        /// The folder.
+        path: String,
     },
     /// A tag that stands for another version than that of the files.
     #[error(

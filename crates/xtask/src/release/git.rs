@@ -28,33 +28,67 @@ pub fn tag_here(project: &Project) -> Option<String> {
     output(project.command("git").args(tag)).filter(|tag| !tag.is_empty())
 }
 
-/// Today, as in 2026-01-02.
-pub fn today(project: &Project) -> Result<String> {
-    let date = "new Date().toISOString().slice(0, 10)";
-    output(project.command("node").args(["--print", date])).context("Node does not run")
+/// Whether there is this tag.
+pub fn has_tag(project: &Project, tag: &str) -> Result<bool> {
+    Ok(!ask(project, &["tag", "--list", tag])?.is_empty())
 }
 
-/// Whether a release may be made: everything is committed, and its tag is free.
+/// When this commit was made, in seconds since 1970.
+pub fn time_of_commit(project: &Project) -> Result<u64> {
+    ask(project, &["log", "--max-count=1", "--format=%ct"])?
+        .parse()
+        .context("git names no time of the commit")
+}
+
+/// The day of a second since 1970, as in 2026-01-02.
+pub fn day(project: &Project, time: u64) -> Result<String> {
+    let date = format!("new Date({time} * 1000).toISOString().slice(0, 10)");
+    output(project.command("node").args(["--print", &date])).context("Node does not run")
+}
+
+/// Whether a release may be made: everything is committed, its tag is free, and git can commit here.
 pub fn check(project: &Project, tag: &str) -> Result<()> {
     let files = uncommitted(project)?;
     if !files.is_empty() {
         return Err(ReleaseError::Uncommitted { files }.into());
     }
-    let tags = ask(project, &["tag", "--list", tag])?;
-    if !tags.is_empty() {
+    if has_tag(project, tag)? {
         let tag = tag.to_owned();
         return Err(ReleaseError::Tagged { tag }.into());
+    }
+    // All that follows would be learned after half an hour of building.
+    let git = |arguments: &[&str]| output(project.command("git").args(arguments));
+    if git(&["symbolic-ref", "--quiet", "HEAD"]).is_none() {
+        return Err(ReleaseError::NoBranch.into());
+    }
+    let names = ["GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"];
+    if names.iter().any(|name| git(&["var", name]).is_none()) {
+        return Err(ReleaseError::NoName.into());
     }
     Ok(())
 }
 
-/// Commits these files, and tags the commit with the notes. Nothing is pushed.
-pub fn commit_and_tag(project: &Project, files: &[&str], tag: &str, notes: &str) -> Result<()> {
+/// Commits these files as of this second since 1970, and tags the commit with the notes. Nothing is pushed.
+pub fn commit_and_tag(
+    project: &Project,
+    files: &[&str],
+    tag: &str,
+    notes: &str,
+    time: u64,
+) -> Result<()> {
     let message = format!("Release {}", tag.trim_start_matches('v'));
-    let mut commit = project.command("git");
+    // The time of the commit is that of the files in the archives, so that whoever packs the tag gets the same archives.
+    let at = format!("{time} +0000");
+    let git = || {
+        let mut git = project.command("git");
+        git.env("GIT_AUTHOR_DATE", &at)
+            .env("GIT_COMMITTER_DATE", &at);
+        git
+    };
+    let mut commit = git();
     commit.args(["commit", "--quiet", "--message", &message, "--"]);
     run(commit.args(files), "git's message above says why.")?;
-    let mut mark = project.command("git");
+    let mut mark = git();
     mark.args(["tag", "--annotate", "--cleanup=whitespace", tag]);
     run(
         mark.args(["--message", &format!("{message}\n\n{notes}")]),
@@ -65,7 +99,7 @@ pub fn commit_and_tag(project: &Project, files: &[&str], tag: &str, notes: &str)
 fn ask(project: &Project, arguments: &[&str]) -> Result<String> {
     output(project.command("git").args(arguments)).with_context(|| {
         format!(
-            "`git {}` failed. A release is made in a checkout, by a git that knows your name.",
+            "`git {}` failed. A release is made in a checkout, by git.",
             arguments.join(" ")
         )
     })

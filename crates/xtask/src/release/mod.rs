@@ -1,23 +1,25 @@
-//! `cargo xtask release`: version and changelog, archives with checksums and a bill of materials, and a tag. Nothing is pushed.
+//! `cargo xtask release`: version and changelog, archives with checksums and bills of materials, and a tag. Nothing is pushed.
 
 mod changelog;
 mod error;
 mod git;
+mod material;
 mod pack;
+mod promises;
 mod version;
 
 pub use git::last_tag;
+pub use promises::semver_checks;
 
-use crate::dist::Speed;
-use crate::process::{output, run, say, step};
-use crate::tools::{self, Project};
-use crate::{dist, package};
-use anyhow::{Context, Result, ensure};
+use crate::process::{run, say, step};
+use crate::tools::Project;
+use anyhow::{Context, Result};
 use changelog::Released;
 use error::ReleaseError;
-use pack::{Material, SUMS};
+use material::Material;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 use version::Version;
 
 /// The files that a release changes. Cargo writes the last two.
@@ -32,6 +34,8 @@ const CHANGED: [&str; 5] = [
 /// What a release will be.
 struct Plan {
     version: Version,
+    /// When it began, in seconds since 1970: the time of its commit, and of the files in its archives.
+    time: u64,
     /// Each file with its text.
     texts: [(&'static str, String); 3],
     /// What is new.
@@ -45,9 +49,13 @@ impl Plan {
             fs::read_to_string(project.root().join(name))
                 .with_context(|| format!("{name} cannot be read"))
         };
-        let (cargo, date) = (read("Cargo.toml")?, git::today(project)?);
-        let released = git::last_tag(project).is_some();
-        let version = Version::of_workspace(&cargo)?.next(wanted, released)?;
+        let time = (SystemTime::now().duration_since(UNIX_EPOCH))
+            .context("the clock of this machine is before 1970")?
+            .as_secs();
+        let (cargo, date) = (read("Cargo.toml")?, git::day(project, time)?);
+        let current = Version::of_workspace(&cargo)?;
+        let released = git::has_tag(project, &current.tag())?;
+        let version = current.next(wanted, released)?;
         let citation = version.in_citation(&read("CITATION.cff")?, &date)?;
         let Released { text, notes } =
             changelog::release(&read("CHANGELOG.md")?, &version.to_string(), &date)?;
@@ -58,25 +66,45 @@ impl Plan {
         ];
         Ok(Self {
             version,
+            time,
             texts,
             notes,
         })
     }
 }
 
-/// Releases the version that is asked for: writes it, builds and packs everything, and at last commits and tags. Where anything fails,
-/// the files are as they were.
+/// Releases the version that is asked for: writes it, looks whether the crates keep what the last one promised, builds and packs
+/// everything, and at last commits and tags. Where anything fails, the files are as they were.
 pub fn release(project: &Project, wanted: &str) -> Result<()> {
+    let out = release_of(project, wanted, |plan| {
+        let version = plan.version.to_string();
+        promises::kept(project, &version)?;
+        material::build(project, &version, plan.time)
+    })?;
+    let package = out.join("*.tgz");
+    say(format!(
+        "    next: `git push --follow-tags`, which publishes it; for the registries `cargo publish --workspace` and `npm publish {}`",
+        package.display()
+    ));
+    Ok(())
+}
+
+/// The same of what `build` makes; returns the folder with the files.
+fn release_of(
+    project: &Project,
+    wanted: &str,
+    build: impl FnOnce(&Plan) -> Result<Material>,
+) -> Result<PathBuf> {
     let plan = Plan::new(project, wanted)?;
     let (version, tag) = (plan.version.to_string(), plan.version.tag());
     git::check(project, &tag)?;
     step(format!("releasing {version}"));
     let before = Saved::of(project)?;
     let made = write(project, &plan)
-        .and_then(|()| build(project))
-        .and_then(|material| pack_into(project, &material, &version))
+        .and_then(|()| build(&plan))
+        .and_then(|material| pack_into(project, &material, &version, plan.time))
         .and_then(|out| {
-            git::commit_and_tag(project, &CHANGED, &tag, &plan.notes)?;
+            git::commit_and_tag(project, &CHANGED, &tag, &plan.notes, plan.time)?;
             Ok(out)
         });
     let out = match made {
@@ -92,10 +120,7 @@ pub fn release(project: &Project, wanted: &str) -> Result<()> {
         "{tag} is tagged, its files are in {}",
         out.display()
     ));
-    say(
-        "    next: `git push --follow-tags`, which publishes it; `cargo publish --workspace` and `npm publish` for the registries",
-    );
-    Ok(())
+    Ok(out)
 }
 
 /// Packs what is checked out, as for the tag of a release: nothing is changed.
@@ -107,7 +132,9 @@ pub fn pack_checkout(project: &Project) -> Result<()> {
         let version = version.to_string();
         return Err(ReleaseError::OtherVersion { tag, version }.into());
     }
-    let out = pack_into(project, &build(project)?, &version.to_string())?;
+    let (version, time) = (version.to_string(), git::time_of_commit(project)?);
+    let material = material::build(project, &version, time)?;
+    let out = pack_into(project, &material, &version, time)?;
     step(format!("the files are in {}", out.display()));
     Ok(())
 }
@@ -125,13 +152,13 @@ pub fn rehearse(project: &Project, wanted: &str) -> Result<Vec<String>> {
     let (version, tag) = (plan.version.to_string(), plan.version.tag());
     let folder = project.root().join("target/release-rehearsal");
     let scratch = folder.join("stand-ins");
-    let material = stand_ins(&scratch)?;
+    let material = material::stand_ins(&scratch)?;
     for (name, text) in &plan.texts {
         fs::write(scratch.join(name), text)?;
     }
     let out = folder.join("files");
-    let names = pack::pack(project, &material, &version, &out)?;
-    check_files(project, &out, &names)?;
+    let names = pack::pack(project, &material, &version, plan.time, &out)?;
+    pack::check(&out, &names)?;
     let mut lines = vec![format!(
         "{tag}: {} lines of changes, {} files",
         plan.notes.lines().count(),
@@ -160,118 +187,16 @@ fn write(project: &Project, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Builds all that a release is made of.
-fn build(project: &Project) -> Result<Material> {
-    package::make(project, Speed::Release)?;
-    step("building the command");
-    let mut cargo = project.command("cargo");
-    cargo.args(["build", "--release", "--locked", "--package", "lung-train"]);
-    run(&mut cargo, "The compiler's messages above say why.")?;
-    let root = project.root();
-    let program = format!("lung{}", std::env::consts::EXE_SUFFIX);
-    let cargo = fs::read_to_string(root.join("Cargo.toml"))?;
-    let version = Version::of_workspace(&cargo)?;
-    Ok(Material {
-        page: root.join("dist"),
-        command: root.join("target/release").join(program),
-        package: root
-            .join("target")
-            .join(format!("mobilenet-lung-element-{version}.tgz")),
-        bill: bill(project)?,
-    })
-}
-
-/// The bill of materials of the command, in CycloneDX: every crate in it with version, licence and checksum.
-fn bill(project: &Project) -> Result<PathBuf> {
-    tools::cargo_cyclonedx(project)?;
-    step("the bill of materials");
-    let mut cargo = project.command("cargo");
-    cargo.args([
-        "cyclonedx",
-        "--quiet",
-        "--format",
-        "json",
-        "--spec-version",
-        "1.5",
-    ]);
-    cargo.args([
-        "--describe",
-        "binaries",
-        "--manifest-path",
-        "crates/lung-train/Cargo.toml",
-    ]);
-    run(&mut cargo, "cargo-cyclonedx's messages above say why.")?;
-    let written = project.root().join("crates/lung-train/lung_bin.cdx.json");
-    let bill = project.root().join("target/lung.cdx.json");
-    fs::rename(&written, &bill)
-        .with_context(|| format!("cargo-cyclonedx has not written {}", written.display()))?;
-    Ok(bill)
-}
-
 /// Packs a release into a folder of its own, which is returned.
-fn pack_into(project: &Project, material: &Material, version: &str) -> Result<PathBuf> {
+fn pack_into(project: &Project, material: &Material, version: &str, time: u64) -> Result<PathBuf> {
     step("packing");
     let out = project.root().join("target/releases").join(version);
-    let names = pack::pack(project, material, version, &out)?;
-    check_files(project, &out, &names)?;
+    let names = pack::pack(project, material, version, time, &out)?;
+    pack::check(&out, &names)?;
     for name in names {
         say(format!("    {name}"));
     }
     Ok(out)
-}
-
-/// Reads the files of a release again: every archive unpacks into one folder of its own name, and nothing is without its checksum.
-fn check_files(project: &Project, out: &Path, names: &[String]) -> Result<()> {
-    let sums = fs::read_to_string(out.join(SUMS)).context("there are no checksums")?;
-    for name in names.iter().filter(|name| *name != SUMS) {
-        let sum = dist::sha256(&fs::read(out.join(name))?);
-        ensure!(
-            sums.contains(&format!("{sum}  {name}\n")),
-            "{SUMS} does not have {name}"
-        );
-        let Some(folder) = name.strip_suffix(".tar.gz") else {
-            continue;
-        };
-        let listed = output(project.command("tar").arg("-tzf").arg(out.join(name)))
-            .with_context(|| format!("{name} cannot be unpacked"))?;
-        let own = format!("{folder}/");
-        ensure!(
-            listed.lines().all(|path| path.starts_with(&own)),
-            "{name} has files beside {own}"
-        );
-        let page = if folder.ends_with("-page") {
-            own
-        } else {
-            format!("{own}dist/")
-        };
-        ensure!(
-            listed.contains(&format!("{page}index.html")),
-            "{name} lacks {page}index.html"
-        );
-    }
-    Ok(())
-}
-
-/// Small files in the place of what takes long to build.
-fn stand_ins(folder: &Path) -> Result<Material> {
-    let page = folder.join("page");
-    fs::create_dir_all(page.join("models")).context("the stand-ins cannot be made")?;
-    fs::write(
-        page.join("index.html"),
-        "<!doctype html><title>A stand-in</title>\n",
-    )?;
-    fs::write(page.join("models/index.json"), "{}\n")?;
-    let file = |name: &str| -> Result<PathBuf> {
-        let path = folder.join(name);
-        fs::write(&path, format!("a stand-in for {name}\n"))?;
-        Ok(path)
-    };
-    Ok(Material {
-        page,
-        command: file("lung")?,
-        package: file("element.tgz")?,
-        bill: file("bill.json")?,
-    })
 }
 
 /// The files that a release changes, as they were.
@@ -302,37 +227,4 @@ impl Saved {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::process::quietly;
-
-    #[test]
-    fn a_rehearsal_makes_every_file_and_changes_none() -> Result<()> {
-        let project = Project::find(false)?;
-        let before = Saved::of(&project)?;
-        let (lines, _) = quietly(|| rehearse(&project, "minor"));
-        let lines = lines?;
-        let command = format!("-lung-{}-", std::env::consts::ARCH);
-        // After a release nothing is unreleased yet, and a rehearsal says no more than that.
-        let refused = matches!(lines.as_slice(), [line] if line.contains("*Unreleased*"));
-        for name in ["-page.tar.gz", &command, ".tgz", ".cdx.json", SUMS] {
-            assert!(
-                refused || lines.iter().any(|line| line.contains(name)),
-                "{name}: {lines:?}"
-            );
-        }
-        assert_eq!(before.0, Saved::of(&project)?.0);
-        Ok(())
-    }
-
-    #[test]
-    fn a_version_that_is_none_stops_a_release_with_what_to_do() -> Result<()> {
-        let project = Project::find(false)?;
-        for wanted in ["next", "0.0.1"] {
-            let error = rehearse(&project, wanted).err().context("not refused")?;
-            assert!(error.downcast_ref::<ReleaseError>().is_some(), "{error:#}");
-            assert!(error.to_string().contains("Name "), "{error:#}");
-        }
-        Ok(())
-    }
-}
+mod tests;

@@ -1,41 +1,37 @@
-//! The files of a release: archives of the page and of the command, the npm package, the bill of materials, and their checksums.
+//! The files of a release: archives of the page and of the command, the npm package, the bills of materials, and their checksums.
 
-use crate::dist::{copy_folder, sha256};
-use crate::process::run;
+use super::error::ReleaseError;
+use super::material::Material;
+use crate::dist::{copy_folder, files, places, sha256};
 use crate::tools::Project;
-use anyhow::{Context, Result};
-use std::fs;
-use std::path::{Path, PathBuf};
+use anyhow::{Context, Result, ensure};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
 
 /// What the checksums of the others are in.
 pub const SUMS: &str = "SHA256SUMS";
 
-/// What lies beside the command in its archive.
-const DOCUMENTS: [&str; 5] = [
-    "README.md",
-    "MODEL_CARD.md",
-    "CHANGELOG.md",
-    "LICENSE-MIT",
-    "LICENSE-APACHE",
-];
+/// What lies in every archive: under which licence it is.
+const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
 
-/// What a release is made of.
-pub struct Material {
-    /// The built page, a folder.
-    pub page: PathBuf,
-    /// The command `lung`.
-    pub command: PathBuf,
-    /// The npm package of the element.
-    pub package: PathBuf,
-    /// The bill of materials of the command.
-    pub bill: PathBuf,
-}
+/// The licences of others, in every archive.
+const NOTICES: &str = "THIRD-PARTY.txt";
 
-/// Makes the files of a release in `out`, which is emptied before; returns their names, sorted.
+/// What lies beside the command: how to begin. The documentation is in the page's `docs`, where its links lead somewhere.
+const BEGIN: &str = include_str!("archive.md");
+
+/// Makes the files of a release in `out`, which is emptied before; returns their names, sorted. Files in archives are as of `time`, a
+/// second since 1970, by which servers tell a file of this release from the same one of another. The same material gives the same
+/// bytes.
 pub fn pack(
     project: &Project,
     material: &Material,
     version: &str,
+    time: u64,
     out: &Path,
 ) -> Result<Vec<String>> {
     if out.exists() {
@@ -43,62 +39,152 @@ pub fn pack(
     }
     let stage = out.join("stage");
     let base = format!("mobilenet-lung-{version}");
+    let [page_notices, all_notices] = &material.notices;
+    let licences = |folder: &Path, notices: &str| -> Result<()> {
+        for name in LICENCES {
+            copy(&project.root().join(name), &folder.join(name))?;
+        }
+        write(&folder.join(NOTICES), notices)
+    };
 
     let page = format!("{base}-page");
-    copy_folder(&material.page, &stage.join(&page))?;
-    archive(project, &stage, &page, out)?;
+    let folder = stage.join(&page);
+    copy_folder(&material.page, &folder)?;
+    licences(&folder, page_notices)?;
 
     let system = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     let command = format!("{base}-lung-{system}");
     let folder = stage.join(&command);
+    let program = format!("lung{}", std::env::consts::EXE_SUFFIX);
     // `lung serve` looks for the page beside itself.
     copy_folder(&material.page, &folder.join("dist"))?;
-    let program = format!("lung{}", std::env::consts::EXE_SUFFIX);
-    copy(&material.command, &folder.join(program))?;
-    for name in DOCUMENTS {
-        copy(&project.root().join(name), &folder.join(name))?;
-    }
-    archive(project, &stage, &command, out)?;
+    copy(&material.command, &folder.join(&program))?;
+    licences(&folder, all_notices)?;
+    write(
+        &folder.join("README.md"),
+        &BEGIN.replace("VERSION", version),
+    )?;
+
+    name_no_folder_of(project, &stage)?;
+    archive(&stage.join(&page), &page, None, time, out)?;
+    archive(&folder, &command, Some(program.as_str()), time, out)?;
     fs::remove_dir_all(&stage).with_context(|| format!("{} cannot be removed", stage.display()))?;
 
     copy(
         &material.package,
         &out.join(format!("mobilenet-lung-element-{version}.tgz")),
     )?;
-    copy(&material.bill, &out.join(format!("{base}.cdx.json")))?;
+    for (product, bill) in &material.bills {
+        let name = format!("{base}-{}.cdx.json", product.name());
+        copy(bill, &out.join(name))?;
+    }
+    name_no_folder_of(project, out)?;
     sum(out)
+}
+
+/// Reads the files of a release again: every archive unpacks into one folder of its own name, and nothing is without its checksum.
+pub fn check(out: &Path, names: &[String]) -> Result<()> {
+    let sums = fs::read_to_string(out.join(SUMS)).context("there are no checksums")?;
+    for name in names.iter().filter(|name| *name != SUMS) {
+        let sum = sha256(&fs::read(out.join(name))?);
+        ensure!(
+            sums.contains(&format!("{sum}  {name}\n")),
+            "{SUMS} does not have {name}"
+        );
+        let Some(folder) = name.strip_suffix(".tar.gz") else {
+            continue;
+        };
+        let listed = list(&out.join(name)).with_context(|| format!("{name} cannot be unpacked"))?;
+        let own = format!("{folder}/");
+        ensure!(
+            listed.iter().all(|path| path.starts_with(&own)),
+            "{name} has files beside {own}"
+        );
+        let page = if folder.ends_with("-page") {
+            own.clone()
+        } else {
+            format!("{own}dist/")
+        };
+        for path in [format!("{page}index.html"), format!("{own}{NOTICES}")] {
+            ensure!(listed.contains(&path), "{name} lacks {path}");
+        }
+    }
+    Ok(())
+}
+
+/// The paths in an archive.
+fn list(file: &Path) -> Result<Vec<String>> {
+    let mut tar = tar::Archive::new(GzDecoder::new(BufReader::new(File::open(file)?)));
+    let mut paths = Vec::new();
+    for entry in tar.entries()? {
+        paths.push(entry?.path()?.to_string_lossy().into_owned());
+    }
+    Ok(paths)
+}
+
+/// Whether no file below a folder says where it was built: in a path of the checkout, or of the sources of others.
+fn name_no_folder_of(project: &Project, folder: &Path) -> Result<()> {
+    for path in files(folder)? {
+        let bytes = fs::read(folder.join(&path))?;
+        for place in places(project) {
+            let sought = format!("{}/", place.to_string_lossy());
+            if bytes
+                .windows(sought.len())
+                .any(|some| some == sought.as_bytes())
+            {
+                let (file, path) = (path, sought);
+                return Err(ReleaseError::MachinePath { file, path }.into());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Writes the checksums of a folder's files, in the form that `sha256sum --check` reads; returns all names, sorted.
 fn sum(out: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(out)? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.sort();
+    let mut names = files(out)?;
     let mut sums = String::new();
     for name in &names {
         let bytes = fs::read(out.join(name)).with_context(|| format!("{name} cannot be read"))?;
         sums.push_str(&format!("{}  {name}\n", sha256(&bytes)));
     }
-    fs::write(out.join(SUMS), sums).context("the checksums cannot be written")?;
+    write(&out.join(SUMS), &sums)?;
     names.push(SUMS.to_owned());
     names.sort();
     Ok(names)
 }
 
-/// Packs a folder of the stage, which is what unpacking makes again.
-fn archive(project: &Project, stage: &Path, name: &str, out: &Path) -> Result<()> {
-    let mut tar = project.command("tar");
-    tar.arg("-czf").arg(out.join(format!("{name}.tar.gz")));
-    run(
-        tar.arg("-C").arg(stage).arg(name),
-        "Is there a `tar`, and room on the disk?",
-    )
+/// Packs a folder, which is what unpacking makes again: sorted, of nobody's, readable for all, and only the program can be run.
+fn archive(folder: &Path, name: &str, program: Option<&str>, time: u64, out: &Path) -> Result<()> {
+    let file = out.join(format!("{name}.tar.gz"));
+    let made = File::create(&file).with_context(|| format!("{} cannot be made", file.display()))?;
+    let gz = GzEncoder::new(BufWriter::new(made), Compression::best());
+    let mut tar = tar::Builder::new(gz);
+    for path in files(folder)? {
+        let opened = File::open(folder.join(&path))?;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(opened.metadata()?.len());
+        header.set_mode(if program == Some(path.as_str()) {
+            0o755
+        } else {
+            0o644
+        });
+        header.set_mtime(time);
+        header.set_uid(0);
+        header.set_gid(0);
+        tar.append_data(&mut header, format!("{name}/{path}"), opened)
+            .with_context(|| format!("{path} cannot be packed"))?;
+    }
+    let ended = tar.into_inner()?.finish()?.flush();
+    ended.with_context(|| format!("{} cannot be written. Is there room?", file.display()))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to)
         .map(|_| ())
         .with_context(|| format!("{} cannot be copied to {}", from.display(), to.display()))
+}
+
+fn write(to: &Path, text: &str) -> Result<()> {
+    fs::write(to, text).with_context(|| format!("{} cannot be written", to.display()))
 }

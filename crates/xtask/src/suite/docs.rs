@@ -35,9 +35,6 @@ pub fn publishable(lane: &mut Lane<'_>) {
     lane.tests("crates that can be published", &mut publish);
 }
 
-/// The crates that others depend on.
-const PUBLISHED: [&str; 3] = ["radiograph", "lung-kernels", "mobilenet-lung"];
-
 /// Whether the crates still have what the last release has, but for what a higher version allows. This compiles the tool and, twice, the
 /// documentation of all that they depend on: too long for every change.
 pub fn compatible(lane: &mut Lane<'_>) {
@@ -56,10 +53,6 @@ pub fn compatible(lane: &mut Lane<'_>) {
     if tool.is_none() {
         return lane.missed(name, "cargo-semver-checks could not be installed");
     }
-    let mut check = project.command("cargo");
-    check.args(["semver-checks", "--baseline-rev", &tag]);
-    for package in PUBLISHED {
-        check.args(["--package", package]);
-    }
+    let mut check = release::semver_checks(project, &tag);
     lane.tests(name, &mut check);
 }

@@ -40,6 +40,16 @@ impl Project {
         })
     }
 
+    /// A checkout somewhere else, to be released in a test.
+    #[cfg(test)]
+    pub fn at(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            install: false,
+            program: None,
+        }
+    }
+
     /// This very program.
     pub fn program(&self) -> Option<&Path> {
         self.program.as_deref()
