@@ -216,6 +216,17 @@ test('numbers, lists and plural forms are those of the language', async () => {
   assert.match(arabic.text('status.tested', { percent: '', count: 590 }), /590 صورة/);
 });
 
+test('whole numbers below a thousand, which are written without a format, are what the format of each language would write', async () => {
+  for (const [lang, { locale = lang, load }] of Object.entries(LANGUAGES)) {
+    const words = new Words(lang, (await load()).default);
+    const format = new Intl.NumberFormat(locale);
+    for (const value of [0, -0, 1, 9, 10, 99, 100, 999, 1000, 12345, -5])
+      assert.equal(words.number(value), format.format(value === 0 ? 0 : value), `${lang} ${value}`);
+    for (let value = 0; value < 1000; value += 1) assert.equal(words.number(value), format.format(value), lang);
+    assert.equal(words.number(999.6), format.format(1000), lang);
+  }
+});
+
 describe('in a browser', () => {
   const mock = mockPages();
 

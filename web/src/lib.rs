@@ -90,7 +90,8 @@ impl LungClassifier {
         let bundle = file
             .verify(file_name.as_deref(), hex(sha256).await.as_deref())
             .map_err(error::of_bundle)?;
-        let model = object(bundle.metadata())?;
+        // The browser parses it in less time than this module takes to serialise it.
+        let model = js_sys::JSON::parse(bundle.metadata_json())?;
         set(&model, "id", &bundle.id().into())?;
         Ok(Self {
             classifier: device::classifier(&bundle).await?,

@@ -29,6 +29,7 @@ import { NO_POINT, OperatingPoints } from './results/points.js';
 import { Reader, REMOVED } from './results/reader.js';
 import { Tab } from './results/tab.js';
 import { deviceWords } from './words/format.js';
+import { whenIdle } from './start.js';
 import { languageOf, translate, wordsOf } from './words/words.js';
 
 export { LungError };
@@ -410,6 +411,7 @@ export class LungXrayClassifier extends HTMLElement {
     if (state.phase === 'loading' && state.progress) this.#context.fire('lung-progress', state.progress);
     if (!phaseIsNew) return;
     if (state.phase === 'ready') {
+      whenIdle(() => words.prepare());
       speech.say(words.text('status.readyOn', { device: deviceWords(words, state.ready.device) }));
       this.#context.fire('lung-ready', state.ready);
       this.#points.check();

@@ -177,6 +177,19 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn the_json_of_a_bundle_says_what_its_metadata_says() {
+    let current = serde_json::to_string_pretty(&metadata()).unwrap();
+    let old = older().to_string();
+    for text in [&current, &old] {
+        let bundle = Bundle::read(&with_metadata(Some(text)), None).unwrap();
+        let json: Metadata = serde_json::from_str(bundle.metadata_json()).unwrap();
+        assert_eq!(&json, bundle.metadata());
+        // The page parses what the file has, unless it is of an older format.
+        assert_eq!(bundle.metadata_json() == text, *text == current);
+    }
+}
+
+#[test]
 fn a_file_of_format_2_is_read_and_written_as_today() {
     let bytes = with_metadata(Some(&older().to_string()));
     let bundle = Bundle::read(&bytes, None).unwrap();

@@ -17,13 +17,16 @@ const shown = new URL(location.href).searchParams.has('shown');
 
 const FINDINGS = ['Normal', 'Lung_Opacity', 'Viral Pneumonia'];
 
+/** On its way as the peers' input is, while the element starts. */
+const input = fetch('/input.png').then((response) => response.blob());
+
 measure(async (device) => {
   const element = /** @type {any} */ (document.createElement('lung-xray-classifier'));
   element.setAttribute('device', device);
   element.setAttribute('multiple', '');
   document.body.append(element);
   // The element starts by itself; an image that comes before it has started waits its turn.
-  const image = await fetch('/input.png').then((response) => response.blob());
+  const image = await input;
   let number = 0;
   return async () => {
     if (number > 0) {

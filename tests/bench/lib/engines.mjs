@@ -98,6 +98,7 @@ const ours = (id, label, group) => ({
   head:
     `<script type="module" async src="/ours/element/start.js" data-device="${place(group).device}"></script>` +
     '<link rel="modulepreload" href="/ours/element/download.js">' +
+    '<link rel="modulepreload" href="/ours/element/lung-xray-classifier.js">' +
     '<link rel="preload" as="fetch" crossorigin href="/ours/models/index.json">',
 });
 

@@ -23,15 +23,21 @@ export function startWhenAsked(element, start, signal) {
   signal.addEventListener('abort', () => seen.disconnect());
 }
 
-/** @type {Promise<unknown> | undefined} */
-let rest;
+let asked = false;
 
 /**
- * Fetches what is imported when it is needed, ahead of that: a page that has become ready needs no network any more. What does not
- * come is missed by whoever needs it, and said there; not every browser asks for a module again.
+ * Fetches what is imported when it is needed, ahead of that: a page that has become ready needs no network any more. It waits until the
+ * page has nothing else to do, such as showing a result. What does not come is missed by whoever needs it, and said there; not every
+ * browser asks for a module again.
  */
 export function fetchTheRest() {
-  rest ??= Promise.allSettled([
+  if (asked) return;
+  asked = true;
+  whenIdle(() => void Promise.allSettled(theRest()));
+}
+
+function theRest() {
+  return [
     import('../classifier/helpers.js'),
     import('../intake/archive.js'),
     import('../picture/evidence-words.js'),
@@ -48,5 +54,5 @@ export function fetchTheRest() {
     import('../picture/window-control.js'),
     import('../results/xlsx.js'),
     import('../picture/zoom.js'),
-  ]);
+  ];
 }

@@ -17,6 +17,8 @@ use crate::state::{Array, Parameters, StateDict};
 pub struct Bundle {
     pub(super) id: String,
     pub(super) metadata: Metadata,
+    /// The same as the file has it, or brought to the current format.
+    pub(super) json: String,
     /// The file, whose numbers are widened when they are wanted.
     pub(super) bytes: Vec<u8>,
     pub(super) tensors: BTreeMap<String, Stored>,
@@ -40,6 +42,12 @@ impl Bundle {
     /// What the bundle says of itself.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// What the bundle says of itself, as JSON in the current format: for those who read JSON faster than a [`Metadata`] is serialised.
+    /// Fields that this version does not know are in it as the file has them.
+    pub fn metadata_json(&self) -> &str {
+        &self.json
     }
 
     /// The parameters by name; widened the first time.

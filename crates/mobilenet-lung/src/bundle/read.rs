@@ -26,6 +26,7 @@ use crate::state::{Array, StateDict, StateError};
 #[derive(Debug)]
 struct Contents {
     metadata: Metadata,
+    json: String,
     tensors: BTreeMap<String, Stored>,
     distribution: Option<Distribution>,
     known: Option<KnownEvidence>,
@@ -94,7 +95,7 @@ impl Contents {
             .ok_or_else(|| BundleError::Foreign {
                 detail: format!("its header has no `{METADATA_KEY}` entry"),
             })?;
-        let metadata = parse_metadata(text)?;
+        let (metadata, json) = parse_metadata(text)?;
         let infos = raw.tensors();
 
         let shapes = shapes_of(&metadata, &infos);
@@ -152,6 +153,7 @@ impl Contents {
         let known = KnownEvidence::from_tensors(take(known::EVIDENCE), take(known::EMBEDDINGS));
         Ok(Self {
             metadata,
+            json,
             tensors: stored,
             distribution,
             known,
@@ -177,6 +179,7 @@ impl Bundle {
     fn new(contents: Contents, bytes: Vec<u8>, hash: &str) -> Self {
         let Contents {
             metadata,
+            json,
             tensors,
             distribution,
             known,
@@ -184,6 +187,7 @@ impl Bundle {
         Self {
             id: format!("{ARCHITECTURE}-{hash}"),
             metadata,
+            json,
             bytes,
             tensors,
             state: OnceLock::new(),
@@ -270,7 +274,8 @@ fn hash_in_name(name: &str) -> Option<&str> {
     (hash.len() == HASH_DIGITS && hash.bytes().all(|b| b.is_ascii_hexdigit())).then_some(hash)
 }
 
-fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
+/// The metadata, and the same as JSON of the current format.
+fn parse_metadata(text: &str) -> Result<(Metadata, String), BundleError> {
     #[derive(Deserialize)]
     struct Version {
         format_version: u32,
@@ -288,7 +293,11 @@ fn parse_metadata(text: &str) -> Result<Metadata, BundleError> {
         found => return Err(BundleError::Version { found }),
     };
     metadata.check()?;
-    Ok(metadata)
+    let json = match format_version {
+        FORMAT_VERSION => text.to_owned(),
+        _ => serde_json::to_string(&metadata).map_err(unreadable)?,
+    };
+    Ok((metadata, json))
 }
 
 fn read_array(name: &str, view: &TensorView<'_>) -> Result<Array, BundleError> {

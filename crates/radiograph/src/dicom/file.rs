@@ -52,8 +52,8 @@ fn decode_file(bytes: &[u8], limits: &Limits) -> Result<Decoded, Flaw> {
     cautions.extend(cautions_of_display(&elements, &layout));
     let (plane, greys) = match layout.colour {
         Colour::Grey { .. } => {
-            let greys = Greys::from_levels(&elements, &layout, samples)?;
-            let window = greys.default_window(&elements)?;
+            let (greys, seen) = Greys::from_levels(&elements, &layout, samples)?;
+            let window = greys.default_window(&elements, &seen)?;
             facts.range = Some(greys.range());
             facts.window = Some(window.window);
             let plane = Plane {

@@ -126,13 +126,15 @@ fn lookup(item: &Elements<'_>, values: [f64; 2]) -> Option<(i32, LookupTable)> {
 }
 
 impl Greys {
+    /// Greys of levels, and by level whether a pixel has it that stands for one.
+    ///
     /// # Errors
     /// [`DecodeError::Blank`] if all pixels are nearly the same.
     pub(super) fn from_levels(
         elements: &Elements<'_>,
         layout: &Layout,
         mut levels: Vec<u16>,
-    ) -> Result<Self, Flaw> {
+    ) -> Result<(Self, Vec<bool>), Flaw> {
         let bits = layout.stored;
         let mask = u16::MAX >> (16 - bits);
         // Flipping the sign is adding half of the range.
@@ -141,10 +143,12 @@ impl Greys {
         } else {
             0
         };
-        let mut seen = vec![false; usize::from(mask) + 1];
         for level in &mut levels {
             *level = (*level & mask) ^ flip;
-            seen[usize::from(*level)] = true;
+        }
+        let mut seen = vec![false; usize::from(mask) + 1];
+        for &level in &levels {
+            seen[usize::from(level)] = true;
         }
         let least = -i32::from(flip);
         let padding = elements.short(tags::PIXEL_PADDING_VALUE).and_then(|one| {
@@ -190,7 +194,7 @@ impl Greys {
         if range[0] >= range[1] {
             return Err(DecodeError::Blank.into());
         }
-        Ok(Self {
+        let greys = Self {
             width: layout.columns,
             height: layout.rows,
             levels,
@@ -200,7 +204,8 @@ impl Greys {
             padding,
             inverted: layout.colour == (Colour::Grey { inverted: true }),
             range,
-        })
+        };
+        Ok((greys, seen))
     }
 
     /// The least and the greatest value of a pixel.
@@ -208,16 +213,20 @@ impl Greys {
         self.range
     }
 
-    /// What the file wants to be shown, or all there is, if that is nothing.
-    pub(super) fn default_window(&self, elements: &Elements<'_>) -> Result<Shown, Flaw> {
+    /// What the file wants to be shown, or all there is, if that is nothing; `seen` says by level whether there is a pixel of it.
+    pub(super) fn default_window(
+        &self,
+        elements: &Elements<'_>,
+        seen: &[bool],
+    ) -> Result<Shown, Flaw> {
         let groups = elements.functional_group(tags::FRAME_VOILUT_SEQUENCE);
         for elements in std::iter::once(elements).chain(&groups) {
-            if let Some(shown) = self.file_window(elements) {
+            if let Some(shown) = self.file_window(elements, seen) {
                 return Ok(shown);
             }
         }
         for elements in std::iter::once(elements).chain(&groups) {
-            if let Some(shown) = self.file_table(elements) {
+            if let Some(shown) = self.file_table(elements, seen) {
                 return Ok(shown);
             }
         }
@@ -231,7 +240,7 @@ impl Greys {
     }
 
     /// The first window of a file in which there is anything to see.
-    fn file_window(&self, elements: &Elements<'_>) -> Option<Shown> {
+    fn file_window(&self, elements: &Elements<'_>, seen: &[bool]) -> Option<Shown> {
         let says = |function| elements.says(tags::VOILUT_FUNCTION, function);
         let shape = if says("SIGMOID") {
             WindowShape::Sigmoid
@@ -255,11 +264,11 @@ impl Greys {
             })
             .filter(Window::is_sound)
             .map(|window| self.shown(window))
-            .find(|shown| self.shows(shown))
+            .find(|shown| shows(shown, seen))
     }
 
     /// The table of brightness of a file, if there is anything to see with it.
-    fn file_table(&self, elements: &Elements<'_>) -> Option<Shown> {
+    fn file_table(&self, elements: &Elements<'_>, seen: &[bool]) -> Option<Shown> {
         let (first, table) = lookup(&elements.item(tags::VOILUT_SEQUENCE)?, self.range)?;
         let last = table.entries.len() as f64 - 1.0;
         let window = Window {
@@ -276,7 +285,7 @@ impl Greys {
                 f64::from(entry(&table.entries, index)) / most
             }),
         };
-        self.shows(&shown).then_some(shown)
+        shows(&shown, seen).then_some(shown)
     }
 
     /// The brightness of every pixel in the caller's window, or `None` if there is no such window.
@@ -345,26 +354,19 @@ impl Greys {
         }
         table
     }
-
-    /// Whether there is anything to see.
-    fn shows(&self, shown: &Shown) -> bool {
-        let is_padding = |level: u16| {
-            self.padding
-                .is_some_and(|(first, last)| (first..=last).contains(&level))
-        };
-        let (low, high) = self
-            .levels
-            .iter()
-            .filter(|&&level| !is_padding(level))
-            .map(|&level| shown.table[usize::from(level)])
-            .fold((1.0_f32, 0.0_f32), |(low, high), value| {
-                (low.min(value), high.max(value))
-            });
-        high - low >= LEAST_RANGE
-    }
 }
 
-/// Windows of a file that are tried, each of which takes a look at all pixels.
+/// Whether there is anything to see of the levels that are seen.
+fn shows(shown: &Shown, seen: &[bool]) -> bool {
+    let (low, high) = (shown.table.iter().zip(seen))
+        .filter(|&(_, &seen)| seen)
+        .fold((1.0_f32, 0.0_f32), |(low, high), (&value, _)| {
+            (low.min(value), high.max(value))
+        });
+    high - low >= LEAST_RANGE
+}
+
+/// Windows of a file that are tried, each of which takes a look at all levels.
 const MOST_WINDOWS: usize = 16;
 
 /// The least difference in brightness of what is not blank: four levels of 256.

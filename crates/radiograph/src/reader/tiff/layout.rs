@@ -217,6 +217,11 @@ impl<'a> Layout<'a> {
         if self.planar { 1 } else { self.samples }
     }
 
+    /// Whether each byte is a sample as it is.
+    pub(super) fn is_plain_bytes(&self) -> bool {
+        self.bits == 8 && self.numbers == Numbers::Unsigned
+    }
+
     /// Whether chroma is stored less often than luminance, in units of several pixels, and not as JPEG does it.
     pub(super) fn in_units(&self) -> bool {
         self.colour == Colour::YCbCr

@@ -171,6 +171,12 @@ impl Samples {
             let range = first..first + place.columns * layout.samples;
             let step = layout.samples / together;
             match self {
+                // Most files: nothing has to be taken apart.
+                Self::Bytes(samples) if layout.is_plain_bytes() && step == 1 => {
+                    for (place, &byte) in samples[range].iter_mut().zip(&*row) {
+                        *place = byte;
+                    }
+                }
                 Self::Bytes(samples) => {
                     let mut places = samples[range][place.channel..].iter_mut().step_by(step);
                     unpack::small(layout, row, little, |number| {
