@@ -344,6 +344,30 @@ test('the table is filtered by finding, warnings, errors, what waits, and name',
     assert.deepEqual(await names(), ['a10.png']);
   }));
 
+test('the card is always of an image that the table shows: of the first where a filter leaves out the one chosen, of the next where it is removed', () =>
+  onPage(async (_page, { picker, names, reach, element, choose, button }) => {
+    await picker.setInputFiles(KINDS);
+    await reach('done', 5);
+    const show = (/** @type {string} */ kind) => element.getByRole('combobox', { name: 'Show' }).selectOption(kind);
+    const shown = () => element.locator('.card-name').innerText();
+    await choose('a10.png');
+    await show('With a warning');
+    await element.locator('.card', { hasText: 'c-unlike.png' }).waitFor();
+    assert.match(await element.locator('.row[aria-selected=true]').innerText(), /c-unlike\.png/);
+    await button('Remove').click();
+    await element.locator('.card', { hasText: 'd-lateral.dcm' }).waitFor();
+    assert.deepEqual(await names(), ['d-lateral.dcm']);
+    // One that is still there stays chosen.
+    await show('All images');
+    assert.equal(await shown(), 'd-lateral.dcm');
+    await element.getByRole('combobox', { name: 'Sort by' }).selectOption('Probability');
+    assert.equal(await shown(), 'd-lateral.dcm');
+    // Where nothing is like that, the card stays.
+    await element.getByLabel('Name contains').fill('nobody');
+    await element.getByText('No image is like that.').waitFor();
+    assert.equal(await shown(), 'd-lateral.dcm');
+  }));
+
 test('all of the table by keyboard: one stop for its rows, arrows, pages, and the focus stays while rows change places', () =>
   onPage(async (page, { picker, reach, element, button, rows }) => {
     await picker.setInputFiles(Array.from({ length: 24 }, (_, k) => picture(`${String(k).padStart(2, '0')}.png`, k)));

@@ -736,6 +736,44 @@ describe('the window on the built page', { skip: noPage || noOddFiles }, () => {
   });
 });
 
+test('evidence is for one finding, that of the image, also after images that are refused or cannot be read', () =>
+  onPage(async (page) => {
+    const { element, picker, choose } = parts(page);
+    const made = (/** @type {string} */ words) => ({ name: `${words}.png`, mimeType: 'image/png', buffer: Buffer.from(words) });
+    const plain = Array.from({ length: 6 }, (_, k) => picture(`plain-${k}.png`, k * 7));
+    const refused = Array.from({ length: 4 }, (_, k) => made(`unlike 0.${k} ${'x'.repeat(k)}`));
+    await picker.setInputFiles([...plain, ...refused, made('refuse')]);
+    await element.locator('.row[data-state=error]').waitFor();
+    await page.waitForFunction(
+      (count) =>
+        /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.filter((/** @type {any} */ { state }) => state === 'done').length === count,
+      plain.length + refused.length,
+    );
+    /** @type {Record<string, string>} */
+    const findings = await element.evaluate((node) =>
+      Object.fromEntries(/** @type {any} */ (node).results.map((/** @type {any} */ { name, report }) => [name, report?.finding])),
+    );
+    assert.ok(new Set([...plain, ...refused].map(({ name }) => findings[name])).size > 1, 'of several findings');
+    for (const { name: before } of refused)
+      for (const { name } of plain) {
+        await choose(before);
+        await element.locator('.doubt').waitFor();
+        await choose('refuse.png');
+        await element.locator('.card .fault').waitFor();
+        await choose(name);
+        await element.locator('.option').first().waitFor();
+        assert.deepEqual(
+          await element
+            .locator('.option input')
+            .evaluateAll((all) => all.flatMap((input) => (/** @type {any} */ (input).checked ? /** @type {any} */ (input).value : []))),
+          [findings[name]],
+          `${name} after ${before}`,
+        );
+      }
+    await page.emulateMedia({ media: 'print' });
+    assert.equal(await element.locator('.option span').filter({ visible: true }).count(), 1);
+  }));
+
 test('in print there is all of the picture and the window that it is in, and nothing to press', () =>
   onPage(async (page) => {
     const done = await look(page, [dicom('side.dcm')]);

@@ -113,8 +113,8 @@ export class Viewer {
     }
     if (!same || weighed) {
       this.#finding = report.finding;
-      const chosen = this.#options.get(report.finding);
-      if (chosen) chosen.checked = true;
+      // Each by itself: outside the page, where they are while an image is refused, choosing one leaves the other chosen.
+      for (const [finding, input] of this.#options) input.checked = finding === report.finding;
       this.#paint();
     }
     this.#apply();

@@ -149,7 +149,11 @@ export class ResultTable {
   removed(entry) {
     this.#stale.delete(entry);
     this.#thumbnails.delete(entry);
+    const at = this.#view.indexOf(entry);
     this.#refresh();
+    const next = this.#view[Math.min(at, this.#view.length - 1)];
+    // The row that takes its place, in the order and of the kind that are shown.
+    if (next && entry === this.#list.chosen) this.#list.choose(next);
   }
 
   /** Makes its small picture while there is a large one. @param {Entry} entry */
@@ -215,6 +219,9 @@ export class ResultTable {
     this.#shown = SHOWN;
     this.#render();
     this.#grid.scrollTop = 0;
+    const [first] = this.#view;
+    // The card is of a row: beneath "With an error" no other image's finding stands.
+    if (first && this.#list.chosen && !this.#view.includes(this.#list.chosen)) this.#list.choose(first);
   }
 
   #render() {
