@@ -584,6 +584,8 @@ test('the report of the chosen image prints on one page, black on white, without
         for (const part of ['.dropzone', '.toolbar', '.rows', '.status', '.kept', '.card-actions', '.switch', '.zoom', '.window'])
           assert.equal(await element.locator(part).first().isVisible(), false, part);
         assert.equal(await page.locator('h1').isVisible(), false);
+        // Paper goes where people take it.
+        assert.equal((await element.locator('p.notice').innerText()).trim(), 'Research software, not a medical device.');
         assert.match(await element.locator('.print-head').innerText(), /^Chest X-ray report of MobileNet-Lung, .*20\d\d/);
         assert.equal(await element.locator('.card').evaluate((card) => getComputedStyle(card).color), 'rgb(0, 0, 0)');
         for (const format of ['A4', 'Letter']) {

@@ -241,6 +241,18 @@ describe('the remaining time', () => {
   });
 });
 
+test('a number of a standard is beside the code of what went wrong, not within a sentence, in any language', async () => {
+  const fault = { code: 'no-image', message: 'The DICOM file holds no image but a PDF document (1.2.840.10008.5.1.4.1.1.104.1).', advice: 'Choose another.' };
+  const plain = 'The DICOM file holds no image but a PDF document.';
+  const code = 'no-image 1.2.840.10008.5.1.4.1.1.104.1';
+  assert.deepEqual(ENGLISH.fault(fault), { message: plain, advice: 'Choose another.', code });
+  const { told, code: beside } = (await wordsOf('ar')).fault(fault);
+  assert.deepEqual([told, beside], [plain, code]);
+  // Neither a version nor a size is one.
+  const other = { code: 'too-many-pixels', message: 'The image has 12,000 x 9,000 pixels (1.2.3).', advice: '' };
+  assert.deepEqual(ENGLISH.fault(other), { message: other.message, advice: '', code: other.code });
+});
+
 test('a magnified picture always fills its frame, and what is pointed at stays where it is', () => {
   assert.deepEqual(within({ scale: 0.5, x: 0.3, y: -1 }), WHOLE);
   assert.deepEqual(within({ scale: 100, x: 2, y: 0 }), { scale: 8, x: 0.875, y: 0 });

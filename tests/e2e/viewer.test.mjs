@@ -158,10 +158,10 @@ describe('the evidence in words', () => {
     const evidence = { Normal: map(() => 0), Lung_Opacity: map((x, y) => (x > 4 && y > 4 ? 3 : 0)), 'Viral Pneumonia': map(() => 0) };
     const sides = 'The left of the picture is the patient’s right side, if the view is usual.';
     const said = (/** @type {string} */ id) => evidenceWords(ENGLISH, evidence, { id, name: id }).replaceAll('\u00a0', ' ');
-    assert.equal(said('Lung_Opacity'), `Evidence for lung opacity is strongest in the lower right of the picture (100 % of it). ${sides}`);
+    assert.equal(said('Lung_Opacity'), `Evidence for lung opacity is strongest in the lower right of the picture (100 % of that evidence). ${sides}`);
     assert.equal(
       said('Normal'),
-      `Hardly anything in the picture speaks for normal. Evidence against normal is strongest in the lower right (100 % of it). ${sides}`,
+      `Hardly anything in the picture speaks for normal. Evidence against normal is strongest in the lower right (100 % of that evidence). ${sides}`,
     );
     const flat = { ...evidence, Lung_Opacity: map(() => 0) };
     assert.equal(evidenceWords(ENGLISH, flat, { id: 'Normal', name: 'Normal' }), 'Nothing in the picture stands out for or against normal.');

@@ -184,7 +184,13 @@ export class LungXrayClassifier extends HTMLElement {
     make(
       'div',
       { class: 'top' },
-      make('p', { class: 'notice', part: 'notice', 'data-words': 'notice' }),
+      make(
+        'p',
+        { class: 'notice', part: 'notice' },
+        make('span', { 'data-words': 'notice' }),
+        ' ',
+        make('span', { class: 'stays', 'data-words': 'notice.stays' }),
+      ),
       make('slot', { name: 'notice', class: 'notice' }),
       this.#dropZone.element,
       this.#status.element,

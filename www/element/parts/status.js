@@ -60,7 +60,7 @@ export class Status {
 
   /** @param {Fault} error @param {Words} words */
   #fault(error, words) {
-    const { message, advice, told } = words.fault(error);
+    const { message, advice, code, told } = words.fault(error);
     return make(
       'div',
       { class: 'fault', part: 'error', role: 'alert' },
@@ -69,7 +69,7 @@ export class Status {
         {},
         make('p', { class: 'fault-message' }, message),
         make('p', { class: 'fault-advice' }, advice),
-        ...faultDetails(words, error.code, told),
+        ...faultDetails(words, code, told),
         this.#copier(words),
       ),
       button(words.text('again'), {}, () => this.#actions.start()),

@@ -85,12 +85,12 @@ function skeleton() {
 
 /** @param {Words} words @param {LungError} error */
 function fault(words, error) {
-  const { message, advice, told } = words.fault(error);
+  const { message, advice, code, told } = words.fault(error);
   return make(
     'div',
     { class: 'fault', part: 'error' },
     icon(WARNING, 'fault-icon'),
-    make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), ...faultDetails(words, error.code, told)),
+    make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), ...faultDetails(words, code, told)),
   );
 }
 

@@ -15,7 +15,8 @@ export default {
   'hint.formats': 'DICOM أو PNG أو JPEG أو WebP أو BMP أو TIFF أو GIF، حتى {megabytes} ميغابايت لكل منها، وكذلك داخل أرشيف ZIP.',
   'choose.one': 'اختر ملفًا',
   'choose.several': 'اختر ملفات',
-  notice: 'برنامج بحثي وليس جهازًا طبيًا. لا تغادر الصورة هذا الجهاز أبدًا.',
+  notice: 'برنامج بحثي وليس جهازًا طبيًا.',
+  'notice.stays': 'لا تغادر الصورة هذا الجهاز أبدًا.',
   unnamed: 'الصورة {number}',
 
   // How far the start has come
@@ -76,10 +77,10 @@ export default {
   'evidence.inFavour': 'مع',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': 'أقوى الدلائل على «{finding}» في {where} من الصورة ({percent} منها).',
+  'evidence.forStrongest': 'أقوى الدلائل على «{finding}» في {where} من الصورة ({percent} من هذه الدلائل).',
   'evidence.forSpread': 'الدلائل على «{finding}» موزعة في الصورة.',
   'evidence.forHardly': 'لا يكاد شيء في الصورة يدل على «{finding}».',
-  'evidence.againstStrongest': 'أقوى الدلائل ضد «{finding}» في {where} ({percent} منها).',
+  'evidence.againstStrongest': 'أقوى الدلائل ضد «{finding}» في {where} ({percent} من هذه الدلائل).',
   'evidence.againstSpread': 'الدلائل ضد «{finding}» موزعة في الصورة.',
   'evidence.flat': 'لا يبرز في الصورة شيء مع «{finding}» ولا ضده.',
   'evidence.sides': 'يسار الصورة هو الجانب الأيمن للمريض، إن كانت الوضعية معتادة.',

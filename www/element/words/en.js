@@ -14,7 +14,8 @@ export default {
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF, up to {megabytes} MB, also in a ZIP archive.',
   'choose.one': 'Choose a file',
   'choose.several': 'Choose files',
-  notice: 'Research software, not a medical device. The image never leaves this machine.',
+  notice: 'Research software, not a medical device.',
+  'notice.stays': 'The image never leaves this machine.',
   unnamed: 'Image {number}',
 
   // How far the start has come
@@ -71,10 +72,10 @@ export default {
   'evidence.inFavour': 'for',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': 'Evidence for {finding} is strongest in the {where} of the picture ({percent} of it).',
+  'evidence.forStrongest': 'Evidence for {finding} is strongest in the {where} of the picture ({percent} of that evidence).',
   'evidence.forSpread': 'Evidence for {finding} is spread over the picture.',
   'evidence.forHardly': 'Hardly anything in the picture speaks for {finding}.',
-  'evidence.againstStrongest': 'Evidence against {finding} is strongest in the {where} ({percent} of it).',
+  'evidence.againstStrongest': 'Evidence against {finding} is strongest in the {where} ({percent} of that evidence).',
   'evidence.againstSpread': 'Evidence against {finding} is spread over the picture.',
   'evidence.flat': 'Nothing in the picture stands out for or against {finding}.',
   'evidence.sides': 'The left of the picture is the patient’s right side, if the view is usual.',

@@ -11,7 +11,8 @@ export default {
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF o GIF, de hasta {megabytes} MB, también dentro de un archivo ZIP.',
   'choose.one': 'Elegir un archivo',
   'choose.several': 'Elegir archivos',
-  notice: 'Software de investigación, no es un producto sanitario. La imagen nunca sale de este equipo.',
+  notice: 'Software de investigación, no es un producto sanitario.',
+  'notice.stays': 'La imagen nunca sale de este equipo.',
   unnamed: 'Imagen {number}',
 
   // How far the start has come
@@ -68,10 +69,10 @@ export default {
   'evidence.inFavour': 'a favor',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': 'Los indicios a favor de «{finding}» son más fuertes en la zona {where} de la imagen ({percent} de ellos).',
+  'evidence.forStrongest': 'Los indicios a favor de «{finding}» son más fuertes en la zona {where} de la imagen ({percent} de esos indicios).',
   'evidence.forSpread': 'Los indicios a favor de «{finding}» están repartidos por la imagen.',
   'evidence.forHardly': 'Casi nada en la imagen habla a favor de «{finding}».',
-  'evidence.againstStrongest': 'Los indicios en contra de «{finding}» son más fuertes en la zona {where} ({percent} de ellos).',
+  'evidence.againstStrongest': 'Los indicios en contra de «{finding}» son más fuertes en la zona {where} ({percent} de esos indicios).',
   'evidence.againstSpread': 'Los indicios en contra de «{finding}» están repartidos por la imagen.',
   'evidence.flat': 'Nada en la imagen destaca a favor ni en contra de «{finding}».',
   'evidence.sides': 'La izquierda de la imagen es el lado derecho del paciente, si la proyección es la habitual.',

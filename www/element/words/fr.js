@@ -11,7 +11,8 @@ export default {
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF ou GIF, jusqu’à {megabytes} Mo, y compris dans une archive ZIP.',
   'choose.one': 'Choisir un fichier',
   'choose.several': 'Choisir des fichiers',
-  notice: 'Logiciel de recherche, ce n’est pas un dispositif médical. L’image ne quitte jamais cet appareil.',
+  notice: 'Logiciel de recherche, ce n’est pas un dispositif médical.',
+  'notice.stays': 'L’image ne quitte jamais cet appareil.',
   unnamed: 'Image nº {number}',
 
   // How far the start has come
@@ -68,10 +69,10 @@ export default {
   'evidence.inFavour': 'pour',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': 'Les indices pour «\u00a0{finding}\u00a0» sont les plus forts {where} de l’image ({percent} d’entre eux).',
+  'evidence.forStrongest': 'Les indices pour «\u00a0{finding}\u00a0» sont les plus forts {where} de l’image ({percent} de ces indices).',
   'evidence.forSpread': 'Les indices pour «\u00a0{finding}\u00a0» sont répartis dans l’image.',
   'evidence.forHardly': 'Presque rien dans l’image ne parle pour «\u00a0{finding}\u00a0».',
-  'evidence.againstStrongest': 'Les indices contre «\u00a0{finding}\u00a0» sont les plus forts {where} ({percent} d’entre eux).',
+  'evidence.againstStrongest': 'Les indices contre «\u00a0{finding}\u00a0» sont les plus forts {where} ({percent} de ces indices).',
   'evidence.againstSpread': 'Les indices contre «\u00a0{finding}\u00a0» sont répartis dans l’image.',
   'evidence.flat': 'Rien dans l’image ne ressort pour ou contre «\u00a0{finding}\u00a0».',
   'evidence.sides': 'La gauche de l’image est le côté droit du patient, si l’incidence est habituelle.',

@@ -11,7 +11,8 @@ export default {
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF या GIF, हर एक {megabytes} MB तक, ZIP आर्काइव में भी।',
   'choose.one': 'एक फ़ाइल चुनें',
   'choose.several': 'फ़ाइलें चुनें',
-  notice: 'शोध के लिए सॉफ़्टवेयर, चिकित्सा उपकरण नहीं। छवि इस मशीन से बाहर कभी नहीं जाती।',
+  notice: 'शोध के लिए सॉफ़्टवेयर, चिकित्सा उपकरण नहीं।',
+  'notice.stays': 'छवि इस मशीन से बाहर कभी नहीं जाती।',
   unnamed: 'छवि {number}',
 
   // How far the start has come
@@ -68,10 +69,10 @@ export default {
   'evidence.inFavour': 'पक्ष में',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': '“{finding}” के पक्ष में संकेत चित्र के {where} में सबसे प्रबल हैं (उनका {percent})।',
+  'evidence.forStrongest': '“{finding}” के पक्ष में संकेत चित्र के {where} में सबसे प्रबल हैं (ऐसे संकेतों का {percent})।',
   'evidence.forSpread': '“{finding}” के पक्ष में संकेत पूरे चित्र में फैले हैं।',
   'evidence.forHardly': 'चित्र में लगभग कुछ भी “{finding}” के पक्ष में नहीं है।',
-  'evidence.againstStrongest': '“{finding}” के विपक्ष में संकेत {where} में सबसे प्रबल हैं (उनका {percent})।',
+  'evidence.againstStrongest': '“{finding}” के विपक्ष में संकेत {where} में सबसे प्रबल हैं (ऐसे संकेतों का {percent})।',
   'evidence.againstSpread': '“{finding}” के विपक्ष में संकेत पूरे चित्र में फैले हैं।',
   'evidence.flat': 'चित्र में कुछ भी “{finding}” के पक्ष या विपक्ष में उभरकर नहीं आता।',
   'evidence.sides': 'दृश्य सामान्य हो तो चित्र की बाईं ओर मरीज़ का दायाँ पक्ष है।',

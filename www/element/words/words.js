@@ -31,6 +31,9 @@ export const LANGUAGES = {
   ar: { name: 'العربية', dir: 'rtl', locale: 'ar-u-nu-latn', load: () => import('./ar.js') },
 };
 
+/** By what DICOM calls a kind of file: it helps whoever is asked for help, and nobody else. */
+const NUMBER_OF_STANDARD = / \(\d+(?:\.\d+){5,}\)/;
+
 /** The texts of one language, and how it writes numbers and lists. */
 export class Words {
   #texts;
@@ -121,11 +124,17 @@ export class Words {
    * What went wrong and what to do, to be shown. In English what was told says it best; another language has a sentence for
    * each code, and then what was told is `told`, for whoever is asked for help.
    * @param {Fault} fault
-   * @returns {{ message: string, advice: string, told?: string }}
+   * @returns {{ message: string, advice: string, code: string, told?: string }} `code` with the number of a standard,
+   *   which no sentence has
    */
   fault({ code, message, advice }) {
+    const [number] = NUMBER_OF_STANDARD.exec(message) ?? [''];
+    const told = message.replace(number, '');
+    const numbered = code + number.replace(/[()]/g, '');
     const general = this.known('fault', code);
-    return general === undefined ? { message, advice } : { message: general, advice: this.known('advice', code) ?? advice, told: message };
+    return general === undefined
+      ? { message: told, advice, code: numbered }
+      : { message: general, advice: this.known('advice', code) ?? advice, code: numbered, told };
   }
 
   /** A caution, to be shown. @param {Caution} caution @param {DicomFacts} [dicom] */

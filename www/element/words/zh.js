@@ -11,7 +11,8 @@ export default {
   'hint.formats': '支持 DICOM、PNG、JPEG、WebP、BMP、TIFF 或 GIF，每个最大 {megabytes} MB，也可放在 ZIP 压缩包中。',
   'choose.one': '选择一个文件',
   'choose.several': '选择文件',
-  notice: '仅供研究的软件，不是医疗器械。图像绝不会离开这台设备。',
+  notice: '仅供研究的软件，不是医疗器械。',
+  'notice.stays': '图像绝不会离开这台设备。',
   unnamed: '图像 {number}',
 
   // How far the start has come
@@ -65,10 +66,10 @@ export default {
   'evidence.inFavour': '支持',
 
   // Where it is strongest, in words; `{where}` is one region or two, `{finding}` stands within the sentence
-  'evidence.forStrongest': '支持“{finding}”的证据在图像的{where}最强（占其 {percent}）。',
+  'evidence.forStrongest': '支持“{finding}”的证据在图像的{where}最强（占此类证据的 {percent}）。',
   'evidence.forSpread': '支持“{finding}”的证据分散在整幅图像中。',
   'evidence.forHardly': '图像中几乎没有支持“{finding}”的证据。',
-  'evidence.againstStrongest': '不支持“{finding}”的证据在{where}最强（占其 {percent}）。',
+  'evidence.againstStrongest': '不支持“{finding}”的证据在{where}最强（占此类证据的 {percent}）。',
   'evidence.againstSpread': '不支持“{finding}”的证据分散在整幅图像中。',
   'evidence.flat': '图像中没有明显支持或不支持“{finding}”的地方。',
   'evidence.sides': '若体位如常，图像的左侧是患者的右侧。',
