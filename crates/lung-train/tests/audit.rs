@@ -5,6 +5,7 @@
 
 use std::fs;
 
+use lung_train::evaluate::audit::Audit;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -90,6 +91,18 @@ fn an_audit_counts_every_change_by_group_and_says_the_same_three_times() {
         assert!(text.contains(words) && page.contains(words), "{words}");
     }
     assert!(!page.contains("<script") && page.contains("Content-Security-Policy"));
+
+    // A card takes it from there.
+    let read = Audit::read_all(&[&json]).unwrap();
+    assert_eq!(serde_json::to_value(&read[0]).unwrap(), audit);
+    let mut other = read[0].clone();
+    other.split = "others".to_owned();
+    let path = path("other.json");
+    fs::write(&path, serde_json::to_string(&other).unwrap()).unwrap();
+    let error = Audit::read_all(&[&json, &path]).unwrap_err().to_string();
+    assert!(error.contains("another of others"), "{error}");
+    let error = Audit::read(html.as_ref()).unwrap_err().to_string();
+    assert!(error.contains("`lung audit --json` writes one"), "{error}");
 }
 
 #[test]

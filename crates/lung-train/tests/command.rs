@@ -448,6 +448,7 @@ fn an_export_is_refused_for_what_it_would_need_last_before_anything_takes_long()
     for (option, value, why) in [
         ("--foreign", none, "there is no folder of foreign images"),
         ("--card", &card, "the model card cannot be written"),
+        ("--card", "card.json", "give it another ending"),
         ("--sentences", none, "cannot read the sentences"),
     ] {
         // Not even the run has been looked for.
@@ -457,6 +458,11 @@ fn an_export_is_refused_for_what_it_would_need_last_before_anything_takes_long()
         assert!(error.contains(why), "{option}: {error}");
         assert!(!folder.path().join("none").exists());
     }
+    let output = lung(&[
+        "export", "--run", none, "--out", none, "--card", "card.md", "--audit", none,
+    ]);
+    let error = text(&output.stderr);
+    assert!(error.contains("cannot read the audit"), "{error}");
 }
 
 #[test]

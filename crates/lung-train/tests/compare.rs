@@ -110,8 +110,8 @@ fn a_killed_comparison_goes_on_and_ends_where_an_unbroken_one_does() {
     let json: Table =
         serde_json::from_slice(&fs::read(unbroken.out.join("table.json")).unwrap()).unwrap();
     // Numbers lose their last bit in JSON.
-    assert_eq!(json.to_markdown(), table.to_markdown());
-    assert_eq!(table.to_markdown(), text);
+    assert_eq!(json.to_markdown().unwrap(), table.to_markdown().unwrap());
+    assert_eq!(table.to_markdown().unwrap(), text);
 
     let mut killed = options(folder.path(), "killed");
     for _ in 0..3 {
@@ -304,7 +304,7 @@ fn a_published_comparison_gives_its_tables_and_goes_on_without_the_list_of_its_f
     fs::remove_file(options.out.join("table.md")).unwrap();
     // Without the images, and of all networks that are there.
     let table = tables_only(&options.out, &[]).unwrap();
-    assert_eq!(table.to_markdown(), before);
+    assert_eq!(table.to_markdown().unwrap(), before);
     let cell = options
         .out
         .join("cells/squeezenet-scratch-grouped-fold0-seed1.json");
@@ -411,7 +411,7 @@ fn the_shipped_recipe_trains_the_head_first_and_is_another_comparison() {
         out: folder.path().join("shipped"),
         ..plain.clone()
     };
-    let text = compare(&shipped).unwrap().unwrap().to_markdown();
+    let text = compare(&shipped).unwrap().unwrap().to_markdown().unwrap();
     assert!(text.contains("by the shipped model's recipe"), "{text}");
     let outcome = cells(&shipped.out).into_values().next().unwrap();
     // Two epochs of the head, and one of all.

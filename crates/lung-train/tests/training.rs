@@ -13,9 +13,10 @@ use lung_train::config::{FineTuneStage, HeadStage, TrainConfig};
 use lung_train::data::Dataset;
 use lung_train::data::write_phantoms;
 use lung_train::evaluate::evaluate;
-use lung_train::export::{Index, export};
+use lung_train::export::{Exported, Index, export};
 use lung_train::predict::load_classifier;
 use lung_train::progress::Work;
+use lung_train::report::ModelCard;
 use lung_train::train::{Calibration, EpochLog, RunResult, TrainOptions, TrainingDevice};
 use tempfile::TempDir;
 
@@ -95,7 +96,7 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
     let models = folder.path().join("models");
     let exported = export(&options.out, &models, &[], None, Vec::new()).unwrap();
     let path = exported.file.clone();
-    assert!(exported.model_card().contains("not a medical device"));
+    assert!(card_of(&exported).contains("not a medical device"));
     let index: Index =
         serde_json::from_slice(&fs::read(models.join("index.json")).unwrap()).unwrap();
     assert_eq!(
@@ -268,7 +269,7 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
     .unwrap();
     let sets = exported.metadata.prediction_sets().unwrap();
     assert!(sets.calibrated_on.values().eq(&[8, 8, 8]));
-    let card = exported.model_card();
+    let card = card_of(&exported);
     assert!(card.contains("to 24 answers, each to an image"), "{card}");
     assert!(card.contains("| data, folds left out: all |"), "{card}");
     assert_eq!(exported.held_out[0].accuracy.images, 24);
@@ -289,6 +290,11 @@ fn a_cross_fitted_run_also_trains_without_each_fold_and_survives_being_killed() 
         fs::remove_file(unbroken.out.join(left)).unwrap();
     }
     assert!(error_of(&unbroken).contains("already holds a run"));
+}
+
+/// The text of a model's card.
+fn card_of(exported: &Exported) -> String {
+    ModelCard::new(exported, &[]).to_markdown().unwrap()
 }
 
 /// The validation losses of the epochs of the network itself.

@@ -128,7 +128,7 @@ fn name_and_file(text: &str) -> Result<(Architecture, PathBuf), String> {
 pub fn run(args: CompareArgs) -> anyhow::Result<String> {
     if args.tables_only {
         let out = args.out.context("--out is missing")?;
-        return Ok(tables_only(&out, &args.networks)?.to_markdown());
+        return tables_only(&out, &args.networks)?.to_markdown();
     }
     let recipe = recipe(&args)?;
     let networks = match (args.networks.is_empty(), args.attention) {
@@ -178,7 +178,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<String> {
         allow_duplicates: args.images.allow_duplicates,
         stop_after: None,
     })?;
-    Ok(table.map_or_else(String::new, |table| table.to_markdown()))
+    table.map_or_else(|| Ok(String::new()), |table| table.to_markdown())
 }
 
 /// The recipe that is asked for, with what is given in the place of its own.

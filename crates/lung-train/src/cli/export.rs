@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use lung_train::data::Shown as _;
+use lung_train::evaluate::audit::Audit;
 use lung_train::export::{export, export_again, export_onnx, read_sentences};
 use lung_train::files::write_atomically;
+use lung_train::report::ModelCard;
 
 use super::terminal::say;
 
@@ -31,7 +33,7 @@ pub(crate) struct ExportArgs {
         long,
         value_name = "FILE",
         required_if_eq("format", "onnx"),
-        conflicts_with_all = ["run", "data", "card", "foreign", "sentences"]
+        conflicts_with_all = ["run", "data", "card", "foreign", "sentences", "audit"]
     )]
     model: Option<PathBuf>,
     /// Folder for what is written
@@ -46,9 +48,12 @@ pub(crate) struct ExportArgs {
     /// TOML file of sentences for particular prediction sets, as recipes/lung-xray-sentences.toml has them
     #[arg(long, value_name = "FILE.toml")]
     sentences: Option<PathBuf>,
-    /// Write a model card in Markdown too
-    #[arg(long, value_name = "FILE")]
+    /// Write a model card in Markdown too, and its figures beside it as .json
+    #[arg(long, value_name = "FILE.md")]
     card: Option<PathBuf>,
+    /// What `lung audit --json` wrote, for the card; may be given again for another model on the same images
+    #[arg(long, value_name = "FILE.json", requires = "card")]
+    audit: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -77,6 +82,13 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         }
     };
     // What is written last is not to fail after all the rest.
+    if let Some(card) = &args.card {
+        ensure!(
+            card.extension().is_none_or(|extension| extension != "json"),
+            "--card names the card in Markdown, and its figures are written beside it as .json: give it another ending than {}",
+            card.shown()
+        );
+    }
     if let Some(folder) = args.card.as_deref().and_then(Path::parent)
         && !folder.as_os_str().is_empty()
     {
@@ -90,10 +102,14 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         Some(path) => read_sentences(path)?,
         None => Vec::new(),
     };
+    let audits = Audit::read_all(&args.audit)?;
     let foreign = args.foreign.as_deref();
     let exported = export(run, &args.out, &args.data, foreign, sentences)?;
     if let Some(card) = &args.card {
-        write_atomically(card, exported.model_card().as_bytes())?;
+        let contents = ModelCard::new(&exported, &audits);
+        write_atomically(card, contents.to_markdown()?.as_bytes())?;
+        let figures = serde_json::to_string_pretty(&contents)? + "\n";
+        write_atomically(&card.with_extension("json"), figures.as_bytes())?;
     }
     say(&format!(
         "{}\nwritten to {}\n",

@@ -150,7 +150,7 @@ fn tables(
         &out.join("table.json"),
         serde_json::to_string_pretty(&table)?.as_bytes(),
     )?;
-    write_atomically(&out.join("table.md"), table.to_markdown().as_bytes())?;
+    write_atomically(&out.join("table.md"), table.to_markdown()?.as_bytes())?;
     Ok(table)
 }
 

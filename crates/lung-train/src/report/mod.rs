@@ -1,9 +1,13 @@
-//! What people read of a model: its card, and tests and audits as text and as pages.
+//! What people read of a model: its card, and tests and audits as text and as pages. Cards and pages are templates.
 
-mod card;
+pub mod card;
+mod command;
+pub(crate) mod escape;
 mod html;
 mod peer;
 mod text;
 
-pub use self::html::{Page, audit_page, command_in_words};
+pub use self::card::ModelCard;
+pub use self::command::command_in_words;
+pub use self::html::{Page, audit_page};
 pub use self::text::NOT_IN_MODEL;

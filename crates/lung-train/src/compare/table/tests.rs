@@ -119,7 +119,7 @@ fn a_row_by_hand() {
             rows: vec![row],
         }],
     };
-    let text = table.to_markdown();
+    let text = table.to_markdown().unwrap();
     for part in [
         "64 x 64, 3 epochs",
         "| ResNet18 | from scratch | 0.812 | 0.529 to 0.978 | 0.875, 0.750 |",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mobilenet_lung::Classifier;
 use radiograph::Radiograph;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::changes::Change;
 use super::hidden::Remains;
@@ -13,7 +13,7 @@ use crate::evaluate::metrics::{Share, share_of};
 use crate::predict::read_at;
 
 /// Images of one finding, origin and data folder.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Group {
     /// Name of the data folder.
     pub folder: String,
@@ -55,7 +55,7 @@ impl std::fmt::Display for Group {
 }
 
 /// What happens to the images of one group.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupAudit {
     /// Which images.
     pub group: Group,
@@ -74,7 +74,7 @@ pub struct GroupAudit {
 }
 
 /// What is called rightly when most of an image is hidden.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remaining {
     /// Called what the whole image shows, whether or not it is refused.
     pub right: Share,

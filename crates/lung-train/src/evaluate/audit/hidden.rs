@@ -5,13 +5,13 @@
 use radiograph::Radiograph;
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::changes::Picture;
 use super::spectrum::{SIDE, Spectrum};
 
 /// What is left of a radiograph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Remains {
     /// Everything but two ellipses where lungs are, which show the mean grey.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::FOLDS;
 use crate::evaluate::metrics::Z95;
@@ -17,7 +17,7 @@ const ENOUGH: usize = 20;
 const RIDGE: f64 = 0.1;
 
 /// How well something can be told from embeddings.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
     /// What was asked for, and among which images.
     pub of: String,

@@ -1,23 +1,24 @@
 //! Auditing a model on the images of a data set.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use mobilenet_lung::Classifier;
 use radiograph::Radiograph;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::changes::Change;
 use super::group::{Call, Found, Group, GroupAudit};
 use super::hidden::{self, Remains};
 use super::probe::{Probe, Sample, probe};
 use super::spectrum::{SIDE, Spectrum};
-use crate::data::{Dataset, Example, read_radiograph};
+use crate::data::{Dataset, Example, Shown as _, read_radiograph};
 use crate::progress::{Work, begin};
 
 /// Which images a model is audited on.
@@ -30,7 +31,7 @@ pub struct Wanted {
 }
 
 /// The audit of a model.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
     /// Id of the model.
     pub model: String,
@@ -103,6 +104,39 @@ impl Audit {
             probes: probes(dataset, &found),
             unreadable,
         })
+    }
+
+    /// Reads what `lung audit --json` wrote.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no audit.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the audit {}", path.shown()))?;
+        serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is no audit; `lung audit --json` writes one",
+                path.shown()
+            )
+        })
+    }
+
+    /// Reads several, all of the same images.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and audits of different images, which say nothing of each other.
+    pub fn read_all(paths: &[impl AsRef<Path>]) -> anyhow::Result<Vec<Self>> {
+        let audits: Vec<Self> = (paths.iter())
+            .map(|path| Self::read(path.as_ref()))
+            .collect::<anyhow::Result<_>>()?;
+        for pair in audits.windows(2) {
+            let [one, other] = [&pair[0], &pair[1]].map(|audit| &audit.split);
+            ensure!(
+                one == other,
+                "one audit is of {one}, another of {other}: audit all models on the same images"
+            );
+        }
+        Ok(audits)
     }
 }
 

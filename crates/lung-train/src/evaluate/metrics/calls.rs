@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mobilenet_lung::bundle::Confusion;
 use mobilenet_lung::{ByFinding, Findings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::curve::auroc;
 use super::outcome::Outcome;
@@ -26,7 +26,7 @@ pub struct Calls {
 }
 
 /// How many images of some findings were called one of them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Called {
     /// Id of what they are; `None` for every finding but that which means no finding.
     pub truth: Option<String>,

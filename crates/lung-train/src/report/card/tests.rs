@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use mobilenet_lung::ByFinding;
 use mobilenet_lung::bundle::OperatingPoint;
@@ -7,9 +8,11 @@ use mobilenet_lung::{InDistribution, PredictionSets, Spread};
 use mobilenet_lung::architecture::AttentionConfig;
 use mobilenet_lung::{Findings, Metadata};
 
+use super::ModelCard;
 use crate::data::{Class, Description};
 use crate::evaluate::Tests;
-use crate::evaluate::metrics::{Evaluation, ForeignMetrics, Outcome, Tested};
+use crate::evaluate::audit::Audit;
+use crate::evaluate::metrics::{Evaluation, ForeignMetrics, Outcome, Tested, share_of};
 use crate::export::{Exported, Material};
 
 fn by_finding<T>(values: [T; 3]) -> ByFinding<T> {
@@ -108,6 +111,10 @@ fn exported(folders: &[&[Outcome]], foreign: bool) -> Exported {
     }
 }
 
+fn card_of(exported: &Exported) -> String {
+    ModelCard::new(exported, &[]).to_markdown().unwrap()
+}
+
 const NORMAL: &str = "Normal";
 const OPACITY: &str = "Lung_Opacity";
 const VIRAL: &str = "Viral Pneumonia";
@@ -126,7 +133,7 @@ fn without_children_of_another_folder_nothing_is_shown_of_the_shortcut() {
          Lung_Opacity (0.0%), 7 of 7 Viral Pneumonia (100.0%) are known to be of children. It may tell children \
          from adults instead of one finding from another."
     );
-    let card = exported.model_card();
+    let card = card_of(&exported);
     for words in [
         "has not been shown not to",
         "Within adult of main, fold 0",
@@ -156,7 +163,7 @@ fn children_of_another_folder_are_spoken_of_as_measured() {
         outcome("kids|2", "paediatric", OPACITY, NORMAL),
         outcome("kids|2", "paediatric", VIRAL, VIRAL),
     ];
-    let card = exported(&[&main, &further], true).model_card();
+    let card = card_of(&exported(&[&main, &further], true));
     for words in [
         "Within paediatric of kids\\|2, fold 0",
         "Normal called Viral Pneumonia | 50.0%",
@@ -184,9 +191,146 @@ fn nothing_is_claimed_of_data_that_says_nothing_of_age() {
     let mut exported = exported(&[&images], false);
     exported.metadata.in_distribution = None;
     exported.material.calibrated_on = 0;
-    let card = exported.model_card();
+    let card = card_of(&exported);
     assert!(card.contains("Nothing is known of the age"), "{card}");
     assert!(card.contains("this model cannot tell"), "{card}");
     assert!(card.contains("were not calibrated"), "{card}");
     assert!(!card.contains("children. It may"), "{card}");
+}
+
+/// A model with everything that a card can speak of. The names of its second data folder and its patients are `name`.
+fn of_two_folders(name: &str) -> Exported {
+    let main = [
+        outcome("main", "adult", NORMAL, NORMAL),
+        outcome("main", "adult", OPACITY, OPACITY),
+        outcome("main", "paediatric", VIRAL, VIRAL),
+    ];
+    let further = [
+        outcome(name, name, NORMAL, VIRAL),
+        outcome(name, name, NORMAL, NORMAL),
+        outcome(name, name, OPACITY, NORMAL),
+        outcome(name, name, VIRAL, VIRAL),
+    ];
+    let mut exported = exported(&[&main, &further], true);
+    exported.held_out = exported.tests.folders.clone();
+    exported.material.cross_fitted = 4;
+    exported
+}
+
+/// Audits of two models, each of two groups of ten images.
+fn audits(folder: &str) -> Vec<Audit> {
+    let share = |correct| share_of(correct, 10);
+    let group = |finding: &str, right: usize| {
+        serde_json::json!({
+            "group": {"folder": folder, "origin": "adult", "finding": finding, "kind": "late"},
+            "images": 10,
+            "right": share(right),
+            "refused": share(1),
+            "changed": {"crop6": share(2)},
+            "worst_framing": share(3),
+            "remains": {"lungs-hidden": {"right": share(4), "refused": share(0)}},
+        })
+    };
+    let audit = |model: &str, right: usize| {
+        let audit = serde_json::json!({
+            "model": model,
+            "split": format!("{folder}, fold 0"),
+            "groups": [group(NORMAL, right), group(VIRAL, 0)],
+            "probes": [],
+            "unreadable": [],
+        });
+        serde_json::from_value(audit).unwrap()
+    };
+    vec![audit("new", 9), audit("old", 5)]
+}
+
+#[test]
+fn a_card_reads_as_it_did() {
+    let card = ModelCard::new(&of_two_folders("kids"), &audits("kids"));
+    insta::assert_snapshot!("two_folders", card.to_markdown().unwrap());
+    let images = [
+        outcome("mine", "mine", NORMAL, NORMAL),
+        outcome("mine", "mine", OPACITY, NORMAL),
+    ];
+    let mut exported = exported(&[&images], false);
+    exported.metadata.in_distribution = None;
+    exported.metadata.operating_points[0].prediction_sets = None;
+    exported.material.calibrated_on = 0;
+    insta::assert_snapshot!("one_folder", card_of(&exported));
+}
+
+#[test]
+fn hostile_names_are_text_in_a_card() {
+    let hostile = "a|b\n# c\r\n| - | <script>alert(1)</script> [d](https://e) **f**";
+    let mut exported = of_two_folders(hostile);
+    exported.metadata.notice = hostile.to_owned();
+    exported.metadata.trained_on = hostile.to_owned();
+    exported.metadata.licence = hostile.to_owned();
+    exported.metadata.commit = hostile.to_owned();
+    exported.material.divided[0].0.why = Some(hostile.to_owned());
+    let card = |exported: &Exported, audits: &[Audit]| {
+        let card = ModelCard::new(exported, audits);
+        card.to_markdown().unwrap()
+    };
+    let text = card(&exported, &audits(hostile));
+    for forbidden in ["<script", "[d]", "https:/", "**f**", "\n# c"] {
+        assert!(!text.contains(forbidden), "{forbidden}: {text}");
+    }
+    // As many lines as with a name that says nothing, and each row has as many cells.
+    let mut plain = of_two_folders("kids");
+    plain.metadata.commit = "abc".to_owned();
+    let plain = card(&plain, &audits("kids"));
+    assert_eq!(text.lines().count(), plain.lines().count());
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    for (hostile, plain) in text.lines().zip(plain.lines()) {
+        assert_eq!(cells(hostile), cells(plain), "{hostile}");
+    }
+}
+
+#[test]
+fn the_card_is_made_of_its_json_alone() {
+    for folder in ["kids", "a|b\n<script>"] {
+        let card = ModelCard::new(&of_two_folders(folder), &audits(folder));
+        let json = serde_json::to_string(&card).unwrap();
+        let read: ModelCard = serde_json::from_str(&json).unwrap();
+        assert_eq!(read.to_markdown().unwrap(), card.to_markdown().unwrap());
+        assert_eq!(read.version, 1);
+        assert_eq!(read.tests[0].patients[0].called.called, NORMAL);
+    }
+}
+
+#[test]
+fn the_card_of_the_shipped_model_has_the_figures_of_the_json_beside_it() {
+    let beside = |name: &str| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        std::fs::read_to_string(root.join(name)).unwrap()
+    };
+    let card: ModelCard = serde_json::from_str(&beside("MODEL_CARD.json")).unwrap();
+    // The third line says how the card came to be; that of the shipped model says more of it.
+    let figures = |text: &str| -> Vec<String> {
+        (text.lines().enumerate())
+            .filter(|(line, _)| *line != 2)
+            .map(|(_, line)| line.to_owned())
+            .collect()
+    };
+    assert_eq!(
+        figures(&card.to_markdown().unwrap()),
+        figures(&beside("MODEL_CARD.md"))
+    );
+}
+
+#[test]
+fn audits_of_two_models_stand_side_by_side() {
+    let exported = of_two_folders("kids");
+    let card = ModelCard::new(&exported, &audits("a|b"))
+        .to_markdown()
+        .unwrap();
+    for row in [
+        "| a\\|b, adult, Normal (late) | new | 10 | 90.0% (59.6% to 98.2%) | 10.0% (1.8% to 40.4%) | 30.0% (10.8% to 60.3%) | \
+         40.0% (16.8% to 68.7%) |\n| a\\|b, adult, Normal (late) | old | 10 | 50.0% (23.7% to 76.3%) |",
+        "| a\\|b, adult, Viral Pneumonia (late) | old | 10 | 0.0% (0.0% to 27.8%) |",
+    ] {
+        assert!(card.contains(row), "{row}: {card}");
+    }
+    assert!(!card_of(&exported).contains("Calls that change"));
 }

@@ -1,118 +1,111 @@
-//! An audit as one page: nothing is fetched, nothing runs, no image is in it.
+//! An audit as a page.
 
-use std::fmt::Write as _;
+use anyhow::Context as _;
+use askama::Template;
 
-use super::escape::escape;
-use super::parts::{write_foot, write_head, write_table};
+use super::table::PageTable;
 use crate::evaluate::audit::{Audit, Change, GroupAudit, Remains};
 use crate::report::text::in_text;
+
+/// The page, as `audit.html.jinja` has it.
+#[derive(Template)]
+#[template(path = "report/html/audit.html.jinja", escape = "html")]
+struct AuditPage<'a> {
+    title: String,
+    command: &'a str,
+    audit: &'a Audit,
+    changes: PageTable,
+    remains: PageTable,
+    probes: PageTable,
+    unreadable: Option<PageTable>,
+}
 
 /// The audit as HTML that is well-formed XML too; `command` made it.
 ///
 /// # Errors
-/// None, as a string can always be written to.
+/// None: a string can always be written to.
 pub fn audit_page(audit: &Audit, command: &str) -> anyhow::Result<String> {
-    let mut out = String::new();
-    write_head(&mut out, &format!("Audit of {}", audit.model))?;
-    writeln!(
-        out,
-        "<p>{}. Shares are given with their 95% Wilson intervals.</p>",
-        escape(&audit.split)
-    )?;
-    writeln!(out, "<section>\n<h2>Calls that change</h2>")?;
-    writeln!(
-        out,
-        "<p>Each change leaves what a radiograph shows as it is. A refused image counts as changed.</p>"
-    )?;
-    let heads: Vec<String> = audit
-        .groups
-        .iter()
-        .map(|group| group.group.to_string())
-        .collect();
-    let heads: Vec<&str> = std::iter::once("")
-        .chain(heads.iter().map(String::as_str))
-        .collect();
-    let row = |words: &str, of: &dyn Fn(&GroupAudit) -> String| -> Vec<String> {
-        std::iter::once(words.to_owned())
-            .chain(audit.groups.iter().map(of))
-            .collect()
+    let page = AuditPage {
+        title: format!("Audit of {}", audit.model),
+        command,
+        audit,
+        changes: of_changes(audit),
+        remains: of_remains(audit),
+        probes: of_probes(audit),
+        unreadable: PageTable::of_unreadable(&audit.unreadable),
     };
-    let mut rows = vec![
-        row("images", &|group| group.images.to_string()),
-        row("right", &|group| in_text(&group.right)),
-        row("refused", &|group| in_text(&group.refused)),
-    ];
-    for change in Change::ALL {
-        rows.push(row(change.words(), &|group| {
-            group.changed.get(&change).map(in_text).unwrap_or_default()
-        }));
+    page.render().context("the page could not be written")
+}
+
+/// A table with a column for each group of images.
+fn by_group(audit: &Audit, rows: Vec<Vec<String>>) -> PageTable {
+    let groups = audit.groups.iter().map(|group| group.group.to_string());
+    PageTable {
+        caption: "By folder, origin and finding".to_owned(),
+        heads: std::iter::once(String::new()).chain(groups).collect(),
+        rows,
     }
-    rows.push(row("worst crop or margin", &|group| {
+}
+
+/// A row of it.
+fn row(audit: &Audit, words: &str, of: impl Fn(&GroupAudit) -> String) -> Vec<String> {
+    std::iter::once(words.to_owned())
+        .chain(audit.groups.iter().map(of))
+        .collect()
+}
+
+fn of_changes(audit: &Audit) -> PageTable {
+    let mut rows = vec![
+        row(audit, "images", |group| group.images.to_string()),
+        row(audit, "right", |group| in_text(&group.right)),
+        row(audit, "refused", |group| in_text(&group.refused)),
+    ];
+    rows.extend(Change::ALL.iter().map(|change| {
+        row(audit, change.words(), |group| {
+            group.changed.get(change).map(in_text).unwrap_or_default()
+        })
+    }));
+    rows.push(row(audit, "worst crop or margin", |group| {
         in_text(&group.worst_framing)
     }));
-    write_table(&mut out, "By folder, origin and finding", &heads, &rows)?;
-    writeln!(
-        out,
-        "</section>\n<section>\n<h2>With most of the image hidden</h2>"
-    )?;
-    writeln!(
-        out,
-        "<p>Where calls are still right without the lungs, the model reads something else.</p>"
-    )?;
+    by_group(audit, rows)
+}
+
+fn of_remains(audit: &Audit) -> PageTable {
     let mut rows = Vec::new();
     for remains in Remains::ALL {
         let of = |group: &GroupAudit| group.remains.get(&remains).copied();
-        rows.push(row(&format!("{}: right", remains.words()), &|group| {
+        let words = remains.words();
+        rows.push(row(audit, &format!("{words}: right"), |group| {
             of(group).map(|r| in_text(&r.right)).unwrap_or_default()
         }));
-        rows.push(row(&format!("{}: refused", remains.words()), &|group| {
+        rows.push(row(audit, &format!("{words}: refused"), |group| {
             of(group).map(|r| in_text(&r.refused)).unwrap_or_default()
         }));
     }
-    write_table(&mut out, "By folder, origin and finding", &heads, &rows)?;
-    write_probes(&mut out, audit)?;
-    if !audit.unreadable.is_empty() {
-        let rows: Vec<Vec<String>> = (audit.unreadable.iter())
-            .map(|(file, reason)| vec![file.clone(), reason.clone()])
-            .collect();
-        write_table(&mut out, "Could not be read", &["file", "why"], &rows)?;
-    }
-    write_foot(&mut out, command)?;
-    Ok(out)
+    by_group(audit, rows)
 }
 
-/// What is told from embeddings.
-fn write_probes(out: &mut String, audit: &Audit) -> std::fmt::Result {
-    writeln!(out, "</section>\n<section>\n<h2>What embeddings tell</h2>")?;
-    writeln!(
-        out,
-        "<p>A linear probe, tested on groups that it was not fitted to. A figure near a guess is a good one.</p>"
-    )?;
-    let rows: Vec<Vec<String>> = (audit.probes.iter())
-        .map(|probe| {
-            let classes: Vec<String> = probe
-                .classes
-                .iter()
-                .map(|(name, images)| format!("{name} ({images})"))
-                .collect();
-            vec![
-                probe.of.clone(),
-                format!(
-                    "{:.3} [{:.3}, {:.3}]",
-                    probe.balanced_accuracy, probe.interval[0], probe.interval[1]
-                ),
-                format!("{:.3}", probe.chance),
-                classes.join(", "),
-            ]
-        })
-        .collect();
+fn of_probes(audit: &Audit) -> PageTable {
+    let rows = (audit.probes.iter()).map(|probe| {
+        let classes: Vec<String> = (probe.classes.iter())
+            .map(|(name, images)| format!("{name} ({images})"))
+            .collect();
+        vec![
+            probe.of.clone(),
+            format!(
+                "{:.3} [{:.3}, {:.3}]",
+                probe.balanced_accuracy, probe.interval[0], probe.interval[1]
+            ),
+            format!("{:.3}", probe.chance),
+            classes.join(", "),
+        ]
+    });
     let heads = [
         "told",
         "mean share told rightly",
         "a guess",
         "classes and images",
     ];
-    write_table(out, "Told from embeddings", &heads, &rows)?;
-    writeln!(out, "</section>")?;
-    Ok(())
+    PageTable::new("Told from embeddings", &heads, rows.collect())
 }

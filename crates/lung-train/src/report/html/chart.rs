@@ -8,8 +8,8 @@ use plotters::prelude::{
     PathElement, RGBColor, Rectangle, SVGBackend, TRANSPARENT,
 };
 
-use super::escape::escape;
 use crate::evaluate::metrics::{Bin, Curves, RiskCoverage};
+use crate::report::escape::html;
 use crate::train::EpochLog;
 
 /// Size of a chart in units of its own; a page shows it as large as there is room.
@@ -26,6 +26,13 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(40, 160, 170),
     RGBColor(130, 110, 100),
 ];
+
+/// A chart with what is written below it.
+pub(super) struct Chart {
+    /// An `svg` element.
+    pub(super) svg: String,
+    pub(super) caption: String,
+}
 
 /// A line of a chart.
 pub(super) struct Line<'a> {
@@ -87,7 +94,7 @@ fn draw(
     let svg = svg.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "");
     let label = format!(
         "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" ",
-        escape(&axes.title)
+        html(&axes.title)
     );
     Ok(svg.replacen("<svg ", &label, 1))
 }
@@ -231,7 +238,7 @@ pub(super) fn risk_coverage(risk: &RiskCoverage) -> anyhow::Result<String> {
 }
 
 /// Loss and accuracy by epoch: two charts.
-pub(super) fn training(epochs: &[EpochLog]) -> anyhow::Result<[String; 2]> {
+pub(super) fn training(epochs: &[EpochLog]) -> anyhow::Result<[Chart; 2]> {
     let line = |name, of: &dyn Fn(&EpochLog) -> Option<f64>| Line {
         name,
         points: (epochs.iter().enumerate())
@@ -258,24 +265,32 @@ pub(super) fn training(epochs: &[EpochLog]) -> anyhow::Result<[String; 2]> {
         };
         draw(&axes, legend, |chart| draw_lines(chart, lines))
     };
+    let loss = chart(
+        "Loss by epoch",
+        "cross-entropy",
+        None,
+        &[
+            line("training", &|epoch| Some(epoch.train_loss)),
+            line("validation", &|epoch| epoch.validation_loss),
+        ],
+    )?;
+    let accuracy = chart(
+        "Accuracy by epoch",
+        "share classified correctly",
+        Some(1.0),
+        &[
+            line("training", &|epoch| Some(epoch.train_accuracy)),
+            line("validation", &|epoch| epoch.validation_accuracy),
+        ],
+    )?;
     Ok([
-        chart(
-            "Loss by epoch",
-            "cross-entropy",
-            None,
-            &[
-                line("training", &|epoch| Some(epoch.train_loss)),
-                line("validation", &|epoch| epoch.validation_loss),
-            ],
-        )?,
-        chart(
-            "Accuracy by epoch",
-            "share classified correctly",
-            Some(1.0),
-            &[
-                line("training", &|epoch| Some(epoch.train_accuracy)),
-                line("validation", &|epoch| epoch.validation_accuracy),
-            ],
-        )?,
+        Chart {
+            svg: loss,
+            caption: "Loss. That of the training is of images as they passed, augmented and with smoothed labels.".to_owned(),
+        },
+        Chart {
+            svg: accuracy,
+            caption: "Accuracy. That of the validation is of the averaged weights.".to_owned(),
+        },
     ])
 }

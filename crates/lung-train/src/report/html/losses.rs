@@ -1,79 +1,91 @@
 //! The images that a model is most wrong about.
 
-use std::fmt::Write as _;
+use std::path::Path;
 
 use mobilenet_lung::EvidenceMap;
-use mobilenet_lung::architecture::GRID;
 
-use super::escape::{escape, file_url};
-use crate::evaluate::metrics::Loss;
+use crate::evaluate::metrics::{Loss, Outcome};
 
-/// The images that the model is most wrong about, each with a link to its file and where it saw what.
-pub(super) fn write_losses(out: &mut String, losses: &[Loss]) -> std::fmt::Result {
-    writeln!(
-        out,
-        "<h3>Most wrong</h3>\n<p>The images whose truth was given the least probability. The squares are the evidence at each \
-         place of the image: orange for a finding, blue against it.</p>\n<ol class=\"losses\">"
-    )?;
-    for Loss { loss, outcome } in losses {
+/// One of them, with a link to its file and where the model saw what.
+pub(super) struct LossView<'a> {
+    pub(super) loss: f64,
+    pub(super) outcome: &'a Outcome,
+    /// The address of its file.
+    pub(super) address: String,
+    pub(super) maps: Vec<MapView<'a>>,
+}
+
+/// The evidence for a finding as squares.
+pub(super) struct MapView<'a> {
+    pub(super) finding: &'a str,
+    pub(super) probability: f32,
+    pub(super) squares: Vec<Square>,
+}
+
+/// The evidence at one place.
+pub(super) struct Square {
+    pub(super) x: usize,
+    pub(super) y: usize,
+    /// Whether it speaks `for` or `against` the finding.
+    pub(super) speaks: &'static str,
+    /// Its size as a share of the strongest of the image's.
+    pub(super) strength: f32,
+}
+
+impl<'a> LossView<'a> {
+    pub(super) fn new(loss: &'a Loss) -> Self {
+        let outcome = &loss.outcome;
         let strongest = (outcome.evidence.values())
             .flat_map(|map| map.as_flattened())
             .fold(0.0f32, |most, value| most.max(value.abs()));
-        writeln!(
-            out,
-            "<li>\n<p><a href=\"{}\">{}</a>, {}, {}</p>",
-            escape(&file_url(&outcome.path)),
-            escape(&outcome.file),
-            escape(&outcome.source),
-            escape(&outcome.origin)
-        )?;
-        let set = outcome
-            .prediction_set
-            .as_ref()
-            .map(|set| match set.is_empty() {
-                true => "; its set is empty".to_owned(),
-                false => format!("; its set: {}", escape(&set.join(", "))),
-            });
-        let score = outcome.in_distribution.map(|judged| {
-            let refused = if judged.accepted { "" } else { ", refused" };
-            format!("; in-distribution score {:.2}{refused}", judged.score)
-        });
-        writeln!(
-            out,
-            "<p>{}, called {} (loss {loss:.2}){}{}</p>\n<div class=\"maps\">",
-            escape(&outcome.truth),
-            escape(&outcome.called),
-            set.unwrap_or_default(),
-            score.unwrap_or_default()
-        )?;
-        for (id, map) in outcome.evidence.iter() {
-            let probability = outcome.probability(id);
-            let id = escape(id);
-            writeln!(
-                out,
-                "<figure>\n{}<figcaption>{id} {probability:.3}</figcaption>\n</figure>",
-                evidence(&id, map, strongest)
-            )?;
+        Self {
+            loss: loss.loss,
+            address: file_url(&outcome.path),
+            maps: (outcome.evidence.iter())
+                .map(|(finding, map)| MapView {
+                    finding,
+                    probability: outcome.probability(finding),
+                    squares: squares(map, strongest),
+                })
+                .collect(),
+            outcome,
         }
-        writeln!(out, "</div>\n</li>")?;
     }
-    writeln!(out, "</ol>")
 }
 
-/// An evidence map as squares; the darkest is as strong as `strongest`. The finding is escaped.
-fn evidence(finding: &str, map: &EvidenceMap, strongest: f32) -> String {
-    let mut svg = format!(
-        "<svg class=\"evidence\" role=\"img\" aria-label=\"Evidence for {finding}\" viewBox=\"0 0 {GRID} {GRID}\">\n"
-    );
-    for (y, row) in map.iter().enumerate() {
-        for (x, value) in row.iter().enumerate() {
-            let class = if *value < 0.0 { "against" } else { "for" };
-            let strength = value.abs() / strongest.max(f32::MIN_POSITIVE);
-            svg += &format!(
-                "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"1\" height=\"1\" fill-opacity=\"{strength:.3}\"/>\n"
-            );
+/// An evidence map as squares; the darkest is as strong as `strongest`.
+fn squares(map: &EvidenceMap, strongest: f32) -> Vec<Square> {
+    (map.iter().enumerate())
+        .flat_map(|(y, row)| {
+            (row.iter().enumerate()).map(move |(x, value)| Square {
+                x,
+                y,
+                speaks: if *value < 0.0 { "against" } else { "for" },
+                strength: value.abs() / strongest.max(f32::MIN_POSITIVE),
+            })
+        })
+        .collect()
+}
+
+/// The address of a local file (RFC 8089), every byte written out that is not plainly a letter, digit, mark or separator.
+fn file_url(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut url = "file://".to_owned();
+    let bytes = path.as_os_str().as_encoded_bytes();
+    // Where folders are divided otherwise, as in C:\data.
+    let foreign = std::path::MAIN_SEPARATOR == '\\';
+    if foreign {
+        url.push('/');
+    }
+    for byte in bytes {
+        match *byte {
+            b'\\' if foreign => url.push('/'),
+            b':' if foreign => url.push(':'),
+            byte if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) => {
+                url.push(char::from(byte));
+            }
+            byte => url += &format!("%{byte:02X}"),
         }
     }
-    svg += "</svg>\n";
-    svg
+    url
 }

@@ -2,14 +2,11 @@
 
 mod audit;
 mod chart;
-mod escape;
 mod losses;
 mod page;
-mod parts;
-mod peer;
+mod table;
 #[cfg(test)]
 mod tests;
 
 pub use self::audit::audit_page;
-pub use self::escape::command_in_words;
 pub use self::page::Page;

@@ -6,9 +6,11 @@ use roxmltree::{Document, ParsingOptions};
 
 use super::*;
 use crate::evaluate::Tests;
+use crate::evaluate::audit::Audit;
+use crate::evaluate::metrics::share_of;
 use crate::evaluate::metrics::{Evaluation, ForeignMetrics, Outcome, Tested};
 use crate::evaluate::peer::{Both, PeerTests, Theirs};
-use crate::report::NOT_IN_MODEL;
+use crate::report::{NOT_IN_MODEL, command_in_words};
 use crate::train::{EpochLog, Stage};
 
 const HOSTILE: &str = "a\"><script>alert('1')</script>&amp;<img src=x>\u{7}\u{202e}gnp.png";
@@ -256,11 +258,56 @@ fn a_page_of_no_image_is_still_a_page() {
     assert!(!html.contains("NaN"));
 }
 
+/// The words of a page: without its style, and without what its drawings are made of, which other tests look at.
+fn words_of(page: &str) -> String {
+    let page = page.replace(include_str!("page.css").trim_end(), "");
+    let mut out = String::new();
+    let mut rest = page.as_str();
+    while let Some((before, drawing)) = rest.split_once("<svg") {
+        let (attributes, inside) = drawing.split_once('>').unwrap();
+        let (_, after) = inside.split_once("</svg>").unwrap();
+        out += &format!("{before}<svg{attributes}></svg>");
+        rest = after;
+    }
+    out + rest
+}
+
 #[test]
-fn words_for_a_shell_are_quoted_where_they_must_be() {
-    let words = ["lung", "--data", "my data", "it's", ""].map(str::to_owned);
-    assert_eq!(
-        command_in_words(words.into_iter()),
-        r"lung --data 'my data' 'it'\''s' ''"
-    );
+fn a_page_reads_as_it_did() {
+    let mut tests = tests(true);
+    tests.folders.clear();
+    tests.all.highest_loss.truncate(2);
+    insta::assert_snapshot!("test", words_of(&page(&tests)));
+}
+
+#[test]
+fn the_page_of_an_audit_is_well_formed_and_reads_as_it_did() {
+    let share = |correct| share_of(correct, 10);
+    let audit: Audit = serde_json::from_value(serde_json::json!({
+        "model": HOSTILE,
+        "split": HOSTILE,
+        "groups": [{
+            "group": {"folder": HOSTILE, "origin": "adult", "finding": "Normal"},
+            "images": 10,
+            "right": share(9),
+            "refused": share(0),
+            "changed": {"crop6": share(1)},
+            "worst_framing": share(1),
+            "remains": {"lungs-hidden": {"right": share(4), "refused": share(2)}},
+        }],
+        "probes": [{
+            "of": HOSTILE,
+            "classes": {HOSTILE: 5, "b": 5},
+            "balanced_accuracy": 0.75,
+            "interval": [0.5, 1.0],
+            "chance": 0.5,
+        }],
+        "unreadable": [[HOSTILE, HOSTILE]],
+    }))
+    .unwrap();
+    let html = audit_page(&audit, HOSTILE).unwrap();
+    let document = parse(&html);
+    let mut names = document.descendants().map(|node| node.tag_name().name());
+    assert!(!names.any(|name| ["script", "img"].contains(&name)));
+    insta::assert_snapshot!("audit", words_of(&html));
 }
