@@ -123,7 +123,7 @@ fn only(mut bill: Value, product: Product, crates: &BTreeSet<Crate>) -> Result<V
         .context("the bill has no dependencies")?;
     dependencies.retain(|one| names.contains(&one["ref"].to_string()));
     for one in dependencies {
-        if let Some(on) = one["dependsOn"].as_array_mut() {
+        if let Some(on) = one.get_mut("dependsOn").and_then(Value::as_array_mut) {
             on.retain(|name| names.contains(&name.to_string()));
         }
     }
@@ -181,6 +181,9 @@ mod tests {
             { "ref": "x#a", "dependsOn": [] },
         ]);
         assert_eq!(bill["dependencies"], dependencies);
+        // What depends on nothing says so by saying nothing, as the schema has it.
+        let whole = only(all(), Product::Command, &crates(&["lung-train", "a", "b"]))?;
+        assert_eq!(whole["dependencies"], all()["dependencies"]);
         Ok(())
     }
 
@@ -198,5 +201,48 @@ mod tests {
     fn the_folder_of_the_project_is_known_in_an_address() {
         assert_eq!(address(Path::new("/a b/c")), "file:///a%20b/c");
         assert_eq!(address(Path::new("C:\\a\\c")), "file:///C:/a/c");
+    }
+
+    #[test]
+    #[ignore = "long: compiles cargo-cyclonedx"]
+    fn the_bill_of_each_product_has_its_crates_with_licence_and_checksum() -> Result<()> {
+        let project = Project::find(false)?;
+        for product in [Product::Command, Product::Page] {
+            let text = fs::read_to_string(bill(&project, product, 1_700_000_000)?)?;
+            assert!(!text.contains(&*project.root().to_string_lossy()));
+            let bill: Value = serde_json::from_str(&text)?;
+            assert_eq!(
+                bill["metadata"]["timestamp"]
+                    .as_str()
+                    .map(|time| &time[..10]),
+                Some("2023-11-14")
+            );
+            let components = bill["components"].as_array().context("no components")?;
+            let crates = product.crates(&project)?;
+            for component in components {
+                assert!(crates.contains(&crate_of(component)), "{component}");
+                assert!(
+                    component["licenses"][0]["expression"].is_string(),
+                    "{component}"
+                );
+                // Ours are from no registry.
+                let ours = component["bom-ref"]
+                    .as_str()
+                    .is_some_and(|name| name.contains("file://"));
+                assert_eq!(
+                    component["hashes"][0]["content"].is_string(),
+                    !ours,
+                    "{component}"
+                );
+            }
+            // Beside those that are no component of themselves.
+            assert_eq!(
+                components.len() + product.roots().len(),
+                crates.len(),
+                "{product:?}"
+            );
+            assert!(!project.root().join("crates/xtask/xtask.cdx.json").exists());
+        }
+        Ok(())
     }
 }

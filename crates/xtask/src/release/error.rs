@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ReleaseError {
     /// Files that are not committed.
-    #[error("{} files are not committed: {}. Commit or stash them, then try again.", .files.len(), some(.files))]
+    #[error("{} not committed: {}. Commit or stash them, then try again.", counted(.files.len()), some(.files))]
     Uncommitted {
         /// Their paths, as git has them.
         files: Vec<String>,
@@ -99,6 +99,14 @@ pub enum ReleaseError {
 /// How many names of files an error has.
 const NAMED: usize = 5;
 
+/// So many files, with their verb.
+fn counted(files: usize) -> String {
+    match files {
+        1 => "1 file is".to_owned(),
+        more => format!("{more} files are"),
+    }
+}
+
 /// The first few of these names.
 fn some(files: &[String]) -> String {
     let named = files.iter().take(NAMED).map(String::as_str);
@@ -117,6 +125,7 @@ mod tests {
             let files = files(count).collect();
             ReleaseError::Uncommitted { files }.to_string()
         };
+        assert!(said(1).starts_with("1 file is not committed: a. "));
         assert!(said(2).starts_with("2 files are not committed: a, b. "));
         assert!(said(9).starts_with("9 files are not committed: a, b, c, d, e, .... "));
     }

@@ -193,12 +193,12 @@ fn the_next_release_has_a_later_version_and_something_new() -> Result<()> {
     assert_eq!(scratch.refused("patch")?, ReleaseError::NothingChanged);
     assert!(matches!(
         scratch.refused("0.1.0")?,
-        ReleaseError::NotLater { .. }
+        ReleaseError::Tagged { .. }
     ));
     scratch.change()?;
     assert!(matches!(
         scratch.refused("0.1.0")?,
-        ReleaseError::NotLater { .. }
+        ReleaseError::Tagged { .. }
     ));
     assert!(matches!(
         scratch.refused("0.0.9")?,

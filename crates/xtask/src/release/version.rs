@@ -46,7 +46,7 @@ impl Version {
     /// not, it may be the first.
     ///
     /// # Errors
-    /// [`ReleaseError::NotAVersion`], and [`ReleaseError::NotLater`].
+    /// [`ReleaseError::NotAVersion`], [`ReleaseError::NotLater`], and [`ReleaseError::Tagged`] for the version that is out.
     pub fn next(self, wanted: &str, released: bool) -> Result<Self, ReleaseError> {
         let Self {
             major,
@@ -73,6 +73,9 @@ impl Version {
         };
         if next > self || (next == self && !released) {
             return Ok(next);
+        }
+        if next == self {
+            return Err(ReleaseError::Tagged { tag: self.tag() });
         }
         Err(ReleaseError::NotLater {
             wanted: next.to_string(),
@@ -169,10 +172,12 @@ mod tests {
             assert_eq!(current.next(wanted, true)?.to_string(), next, "{wanted}");
         }
         assert_eq!(current.next("0.1.9", false)?, current, "the first release");
-        for (wanted, released) in [("0.1.9", true), ("0.1.8", true), ("0.1.8", false)] {
-            let refused = current.next(wanted, released);
+        for released in [true, false] {
+            let refused = current.next("0.1.8", released);
             assert!(matches!(refused, Err(ReleaseError::NotLater { .. })));
         }
+        let refused = current.next("0.1.9", true);
+        assert!(matches!(refused, Err(ReleaseError::Tagged { .. })));
         for text in [
             "", "1", "1.2", "1.2.3.4", "1.02.3", "1.2.x", "v1.2.3", "1.2.-3", "1.2.+3",
         ] {
