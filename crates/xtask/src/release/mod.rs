@@ -179,8 +179,9 @@ fn write(project: &Project, plan: &Plan) -> Result<()> {
             .with_context(|| format!("{name} cannot be written"))?;
     }
     for manifest in ["Cargo.toml", "tests/fuzz/Cargo.toml"] {
+        // Not offline: who has never built the fuzz targets lacks what cargo looks up for their lock file.
         let mut update = project.command("cargo");
-        update.args(["update", "--workspace", "--offline", "--quiet"]);
+        update.args(["update", "--workspace", "--quiet"]);
         update.args(["--manifest-path", manifest]);
         run(&mut update, "cargo's message above says why.")?;
     }
