@@ -253,6 +253,8 @@ fn the_page_is_served_with_its_types_and_what_is_no_page_is_not() {
 
 #[test]
 fn shells_and_manuals_know_every_command() {
+    let version = String::from_utf8(lung(&["--version"]).stdout).unwrap();
+    assert_eq!(version, concat!("lung ", env!("CARGO_PKG_VERSION"), "\n"));
     let help = String::from_utf8(lung(&["--help"]).stdout).unwrap();
     let commands: Vec<&str> = (help.lines())
         .skip_while(|line| *line != "Commands:")
@@ -274,6 +276,8 @@ fn shells_and_manuals_know_every_command() {
     for command in commands {
         let page = String::from_utf8(lung(&["man", command]).stdout).unwrap();
         assert!(page.contains(".SH SYNOPSIS"), "{command}: {page}");
+        // By the name that is typed, which is not that of the crate.
+        assert!(page.contains(&format!("\nlung\\-{command} ")), "{page}");
     }
     let unknown = lung(&["man", "dance"]);
     assert_eq!(unknown.status.code(), Some(1));

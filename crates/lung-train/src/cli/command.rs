@@ -28,7 +28,7 @@ use super::train::{self, TrainArgs};
 ///     lung export --run runs/first --out models
 ///     lung predict --model models/mobilenet-lung-*.safetensors phantoms
 #[derive(Parser)]
-#[command(version, verbatim_doc_comment)]
+#[command(name = "lung", version, verbatim_doc_comment)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
