@@ -194,6 +194,7 @@ test('an image without an answer for two minutes is given up, and the next one w
     await answered('endless.png', 'working');
     // The script of the table is fetched for the second image: it is not to come after the clock stands still.
     await row('endless.png').waitFor();
+    // The clock goes on by itself too, as long as the script takes.
     await page.clock.runFor(110_000);
     assert.equal(await row('endless.png').getAttribute('data-state'), 'working');
     await page.clock.runFor(10_500);
