@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { mayBeImage } from '../../www/element/intake/folder.js';
 import { isArchive } from '../../www/element/intake/given.js';
 import { dragged, enlarged, WHOLE, within } from '../../www/element/picture/zoom.js';
+import { Entry } from '../../www/element/results/entry.js';
 import { table } from '../../www/element/results/export.js';
 import { filtered, KINDS, OF_FINDING } from '../../www/element/results/filter.js';
 import {
@@ -228,6 +229,18 @@ describe('the remaining time', () => {
     assert.ok(Math.abs((pace.secondsFor(10, 7000) ?? 0) - 1) < 1e-9);
     pace.clear();
     assert.equal(pace.secondsFor(10, 7000), null);
+  });
+
+  test('counts an image once: a picture that is let go of is no other answer', () => {
+    let told = 0;
+    const file = { name: 'a.png', path: 'a.png', bytes: 1, modified: 0, content: null };
+    const entry = new Entry(file, new Blob(['a']), () => void told++);
+    const picture = /** @type {any} */ ({ closed: false, close: () => (picture.closed = true) });
+    const answer = { id: 1, content: 'hash', report: { ...report({ Normal: 1 }, ['Normal']), evidence: { Normal: [[1]] } }, picture };
+    entry.answered(answer, { device: 'cpu', model: {} }, async () => picture);
+    entry.forget();
+    assert.equal(told, 1);
+    assert.ok(picture.closed && entry.outcome.state === 'done' && entry.outcome.picture === null && entry.outcome.report.finding === 'Normal');
   });
 
   test('is a multiple of five seconds, or minutes', () => {

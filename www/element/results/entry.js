@@ -90,11 +90,11 @@ export class Entry {
     if (this.outcome.state === 'done') this.#set({ ...this.outcome, report, evidence });
   }
 
-  /** Lets go of the picture and what is shown over it. */
+  /** Lets go of the picture and what is shown over it. What came of the image stays as it is, so that nobody is told. */
   forget() {
     if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
     this.outcome.picture?.close();
-    this.#set({ ...this.outcome, evidence: null, picture: null, windowed: null });
+    this.outcome = { ...this.outcome, evidence: null, picture: null, windowed: null };
   }
 
   /** @param {Outcome} outcome */

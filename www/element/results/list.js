@@ -291,7 +291,10 @@ export class ResultList {
     if (entry.outcome.state !== 'done' || !entry.outcome.picture) return;
     // One that was read again is no longer where it was.
     this.#pictured = [...this.#pictured.filter((other) => other !== entry), entry];
-    if (this.#pictured.length > PICTURED) this.#pictured.shift()?.forget();
+    if (this.#pictured.length <= PICTURED) return;
+    const oldest = this.#pictured.shift();
+    oldest?.forget();
+    if (oldest === this.chosen) this.#draw();
   };
 
   /** Draws the card with the next frame, once, however much changes until then: nobody who waits for a report waits for it. */
