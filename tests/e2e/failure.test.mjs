@@ -147,6 +147,29 @@ test('a graphics adapter in software is taken only by those who ask for WebGPU',
   }
 });
 
+test('where WebGPU is asked for, its build is on its way while an adapter is looked for', async () => {
+  const site = await serveMock();
+  const { page, context } = await open(browsers.webgpu);
+  try {
+    await page.addInitScript(() => {
+      const { gpu } = /** @type {any} */ (navigator);
+      const request = gpu.requestAdapter.bind(gpu);
+      const wanted = new Promise((resolve) => Object.assign(globalThis, { find: resolve }));
+      gpu.requestAdapter = () => wanted.then(() => request());
+    });
+    const build = page.waitForRequest(/runtime\/webgpu\/.*\.wasm$/);
+    await page.goto(`${site.url}?device=webgpu`);
+    await build;
+    await page.evaluate(() => /** @type {any} */ (globalThis).find());
+    await ready(page);
+    assert.match(await unfolded(parts(page).status), /Runs on WebGPU/);
+    assert.equal(site.asked.filter((path) => path.endsWith('.wasm')).length, 1);
+  } finally {
+    await context.close();
+    await site.close();
+  }
+});
+
 test('a lost GPU device, nobody waiting: the page moves to the CPU by itself and says so', () =>
   onPage('webgpu', {}, async (page, { picker, card, status }) => {
     await ready(page);

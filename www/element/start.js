@@ -100,12 +100,15 @@ export class Start {
     // The longest download begins before anything is asked of the GPU.
     const bundle = lent ?? this.stock.takeBundle();
     bundle.catch(() => {});
+    // Whoever asks for WebGPU has an adapter, as a rule: finding it takes as long as the build takes to arrive.
+    const expected = device === 'webgpu' && 'gpu' in navigator ? this.stock.module('webgpu') : undefined;
+    expected?.catch(() => {});
     this.fallback = device === 'cpu' ? undefined : await noWebGpu(device);
     /** @type {Build} */
     const build = device === 'cpu' || this.fallback ? CPU : 'webgpu';
     this.#send({ type: 'start', build });
     await Promise.all([
-      this.stock.module(build).then((module) => this.#send({ type: 'module', module })),
+      (build === 'webgpu' && expected ? expected : this.stock.module(build)).then((module) => this.#send({ type: 'module', module })),
       bundle.then(({ bytes, file }) => this.#send({ type: 'bundle', bytes, file }, lent ? [] : [bytes])),
     ]);
   }
