@@ -12,6 +12,10 @@
 /** The longer side of the picture sent back, in pixels: enough for any card, and bounded for a 32-megapixel file. */
 const PICTURE_SIDE = 768;
 
+/** The side of the small picture that is sent with it, in pixels, and how many places of the picture each is the mean of, squared. */
+const SMALL_SIDE = 56;
+const PLACES = 3;
+
 /** What a bundle is refused with that may be whole elsewhere; one of another program or version is as it was made. */
 const DAMAGE = /^weights-(?!foreign|version)/;
 
@@ -29,6 +33,9 @@ let classifier;
 
 /** The number of the image whose picture the classifier has. @type {number | undefined} */
 let last;
+
+/** Whether an image has been answered. */
+let answered = false;
 
 /** The build's code, ready to be called. @type {Later<LungWeb>} */
 const code = later();
@@ -250,7 +257,11 @@ async function answerOf(classifier, id, content, { caution }, classify) {
   if (caution) report.cautions = [...(report.cautions ?? []), caution];
   last = id;
   const { picture } = classifier;
-  return { id, content: await content, report, picture: picture ? await bitmapOf(picture) : null };
+  const bitmap = picture ? bitmapOf(picture) : null;
+  // The first has no row yet, and nothing else is to be done before it is answered.
+  const small = picture && answered ? smallOf(picture) : undefined;
+  answered = true;
+  return { id, content: await content, report, picture: await bitmap, small };
 }
 
 /**
@@ -335,6 +346,31 @@ function bitmapOf({ width, height, data }) {
     resizeHeight: Math.max(1, Math.round(height * scale)),
     resizeQuality: 'high',
   });
+}
+
+/**
+ * A small picture in grey, black beside what is not square. It takes a few places of each pixel's share, which costs next to nothing.
+ * @param {Pixels} pixels
+ */
+function smallOf({ width, height, data }) {
+  const scale = SMALL_SIDE / Math.max(width, height);
+  const [columns, rows] = [width, height].map((length) => placesIn(length, Math.max(1, Math.round(length * scale))));
+  const [across, down] = [columns.length / PLACES, rows.length / PLACES];
+  const small = new Uint8Array(SMALL_SIDE * SMALL_SIDE);
+  const corner = ((SMALL_SIDE - down) >> 1) * SMALL_SIDE + ((SMALL_SIDE - across) >> 1);
+  for (let y = 0; y < down; y++)
+    for (let x = 0; x < across; x++) {
+      let sum = 0;
+      for (let row = y * PLACES; row < (y + 1) * PLACES; row++)
+        for (let column = x * PLACES; column < (x + 1) * PLACES; column++) sum += data[4 * (rows[row] * width + columns[column])];
+      small[corner + y * SMALL_SIDE + x] = sum / (PLACES * PLACES);
+    }
+  return small;
+}
+
+/** Places along a side, `PLACES` for each pixel of the small one. @param {number} length @param {number} small */
+function placesIn(length, small) {
+  return Uint32Array.from({ length: small * PLACES }, (_, at) => ((at + 0.5) * length) / (small * PLACES));
 }
 
 /**

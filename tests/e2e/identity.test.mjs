@@ -15,7 +15,7 @@ import { open, parts, ready, recordEvents } from './lib/browser.mjs';
 import { dropFiles } from './lib/drop.mjs';
 import { mockPages } from './lib/mock-page.mjs';
 import { serveMock } from './lib/mock-site.mjs';
-import { picture } from './lib/pictures.mjs';
+import { picture, png } from './lib/pictures.mjs';
 import { bytes } from './lib/server.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
@@ -345,6 +345,39 @@ test('rows have a small picture of their own image: not while it is read anew, n
     assert.ok(!(await pictures()).includes(first));
     await button('Clear').click();
     assert.equal(await element.locator('.row-picture').count(), 0);
+  }));
+
+test('a small picture is the whole of a wide or tall radiograph, with black beside it', () =>
+  mock.onPage(async (page) => {
+    const { picker, reach, element } = listOf(page);
+    const file = (/** @type {string} */ name, /** @type {number} */ width, /** @type {number} */ height) => ({
+      name,
+      mimeType: 'image/png',
+      // Brighter from left to right.
+      buffer: png(width, height, (x) => 60 + (180 * x) / width),
+    });
+    const files = [
+      ['wide', 300, 100],
+      ['tall', 100, 300],
+      ['tiny', 8, 8],
+    ];
+    // Those of the first image are made by the page, of the others by the worker.
+    await picker.setInputFiles(['first', 'second'].flatMap((turn) => files.map(([name, width, height]) => file(`${turn}-${name}.png`, +width, +height))));
+    await reach('done', 6);
+    await element.locator('.row-picture[data-empty]').first().waitFor({ state: 'detached' });
+    const drawn = await element.locator('.row-picture').evaluateAll((all) =>
+      all.map((canvas) => {
+        const context = /** @type {HTMLCanvasElement} */ (canvas).getContext('2d');
+        const grey = (/** @type {number} */ x, /** @type {number} */ y) => context?.getImageData(x, y, 1, 1).data[0] ?? -1;
+        return { top: grey(28, 4), side: grey(4, 28), left: grey(20, 28), right: grey(36, 28) };
+      }),
+    );
+    for (const [at, { top, side, left, right }] of drawn.entries()) {
+      const [name] = files[at % 3];
+      assert.equal(top === 0, name === 'wide', JSON.stringify(drawn));
+      assert.equal(side === 0, name === 'tall', JSON.stringify(drawn));
+      assert.ok(left > 60 && right - left > 30, JSON.stringify(drawn));
+    }
   }));
 
 describe('what somebody has taken back', () => {

@@ -151,6 +151,8 @@ export interface Answer {
   report: Report;
   /** The radiograph to look at, at most `PICTURE_SIDE` pixels on its longer side. */
   picture: ImageBitmap | null;
+  /** The same small: 56 rows of 56 bytes of grey. A worker's first answer goes without. */
+  small?: Uint8Array;
 }
 
 /** Page to two workers that are to divide images; what they say to each other goes through the port. */

@@ -26,7 +26,7 @@ import { fileFacts } from '../parts/dom.js';
  *   | { state: 'absent' }
  *   | { state: 'error', error: LungError }
  *   | { state: 'done', ready: Ready, report: Omit<Report, 'evidence'>, evidence: Report['evidence'] | null,
- *       picture: ImageBitmap | null, windowed: Windowed | null, at: Date }} Outcome
+ *       picture: ImageBitmap | null, small?: Uint8Array | null, windowed: Windowed | null, at: Date }} Outcome
  */
 
 /** One image. */
@@ -79,10 +79,10 @@ export class Entry {
   }
 
   /** @param {Answer} answer @param {Ready} ready @param {Windowed} windowed makes its picture in another window */
-  answered({ content, report: { evidence, ...report }, picture }, ready, windowed) {
+  answered({ content, report: { evidence, ...report }, picture, small }, ready, windowed) {
     this.blob = null;
     this.content = content;
-    this.#set({ state: 'done', report, evidence, picture, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
+    this.#set({ state: 'done', report, evidence, picture, small, ready, windowed: report.dicom?.window ? windowed : null, at: new Date() });
   }
 
   /** It has been answered at another operating point. @param {Omit<Report, 'evidence'>} report @param {Report['evidence'] | null} evidence */
@@ -94,7 +94,7 @@ export class Entry {
   forget() {
     if (this.outcome.state !== 'done' || !this.outcome.evidence) return;
     this.outcome.picture?.close();
-    this.outcome = { ...this.outcome, evidence: null, picture: null, windowed: null };
+    this.outcome = { ...this.outcome, evidence: null, picture: null, small: null, windowed: null };
   }
 
   /** @param {Outcome} outcome */

@@ -16,7 +16,14 @@ import { SIDE } from './thumbnails.js';
 
 /** Shows one entry, then perhaps another. */
 export class Row {
-  #picture = make('canvas', { class: 'row-picture', part: 'row-picture', width: String(SIDE), height: String(SIDE), 'aria-hidden': 'true' });
+  #picture = make('canvas', {
+    class: 'row-picture',
+    part: 'row-picture',
+    width: String(SIDE),
+    height: String(SIDE),
+    'aria-hidden': 'true',
+    'data-empty': true,
+  });
   #folders = make('bdi', { class: 'row-folders' });
   #file = make('bdi', { class: 'row-file' });
   // A path goes from left to right in every language.

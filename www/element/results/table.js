@@ -25,6 +25,12 @@ const SHOWN = 100;
 /** How long changes are gathered before they are shown, in milliseconds. */
 const GATHER = 100;
 
+/** The same while one image after the other is answered: each showing takes from the cores that read them. */
+const GATHER_MORE = 250;
+
+/** Changes that come sooner after the last showing, in milliseconds, are of images that are answered one after the other. */
+const CLOSE = 1000;
+
 /** How often rows change their places while results come in, in milliseconds: a row should stay under the pointer. */
 const SETTLE = 1000;
 
@@ -60,6 +66,10 @@ export class ResultTable {
   #within = '';
   /** @type {number | undefined} */
   #timer;
+  /** What will make rows for what has been added. @type {number | undefined} */
+  #grown;
+  /** When changes were last shown. */
+  #shownAt = -CLOSE;
   #settled = 0;
   #finders = new Finders(() => this.#find());
   #tally;
@@ -129,8 +139,12 @@ export class ResultTable {
   /** @param {Entry[]} entries */
   added(entries) {
     for (const entry of entries) this.#learn(entry);
-    this.#refresh();
-    this.#grid.scrollTop = 0;
+    // Once they are on their way to whoever reads them: a hundred rows take a while to make.
+    this.#grown ||= viewOf(this.element).setTimeout(() => {
+      this.#grown = undefined;
+      this.#refresh();
+      this.#grid.scrollTop = 0;
+    });
   }
 
   /** Removes the row that has the focus, which goes to the one that takes its place. */
@@ -156,10 +170,10 @@ export class ResultTable {
     if (next && entry === this.#list.chosen) this.#list.choose(next);
   }
 
-  /** Makes its small picture while there is a large one. @param {Entry} entry */
+  /** Keeps its small picture, or makes it while there is a large one. @param {Entry} entry */
   #picture(entry) {
     const { outcome } = entry;
-    if (outcome.state === 'done' && outcome.picture) this.#thumbnails.add(entry, outcome.picture);
+    if (outcome.state === 'done' && outcome.picture) this.#thumbnails.add(entry, outcome.picture, outcome.small);
     // That of other bytes is not beside a report of these.
     else if (outcome.state !== 'done') this.#thumbnails.delete(entry);
   }
@@ -169,7 +183,8 @@ export class ResultTable {
     this.#learn(entry);
     this.#stale.add(entry);
     this.#tally.changed(entry);
-    this.#timer ||= viewOf(this.element).setTimeout(() => this.#gathered(), GATHER);
+    const wait = performance.now() - this.#shownAt < CLOSE ? GATHER_MORE : GATHER;
+    this.#timer ||= viewOf(this.element).setTimeout(() => this.#gathered(), wait);
   }
 
   chosen() {
@@ -187,6 +202,7 @@ export class ResultTable {
   /** Shows what has changed. */
   #gathered() {
     this.#timer = undefined;
+    this.#shownAt = performance.now();
     this.#writeStale();
     this.#tally.write();
     const { waiting, working } = this.#list.counts();
