@@ -53,6 +53,23 @@ test('a chosen file becomes a card with the finding, three meters, device, times
       assert.ok(words.includes(expected), `${expected} in ${words}`);
   }));
 
+test('what is said of an image follows its report, and is not said where something else is said by then', () =>
+  onPage(async (page, { element }) => {
+    const spoken = element.locator('p.spoken');
+    const classify = (/** @type {string} */ name, /** @type {boolean} */ removed) =>
+      element.evaluate(async (/** @type {any} */ node, [name, removed]) => {
+        await node.classify(new Blob(['unlike']), name);
+        const said = node.shadowRoot.querySelector('p.spoken').textContent;
+        if (removed) node.forget(name);
+        return said;
+      }, /** @type {const} */ ([name, removed]));
+    assert.doesNotMatch(await classify('a.png', false), /a\.png/);
+    await spoken.filter({ hasText: /^a\.png: / }).waitFor({ state: 'attached' });
+    await classify('b.png', true);
+    await page.waitForTimeout(500);
+    assert.match((await spoken.textContent()) ?? '', /b\.png.*removed/i);
+  }));
+
 test('what a DICOM file says of itself comes before the probabilities, its cautions first', () =>
   onPage(async (page, { picker, card, answered, choose }) => {
     const file = { name: 'side.dcm', mimeType: 'application/dicom', buffer: Buffer.from('lateral') };

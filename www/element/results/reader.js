@@ -131,7 +131,7 @@ export class Reader {
       entry.answered(answer, ready, (centre, width) => pool.windowed({ id: answer.id, content: answer.content, blob }, centre, width));
       batch.answered++;
       reports.submit(entry, report);
-      this.#sayOutcome(name, outcomeWords(context.words, report, ready.model));
+      this.#sayOutcome(name, () => outcomeWords(context.words, report, ready.model));
       context.fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
       return report;
     } catch (thrown) {
@@ -146,7 +146,7 @@ export class Reader {
       // Nothing is wrong with an image that there was no model for, or no such operating point.
       const { state } = pool;
       entry.failed(error, (state.phase === 'failed' && state.error === error) || error.code === NO_POINT);
-      this.#sayOutcome(name, context.words.fault(error).message);
+      this.#sayOutcome(name, () => context.words.fault(error).message);
       const { code, message, advice } = error;
       context.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));
       throw error;
@@ -156,11 +156,16 @@ export class Reader {
     }
   }
 
-  /** Says what came of an image; of many, only how far they have come. @param {string} name @param {string} outcome */
+  /**
+   * Says what came of an image; of many, only how far they have come. Whoever waits for a report does not wait for the words: Chromium 156
+   * takes up to 60 ms for a page's first percentage and its first list.
+   * @param {string} name @param {() => string} outcome
+   */
   #sayOutcome(name, outcome) {
-    const { words, speech } = this.#needs.context;
+    const { context } = this.#needs;
+    const { words, speech } = context;
     const { open, answered, failed } = this.#batch;
-    if (answered + failed === 1 && open === 1) return speech.say(words.text('result.spoken', { name, outcome }));
+    if (answered + failed === 1 && open === 1) return speech.sayLater(() => context.words.text('result.spoken', { name, outcome: outcome() }));
     const now = performance.now();
     if (open > 1 && now - this.#spokenAt < SAY_PROGRESS) return;
     this.#spokenAt = now;
