@@ -119,10 +119,14 @@ fn link(_: &Path, to: &Path) -> Result<()> {
 }
 
 fn has_wasm_target(project: &Project) -> bool {
+    has_target(project, WASM_TARGET)
+}
+
+fn has_target(project: &Project, target: &str) -> bool {
     output(project.command("rustc").args(["--print", "sysroot"])).is_some_and(|sysroot| {
         Path::new(&sysroot)
             .join("lib/rustlib")
-            .join(WASM_TARGET)
+            .join(target)
             .join("lib")
             .is_dir()
     })
@@ -173,6 +177,9 @@ fn bindgen(project: &Project, programs: &[&str]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::net::TcpListener;
+    use std::process::{Output, Stdio};
 
     #[test]
     fn the_version_of_a_compiler_is_found_in_what_it_prints() {
@@ -181,5 +188,70 @@ mod tests {
             Some(96)
         );
         assert_eq!(minor_version("1.95"), Some(95));
+    }
+
+    /// Runs cargo as somebody types it, where nothing can be fetched, in a small package beside this `rust-toolchain.toml`. `None`
+    /// where cargo is not rustup's, which then asks for no toolchain file.
+    fn cargo_out_of_reach(name: &str, toolchain: &str) -> Result<Option<Output>> {
+        // rustup tells whom it starts which toolchain it has chosen.
+        if std::env::var_os("RUSTUP_TOOLCHAIN").is_none() {
+            return Ok(None);
+        }
+        let folder = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(folder.join("src"))?;
+        fs::write(folder.join("rust-toolchain.toml"), toolchain)?;
+        let manifest = "[package]\nname = \"small\"\nedition = \"2024\"\n[workspace]\n";
+        fs::write(folder.join("Cargo.toml"), manifest)?;
+        fs::write(folder.join("src/lib.rs"), "")?;
+        // A port that was free a moment ago: whoever calls there is refused at once.
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let nobody = format!("http://127.0.0.1:{port}");
+        let project = Project::find(false)?;
+        let mut cargo = project.command("cargo");
+        cargo.args(["check", "--quiet"]).current_dir(&folder);
+        cargo.env("CARGO_HOME", folder.join("home"));
+        cargo.env("CARGO_TARGET_DIR", folder.join("target"));
+        cargo
+            .env("RUSTUP_DIST_SERVER", &nobody)
+            .env("NO_PROXY", "*");
+        for told in ["RUSTUP_TOOLCHAIN", "RUSTUP_AUTO_INSTALL"] {
+            cargo.env_remove(told);
+        }
+        let ended = cargo.stdin(Stdio::null()).output()?;
+        fs::remove_dir_all(folder)?;
+        Ok(Some(ended))
+    }
+
+    const TOOLCHAIN: &str = include_str!("../../../../rust-toolchain.toml");
+
+    #[test]
+    fn plain_cargo_works_where_the_wasm_target_cannot_be_fetched() -> Result<()> {
+        let file: toml::Table = TOOLCHAIN.parse()?;
+        let channel = file["toolchain"]["channel"].as_str();
+        let wanted = format!("{}.0", env!("CARGO_PKG_RUST_VERSION"));
+        assert_eq!(channel, Some(wanted.as_str()));
+        if let Some(ended) = cargo_out_of_reach("reach", TOOLCHAIN)? {
+            assert!(ended.status.success(), "{ended:?}");
+        }
+        Ok(())
+    }
+
+    /// Why `rust-toolchain.toml` names no target. Where this fails, rustup has changed: name the wasm target there.
+    #[test]
+    fn a_target_in_the_toolchain_file_would_stop_plain_cargo_where_it_cannot_be_fetched()
+    -> Result<()> {
+        let project = Project::find(false)?;
+        // One that is not installed; hardly anybody has the second.
+        let missing = [WASM_TARGET, "sparcv9-sun-solaris"];
+        let Some(target) = missing.iter().find(|name| !has_target(&project, name)) else {
+            return Ok(());
+        };
+        let toolchain = format!("{TOOLCHAIN}targets = [\"{target}\"]\n");
+        if let Some(ended) = cargo_out_of_reach("refused", &toolchain)? {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert!(!ended.status.success(), "rustup does without {target} now");
+            assert!(said.contains("download"), "{said}");
+        }
+        Ok(())
     }
 }
