@@ -7,7 +7,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use lung_train::composite::{CompositeError, CompositeOptions, Sample, composite};
 use lung_train::predict::{load_classifier, predict_file};
@@ -198,6 +199,23 @@ fn the_shipped_model_accepts_each_shipped_sample_and_finds_what_it_is() {
     }
 }
 
+/// A folder that looks like a built page.
+fn page_in(folder: &Path) {
+    fs::create_dir_all(folder.join("models")).unwrap();
+    for file in ["index.html", "worker.js", "models/index.json", "a.wasm"] {
+        fs::write(folder.join(file), file).unwrap();
+    }
+}
+
+/// The address that a server which has just been started prints.
+fn address_of(serving: &mut Child) -> String {
+    let mut address = String::new();
+    BufReader::new(serving.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
+    address.trim().to_owned()
+}
+
 #[test]
 fn the_page_is_served_with_its_types_and_what_is_no_page_is_not() {
     let folder = TempDir::new().unwrap();
@@ -209,23 +227,14 @@ fn the_page_is_served_with_its_types_and_what_is_no_page_is_not() {
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("there is no folder /none"), "{told}");
 
-    fs::create_dir(folder.path().join("models")).unwrap();
-    for file in ["index.html", "worker.js", "models/index.json", "a.wasm"] {
-        fs::write(folder.path().join(file), file).unwrap();
-    }
+    page_in(folder.path());
     let mut serving = command(&["serve", folder.path().to_str().unwrap(), "--port", "0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut address = String::new();
-    BufReader::new(serving.stdout.take().unwrap())
-        .read_line(&mut address)
-        .unwrap();
-    let host = address
-        .trim()
-        .trim_start_matches("http://")
-        .trim_end_matches('/');
+    let address = address_of(&mut serving);
+    let host = address.trim_start_matches("http://").trim_end_matches('/');
     let ask = |path: &str| {
         let mut stream = TcpStream::connect(host).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\n\r\n").unwrap();
@@ -249,6 +258,64 @@ fn the_page_is_served_with_its_types_and_what_is_no_page_is_not() {
     );
     let told = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert!(told.contains(&format!("port {port} is in use")), "{told}");
+}
+
+/// With a program in the place of the desktop's, which writes down what it is to open.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_page_beside_the_command_is_opened_in_the_browser() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = TempDir::new().unwrap();
+    let (program, asked) = (folder.path().join("lung"), folder.path().join("asked"));
+    // By another process: a program cannot be started while this one has it open, nor while a child that it forks meanwhile does.
+    let mut copy = Command::new("cp");
+    copy.arg(env!("CARGO_BIN_EXE_lung")).arg(&program);
+    assert!(copy.status().unwrap().success());
+    page_in(&folder.path().join("dist"));
+    let desktop = folder.path().join("xdg-open");
+    let script = format!(
+        "#!/bin/sh\nprintf %s \"$1\" > '{}.part'\nmv '{0}.part' '{0}'\n",
+        asked.display()
+    );
+    fs::write(&desktop, script).unwrap();
+    fs::set_permissions(&desktop, fs::Permissions::from_mode(0o755)).unwrap();
+    let elsewhere = TempDir::new().unwrap();
+    let serve = |path: &str| {
+        let mut serving = Command::new(&program)
+            .args(["serve", "--open", "--port", "0"])
+            .current_dir(elsewhere.path())
+            .env("PATH", path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let address = address_of(&mut serving);
+        (serving, address)
+    };
+
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let (mut serving, address) = serve(&path);
+    let began = Instant::now();
+    while !asked.exists() && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let opened = fs::read_to_string(&asked).unwrap_or_default();
+    let answered = TcpStream::connect(address.trim_start_matches("http://").trim_end_matches('/'));
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    assert_eq!(opened, address);
+    assert!(answered.is_ok());
+
+    // Where nothing opens a browser, the page is served all the same, and the address is to be typed.
+    let (mut serving, address) = serve("/none");
+    let mut told = String::new();
+    let mut errors = BufReader::new(serving.stderr.take().unwrap());
+    while !told.contains("yourself") && errors.read_line(&mut told).unwrap() > 0 {}
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(told.contains(&format!("open {address} yourself")), "{told}");
 }
 
 #[test]
