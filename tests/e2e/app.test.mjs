@@ -74,6 +74,13 @@ describe('the built page', { skip: noPage || noCommand }, () => {
     assert.deepEqual(JSON.parse(await readFile(join(DIST, 'release.json'), 'utf8')), await listOf(DIST));
   });
 
+  test('it brings our licence and those of others, and links to these where it names ours', async () => {
+    const said = await Promise.all(['LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.txt'].map((name) => readFile(join(DIST, name), 'utf8')));
+    for (const [at, words] of ['MIT License', 'Apache License', '\nwasm-bindgen 0.'].entries()) assert.ok(said[at].includes(words), words);
+    const html = await readFile(join(DIST, 'index.html'), 'utf8');
+    assert.match(html, /MIT or Apache-2\.0\.<\/span> <a href="THIRD-PARTY\.txt"/);
+  });
+
   test('after one visit it reloads and classifies with the server gone, and says the same', async () => {
     const built = await release(DIST);
     const site = await serve(built.folder);
@@ -200,7 +207,7 @@ describe('releases', { concurrency: 3 }, () => {
         },
         built.A.files.map(({ path }) => path),
       );
-      assert.deepEqual(missing, ['screenshots/narrow.png', 'screenshots/wide.png']);
+      assert.deepEqual(missing, ['THIRD-PARTY.txt', 'screenshots/narrow.png', 'screenshots/wide.png']);
     }));
 
   test('a tab of the first visit goes on with its release when another is deployed', () =>

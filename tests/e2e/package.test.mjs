@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { compileScript, parse } from 'vue/compiler-sfc';
 
-import { documented, nameOf } from '../../www/package/assemble.mjs';
+import { addresses, documented, nameOf } from '../../www/package/assemble.mjs';
 import { BROWSERS } from './lib/any-browser.mjs';
 import { install, packed } from './lib/packed.mjs';
 import { picture } from './lib/pictures.mjs';
@@ -29,6 +29,16 @@ const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; style-src 'self'; img-src 'self' blob: data:; form-action 'self'";
 
 const run = promisify(execFile);
+
+test('the package names the address of the sources that Cargo.toml sets, and no other', async () => {
+  const cargo = (/** @type {string} */ line) => `[workspace]\n\n[workspace.package]\nversion = "0.1.0"\n${line}\n\n[profile.dev]\nrepository = "no"\n`;
+  assert.deepEqual(addresses(cargo('# repository = "https://..."')), {});
+  assert.deepEqual(addresses(cargo('repository = "https://example.org/a/b"')), {
+    homepage: 'https://example.org/a/b',
+    repository: { type: 'git', url: 'git+https://example.org/a/b.git' },
+    bugs: 'https://example.org/a/b/issues',
+  });
+});
 
 describe('the package', { skip: noPage }, () => {
   /** A project that has installed the package. @type {string} */
@@ -56,7 +66,7 @@ describe('the package', { skip: noPage }, () => {
     const named = Object.values(about.exports)
       .flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)))
       .filter((path) => !path.includes('*'));
-    for (const path of [...named, about.types, 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE']) await readFile(join(installed, path));
+    for (const path of [...named, about.types, 'README.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.txt']) await readFile(join(installed, path));
     // npm takes a package with a scope for a private one, and refuses it.
     assert.equal(about.publishConfig.access, 'public');
     const manifest = JSON.parse(await readFile(join(installed, about.customElements), 'utf8'));

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `node www/package/assemble.mjs DIST OUT [NOTICES]`: the npm package of the element in the folder OUT, from the page as built in DIST,
- * with the file NOTICES of the licences of others. `cargo xtask package` runs it, and npm after it.
+ * `node www/package/assemble.mjs DIST OUT`: the npm package of the element in the folder OUT, from the page as built in DIST.
+ * `cargo xtask package` runs it, and npm after it.
  */
 
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,39 +10,37 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What the page as built has of the element, and the figures that it links to. */
-const BUILT = ['element', 'worker.js', 'runtime', 'models', 'samples', 'docs'];
+/** What the page as built has of the element, the figures that it links to, and the licences: ours, and those of what is compiled into it. */
+const BUILT = ['element', 'worker.js', 'runtime', 'models', 'samples', 'docs', 'LICENSE-MIT', 'LICENSE-APACHE', 'THIRD-PARTY.txt'];
 /** What lies beside this script, and does so in the package: the class by itself, what Node gets of it, and types. */
 const OWN = ['index.js', 'server.js', 'index.d.ts', 'define.d.ts', 'start.d.ts', 'worker.d.ts'].map((name) => `package/${name}`);
-const LICENCES = ['LICENSE-MIT', 'LICENSE-APACHE'];
-/** The licences of what is compiled into the WebAssembly, which cargo knows. */
-const NOTICES = 'THIRD-PARTY.txt';
 
-/** @param {string} dist @param {string} out replaced if it is there @param {string} [notices] */
-export async function assemble(dist, out, notices) {
+/** @param {string} dist @param {string} out replaced if it is there */
+export async function assemble(dist, out) {
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   for (const name of BUILT) await cp(join(dist, name), join(out, name), { recursive: true });
   for (const name of OWN) await cp(join(ROOT, 'www', name), join(out, name));
   await cp(join(ROOT, 'www/package/README.md'), join(out, 'README.md'));
-  for (const name of LICENCES) await cp(join(ROOT, name), join(out, name));
   const about = JSON.parse(await readFile(join(ROOT, 'www/package/package.json'), 'utf8'));
-  const version = await workspaceVersion();
-  const files = [...BUILT, ...OWN, ...LICENCES, 'custom-elements.json'];
-  if (notices) {
-    await cp(notices, join(out, NOTICES));
-    files.push(NOTICES);
-  }
-  await writeJson(join(out, 'package.json'), { name: about.name, version, ...about, files });
+  const cargo = await readFile(join(ROOT, 'Cargo.toml'), 'utf8');
+  const version = ofWorkspace(cargo, 'version');
+  if (!version) throw new Error('Cargo.toml has no version of the workspace');
+  const files = [...BUILT, ...OWN, 'custom-elements.json'];
+  await writeJson(join(out, 'package.json'), { name: about.name, version, ...about, ...addresses(cargo), files });
   await writeJson(join(out, 'custom-elements.json'), manifest(await documented()));
 }
 
-/** The version that all crates have. */
-async function workspaceVersion() {
-  const text = await readFile(join(ROOT, 'Cargo.toml'), 'utf8');
-  const version = /\[workspace\.package\][^[]*?\nversion = "([^"]+)"/.exec(text)?.[1];
-  if (!version) throw new Error('Cargo.toml has no version of the workspace');
-  return version;
+/** What `Cargo.toml` gives to all crates under this key. @param {string} cargo @param {string} key */
+function ofWorkspace(cargo, key) {
+  const [, table = ''] = /\n\[workspace\.package\]\n([^[]*)/.exec(cargo) ?? [];
+  return new RegExp(`^${key} = "([^"]+)"`, 'm').exec(table)?.[1];
+}
+
+/** What a package.json says of where the sources are: nothing while `Cargo.toml` names no address. @param {string} cargo */
+export function addresses(cargo) {
+  const address = ofWorkspace(cargo, 'repository');
+  return address ? { homepage: address, repository: { type: 'git', url: `git+${address}.git` }, bugs: `${address}/issues` } : {};
 }
 
 /** The tables of docs/reference/element.md, by the headings above them: the cells of each row. @returns {Promise<Record<string, string[][]>>} */
@@ -137,7 +135,7 @@ function manifest(tables) {
 const writeJson = (file, value) => writeFile(file, `${JSON.stringify(value, null, 2)}\n`);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [dist, out, notices] = process.argv.slice(2);
-  if (!dist || !out) throw new Error('node www/package/assemble.mjs DIST OUT [NOTICES]');
-  await assemble(dist, out, notices);
+  const [dist, out] = process.argv.slice(2);
+  if (!dist || !out) throw new Error('node www/package/assemble.mjs DIST OUT');
+  await assemble(dist, out);
 }

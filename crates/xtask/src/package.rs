@@ -1,6 +1,5 @@
 //! The npm package of the element.
 
-use crate::contents::{Product, notices};
 use crate::dist::{self, Speed};
 use crate::process::{run, step};
 use crate::tools::Project;
@@ -14,17 +13,13 @@ pub fn make(project: &Project, speed: Speed) -> Result<()> {
     let target = project.root().join("target");
     // Not `package`, where cargo packs the crates.
     let folder = target.join("element");
-    let licences = target.join("THIRD-PARTY.txt");
-    fs::write(&licences, notices(project, &[Product::Page])?)
-        .with_context(|| format!("{} cannot be written", licences.display()))?;
     step("assembling the package");
     run(
         project
             .command("node")
             .arg("www/package/assemble.mjs")
             .arg(page)
-            .arg(&folder)
-            .arg(&licences),
+            .arg(&folder),
         "Its message above says what was missing.",
     )?;
     remove_packed(&target)?;

@@ -467,6 +467,7 @@ export default {
   'page.card': 'الأرقام وبطاقة النموذج',
   'page.privacy': 'الخصوصية',
   'page.documentation': 'التوثيق والشفرة المصدرية',
+  'page.licences': 'تراخيص الأطراف الثالثة',
 
   // What goes wrong with image files
   'fault.empty-file': 'هذا الملف فارغ.',

@@ -311,4 +311,5 @@ export default {
   'page.card': 'Figures and model card',
   'page.privacy': 'Privacy',
   'page.documentation': 'Documentation and source',
+  'page.licences': 'Third-party licences',
 };

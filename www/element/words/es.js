@@ -359,6 +359,7 @@ export default {
   'page.card': 'Cifras y ficha del modelo',
   'page.privacy': 'Privacidad',
   'page.documentation': 'Documentación y código fuente',
+  'page.licences': 'Licencias de terceros',
 
   // What goes wrong with image files
   'fault.empty-file': 'Este archivo está vacío.',

@@ -357,6 +357,7 @@ export default {
   'page.card': 'Chiffres et fiche du modèle',
   'page.privacy': 'Confidentialité',
   'page.documentation': 'Documentation et code source',
+  'page.licences': 'Licences de tiers',
 
   // What goes wrong with image files
   'fault.empty-file': 'Ce fichier est vide.',

@@ -349,6 +349,7 @@ export default {
   'page.card': 'आँकड़े और मॉडल कार्ड',
   'page.privacy': 'निजता',
   'page.documentation': 'दस्तावेज़ और स्रोत कोड',
+  'page.licences': 'तीसरे पक्षों के लाइसेंस',
 
   // What goes wrong with image files
   'fault.empty-file': 'यह फ़ाइल ख़ाली है।',

@@ -336,6 +336,7 @@ export default {
   'page.card': '数据与模型卡',
   'page.privacy': '隐私',
   'page.documentation': '文档与源代码',
+  'page.licences': '第三方许可',
 
   // What goes wrong with image files
   'fault.empty-file': '此文件是空的。',

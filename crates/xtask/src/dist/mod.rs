@@ -12,6 +12,7 @@ pub use site::{assemble, copy_folder};
 pub use speed::Speed;
 pub use trunk::same_with_trunk;
 
+use crate::contents::{self, Product};
 use crate::process::{run, step};
 use crate::tools::{self, Project, WasmRust};
 use anyhow::{Context, Result};
@@ -63,6 +64,7 @@ pub fn whole(project: &Project, runtimes: &[(Build, PathBuf)]) -> Result<PathBuf
     let unfinished = project.root().join("target/page");
     site::assemble(project, runtimes, &unfinished)?;
     merge_scripts(project, &unfinished)?;
+    licences(project, &unfinished)?;
     let id = list::write(&unfinished)?;
     let dist = project.root().join("dist");
     // Until now there was the last one, whole.
@@ -70,6 +72,22 @@ pub fn whole(project: &Project, runtimes: &[(Build, PathBuf)]) -> Result<PathBuf
     fs::rename(&unfinished, &dist).with_context(|| format!("{} cannot be made", dist.display()))?;
     step(format!("release {}", &id[..12]));
     Ok(dist)
+}
+
+/// Our licence, as a folder of files has it.
+pub const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
+
+/// The licences of others, beside ours.
+pub const NOTICES: &str = "THIRD-PARTY.txt";
+
+/// Puts our licence and those of others into the page: whoever copies it to a server hands all of it on.
+fn licences(project: &Project, page: &Path) -> Result<()> {
+    for name in LICENCES {
+        fs::copy(project.root().join(name), page.join(name))
+            .with_context(|| format!("{name} cannot be copied"))?;
+    }
+    let notices = contents::notices(project, &[Product::Page])?;
+    fs::write(page.join(NOTICES), notices).with_context(|| format!("{NOTICES} cannot be written"))
 }
 
 /// Merges the page's scripts: seventeen of them kept a cold page waiting.

@@ -19,8 +19,8 @@ pub struct Material {
     pub package: PathBuf,
     /// The bill of materials of each product.
     pub bills: Vec<(Product, PathBuf)>,
-    /// The licences of others: those of the page, and those of the command with the page.
-    pub notices: [String; 2],
+    /// The licences of others in the command and the page; those of the page alone are in it.
+    pub notices: String,
 }
 
 /// Builds all that a release of this version is made of, as of this second since 1970.
@@ -39,10 +39,7 @@ pub fn build(project: &Project, version: &str, time: u64) -> Result<Material> {
             .join("target")
             .join(format!("mobilenet-lung-element-{version}.tgz")),
         bills,
-        notices: [
-            contents::notices(project, &[Product::Page])?,
-            contents::notices(project, &[Product::Command, Product::Page])?,
-        ],
+        notices: contents::notices(project, &[Product::Command, Product::Page])?,
     })
 }
 
@@ -70,6 +67,9 @@ pub fn stand_ins(folder: &Path) -> Result<Material> {
         "<!doctype html><title>A stand-in</title>\n",
     )?;
     fs::write(page.join("models/index.json"), "{}\n")?;
+    for name in dist::LICENCES.iter().chain([&dist::NOTICES]) {
+        fs::write(page.join(name), "a stand-in\n")?;
+    }
     let file = |name: &str| -> Result<PathBuf> {
         let path = folder.join(name);
         fs::write(&path, format!("a stand-in for {name}\n"))?;
@@ -83,6 +83,6 @@ pub fn stand_ins(folder: &Path) -> Result<Material> {
             (Product::Command, file("lung.json")?),
             (Product::Page, file("page.json")?),
         ],
-        notices: ["a stand-in", "stand-ins"].map(str::to_owned),
+        notices: "stand-ins\n".to_owned(),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::error::ReleaseError;
 use super::material::Material;
-use crate::dist::{copy_folder, files, places, sha256};
+use crate::dist::{LICENCES, NOTICES, copy_folder, files, places, sha256};
 use crate::tools::Project;
 use anyhow::{Context, Result, ensure};
 use flate2::Compression;
@@ -14,12 +14,6 @@ use std::path::Path;
 
 /// What the checksums of the others are in.
 pub const SUMS: &str = "SHA256SUMS";
-
-/// What lies in every archive: under which licence it is.
-const LICENCES: [&str; 2] = ["LICENSE-MIT", "LICENSE-APACHE"];
-
-/// The licences of others, in every archive.
-const NOTICES: &str = "THIRD-PARTY.txt";
 
 /// What lies beside the command: how to begin. The documentation is in the page's `docs`, where its links lead somewhere.
 const BEGIN: &str = include_str!("archive.md");
@@ -39,18 +33,8 @@ pub fn pack(
     }
     let stage = out.join("stage");
     let base = format!("mobilenet-lung-{version}");
-    let [page_notices, all_notices] = &material.notices;
-    let licences = |folder: &Path, notices: &str| -> Result<()> {
-        for name in LICENCES {
-            copy(&project.root().join(name), &folder.join(name))?;
-        }
-        write(&folder.join(NOTICES), notices)
-    };
-
     let page = format!("{base}-page");
-    let folder = stage.join(&page);
-    copy_folder(&material.page, &folder)?;
-    licences(&folder, page_notices)?;
+    copy_folder(&material.page, &stage.join(&page))?;
 
     let system = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
     let command = format!("{base}-lung-{system}");
@@ -59,7 +43,11 @@ pub fn pack(
     // `lung serve` looks for the page beside itself.
     copy_folder(&material.page, &folder.join("dist"))?;
     copy(&material.command, &folder.join(&program))?;
-    licences(&folder, all_notices)?;
+    // The page has those of its own.
+    for name in LICENCES {
+        copy(&project.root().join(name), &folder.join(name))?;
+    }
+    write(&folder.join(NOTICES), &material.notices)?;
     write(
         &folder.join("README.md"),
         &BEGIN.replace("VERSION", version),
@@ -105,9 +93,15 @@ pub fn check(out: &Path, names: &[String]) -> Result<()> {
         } else {
             format!("{own}dist/")
         };
-        for path in [format!("{page}index.html"), format!("{own}{NOTICES}")] {
-            ensure!(listed.contains(&path), "{name} lacks {path}");
+        // Whoever takes the page out of the archive of the command hands on what is in the page.
+        for folder in [&own, &page] {
+            for file in LICENCES.iter().chain([&NOTICES]) {
+                let path = format!("{folder}{file}");
+                ensure!(listed.contains(&path), "{name} lacks {path}");
+            }
         }
+        let path = format!("{page}index.html");
+        ensure!(listed.contains(&path), "{name} lacks {path}");
     }
     Ok(())
 }
