@@ -163,6 +163,9 @@ struct BenchArguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = release::as_rustdoc() {
+        return ended;
+    }
     let Arguments { task, install } = Arguments::parse();
     match run(task, install) {
         Ok(()) => ExitCode::SUCCESS,

@@ -97,6 +97,12 @@ fn each_line(reader: &mut BufReader<PipeReader>, mut hear: impl FnMut(&str)) -> 
 /// that a test runner sums itself up in (see [`summary_line`]) and those that name a test which failed (see
 /// [`failure_line`]).
 pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
+    let (status, lines) = hear(command)?;
+    Ok((status.success(), lines))
+}
+
+/// The same with how it ended.
+pub fn hear(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
     let name = describe(command);
     let (mut child, mut reader) = spawn(command.stdin(Stdio::null()))
         .with_context(|| format!("`{name}` could not be started"))?;
@@ -117,7 +123,7 @@ pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
     let status = child
         .wait()
         .with_context(|| format!("waiting for `{name}`"))?;
-    Ok((status.success(), summary))
+    Ok((status, summary))
 }
 
 /// What `command` prints on stdout, trimmed; `None` if it cannot be started or fails.
@@ -151,16 +157,23 @@ fn heading_line(line: &str) -> Option<&str> {
 }
 
 /// Whether a test runner sums itself up in this line: cargo's and wasm-bindgen's `test result: ...`, libFuzzer's `Done 9 runs
-/// in 3 second(s)`, Python's `Ran 2 tests in 1.0s`, cargo-deny's `bans ok, licenses ok, sources ok`, or Node's `# pass 3` (TAP) and `ℹ pass 3` (spec).
+/// in 3 second(s)`, Python's `Ran 2 tests in 1.0s`, cargo-deny's `bans ok, licenses ok, sources ok`, cargo-semver-checks' `Checked [ 0.1s]
+/// 9 checks: 9 pass`, or Node's `# pass 3` (TAP) and `ℹ pass 3` (spec), and what
+/// the long tests of the page measure.
 fn summary_line(line: &str) -> bool {
     if line.starts_with("test result: ")
         || (line.starts_with("Done ") && line.contains(" runs in "))
         || (line.starts_with("Ran ") && line.contains(" test"))
         || line.starts_with("bans ")
+        || line.starts_with("advisories ")
+        || (line.starts_with("Checked [") && line.contains(" checks: "))
     {
         return true;
     }
     let counted = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "));
+    if counted.is_some_and(|rest| rest.starts_with("live objects ")) {
+        return true;
+    }
     counted
         .and_then(|rest| rest.split_once(' '))
         .is_some_and(|(what, count)| {
@@ -174,7 +187,7 @@ const FAILURE_CHARS: usize = 300;
 
 /// Whether a test runner names a test that failed in this line, or says why: cargo's and wasm-bindgen's `test NAME ...
 /// FAILED` (or `FAIL`), Python's `FAIL: NAME` and `ERROR: NAME`, Node's `not ok 3 - NAME` and its `error: 'REASON'`
-/// (TAP), or `✖ NAME` (spec).
+/// (TAP), or `✖ NAME` (spec), and cargo-semver-checks' `--- failure NAME: REASON ---`.
 fn failure_line(line: &str) -> bool {
     (line.starts_with("test ") && (line.ends_with("... FAILED") || line.ends_with("... FAIL")))
         || line.starts_with("FAIL: ")
@@ -182,6 +195,7 @@ fn failure_line(line: &str) -> bool {
         || (line.starts_with("not ok ") && !line.contains(" # "))
         || (line.starts_with("error: '") && line.ends_with('\''))
         || (line.starts_with("✖ ") && line != "✖ failing tests:")
+        || line.starts_with("--- failure ")
 }
 
 #[cfg(test)]
@@ -193,10 +207,13 @@ mod tests {
         for line in [
             "test result: ok. 3 passed; 0 failed",
             "# pass 12",
+            "# live objects 3.8 MB after 20 images, 4.0 MB after 200",
             "ℹ fail 0",
             "Done 20000 runs in 2 second(s)",
             "Ran 1 test in 12.345s",
             "bans ok, licenses FAILED, sources ok",
+            "advisories ok",
+            "Checked [   0.033s] 177 checks: 177 pass, 65 skip",
         ] {
             assert!(summary_line(line), "{line}");
         }
@@ -219,6 +236,7 @@ mod tests {
             "not ok 21 - of several images the rows say what was found",
             "error: 'the card shows the evidence of the image chosen'",
             "✖ a pasted image is classified (812.5ms)",
+            "--- failure function_missing: pub fn removed or renamed ---",
         ] {
             assert!(failure_line(line), "{line}");
         }

@@ -64,6 +64,14 @@ pub enum ReleaseError {
         /// The heading.
         heading: String,
     },
+    /// A public address that nobody can open.
+    #[error(
+        "`{text}` is no address to publish. Set `repository` in Cargo.toml to one that begins with https:// and ends with the project's name, or leave it out."
+    )]
+    NotAnAddress {
+        /// What is there.
+        text: String,
+    },
     /// Crates that lack what the last release has, in a version that does not allow it.
     #[error(
         "the crates no longer keep what {tag} promised, and {version} does not allow that. The list above names each break. Mend them, or name a version that allows them, as docs/guide/rust.md says."
@@ -74,6 +82,11 @@ pub enum ReleaseError {
         /// The version that is asked for.
         version: String,
     },
+    /// Crates of others in which somebody has found a hole.
+    #[error(
+        "crates that ours depend on have known vulnerabilities. The list above names each. Update them, or say in deny.toml why one does not matter here."
+    )]
+    Vulnerable,
     /// A file that says where it was built.
     #[error(
         "{file} names {path}, a folder of this machine. A release names none: find what wrote it there, and have it write another name."

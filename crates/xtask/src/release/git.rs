@@ -3,7 +3,10 @@
 use super::error::ReleaseError;
 use crate::process::{output, run};
 use crate::tools::Project;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// The files that git would not find again: changed, added, removed or unknown to it.
 pub fn uncommitted(project: &Project) -> Result<Vec<String>> {
@@ -31,6 +34,43 @@ pub fn tag_here(project: &Project) -> Option<String> {
 /// Whether there is this tag.
 pub fn has_tag(project: &Project, tag: &str) -> Result<bool> {
     Ok(!ask(project, &["tag", "--list", tag])?.is_empty())
+}
+
+/// This commit.
+pub fn head(project: &Project) -> Result<String> {
+    ask(project, &["rev-parse", "HEAD"])
+}
+
+/// Whether a commit of this name is in the clone.
+pub fn has_commit(project: &Project, name: &str) -> bool {
+    let commit = format!("{name}^{{commit}}");
+    output(project.command("git").args(["cat-file", "-e", &commit])).is_some()
+}
+
+/// Whether the clone has only the last commits.
+pub fn is_shallow(project: &Project) -> bool {
+    let said = ["rev-parse", "--is-shallow-repository"];
+    output(project.command("git").args(said)).as_deref() == Some("true")
+}
+
+/// The text of a file at a commit.
+pub fn file_at(project: &Project, commit: &str, path: &str) -> Result<String> {
+    ask(project, &["show", &format!("{commit}:{path}")])
+}
+
+/// Writes all files of a commit into a folder, which is returned.
+pub fn unpack(project: &Project, commit: &str, folder: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let mut git = project.command("git");
+    git.args(["archive", "--format=tar", commit]);
+    git.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut archive = git.spawn().context("git could not be started")?;
+    let bytes = archive.stdout.take().context("git has no output")?;
+    let unpacked = tar::Archive::new(bytes).unpack(folder);
+    let ended = archive.wait().context("waiting for git")?;
+    ensure!(ended.success(), "`git archive {commit}` failed ({ended})");
+    unpacked.with_context(|| format!("{commit} cannot be written to {}", folder.display()))?;
+    Ok(folder.to_owned())
 }
 
 /// When this commit was made, in seconds since 1970.
@@ -71,7 +111,7 @@ pub fn check(project: &Project, tag: &str) -> Result<()> {
 /// Commits these files as of this second since 1970, and tags the commit with the notes. Nothing is pushed.
 pub fn commit_and_tag(
     project: &Project,
-    files: &[&str],
+    files: &[String],
     tag: &str,
     notes: &str,
     time: u64,

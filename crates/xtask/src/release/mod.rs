@@ -1,5 +1,8 @@
 //! `cargo xtask release`: version and changelog, archives with checksums and bills of materials, and a tag. Nothing is pushed.
 
+mod address;
+mod api;
+mod baseline;
 mod changelog;
 mod error;
 mod git;
@@ -8,9 +11,10 @@ mod pack;
 mod promises;
 mod version;
 
-pub use git::last_tag;
-pub use promises::semver_checks;
+pub use api::as_rustdoc;
+pub use promises::compared_with_baseline;
 
+use crate::contents::{self, Advisories};
 use crate::process::{run, say, step};
 use crate::tools::Project;
 use anyhow::{Context, Result};
@@ -22,14 +26,42 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 use version::Version;
 
-/// The files that a release changes. Cargo writes the last two.
-const CHANGED: [&str; 5] = [
+/// The files that a release changes beside the manifests of the crates. Cargo writes the last two.
+const CHANGED: [&str; 6] = [
     "Cargo.toml",
     "CITATION.cff",
     "CHANGELOG.md",
+    baseline::FILE,
     "Cargo.lock",
     "tests/fuzz/Cargo.lock",
 ];
+
+/// All files that a release may change.
+fn changed(project: &Project) -> Result<Vec<String>> {
+    let named = CHANGED.into_iter().map(str::to_owned);
+    Ok(named.chain(manifests(project)?).collect())
+}
+
+/// The manifests of the crates that are published, below the top folder.
+fn manifests(project: &Project) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(project.root().join("crates"))? {
+        let folder = entry?;
+        let manifest = folder.path().join("Cargo.toml");
+        let Ok(text) = fs::read_to_string(&manifest) else {
+            continue;
+        };
+        let about: toml::Table = text
+            .parse()
+            .with_context(|| format!("{} is not understood", manifest.display()))?;
+        if about["package"].get("publish") != Some(&toml::Value::Boolean(false)) {
+            let name = folder.file_name();
+            found.push(format!("crates/{}/Cargo.toml", name.to_string_lossy()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
 
 /// What a release will be.
 struct Plan {
@@ -37,9 +69,11 @@ struct Plan {
     /// When it began, in seconds since 1970: the time of its commit, and of the files in its archives.
     time: u64,
     /// Each file with its text.
-    texts: [(&'static str, String); 3],
+    texts: Vec<(String, String)>,
     /// What is new.
     notes: String,
+    /// Where the sources are for everybody, if that is known.
+    address: Option<String>,
 }
 
 impl Plan {
@@ -56,30 +90,61 @@ impl Plan {
         let current = Version::of_workspace(&cargo)?;
         let released = git::has_tag(project, &current.tag())?;
         let version = current.next(wanted, released)?;
-        let citation = version.in_citation(&read("CITATION.cff")?, &date)?;
+        let mut citation = version.in_citation(&read("CITATION.cff")?, &date)?;
         let Released { text, notes } =
             changelog::release(&read("CHANGELOG.md")?, &version.to_string(), &date)?;
-        let texts = [
+        let mut texts = Vec::new();
+        let address = address::of_workspace(&cargo)?;
+        if let Some(address) = &address {
+            citation = address::in_citation(&citation, address);
+            for manifest in manifests(project)? {
+                let text = address::in_crate(&read(&manifest)?);
+                texts.push((manifest, text));
+            }
+        }
+        for (name, text) in [
             ("Cargo.toml", version.in_cargo(&cargo)?),
             ("CITATION.cff", citation),
             ("CHANGELOG.md", text),
-        ];
+            (
+                baseline::FILE,
+                baseline::text(&git::head(project)?, Some(version)),
+            ),
+        ] {
+            texts.push((name.to_owned(), text));
+        }
         Ok(Self {
             version,
             time,
             texts,
             notes,
+            address,
         })
+    }
+
+    /// What whoever releases should know, and what is no fault.
+    fn remarks(&self) -> Vec<String> {
+        let missing = "Cargo.toml names no `repository`, so neither crates nor npm package nor CITATION.cff say where the sources are";
+        match self.address {
+            Some(_) => Vec::new(),
+            None => vec![missing.to_owned()],
+        }
     }
 }
 
-/// Releases the version that is asked for: writes it, looks whether the crates keep what the last one promised, builds and packs
-/// everything, and at last commits and tags. Where anything fails, the files are as they were.
+/// Releases the version that is asked for: writes it, looks for known vulnerabilities and whether the crates keep what the last one
+/// promised, builds and packs everything, and at last commits and tags. Where anything fails, the files are as they were.
 pub fn release(project: &Project, wanted: &str) -> Result<()> {
+    // Before the release writes down what the next one is compared with.
+    let baseline = baseline::find(project)?;
     let out = release_of(project, wanted, |plan| {
-        let version = plan.version.to_string();
-        promises::kept(project, &version)?;
-        material::build(project, &version, plan.time)
+        match contents::advisories(project)? {
+            Advisories::Known { none: true, .. } => {}
+            Advisories::Known { .. } => return Err(ReleaseError::Vulnerable.into()),
+            Advisories::OutOfReach => say(format!("    {}", contents::OUT_OF_REACH)),
+        }
+        promises::kept(project, &baseline, plan.version)?;
+        material::build(project, &plan.version.to_string(), plan.time)
     })?;
     let package = out.join("*.tgz");
     say(format!(
@@ -99,12 +164,16 @@ fn release_of(
     let (version, tag) = (plan.version.to_string(), plan.version.tag());
     git::check(project, &tag)?;
     step(format!("releasing {version}"));
+    for remark in plan.remarks() {
+        say(format!("    {remark}"));
+    }
     let before = Saved::of(project)?;
     let made = write(project, &plan)
         .and_then(|()| build(&plan))
         .and_then(|material| pack_into(project, &material, &version, plan.time))
         .and_then(|out| {
-            git::commit_and_tag(project, &CHANGED, &tag, &plan.notes, plan.time)?;
+            let files = changed(project)?;
+            git::commit_and_tag(project, &files, &tag, &plan.notes, plan.time)?;
             Ok(out)
         });
     let out = match made {
@@ -154,7 +223,9 @@ pub fn rehearse(project: &Project, wanted: &str) -> Result<Vec<String>> {
     let scratch = folder.join("stand-ins");
     let material = material::stand_ins(&scratch)?;
     for (name, text) in &plan.texts {
-        fs::write(scratch.join(name), text)?;
+        let path = scratch.join(name);
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        fs::write(path, text)?;
     }
     let out = folder.join("files");
     let names = pack::pack(project, &material, &version, plan.time, &out)?;
@@ -165,6 +236,7 @@ pub fn rehearse(project: &Project, wanted: &str) -> Result<Vec<String>> {
         names.len()
     )];
     lines.extend(names.iter().map(|name| format!("  {name}")));
+    lines.extend(plan.remarks());
     if let Err(error) = git::check(project, &tag) {
         lines.push(format!("a release would be refused now: {error:#}"));
     }
@@ -201,16 +273,16 @@ fn pack_into(project: &Project, material: &Material, version: &str, time: u64) -
 }
 
 /// The files that a release changes, as they were.
-struct Saved(Vec<(&'static str, Vec<u8>)>);
+struct Saved(Vec<(String, Vec<u8>)>);
 
 impl Saved {
     fn of(project: &Project) -> Result<Self> {
-        let read = |name| {
-            let bytes = fs::read(project.root().join(name))
+        let read = |name: String| {
+            let bytes = fs::read(project.root().join(&name))
                 .with_context(|| format!("{name} cannot be read"))?;
             Ok((name, bytes))
         };
-        CHANGED
+        changed(project)?
             .into_iter()
             .map(read)
             .collect::<Result<_>>()

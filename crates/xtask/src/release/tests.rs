@@ -17,12 +17,14 @@ impl Scratch {
             fs::remove_dir_all(&root)?;
         }
         let member = |name: &str| {
-            format!("[package]\nname = \"{name}\"\nedition = \"2024\"\nversion.workspace = true\n")
+            format!(
+                "[package]\nname = \"{name}\"\nedition = \"2024\"\nversion.workspace = true\nlicense.workspace = true\n"
+            )
         };
         for (path, text) in [
             (
                 "Cargo.toml",
-                "[workspace]\nresolver = \"3\"\nmembers = [\"crates/a\"]\n\n[workspace.package]\nversion = \"0.1.0\"\n".to_owned(),
+                "[workspace]\nresolver = \"3\"\nmembers = [\"crates/a\"]\n\n[workspace.package]\nversion = \"0.1.0\"\nlicense = \"MIT\"\n".to_owned(),
             ),
             ("crates/a/Cargo.toml", member("a")),
             ("crates/a/src/lib.rs", String::new()),
@@ -34,6 +36,7 @@ impl Scratch {
             ("tests/fuzz/src/lib.rs", String::new()),
             ("CITATION.cff", "title: A\nversion: 0.1.0\n".to_owned()),
             ("CHANGELOG.md", "# Changelog\n\n## Unreleased\n\n### Added\n\n- All.\n".to_owned()),
+            (baseline::FILE, baseline::text("0123456789ab", None)),
             ("LICENSE-MIT", "MIT\n".to_owned()),
             ("LICENSE-APACHE", "Apache\n".to_owned()),
             (".gitignore", "target\n".to_owned()),
@@ -223,6 +226,95 @@ fn the_next_release_has_a_later_version_and_something_new() -> Result<()> {
     scratch.commit("Break")?;
     scratch.release("0.3.0")?;
     assert_eq!(scratch.git(&["describe", "--exact-match"])?, "v0.3.0");
+    Ok(())
+}
+
+#[test]
+fn the_public_address_is_set_once_and_a_release_writes_it_where_it_is_read() -> Result<()> {
+    let scratch = Scratch::new("address")?;
+    let cargo = scratch.read("Cargo.toml")?;
+    let set = |address: &str| {
+        let line = format!("license = \"MIT\"\nrepository = \"{address}\"\n");
+        scratch.write("Cargo.toml", &cargo.replace("license = \"MIT\"\n", &line))?;
+        scratch.commit("Say where the sources are")
+    };
+    set("example.org/a")?;
+    assert!(matches!(
+        scratch.refused("0.1.0")?,
+        ReleaseError::NotAnAddress { .. }
+    ));
+    let address = "https://example.org/a/mobilenet-lung";
+    set(address)?;
+    scratch.release("0.1.0")?;
+    let metadata = ["metadata", "--no-deps", "--format-version", "1"];
+    let said = output(scratch.0.command("cargo").args(metadata)).context("no metadata")?;
+    assert!(
+        said.contains(&format!("\"repository\":\"{address}\"")),
+        "{said}"
+    );
+    let citation = scratch.read("CITATION.cff")?;
+    assert!(
+        citation.contains(&format!("\nrepository-code: {address}\n")),
+        "{citation}"
+    );
+    assert_eq!(scratch.git(&["status", "--porcelain"])?, "");
+    // The next one finds it there, and writes it no second time.
+    scratch.change()?;
+    scratch.release("minor")?;
+    let manifest = scratch.read("crates/a/Cargo.toml")?;
+    assert_eq!(manifest.matches("repository").count(), 1, "{manifest}");
+    Ok(())
+}
+
+#[test]
+fn the_crates_are_compared_with_the_last_release_or_with_what_is_written_down() -> Result<()> {
+    let scratch = Scratch::new("baseline")?;
+    let find = || baseline::find(&scratch.0);
+    let unknown = find().err().context("a commit that is not there")?;
+    assert!(
+        format!("{unknown:#}").contains("not in this clone"),
+        "{unknown:#}"
+    );
+    // Before the first release: a commit.
+    let begin = scratch.git(&["rev-parse", "HEAD"])?;
+    scratch.write(baseline::FILE, &baseline::text(&begin, None))?;
+    scratch.commit("Write down what crates are compared with")?;
+    let commit = find()?.map_err(anyhow::Error::msg)?;
+    assert_eq!((&commit.revision, commit.released), (&begin, false));
+    assert_eq!(commit.version.to_string(), "0.1.0");
+    // Afterwards: its tag, and in a clone without tags the commit that it was made of.
+    let before = scratch.git(&["rev-parse", "HEAD"])?;
+    scratch.release("0.2.0")?;
+    let tagged = find()?.map_err(anyhow::Error::msg)?;
+    assert_eq!((tagged.name().as_str(), tagged.released), ("v0.2.0", true));
+    scratch.git(&["tag", "--delete", "v0.2.0"])?;
+    let written = find()?.map_err(anyhow::Error::msg)?;
+    assert_eq!(
+        (&written.revision, written.version),
+        (&before, tagged.version)
+    );
+    assert!(written.released);
+    let crates = git::unpack(
+        &scratch.0,
+        &written.revision,
+        &scratch.0.root().join("target/old"),
+    )?;
+    assert!(crates.join("crates/a/src/lib.rs").is_file());
+    // A clone of the last commit alone says what it lacks.
+    let clone = scratch.0.root().join("target/clone");
+    let source = format!("file://{}", scratch.0.root().display());
+    let path = clone.to_string_lossy().into_owned();
+    scratch.git(&[
+        "clone",
+        "--quiet",
+        "--no-tags",
+        "--depth",
+        "1",
+        &source,
+        &path,
+    ])?;
+    let reason = baseline::find(&Project::at(&clone))?;
+    assert!(reason.is_err_and(|reason| reason.contains("--unshallow")));
     Ok(())
 }
 

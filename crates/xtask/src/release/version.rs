@@ -12,6 +12,17 @@ pub struct Version {
     patch: u64,
 }
 
+/// What may change from one version to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// What is promised may be taken back.
+    Anything,
+    /// More may be promised.
+    Additions,
+    /// Only what is wrong.
+    Nothing,
+}
+
 impl FromStr for Version {
     type Err = ReleaseError;
 
@@ -86,6 +97,24 @@ impl Version {
     /// The tag of its release.
     pub fn tag(self) -> String {
         format!("v{self}")
+    }
+
+    /// What this version may change of an older one. The same version is one that is still to be counted up.
+    pub fn change_from(self, older: Self) -> Change {
+        let (new, old) = (self, older);
+        // Before 1.0 each number means what the one before it means afterwards.
+        let (breaks, adds) = match old.major {
+            0 => (
+                (new.major, new.minor) > (0, old.minor),
+                new.patch > old.patch,
+            ),
+            _ => (new.major > old.major, new.minor > old.minor),
+        };
+        match (breaks, adds || new == old) {
+            (true, _) => Change::Anything,
+            (false, true) => Change::Additions,
+            (false, false) => Change::Nothing,
+        }
     }
 
     /// The version that `Cargo.toml` gives to all crates.
@@ -186,6 +215,24 @@ mod tests {
                 matches!(refused, Err(ReleaseError::NotAVersion { .. })),
                 "{text}"
             );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_version_allows_what_docs_guide_rust_md_says() -> Result<(), ReleaseError> {
+        for (old, new, change) in [
+            ("0.1.0", "0.1.0", Change::Additions),
+            ("0.1.0", "0.1.1", Change::Additions),
+            ("0.1.5", "0.2.0", Change::Anything),
+            ("0.1.0", "1.0.0", Change::Anything),
+            ("1.2.3", "1.2.3", Change::Additions),
+            ("1.2.3", "1.2.4", Change::Nothing),
+            ("1.2.3", "1.3.0", Change::Additions),
+            ("1.2.3", "2.0.0", Change::Anything),
+        ] {
+            let (older, newer): (Version, Version) = (old.parse()?, new.parse()?);
+            assert_eq!(newer.change_from(older), change, "{old} {new}");
         }
         Ok(())
     }

@@ -178,11 +178,25 @@ pub fn long(lane: &mut Lane<'_>) {
         .args(LONG)
         .current_dir(folder(project))
         .env("CHROME", chromium);
-    lane.tests("long browser tests", &mut node);
+    lane.tests(&long_name(|name| std::env::var(name).ok()), &mut node);
 }
 
 /// The files of long tests.
 const LONG: [&str; 2] = ["long/many.mjs", "long/sleep.mjs"];
+
+/// What the long tests are called in the record: with how they were made shorter or longer, if they were.
+fn long_name(variable: impl Fn(&str) -> Option<String>) -> String {
+    let set: Vec<String> = ["LUNG_IMAGES", "LUNG_SLEEP"]
+        .iter()
+        .filter_map(|name| Some(format!("{name}={}", variable(name)?)))
+        .collect();
+    let name = "long browser tests";
+    if set.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name} with {}", set.join(" "))
+    }
+}
 
 fn missed(lane: &mut Lane<'_>) {
     lane.missed(
@@ -322,6 +336,13 @@ mod tests {
             assert_eq!(any_says(&project, &files, "noCommand")?, command, "{file}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn the_record_says_how_long_tests_were_made_shorter() {
+        assert_eq!(long_name(|_| None), "long browser tests");
+        let short = long_name(|name| (name == "LUNG_SLEEP").then(|| "8".to_owned()));
+        assert_eq!(short, "long browser tests with LUNG_SLEEP=8");
     }
 
     #[test]

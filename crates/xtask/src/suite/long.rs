@@ -1,7 +1,7 @@
 //! What is too long for every change: hours of fuzzing, thousands of files, sleep; and the record of it.
 
 use super::lane::Lane;
-use super::steps::{FUZZ_AT_A_TIME, cargo, compile, fuzz_targets, fuzzing, peer, trunk};
+use super::steps::{FUZZ_AT_A_TIME, cargo, compile, fuzz_targets, fuzzing, installed, peer, trunk};
 use super::{browser, docs};
 use crate::process::{output, step};
 use crate::tools::{self, Project};
@@ -30,6 +30,7 @@ pub fn run(project: &Project, hours: f64) -> Result<()> {
     }
     browser::long(&mut lane);
     trunk(&mut lane);
+    installed(&mut lane);
     docs::compatible(&mut lane);
     peer(&mut lane);
     fuzz_targets(&mut lane);

@@ -17,9 +17,9 @@ use lane::{Lane, Side};
 use std::sync::mpsc::channel;
 use std::time::Instant;
 use steps::{
-    FUZZ_SECONDS, archive, archive_packages, command, compile, deny, divided, foreign,
+    FUZZ_SECONDS, archive, archive_packages, command, compile, deny, divided, example, foreign,
     foreign_packages, format, fuzz_targets, fuzz_tools, fuzzing, lints, native, package, peer,
-    set_up, trunk, wasm,
+    set_up, trunk, vulnerabilities, wasm,
 };
 
 /// Runs one part, with what follows `--` on the command line. Fails after the summary if any step did.
@@ -41,6 +41,9 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
         }
         Part::Radiograph | Part::Kernels | Part::Classifier | Part::Train | Part::Xtask => {
             package(&mut lane, part.package().unwrap_or_default(), filters);
+            if part == Part::Classifier && filters.is_empty() {
+                example(&mut lane);
+            }
         }
         Part::Wasm => {
             let rust = set_up(&mut lane);
@@ -70,6 +73,7 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
             deny(&mut lane);
             docs::publishable(&mut lane);
         }
+        Part::Advisories => vulnerabilities(&mut lane),
         Part::Semver => docs::compatible(&mut lane),
         Part::Trunk => trunk(&mut lane),
         Part::Peer => peer(&mut lane),
@@ -114,6 +118,7 @@ fn everything<'a>(lane: &mut Lane<'a>) -> Option<Ready> {
             wasm(lane, rust);
             fuzz_tools(lane);
             deny(lane);
+            vulnerabilities(lane);
             docs::publishable(lane);
             // It ends without a word where the first lane has broken down.
             let command = native_compiled.recv().unwrap_or(false);

@@ -37,10 +37,12 @@ pub enum Part {
     Foreign,
     /// Hostile bytes at every door, 15 seconds each: 1 minute (3)
     Fuzz,
-    /// Whether the crates keep what their last release promised; not part of a whole run, but of a long one: seconds until there is a release, then minutes
+    /// Whether the crates keep what the last release promised, or a commit that is written down; not part of a whole run, but of a long one: minutes
     Semver,
     /// Licences and sources of all that is depended on, and whether the crates can be published: seconds
     Deny,
+    /// Known vulnerabilities of all that is depended on, where their database can be fetched: seconds
+    Advisories,
     /// `trunk build` with `Trunk.toml` makes the same page; not part of a whole run, but of a long one: 1 minute (8)
     Trunk,
     /// `lung evaluate --peer`, which needs the feature `peer`; not part of a whole run, but of a long one: 2 minutes (8)
@@ -64,6 +66,23 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_part_of_a_whole_run_is_a_job_of_the_workflow() {
+        let workflow = include_str!("../../../../.github/workflows/tests.yml");
+        let jobs = workflow
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("part: ["))
+            .unwrap_or_default();
+        let jobs: Vec<&str> = jobs.trim_end_matches(']').split(", ").collect();
+        for part in Part::value_variants() {
+            let name = part.to_possible_value();
+            let name = name.as_ref().map_or("", |value| value.get_name());
+            // The tests of one crate are in those of all, and two parts are of a long run alone.
+            let elsewhere = part.package().is_some() || matches!(part, Part::Trunk | Part::Peer);
+            assert_ne!(jobs.contains(&name), elsewhere, "{name}");
+        }
+    }
 
     #[test]
     fn every_part_says_how_long_it_takes() {

@@ -1,16 +1,14 @@
 //! The steps of the tests: each runs something and notes in its lane how that went.
 
 use super::lane::Lane;
+use crate::contents::{self, Advisories};
 use crate::dist::{self, Build, Speed};
 use crate::process;
 use crate::tools::{self, Project, WasmRust};
 use crate::{bench, fuzz, structure};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use std::path::PathBuf;
 use std::process::Command;
-
-/// What the native tests have beyond the usual features: the kernels for a GPU, which run on a driver in software as well.
-const GPU: &str = "lung-kernels/gpu,mobilenet-lung/gpu,lung-train/gpu";
 
 /// How long each fuzz target is fed, in seconds: long enough to go wrong where something has been broken.
 pub(super) const FUZZ_SECONDS: u32 = 15;
@@ -25,7 +23,9 @@ const MISSED: &str = "something that it needs has failed, see the other steps";
 /// without a test or an example: what others ask of the crates that are depended on is part of how those are compiled.
 pub(super) fn cargo(project: &Project, arguments: &[&str]) -> Command {
     let mut cargo = project.command("cargo");
-    cargo.args(arguments).args(["--features", GPU]);
+    cargo
+        .args(arguments)
+        .args(["--features", tools::NATIVE_FEATURES]);
     cargo
 }
 
@@ -73,6 +73,21 @@ pub(super) fn native(lane: &mut Lane<'_>) {
     lane.step("graphics driver", || tools::vulkan(project));
     let mut test = cargo(project, &["test", "--no-fail-fast"]);
     lane.tests("native tests", &mut test);
+    example(lane);
+}
+
+/// The crates' example, on a sample whose finding is known.
+pub(super) fn example(lane: &mut Lane<'_>) {
+    let mut classify = cargo(lane.project, &["run", "--quiet", "--example", "classify"]);
+    classify.args(["--", "www/samples/adult-opacity.jpg"]);
+    lane.step_with_lines("example in Rust", || {
+        process::step("example in Rust");
+        let said = process::output(&mut classify)
+            .context("it failed. `cargo run --example classify -- chest.png` shows its message.")?;
+        let first = said.lines().next().unwrap_or_default().to_owned();
+        ensure!(first == "finding: lung_opacity", "it says `{first}`");
+        Ok(((), vec![first]))
+    });
 }
 
 /// The native command, which other tests compare with.
@@ -101,7 +116,7 @@ pub(super) fn package(lane: &mut Lane<'_>, package: &str, filters: &[String]) {
             command.args(["--package", package]);
         }
         Ok(targets) => {
-            command.args(["--features", GPU, "--lib"]);
+            command.args(["--features", tools::NATIVE_FEATURES, "--lib"]);
             for target in targets {
                 command.args(["--test", &target]);
             }
@@ -275,6 +290,42 @@ pub(super) fn deny(lane: &mut Lane<'_>) {
     command.args(["deny", "check", "--hide-inclusion-graph"]);
     command.args(["bans", "licenses", "sources"]);
     lane.tests("licences and sources", &mut command);
+}
+
+/// The command as `cargo install` makes it, in a folder of its own, but not optimised: it knows its version and runs from there.
+pub(super) fn installed(lane: &mut Lane<'_>) {
+    let project = lane.project;
+    let folder = project.root().join("target/installed");
+    lane.step("cargo install", || {
+        process::step("installing the command into target/installed");
+        let mut install = project.command("cargo");
+        install.args(["install", "--locked", "--debug", "--force"]);
+        install.args(["--path", "crates/lung-train", "--root"]);
+        process::run(
+            install.arg(&folder),
+            "The compiler's messages above say why.",
+        )?;
+        let program = format!("lung{}", std::env::consts::EXE_SUFFIX);
+        let mut lung = Command::new(folder.join("bin").join(program));
+        let said = process::output(lung.arg("--version"));
+        let wanted = format!("lung {}", env!("CARGO_PKG_VERSION"));
+        ensure!(said.as_deref() == Some(&*wanted), "it says {said:?}");
+        Ok(())
+    });
+}
+
+/// Known vulnerabilities of what is depended on. Where their database cannot be had the summary says so, and it is no fault.
+pub(super) fn vulnerabilities(lane: &mut Lane<'_>) {
+    let project = lane.project;
+    lane.step_with_lines("known vulnerabilities", || {
+        match contents::advisories(project)? {
+            Advisories::OutOfReach => Ok(((), vec![contents::OUT_OF_REACH.to_owned()])),
+            Advisories::Known { none, lines } => {
+                ensure!(none, "there are some, see above");
+                Ok(((), lines))
+            }
+        }
+    });
 }
 
 /// Trunk makes the same page of `www/index.html` and `Trunk.toml`, but for what cargo and rollup do after it.
