@@ -8,6 +8,7 @@ use lung_train::bench;
 
 use super::compare::{self, CompareArgs};
 use super::composite::{self, CompositeArgs};
+use super::elsewhere::{CardArgs, ElsewhereArgs, run_card, run_elsewhere};
 use super::evaluate::{AuditArgs, EvaluateArgs, run_audit, run_evaluate};
 use super::export::{self, ExportArgs};
 use super::help::{self, CompletionsArgs, ManArgs};
@@ -39,7 +40,9 @@ enum Command {
     Train(TrainArgs),
     Evaluate(EvaluateArgs),
     Audit(AuditArgs),
+    Elsewhere(ElsewhereArgs),
     Export(ExportArgs),
+    Card(CardArgs),
     Predict(PredictArgs),
     Picture(PictureArgs),
     Phantom(PhantomArgs),
@@ -68,7 +71,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => run_evaluate(&args),
         Command::Audit(args) => run_audit(&args),
+        Command::Elsewhere(args) => run_elsewhere(&args),
         Command::Export(args) => export::run(&args),
+        Command::Card(args) => run_card(&args),
         Command::Predict(args) => return predict::run(&args),
         Command::Picture(args) => run_picture(&args),
         Command::Phantom(args) => run_phantom(&args),

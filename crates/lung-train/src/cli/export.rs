@@ -6,6 +6,7 @@ use anyhow::{bail, ensure};
 use clap::{Args, ValueEnum};
 use lung_train::data::Shown as _;
 use lung_train::evaluate::audit::Audit;
+use lung_train::evaluate::elsewhere::Elsewhere;
 use lung_train::export::{export, export_again, export_onnx, read_sentences};
 use lung_train::files::write_atomically;
 use lung_train::report::ModelCard;
@@ -33,7 +34,7 @@ pub(crate) struct ExportArgs {
         long,
         value_name = "FILE",
         required_if_eq("format", "onnx"),
-        conflicts_with_all = ["run", "data", "card", "foreign", "sentences", "audit"]
+        conflicts_with_all = ["run", "data", "card", "foreign", "sentences", "audit", "elsewhere"]
     )]
     model: Option<PathBuf>,
     /// Folder for what is written
@@ -54,6 +55,9 @@ pub(crate) struct ExportArgs {
     /// What `lung audit --json` wrote, for the card; may be given again for another model on the same images
     #[arg(long, value_name = "FILE.json", requires = "card")]
     audit: Vec<PathBuf>,
+    /// What `lung elsewhere --json` wrote for this model, for the card
+    #[arg(long, value_name = "FILE.json", requires = "card")]
+    elsewhere: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -103,13 +107,16 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         None => Vec::new(),
     };
     let audits = Audit::read_all(&args.audit)?;
+    let elsewhere = args.elsewhere.as_deref().map(Elsewhere::read).transpose()?;
     let foreign = args.foreign.as_deref();
     let exported = export(run, &args.out, &args.data, foreign, sentences)?;
     if let Some(card) = &args.card {
-        let contents = ModelCard::new(&exported, &audits);
+        let mut contents = ModelCard::new(&exported, &audits);
+        if let Some(elsewhere) = &elsewhere {
+            contents.add_elsewhere(elsewhere)?;
+        }
         write_atomically(card, contents.to_markdown()?.as_bytes())?;
-        let figures = serde_json::to_string_pretty(&contents)? + "\n";
-        write_atomically(&card.with_extension("json"), figures.as_bytes())?;
+        write_atomically(&card.with_extension("json"), contents.to_json()?.as_bytes())?;
     }
     say(&format!(
         "{}\nwritten to {}\n",

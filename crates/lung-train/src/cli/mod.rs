@@ -3,6 +3,7 @@
 mod command;
 mod compare;
 mod composite;
+mod elsewhere;
 mod evaluate;
 mod export;
 mod help;

@@ -43,5 +43,5 @@ pub use self::reading::Reading;
 pub(crate) use self::reading::tell_copies;
 pub use self::scheme::Class;
 pub use self::split::{Part, Split};
-pub(crate) use self::table::{Table as GroupTable, key as table_key};
+pub(crate) use self::table::{Table as GroupTable, delimiter as table_delimiter, key as table_key};
 pub(crate) use self::walk::{Walk, images_under, read_dir};

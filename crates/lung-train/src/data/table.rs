@@ -167,7 +167,7 @@ fn fold_from(text: &str) -> Option<usize> {
 }
 
 /// What separates the columns of a table, and the table without the line `sep=;` by which some programs say so.
-fn delimiter(text: &str) -> (u8, &str) {
+pub(crate) fn delimiter(text: &str) -> (u8, &str) {
     let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     if let Some(&[said]) = (first.trim_end().strip_prefix("sep=")).map(str::as_bytes) {
         return (said, rest);

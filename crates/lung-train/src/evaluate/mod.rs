@@ -1,6 +1,7 @@
 //! Testing a classifier: each data folder by itself, all of them together, and images that it should refuse.
 
 pub mod audit;
+pub mod elsewhere;
 mod foreign;
 pub mod metrics;
 pub mod peer;

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use crate::data::escape;
 use crate::evaluate::Tests;
 use crate::evaluate::audit::{Audit, GroupAudit, Probe};
+use crate::evaluate::elsewhere::{Elsewhere, StratumCalls};
 use crate::evaluate::metrics::{Accepted, BINS, Evaluation, ForeignMetrics, Share};
 use crate::evaluate::peer::PeerTests;
 
@@ -168,6 +170,57 @@ impl ForeignMetrics {
             text += &format!("not read: {file}: {reason}\n");
         }
         text
+    }
+}
+
+impl Elsewhere {
+    /// As plain text, for a terminal.
+    pub fn to_text(&self) -> String {
+        text_of(|out| self.write_text(out))
+    }
+
+    fn write_text(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "model     {}, at {}", self.model, self.operating_point)?;
+        writeln!(out, "images    {}", escape(&self.images_of))?;
+        for calls in self.by_label() {
+            writeln!(out, "\n{}, {} images", escape(&calls.stratum.to_string()), calls.images)?;
+            self.write_calls(out, &calls)?;
+        }
+        let hospitals = self.by_hospital(1);
+        if !hospitals.is_empty() {
+            writeln!(out, "\nby hospital")?;
+        }
+        for calls in hospitals {
+            let hospital = calls.stratum.hospital.as_deref().unwrap_or_default();
+            let counts: Vec<String> = (self.findings.iter().zip(&calls.called))
+                .map(|(id, count)| format!("{id} {count}"))
+                .collect();
+            writeln!(
+                out,
+                "  {}, {}: {} of {}, refused {}",
+                escape(hospital),
+                escape(&calls.stratum.to_string()),
+                counts.join(", "),
+                calls.images,
+                calls.refused
+            )?;
+        }
+        for (file, reason) in &self.unreadable {
+            writeln!(out, "not read: {}: {reason}", escape(file))?;
+        }
+        Ok(())
+    }
+
+    /// What the images of one kind are called.
+    fn write_calls(&self, out: &mut String, calls: &StratumCalls) -> std::fmt::Result {
+        for (id, count) in self.findings.iter().zip(&calls.called) {
+            let words = format!("called {id}");
+            writeln!(out, "  {words:<26} {}", in_text(&calls.share(*count)))?;
+        }
+        for (words, count) in [("refused", calls.refused), ("cautioned", calls.cautioned)] {
+            writeln!(out, "  {words:<26} {}", in_text(&calls.share(count)))?;
+        }
+        Ok(())
     }
 }
 

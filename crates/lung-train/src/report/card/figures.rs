@@ -1,15 +1,17 @@
 //! The figures of a card, and its text.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use askama::Template;
 use mobilenet_lung::architecture::AttentionConfig;
 use serde::{Deserialize, Serialize};
 
 use super::audits::CardAudits;
+use super::elsewhere::CardElsewhere;
 use super::limits::{Limits, Shortcut};
 use super::share::InWords as _;
 use super::test::{CardTest, ForeignTest, HeldOutTest, Together};
 use crate::evaluate::audit::Audit;
+use crate::evaluate::elsewhere::Elsewhere;
 use crate::export::Exported;
 use crate::report::text::NOT_IN_MODEL;
 
@@ -49,6 +51,9 @@ pub struct ModelCard {
     pub held_out: Vec<HeldOutTest>,
     /// Audits of it and of other models, where some were given.
     pub audits: Option<CardAudits>,
+    /// What it calls images of other hospitals, where that was counted.
+    #[serde(default)]
+    pub elsewhere: Option<CardElsewhere>,
     /// What speaks against it.
     pub limits: Limits,
 }
@@ -118,7 +123,53 @@ impl ModelCard {
             foreign: tests.foreign.as_ref().map(ForeignTest::new),
             held_out: held_out.iter().map(HeldOutTest::new).collect(),
             audits: CardAudits::new(audits),
+            elsewhere: None,
             limits: Limits::new(exported),
+        }
+    }
+
+    /// The card whose figures `json` has.
+    ///
+    /// # Errors
+    /// JSON of something else, or of another version.
+    pub fn read(json: &str) -> anyhow::Result<Self> {
+        let card: Self = serde_json::from_str(json)
+            .context("these are no figures of a model card; `lung export --card` writes them")?;
+        ensure!(
+            card.version == VERSION,
+            "the figures have version {}, and this command reads {VERSION}: take the one that wrote them",
+            card.version
+        );
+        Ok(card)
+    }
+
+    /// Its figures as JSON.
+    ///
+    /// # Errors
+    /// None: every figure has a form in JSON.
+    pub fn to_json(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    /// Says what the model calls images of other hospitals.
+    ///
+    /// # Errors
+    /// Counts of another model.
+    pub fn add_elsewhere(&mut self, counted: &Elsewhere) -> anyhow::Result<()> {
+        ensure!(
+            counted.model == self.model && counted.findings == self.findings,
+            "the card is of {}, and {} was counted elsewhere: `lung elsewhere` has to count this model",
+            self.model,
+            counted.model
+        );
+        self.elsewhere = Some(CardElsewhere::new(counted));
+        Ok(())
+    }
+
+    /// Says what changes the calls of this model and of others; without an audit, what was said of that stays.
+    pub fn add_audits(&mut self, audits: &[Audit]) {
+        if let Some(found) = CardAudits::new(audits) {
+            self.audits = Some(found);
         }
     }
 
@@ -128,6 +179,14 @@ impl ModelCard {
     /// None: a string can always be written to.
     pub fn to_markdown(&self) -> anyhow::Result<String> {
         (CardText { card: self }.render()).context("the model card could not be written")
+    }
+
+    /// Id of the finding that means no finding, where the tests tell the healthy from the ill.
+    fn healthy(&self) -> Option<&str> {
+        (self.tests.iter())
+            .flat_map(|test| &test.patients)
+            .find(|row| row.called.truth.is_none())
+            .map(|row| row.called.called.as_str())
     }
 
     /// Kind, place and width of the attention.

@@ -3,6 +3,7 @@
 //! [`ModelCard`] has its figures, for programs as JSON. Its text is made of them alone, by the templates beside this file.
 
 mod audits;
+mod elsewhere;
 mod figures;
 mod limits;
 mod share;
@@ -11,6 +12,7 @@ mod test;
 mod tests;
 
 pub use self::audits::{AuditRow, CardAudits};
+pub use self::elsewhere::{CardElsewhere, ElsewhereRow};
 pub use self::figures::{CalibrationData, DataRow, ModelCard, VERSION};
 pub use self::limits::{
     DividedClass, FindingCount, FindingShare, FolderRecalls, Limits, SetPromise, Shortcut,

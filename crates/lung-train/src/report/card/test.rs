@@ -165,6 +165,36 @@ impl CardTest {
     }
 }
 
+/// Who is called healthy among patients of one origin.
+pub(super) struct InShort<'a> {
+    pub(super) origin: &'a str,
+    /// The healthy; `None` where there are none.
+    pub(super) healthy: Option<Share>,
+    /// The ill.
+    pub(super) ill: Share,
+}
+
+impl CardTest {
+    /// Who is called healthy, of each origin that has ill patients.
+    pub(super) fn in_short(&self) -> Vec<InShort<'_>> {
+        let ill = |row: &&CalledRow| row.called.truth.is_none();
+        let of = |row: &CalledRow, all: &CalledRow| {
+            row.origin == all.origin
+                && row.called.called == all.called.called
+                && row.called.truth.as_deref() == Some(all.called.called.as_str())
+        };
+        (self.patients.iter().filter(ill))
+            .map(|all| InShort {
+                origin: &all.origin,
+                healthy: (self.patients.iter())
+                    .find(|row| of(row, all))
+                    .map(|row| row.called.share),
+                ill: all.called.share,
+            })
+            .collect()
+    }
+}
+
 impl CardSets {
     /// `90.0%`.
     pub(super) fn wanted_in_words(&self) -> String {

@@ -12,6 +12,7 @@ use super::ModelCard;
 use crate::data::{Class, Description};
 use crate::evaluate::Tests;
 use crate::evaluate::audit::Audit;
+use crate::evaluate::elsewhere::Elsewhere;
 use crate::evaluate::metrics::{Evaluation, ForeignMetrics, Outcome, Tested, share_of};
 use crate::export::{Exported, Material};
 
@@ -244,9 +245,27 @@ fn audits(folder: &str) -> Vec<Audit> {
     vec![audit("new", 9), audit("old", 5)]
 }
 
+/// Counts of two hospitals, one of them too small for a row of its own.
+fn elsewhere(name: &str) -> Elsewhere {
+    let calls = |hospital: &str, called: [usize; 3]| {
+        serde_json::json!({
+            "label": name, "age": "adult", "hospital": hospital, "half": "reporting",
+            "images": called.iter().sum::<usize>() + 1, "called": called, "refused": 1, "cautioned": 0,
+        })
+    };
+    let counted = serde_json::json!({
+        "model": "model", "operating_point": "clinic", "images_of": name,
+        "findings": [NORMAL, OPACITY, VIRAL],
+        "strata": [calls("West", [12, 2, 0]), calls(name, [1, 0, 1])],
+        "unreadable": [["1.png", "broken"]],
+    });
+    serde_json::from_value(counted).unwrap()
+}
+
 #[test]
 fn a_card_reads_as_it_did() {
-    let card = ModelCard::new(&of_two_folders("kids"), &audits("kids"));
+    let mut card = ModelCard::new(&of_two_folders("kids"), &audits("kids"));
+    card.add_elsewhere(&elsewhere("cough")).unwrap();
     insta::assert_snapshot!("two_folders", card.to_markdown().unwrap());
     let images = [
         outcome("mine", "mine", NORMAL, NORMAL),
@@ -268,18 +287,19 @@ fn hostile_names_are_text_in_a_card() {
     exported.metadata.licence = hostile.to_owned();
     exported.metadata.commit = hostile.to_owned();
     exported.material.divided[0].0.why = Some(hostile.to_owned());
-    let card = |exported: &Exported, audits: &[Audit]| {
-        let card = ModelCard::new(exported, audits);
+    let card = |exported: &Exported, name: &str| {
+        let mut card = ModelCard::new(exported, &audits(name));
+        card.add_elsewhere(&elsewhere(name)).unwrap();
         card.to_markdown().unwrap()
     };
-    let text = card(&exported, &audits(hostile));
+    let text = card(&exported, hostile);
     for forbidden in ["<script", "[d]", "https:/", "**f**", "\n# c"] {
         assert!(!text.contains(forbidden), "{forbidden}: {text}");
     }
     // As many lines as with a name that says nothing, and each row has as many cells.
     let mut plain = of_two_folders("kids");
     plain.metadata.commit = "abc".to_owned();
-    let plain = card(&plain, &audits("kids"));
+    let plain = card(&plain, "kids");
     assert_eq!(text.lines().count(), plain.lines().count());
     let cells = |line: &str| line.replace("\\|", "").matches('|').count();
     for (hostile, plain) in text.lines().zip(plain.lines()) {
@@ -290,12 +310,29 @@ fn hostile_names_are_text_in_a_card() {
 #[test]
 fn the_card_is_made_of_its_json_alone() {
     for folder in ["kids", "a|b\n<script>"] {
-        let card = ModelCard::new(&of_two_folders(folder), &audits(folder));
-        let json = serde_json::to_string(&card).unwrap();
-        let read: ModelCard = serde_json::from_str(&json).unwrap();
+        let mut card = ModelCard::new(&of_two_folders(folder), &audits(folder));
+        card.add_elsewhere(&elsewhere(folder)).unwrap();
+        let read = ModelCard::read(&card.to_json().unwrap()).unwrap();
         assert_eq!(read.to_markdown().unwrap(), card.to_markdown().unwrap());
         assert_eq!(read.version, 1);
         assert_eq!(read.tests[0].patients[0].called.called, NORMAL);
+    }
+}
+
+#[test]
+fn a_card_takes_no_counts_of_another_model_and_no_other_json() {
+    let mut card = ModelCard::new(&of_two_folders("kids"), &[]);
+    let mut other = elsewhere("cough");
+    other.model = "another".to_owned();
+    let error = card.add_elsewhere(&other).unwrap_err().to_string();
+    assert!(error.contains("another was counted elsewhere"), "{error}");
+    card.version = 9;
+    for (json, words) in [
+        ("{}", "no figures of a model card"),
+        (&card.to_json().unwrap(), "version 9"),
+    ] {
+        let error = ModelCard::read(json).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
     }
 }
 
@@ -305,7 +342,7 @@ fn the_card_of_the_shipped_model_has_the_figures_of_the_json_beside_it() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         std::fs::read_to_string(root.join(name)).unwrap()
     };
-    let card: ModelCard = serde_json::from_str(&beside("MODEL_CARD.json")).unwrap();
+    let card = ModelCard::read(&beside("MODEL_CARD.json")).unwrap();
     // The third line says how the card came to be; that of the shipped model says more of it.
     let figures = |text: &str| -> Vec<String> {
         (text.lines().enumerate())

@@ -1,0 +1,120 @@
+//! `lung elsewhere` and `lung card`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use lung_train::data::{Shown as _, folder_name};
+use lung_train::evaluate::audit::Audit;
+use lung_train::evaluate::elsewhere::{Elsewhere, in_folder, read_table};
+use lung_train::files::write_atomically;
+use lung_train::predict::load_classifier;
+use lung_train::report::ModelCard;
+
+use super::predict::at;
+use super::terminal::say;
+
+/// Count what a model calls images of other hospitals.
+///
+/// Their labels may be none of the model's findings: it shows what tuberculosis is called, and whether lateral views are refused.
+/// Prints counts by label, age and hospital. A refused image is called nothing.
+#[derive(Args)]
+pub(crate) struct ElsewhereArgs {
+    /// Weights file that `lung export` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Table with the columns file and label, and where known age_group, hospital and half
+    #[arg(long, value_name = "FILE.csv", required_unless_present = "folder")]
+    table: Option<PathBuf>,
+    /// Images of one label under a folder, such as lateral=views/lateral; may be given again
+    #[arg(long, value_name = "LABEL=DIR", value_parser = label_and_folder)]
+    folder: Vec<(String, PathBuf)>,
+    /// Operating point of the model [default: the one that it names]
+    #[arg(long, value_name = "NAME")]
+    operating_point: Option<String>,
+    /// Write the counts as JSON too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Write a model card again, with more figures.
+///
+/// The figures are those that `lung export --card` wrote as JSON. Their file is written again too.
+#[derive(Args)]
+pub(crate) struct CardArgs {
+    /// The figures of the card
+    #[arg(long, value_name = "FILE.json")]
+    figures: PathBuf,
+    /// What `lung elsewhere --json` wrote for the card's model
+    #[arg(long, value_name = "FILE.json")]
+    elsewhere: Option<PathBuf>,
+    /// What `lung audit --json` wrote; may be given again for another model on the same images
+    #[arg(long, value_name = "FILE.json")]
+    audit: Vec<PathBuf>,
+    /// The card
+    #[arg(long, value_name = "FILE.md")]
+    out: PathBuf,
+}
+
+fn label_and_folder(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((label, folder)) if !label.is_empty() && !folder.is_empty() => {
+            Ok((label.to_owned(), folder.into()))
+        }
+        _ => Err("a label and a folder are wanted, such as lateral=views/lateral".to_owned()),
+    }
+}
+
+/// Counts.
+pub(crate) fn run_elsewhere(args: &ElsewhereArgs) -> anyhow::Result<()> {
+    // Before a model is loaded: a table may be wrong.
+    let mut images = Vec::new();
+    let mut images_of = Vec::new();
+    if let Some(table) = &args.table {
+        images.extend(read_table(table)?);
+        let folder = table.parent().map(folder_name).unwrap_or_default();
+        let file = table.file_name().unwrap_or_default().to_string_lossy();
+        images_of.push(match folder.is_empty() {
+            true => file.into_owned(),
+            false => format!("{folder}/{file}"),
+        });
+    }
+    for (label, folder) in &args.folder {
+        images.extend(in_folder(label, folder)?);
+        images_of.push(folder_name(folder));
+    }
+    let (_, classifier) = load_classifier(&args.model)?;
+    let classifier = at(classifier, args.operating_point.as_deref())?;
+    let counted = Elsewhere::count(&classifier, &images, images_of.join(" and "))?;
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&counted)? + "\n";
+        write_atomically(path, json.as_bytes())?;
+    }
+    say(&counted.to_text())
+}
+
+/// Writes a card again.
+pub(crate) fn run_card(args: &CardArgs) -> anyhow::Result<()> {
+    let text = fs::read_to_string(&args.figures)
+        .with_context(|| format!("cannot read {}", args.figures.shown()))?;
+    let mut card = ModelCard::read(&text)
+        .with_context(|| format!("{} cannot be used", args.figures.shown()))?;
+    if let Some(path) = &args.elsewhere {
+        card.add_elsewhere(&Elsewhere::read(path)?)?;
+    }
+    card.add_audits(&Audit::read_all(&args.audit)?);
+    let figures = args.out.with_extension("json");
+    ensure!(
+        figures != args.out,
+        "--out names the card in Markdown, and its figures are written beside it as .json: give it another ending than {}",
+        args.out.shown()
+    );
+    write_atomically(&args.out, card.to_markdown()?.as_bytes())?;
+    write_atomically(&figures, card.to_json()?.as_bytes())?;
+    say(&format!(
+        "written to {} and {}\n",
+        args.out.shown(),
+        figures.shown()
+    ))
+}
