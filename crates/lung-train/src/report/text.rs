@@ -49,8 +49,13 @@ impl Evaluation {
         if let Some(c) = &self.calibration {
             writeln!(
                 out,
-                "belief    calibration error {:.3} ({BINS} bins), log loss {:.3}, Brier score {:.3}",
-                c.expected_error, c.log_loss, c.brier
+                "belief    calibration error {:.3} ({BINS} bins), {:.3} [{:.3}, {:.3}] without chance's part, log loss {:.3}, Brier score {:.3}",
+                c.expected_error,
+                c.debiased_error,
+                c.debiased_interval[0],
+                c.debiased_interval[1],
+                c.log_loss,
+                c.brier
             )?;
         }
         if let Some(r) = &self.risk_coverage {

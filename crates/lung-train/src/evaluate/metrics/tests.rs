@@ -307,6 +307,28 @@ fn bins_take_their_upper_bound_and_certainty_has_one() {
 }
 
 #[test]
+fn a_gap_that_chance_makes_is_not_counted() {
+    // 400 images that are each 80% sure: of 320 right nothing is left, of 280 a tenth.
+    let judged = |right: usize| {
+        let images: Vec<Outcome> = (0..400)
+            .map(|number| outcome(if number < right { NORMAL } else { VIRAL }, [0.8, 0.1, 0.1]))
+            .collect();
+        CalibrationMetrics::new(&images).unwrap()
+    };
+    let honest = judged(320);
+    close(honest.expected_error, 0.0);
+    assert_eq!(honest.debiased_error, 0.0);
+    assert_eq!(honest.debiased_interval[0], 0.0);
+    let boastful = judged(280);
+    close(boastful.expected_error, 0.1);
+    // Chance alone makes a gap of sqrt(0.8 * 0.2 / 400) * sqrt(2 / pi) = 0.016 in the mean.
+    assert!((boastful.debiased_error - 0.084).abs() < 0.003, "{boastful:?}");
+    // And images drawn again deviate by sqrt(0.7 * 0.3 / 400) = 0.023, whose 95% are 0.045 on either side.
+    let [low, high] = boastful.debiased_interval;
+    assert!((low - 0.039).abs() < 0.01 && (high - 0.129).abs() < 0.01, "{boastful:?}");
+}
+
+#[test]
 fn risk_over_coverage_by_hand_with_ties_together() {
     let risk = evaluation(&ten()).risk_coverage.unwrap();
     let points: Vec<(f64, f64)> = risk.curve.iter().map(|p| (p.coverage, p.risk)).collect();
