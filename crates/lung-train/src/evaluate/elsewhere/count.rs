@@ -115,7 +115,7 @@ impl Elsewhere {
         Ok(Self {
             model: classifier.id().to_owned(),
             operating_point: (classifier.operating_point(None))
-                .map_or_else(String::new, |point| point.name.clone()),
+                .map_or_else(|_| String::new(), |point| point.name.clone()),
             images_of,
             findings: classifier.findings().ids().map(str::to_owned).collect(),
             strata: strata.into_values().collect(),
