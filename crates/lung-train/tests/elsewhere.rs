@@ -16,7 +16,11 @@ use common::{Folder, lung, shipped, text};
 fn images_of_other_hospitals_are_counted_and_a_card_takes_the_counts() {
     let folder = Folder::new();
     let (data, json) = (folder.text("phantoms"), folder.text("elsewhere.json"));
-    assert!(lung(&["phantom", "--out", &data, "--per-class", "2"]).status.success());
+    assert!(
+        lung(&["phantom", "--out", &data, "--per-class", "2"])
+            .status
+            .success()
+    );
     folder.write("views/side.png", b"not an image");
     let mut table = "File;Label;Hospital\n".to_owned();
     let mut files = 0;
@@ -33,7 +37,15 @@ fn images_of_other_hospitals_are_counted_and_a_card_takes_the_counts() {
     let table = folder.text("phantoms/index.csv");
     let views = format!("lateral={}", folder.text("views"));
     let counted = lung(&[
-        "elsewhere", "--model", model, "--table", &table, "--folder", &views, "--json", &json,
+        "elsewhere",
+        "--model",
+        model,
+        "--table",
+        &table,
+        "--folder",
+        &views,
+        "--json",
+        &json,
     ]);
     let said = text(&counted.stdout);
     assert!(counted.status.success(), "{}", text(&counted.stderr));
@@ -62,7 +74,13 @@ fn images_of_other_hospitals_are_counted_and_a_card_takes_the_counts() {
     let figures = root.join("MODEL_CARD.json");
     let out = folder.text("card.md");
     let written = lung(&[
-        "card", "--figures", figures.to_str().unwrap(), "--elsewhere", &json, "--out", &out,
+        "card",
+        "--figures",
+        figures.to_str().unwrap(),
+        "--elsewhere",
+        &json,
+        "--out",
+        &out,
     ]);
     assert!(written.status.success(), "{}", text(&written.stderr));
     let card = fs::read_to_string(&out).unwrap();
@@ -79,11 +97,29 @@ fn what_cannot_be_counted_is_refused_before_the_model_is_read() {
     let card = folder.text("card.json");
     folder.write("card.json", b"{}");
     for (arguments, words) in [
-        (vec!["elsewhere", "--model", "none", "--table", &table], "columns file and label"),
-        (vec!["elsewhere", "--model", "none", "--folder", "lateral"], "lateral=views/lateral"),
-        (vec!["elsewhere", "--model", "none", "--folder", "a=/nowhere/at/all"], "there is no folder"),
+        (
+            vec!["elsewhere", "--model", "none", "--table", &table],
+            "columns file and label",
+        ),
+        (
+            vec!["elsewhere", "--model", "none", "--folder", "lateral"],
+            "lateral=views/lateral",
+        ),
+        (
+            vec![
+                "elsewhere",
+                "--model",
+                "none",
+                "--folder",
+                "a=/nowhere/at/all",
+            ],
+            "there is no folder",
+        ),
         (vec!["elsewhere", "--model", "none"], "--table"),
-        (vec!["card", "--figures", &card, "--out", &card], "no figures of a model card"),
+        (
+            vec!["card", "--figures", &card, "--out", &card],
+            "no figures of a model card",
+        ),
     ] {
         let output = lung(&arguments);
         assert!(!output.status.success());

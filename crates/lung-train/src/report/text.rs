@@ -188,7 +188,12 @@ impl Elsewhere {
         writeln!(out, "model     {}, at {}", self.model, self.operating_point)?;
         writeln!(out, "images    {}", escape(&self.images_of))?;
         for calls in self.by_label() {
-            writeln!(out, "\n{}, {} images", escape(&calls.stratum.to_string()), calls.images)?;
+            writeln!(
+                out,
+                "\n{}, {} images",
+                escape(&calls.stratum.to_string()),
+                calls.images
+            )?;
             self.write_calls(out, &calls)?;
         }
         let hospitals = self.by_hospital(1);

@@ -16,9 +16,7 @@ use crate::predict::{read, read_at};
 use crate::progress::begin;
 
 /// What images have in common.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stratum {
     /// What they show, in the words of their table. It need not be a finding of the model.
     pub label: String,
@@ -222,7 +220,10 @@ fn said(classifier: &Classifier, path: &Path) -> Result<Said, String> {
     let Reading {
         report, cautions, ..
     } = reading.map_err(|refusal| refusal.message)?;
-    if report.in_distribution.is_some_and(|judged| !judged.accepted) {
+    if report
+        .in_distribution
+        .is_some_and(|judged| !judged.accepted)
+    {
         return Ok(Said::Refused);
     }
     let finding = (classifier.findings().row(&report.finding))
@@ -269,7 +270,10 @@ mod tests {
         let labels = elsewhere.by_label();
         assert_eq!(labels.len(), 2);
         let normal = &labels[1];
-        assert_eq!((normal.stratum.to_string(), normal.images), ("normal".to_owned(), 27));
+        assert_eq!(
+            (normal.stratum.to_string(), normal.images),
+            ("normal".to_owned(), 27)
+        );
         assert_eq!((&normal.called[..], normal.refused), (&[23, 3][..], 1));
         assert_eq!(normal.share(23).correct, 23);
         let hospitals = elsewhere.by_hospital(10);

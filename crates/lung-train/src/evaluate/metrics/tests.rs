@@ -322,10 +322,16 @@ fn a_gap_that_chance_makes_is_not_counted() {
     let boastful = judged(280);
     close(boastful.expected_error, 0.1);
     // Chance alone makes a gap of sqrt(0.8 * 0.2 / 400) * sqrt(2 / pi) = 0.016 in the mean.
-    assert!((boastful.debiased_error - 0.084).abs() < 0.003, "{boastful:?}");
+    assert!(
+        (boastful.debiased_error - 0.084).abs() < 0.003,
+        "{boastful:?}"
+    );
     // And images drawn again deviate by sqrt(0.7 * 0.3 / 400) = 0.023, whose 95% are 0.045 on either side.
     let [low, high] = boastful.debiased_interval;
-    assert!((low - 0.039).abs() < 0.01 && (high - 0.129).abs() < 0.01, "{boastful:?}");
+    assert!(
+        (low - 0.039).abs() < 0.01 && (high - 0.129).abs() < 0.01,
+        "{boastful:?}"
+    );
 }
 
 #[test]

@@ -64,7 +64,11 @@ impl ElsewhereRow {
             show: calls.stratum.to_string(),
             hospital: calls.stratum.hospital.clone(),
             images: calls.images,
-            called: calls.called.iter().map(|count| calls.share(*count)).collect(),
+            called: calls
+                .called
+                .iter()
+                .map(|count| calls.share(*count))
+                .collect(),
             refused: calls.share(calls.refused),
             cautioned: calls.share(calls.cautioned),
         }
