@@ -2,6 +2,7 @@
 /**
  * `node www/documents.mjs DIST`: the documentation as pages in DIST/docs, so that the page can link to its figures, its limits and
  * what it does with images wherever it is served. `bundle.mjs` runs it. It knows the Markdown that our documents use, and no more.
+ * Where the page in DIST links to the address of its source, they do too.
  */
 
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
@@ -29,10 +30,12 @@ export async function documents(dist) {
   const sources = new Set([...Object.keys(RENAMED), ...below.map((name) => `docs/${name.replaceAll('\\', '/')}`)]);
   /** Where each goes, below `docs/`. */
   const pages = new Map([...sources].map((source) => [source, `${RENAMED[source] ?? source.slice('docs/'.length, -'.md'.length)}.html`]));
+  const index = await readFile(join(dist, 'index.html'), 'utf8').catch(() => '');
+  const address = /<a href="(https:[^"]+)"[^>]* data-words="page.source"/.exec(index)?.[1];
   for (const [source, page] of pages) {
     const to = join(dist, 'docs', page);
     await mkdir(dirname(to), { recursive: true });
-    await writeFile(to, pageOf(await readFile(join(ROOT, source), 'utf8'), source, pages));
+    await writeFile(to, pageOf(await readFile(join(ROOT, source), 'utf8'), source, pages, address));
   }
   await cp(join(ROOT, 'www/documents.css'), join(dist, 'docs/documents.css'));
 }
@@ -40,8 +43,9 @@ export async function documents(dist) {
 /**
  * A document as a page.
  * @param {string} text @param {string} source its path in the project @param {Map<string, string>} pages by their sources
+ * @param {string} [address] of the project's source, where that is published
  */
-export function pageOf(text, source, pages) {
+export function pageOf(text, source, pages, address) {
   const page = pages.get(source) ?? '';
   const up = '../'.repeat(page.split('/').length - 1);
   /** Where a link goes from here; null where the build carries no such page. @param {string} target */
@@ -65,7 +69,7 @@ export function pageOf(text, source, pages) {
     <link rel="stylesheet" href="${up}documents.css">
   </head>
   <body>
-    <nav><a href="${up}../">MobileNet-Lung</a> <a href="${up}index.html">Documentation</a> <a href="${up}model-card.html">Figures and limits</a> <a href="${up}privacy.html">Privacy</a></nav>
+    <nav><a href="${up}../">MobileNet-Lung</a> <a href="${up}index.html">Documentation</a> <a href="${up}model-card.html">Figures and limits</a> <a href="${up}privacy.html">Privacy</a>${address ? ` <a href="${address}">Source</a>` : ''}</nav>
     <main>
 ${blocks(text.split('\n'), link)}
     </main>

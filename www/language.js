@@ -62,6 +62,7 @@ function keep(lang) {
   history.replaceState(history.state, '', url);
 }
 
+menu.replaceChildren();
 for (const [lang, { name }] of Object.entries(LANGUAGES)) {
   const option = new Option(name, lang);
   option.lang = lang;
@@ -73,3 +74,6 @@ menu.addEventListener('change', () => {
 });
 menu.closest('label')?.removeAttribute('hidden');
 void show(languageFor(wishes()));
+
+/** What a script that was cut short does not have. */
+export const whole = true;

@@ -33,8 +33,8 @@ const CLIENTS = `${PREFIX}clients`;
 
 const LIST = addressOf('release.json');
 
-/** What only a shop window for apps shows, and what nobody needs without a network: the licences of others, in all their words. */
-const NOT_KEPT = /^screenshots\/|^THIRD-PARTY\.txt$/;
+/** What only a shop window for apps shows, and what nobody needs without a network: the source, and the licences of others in all their words. */
+const NOT_KEPT = /^screenshots\/|^THIRD-PARTY\.txt$|^source\.tar\.gz$/;
 
 /** How many files are fetched at a time. */
 const LANES = 4;

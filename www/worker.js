@@ -196,7 +196,7 @@ async function withReaders(decode) {
     return await decode();
   } catch (error) {
     if (faultOf(error)?.code !== 'reader-missing') throw error;
-    readers ??= fetchReaders().catch(() => fetchReaders(`?fetched=${Date.now()}`));
+    readers ??= soon(fetchReaders()).catch(() => soon(fetchReaders(`?fetched=${Date.now()}`)));
     try {
       await readers;
     } catch {
@@ -205,6 +205,15 @@ async function withReaders(decode) {
     }
     return decode();
   }
+}
+
+/** How long the readers may take, in milliseconds: a download that stalls has no end of its own. */
+const PATIENCE = 30_000;
+
+/** What is waited for only so long. @template T @param {Promise<T>} outcome @returns {Promise<T>} */
+function soon(outcome) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error('nothing arrived')), PATIENCE));
+  return Promise.race([outcome, late]);
 }
 
 /** @param {string} [unseen] makes an address that no cache has a damaged copy under */

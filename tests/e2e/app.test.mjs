@@ -11,6 +11,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 
 import { LANGUAGES } from '../../www/element/words/words.js';
 import { isAccessible } from './lib/accessible.mjs';
@@ -79,6 +80,18 @@ describe('the built page', { skip: noPage || noCommand }, () => {
     for (const [at, words] of ['MIT License', 'Apache License', '\nwasm-bindgen 0.'].entries()) assert.ok(said[at].includes(words), words);
     const html = await readFile(join(DIST, 'index.html'), 'utf8');
     assert.match(html, /MIT or Apache-2\.0\.<\/span> <a href="THIRD-PARTY\.txt"/);
+  });
+
+  test('it links to its source: to an address, or to an archive beside it that has the page in it; or to nothing', async () => {
+    const [, link] = /<a ([^>]*) data-words="page.source"/.exec(await readFile(join(DIST, 'index.html'), 'utf8')) ?? [];
+    const archive = join(DIST, 'source.tar.gz');
+    if (!link?.includes('href="source.tar.gz" download') || link.includes('hidden')) {
+      assert.match(link ?? '', /^href="https:|hidden$/);
+      return assert.equal(existsSync(archive), false);
+    }
+    const tar = gunzipSync(await readFile(archive)).toString('latin1');
+    for (const path of ['www/index.html', 'Cargo.lock', 'LICENSE-MIT', '.ci/run']) assert.match(tar, new RegExp(`mobilenet-lung-[0-9.]+/${path}\\0`));
+    assert.doesNotMatch(tar, /mobilenet-lung-[0-9.]+\/(target|dist|\.git)\//);
   });
 
   test('after one visit it reloads and classifies with the server gone, and says the same', async () => {
@@ -207,7 +220,7 @@ describe('releases', { concurrency: 3 }, () => {
         },
         built.A.files.map(({ path }) => path),
       );
-      assert.deepEqual(missing, ['THIRD-PARTY.txt', 'screenshots/narrow.png', 'screenshots/wide.png']);
+      assert.deepEqual(missing, ['THIRD-PARTY.txt', 'screenshots/narrow.png', 'screenshots/wide.png', 'source.tar.gz']);
     }));
 
   test('a tab of the first visit goes on with its release when another is deployed', () =>
@@ -470,6 +483,51 @@ describe('releases', { concurrency: 3 }, () => {
         },
       },
     ));
+
+  test('of files that are opened with it, one that is gone keeps no other from being read, and is shown with its reason', () =>
+    visit(
+      async (page) => {
+        const { answered, choose } = parts(page);
+        await answered('there.png');
+        await answered('gone.dcm', 'error');
+        assert.match(await unfolded(await choose('gone.dcm')), /could not read this file[^]*unreadable/);
+      },
+      {
+        prepare: (page) =>
+          page.addInitScript(
+            (data) => {
+              const there = { name: 'there.png', getFile: async () => new File([Uint8Array.from(data)], 'there.png') };
+              const gone = { name: 'gone.dcm', getFile: () => Promise.reject(new DOMException('', 'NotFoundError')) };
+              Object.defineProperty(globalThis, 'launchQueue', { value: { setConsumer: (/** @type {any} */ take) => take({ files: [gone, there] }) } });
+            },
+            [...picture('').buffer],
+          ),
+      },
+    ));
+
+  test('the source beside it is offered where the build has put it, downloaded without leaving the page, and not kept', async () => {
+    await visit(async (page) => assert.equal(await page.locator('[data-words="page.source"]').isVisible(), false));
+    const offered = await release(source.folder, {
+      'index.html': (text) => text.replace('download hidden data-words="page.source"', 'download data-words="page.source"'),
+    });
+    try {
+      await visit(
+        async (page) => {
+          const { picker, answered } = parts(page);
+          await picker.setInputFiles(picture('chest.png'));
+          await answered('chest.png');
+          const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Source', exact: true }).click()]);
+          assert.equal(download.suggestedFilename(), 'source.tar.gz');
+          assert.equal(await readFile(await download.path(), 'utf8'), 'in the place of the source');
+          await answered('chest.png');
+          assert.equal(await page.evaluate(() => caches.match(new URL('source.tar.gz', location.href).href).then(Boolean)), false);
+        },
+        { from: offered },
+      );
+    } finally {
+      await offered.remove();
+    }
+  });
 
   test('a phone offers its camera, with a warning; a desk does not', async () => {
     await visit(

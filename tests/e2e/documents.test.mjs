@@ -2,7 +2,7 @@
 /** The documentation as pages beside the page: every link leads somewhere, and everybody can read them. */
 
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -51,6 +51,19 @@ test('what the page and the element link to is there: figures, limits, privacy, 
 test('every link within the documentation leads somewhere', () => {
   assert.ok(pages.size > 10);
   for (const [page, html] of pages) for (const target of targets(html)) assert.ok(leads(page, target), `${page}: ${target}`);
+});
+
+test('where the page links to the address of its source, every document does too, and nowhere else', async () => {
+  for (const [page, html] of pages) assert.doesNotMatch(html, />Source<\/a>/, page);
+  const other = await mkdtemp(join(tmpdir(), 'lung-source-'));
+  try {
+    await writeFile(join(other, 'index.html'), '<a href="https://example.org/lung" data-words="page.source">Source</a>');
+    await documents(other);
+    for (const name of ['index', 'reference/element', 'project'])
+      assert.ok((await readFile(join(other, 'docs', `${name}.html`), 'utf8')).includes('<a href="https://example.org/lung">Source</a></nav>'), name);
+  } finally {
+    await rm(other, { recursive: true });
+  }
 });
 
 test('no Markdown is left, and nothing of a document becomes a tag', () => {

@@ -100,10 +100,43 @@ test('what a DICOM file says of itself comes before the probabilities, its cauti
     for (const kind of ['.dcm', '.dicom', 'application/dicom']) assert.ok(accepted.split(',').includes(kind), kind);
   }));
 
+test('what is folded says what is in it: the code of an error, how an image was read, the classifier; no two alike', () =>
+  onPage(async (page, { picker, status, answered, choose }) => {
+    await picker.setInputFiles([
+      { ...picture('bad.png'), buffer: Buffer.from('refuse') },
+      { ...picture('mended.dcm'), buffer: Buffer.from('repaired') },
+    ]);
+    await answered('bad.png', 'error');
+    await answered('mended.dcm');
+    const bad = (await choose('bad.png')).and(page.locator('[data-state=error]'));
+    await bad.waitFor();
+    assert.equal((await bad.innerText()).replace(/\s+/g, ' '), 'bad.png The stand-in refuses this with unknown-format. Choose another file. Error code');
+    await bad.getByText('Error code').click();
+    assert.match(await bad.innerText(), /Code: unknown-format$/);
+    const mended = (await choose('mended.dcm')).and(page.locator('[data-state=done]'));
+    await mended.waitFor();
+    const caution = 'The file is not as the standard wants it, and was read with repairs.';
+    assert.equal(await mended.getByRole('note').innerText(), caution);
+    assert.doesNotMatch(await mended.innerText(), /a length was wrong/);
+    const names = [...(await status.locator('summary').allInnerTexts()), ...(await mended.locator('summary:visible').allInnerTexts())];
+    assert.equal(new Set(names).size, names.length, names.join());
+    assert.ok(names.includes('About the classifier') && names.includes('How this image was read'), names.join());
+    await mended.getByText('How this image was read').click();
+    assert.match(await mended.innerText(), /Repairs\s+The file was read with repairs: a length was wrong\./);
+  }));
+
+test('before an image is chosen it is said that frontal views are meant, also where there is nothing but the element', () =>
+  onPage(async (page, { element }) => {
+    const said = 'Frontal views only: a side view may be taken for one.';
+    assert.ok((await element.locator('.drop-hint').innerText()).includes(said));
+    await page.evaluate(() => document.body.replaceChildren(document.createElement('lung-xray-classifier')));
+    assert.ok((await element.locator('.drop-hint').innerText()).includes(said));
+  }));
+
 test('what this software is comes first and once, then on whom it was measured with the figures; device, reason and model are folded', () =>
   onPage(async (page, { status, element }) => {
     const words = (await status.innerText()).replace(/\s+/g, ' ');
-    assert.equal(words, 'Ready 96 % of 590 images like those it was trained on were read right; elsewhere it is less. The figures Details');
+    assert.equal(words, 'Ready 96 % of 590 images like those it was trained on were read right; elsewhere it is less. The figures About the classifier');
     assert.equal(
       await status.getByRole('link', { name: 'The figures' }).evaluate((link) => /** @type {HTMLAnchorElement} */ (link).pathname),
       '/docs/model-card.html',

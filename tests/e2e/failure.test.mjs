@@ -58,7 +58,7 @@ for (const kind of ['trap', 'trap-later']) {
       await picker.setInputFiles([steer('bad.png', kind), picture('good.png')]);
       await answered('good.png');
       assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
-      assert.match(await card('bad.png').innerText(), /worker-crashed/);
+      assert.match(await unfolded(card('bad.png')), /worker-crashed/);
       assert.equal(site.asked.filter((path) => path.endsWith('.safetensors')).length, 1);
       assert.equal(site.asked.filter((path) => path.endsWith('.wasm')).length, 1);
     }));
@@ -96,7 +96,7 @@ for (const [kind, what, code] of [
       await picker.setInputFiles([steer('bad.png', kind), picture('good.png')]);
       await answered('good.png');
       assert.equal(await card('bad.png').getAttribute('data-state'), 'error');
-      assert.match(await card('bad.png').innerText(), new RegExp(code));
+      assert.match(await unfolded(card('bad.png')), new RegExp(code));
     }));
 }
 
@@ -193,7 +193,7 @@ test('a GPU that is lost without a network: the image is refused with the reason
     for (const path of [RUNTIME, '/']) site.routes[path] = (_request, response) => void response.destroy();
     await picker.setInputFiles(steer('hard.png', 'lose-gpu'));
     await answered('hard.png', 'error');
-    assert.match(await (await choose('hard.png')).innerText(), /runtime-unreachable/);
+    assert.match(await unfolded(await choose('hard.png')), /runtime-unreachable/);
     site.routes[RUNTIME] = runtime;
     delete site.routes['/'];
     await status.getByRole('button', { name: 'Try again' }).click();
@@ -222,7 +222,7 @@ test('an image without an answer for two minutes is given up, and the next one w
     assert.equal(await row('endless.png').getAttribute('data-state'), 'working');
     await page.clock.runFor(10_500);
     await answered('endless.png', 'error');
-    assert.match(await (await choose('endless.png')).innerText(), /two minutes[^]*timeout/);
+    assert.match(await unfolded(await choose('endless.png')), /two minutes[^]*timeout/);
     await answered('good.png');
   } finally {
     await context.close();
@@ -275,7 +275,7 @@ for (const [what, options, code, words] of damaged) {
       await picker.setInputFiles([picture('one.png'), picture('two.png')]);
       for (const name of ['one.png', 'two.png']) {
         await answered(name, 'error');
-        assert.ok((await (await choose(name)).innerText()).includes(code));
+        assert.ok((await unfolded(await choose(name))).includes(code));
       }
       const [first] = (await events(page)).filter(({ type }) => type === 'lung-error');
       assert.equal(first.detail.code, code);

@@ -535,6 +535,50 @@ const CLAIMS = {
       { viewport: { width: 700, height: 300 } },
     ),
 
+  'Somebody types in one of its fields': () =>
+    onHost('<lung-xray-classifier multiple></lung-xray-classifier>', async (page, { element, picker, reach }) => {
+      await picker.setInputFiles(['alpha', 'beta', 'gamma', 'delta', 'epsilon'].map((name, seed) => picture(`${name}.png`, seed)));
+      await reach('done', 5);
+      await page.evaluate(() => {
+        Object.assign(globalThis, { keys: [] });
+        for (const type of ['keydown', 'keyup']) addEventListener(type, (event) => /** @type {any} */ (globalThis).keys.push(/** @type {any} */ (event).key));
+      });
+      await element.getByRole('searchbox').or(element.getByRole('textbox')).first().focus();
+      for (const key of ['b', 'e']) await page.keyboard.press(key);
+      await element.locator('.row', { hasText: 'alpha' }).waitFor({ state: 'detached' });
+      for (const key of ['+', 'Escape', 'Control+k']) await page.keyboard.press(key);
+      assert.deepEqual(await page.evaluate(() => /** @type {any} */ (globalThis).keys), ['Escape', 'Escape', 'Control', 'k', 'k', 'Control']);
+    }),
+
+  'A row of its table has the focus': () =>
+    onHost('<lung-xray-classifier multiple></lung-xray-classifier>', async (page, { element, picker, reach, results }) => {
+      await picker.setInputFiles([1, 2, 3].map((seed) => picture(`${seed}.png`, seed)));
+      await reach('done', 3);
+      const row = element.locator('.row');
+      await row.first().focus();
+      await page.evaluate(() => {
+        Object.assign(globalThis, { left: [] });
+        addEventListener('keydown', (event) => event.defaultPrevented || /** @type {any} */ (globalThis).left.push(event.key));
+      });
+      const at = () => element.evaluate((node) => node.shadowRoot?.activeElement?.querySelector('.row-file')?.textContent);
+      for (const [key, expected] of [
+        ['ArrowDown', '2.png'],
+        ['Control+End', '2.png'],
+        ['Alt+ArrowDown', '2.png'],
+        ['Shift+Delete', '2.png'],
+        ['End', '3.png'],
+        ['Delete', '2.png'],
+      ]) {
+        await page.keyboard.press(key);
+        assert.equal(await at(), expected, key);
+      }
+      assert.deepEqual(
+        (await results()).map(({ name }) => name),
+        ['1.png', '2.png'],
+      );
+      assert.deepEqual(await page.evaluate(() => /** @type {any} */ (globalThis).left), ['Control', 'End', 'Alt', 'ArrowDown', 'Shift', 'Delete']);
+    }),
+
   'Your script calls `forget()`': () =>
     onHost(`<input id="theirs">${ELEMENT}`, async (page, { element, picker, reach, button }) => {
       await picker.setInputFiles(picture('chest.png'));
@@ -895,6 +939,12 @@ describe('in Firefox', { skip: noFirefox }, () => {
     onFox(
       `<div style="display: flex">${ELEMENT}<p>side</p></div><table><tr><td>${ELEMENT}</td></tr></table><lung-xray-classifier style="display: inline-block"></lung-xray-classifier>`,
       async (page) => {
+        // A page that is not built fetches the element's styles.
+        await page.until(
+          () =>
+            getComputedStyle(document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector('.whole') ?? document.body).containerType ===
+            'inline-size',
+        );
         const widths = await page.evaluate(() =>
           [...document.querySelectorAll('lung-xray-classifier')].map((node) => Math.round(node.getBoundingClientRect().width)),
         );

@@ -518,7 +518,7 @@ describe('in Chromium', () => {
             const { phase, said } = await started(page);
             assert.equal(phase, 'failed', said);
             assert.match(said, words);
-            assert.ok(said.endsWith(`Code: ${code} Copy diagnostics Try again`), said);
+            assert.ok(said.endsWith(`Error code Code: ${code} Copy diagnostics Try again`), said);
           },
           { prepare },
         ));
@@ -530,10 +530,10 @@ describe('in Chromium', () => {
           await site.close();
           await said.getByRole('button', { name: 'Try again' }).click();
           // Whichever of the downloads is the first to fail.
-          await element.getByText(/(model|runtime)-unreachable/).waitFor();
+          await element.getByText(/(model|runtime)-unreachable/).waitFor({ state: 'attached' });
           assert.match(await said.innerText(), /broke off, or the server does not answer/);
         },
-        { routes: { [INDEX]: status(500) } },
+        { routes: { [INDEX]: status(404) } },
       ).catch((error) => assert.equal(error?.code, 'ERR_SERVER_NOT_RUNNING', error)));
 
     /** @type {Array<[string, string, string, RegExp]>} */

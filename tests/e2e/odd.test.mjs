@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 
-import { launch } from './lib/browser.mjs';
+import { launch, unfolded } from './lib/browser.mjs';
 import { png } from './lib/pictures.mjs';
 import { DIST, noOddFiles, noPage, oddFiles } from './lib/project.mjs';
 import { classifyAll, openReady } from './lib/real-page.mjs';
@@ -73,7 +73,7 @@ describe('odd files on the built page', { skip: noPage }, () => {
       await opened.picker.setInputFiles({ name: `${width}.png`, mimeType: 'image/png', buffer });
       const card = opened.card(`${width}.png`);
       await card.and(opened.page.locator('[data-state=done], [data-state=error]')).waitFor({ timeout: 120_000 });
-      answers.push([await card.getAttribute('data-state'), await card.innerText()]);
+      answers.push([await card.getAttribute('data-state'), await unfolded(card)]);
     }
     const peak = await watch.stop();
     t.diagnostic(`at most ${(peak / 1048576).toFixed(0)} MB`);

@@ -18,7 +18,7 @@ import { picture } from './lib/pictures.mjs';
 import { DIST, noPage } from './lib/project.mjs';
 import { classifyAll, openReady, settled } from './lib/real-page.mjs';
 import { release } from './lib/release.mjs';
-import { serve } from './lib/server.mjs';
+import { bytes, serve } from './lib/server.mjs';
 
 const READERS = ['/runtime/readers/lung_readers.js', '/runtime/readers/lung_readers_bg.wasm'];
 const CODESTREAM = fileURLToPath(new URL('../../crates/radiograph/tests/jpeg2000/grey12.j2k', import.meta.url));
@@ -54,10 +54,58 @@ test('readers that are not there refuse the file with words, and are asked for a
     const { picker, answered, card } = parts(page);
     await picker.setInputFiles(file('rare one'));
     await answered('rare one.tif', 'error');
-    assert.match(await card('rare one.tif').innerText(), /reader-missing/);
+    assert.match(await unfolded(card('rare one.tif')), /reader-missing/);
     site.routes[READERS[1]] = (_request, response) => void response.writeHead(200, { 'content-type': 'application/wasm' }).end('x');
     await picker.setInputFiles(file('rare two'));
     await answered('rare two.tif');
+    // What was left out for want of them is read too.
+    await answered('rare one.tif');
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
+test('readers that a lost line has kept back are fetched when it is back, and what was left out is read', async () => {
+  const site = await serveMock();
+  const browser = await launch('cpu');
+  try {
+    const { page } = await open(browser);
+    await page.goto(site.url);
+    await ready(page);
+    const { picker, answered, element } = parts(page);
+    const whole = site.routes[READERS[0]];
+    site.routes[READERS[0]] = (_request, response) => void response.destroy();
+    await picker.setInputFiles([file('rare one'), file('rare two'), { ...file('refuse'), name: 'refused.tif' }]);
+    for (const name of ['rare one.tif', 'rare two.tif', 'refused.tif']) await answered(name, 'error');
+    site.routes[READERS[0]] = whole;
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    for (const name of ['rare one.tif', 'rare two.tif']) await answered(name);
+    assert.equal(await element.locator('.row[data-state=error]').count(), 1, 'what was refused for itself stays so');
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+});
+
+test('readers that stall are given up: the image is refused with that, not with the time it took', async () => {
+  const script = await readFile(new URL('../../www/worker.js', import.meta.url), 'utf8');
+  assert.match(script, /PATIENCE = 30_000/);
+  const stalled = () => new Promise(() => {});
+  const site = await serveMock({
+    routes: { [READERS[1]]: stalled, '/worker.js': bytes(script.replace('PATIENCE = 30_000', 'PATIENCE = 300'), 'text/javascript') },
+  });
+  const browser = await launch('cpu');
+  try {
+    const { page } = await open(browser);
+    await page.goto(site.url);
+    await ready(page);
+    const { picker, answered, card } = parts(page);
+    await picker.setInputFiles(file('rare one'));
+    await answered('rare one.tif', 'error');
+    assert.match(await unfolded(card('rare one.tif')), /reader-missing/);
+    await picker.setInputFiles(picture('next.png'));
+    await answered('next.png');
   } finally {
     await browser.close();
     await site.close();

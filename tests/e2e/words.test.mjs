@@ -34,8 +34,8 @@ const TRANSLATED = Object.keys(LANGUAGES).filter((lang) => lang !== 'en');
  * @type {Record<string, RegExp>}
  */
 const SAME = {
-  es: /^(finding|within)\.Normal$|^(bodyPart\.(PELVIS|ABDOMEN)|view\.FRONTAL)$/,
-  fr: /^(finding|within)\.Normal$|^facts\.image$|^facts\.pixels$|^window\.centre$|^bodyPart\.ABDOMEN$/,
+  es: /^(finding|within)\.Normal$|^(bodyPart\.(PELVIS|ABDOMEN)|view\.(FRONTAL|LATERAL))$/,
+  fr: /^(finding|within)\.Normal$|^facts\.image$|^facts\.pixels$|^window\.centre$|^(bodyPart\.ABDOMEN|view\.OBLIQUE|page\.documentation)$/,
   zh: /^$/,
   hi: /^$/,
   ar: /^$/,
@@ -199,6 +199,18 @@ test('the page says in English, before any script, what the English words say', 
   ];
   assert.equal(found.length, html.match(/data-words/g)?.length);
   for (const [, , key, said] of found) assert.equal(text(said), SOURCE[key], key);
+});
+
+test('what explains a result calls the fold beside it by the name that it has, in every language', async () => {
+  for (const [lang, { load }] of Object.entries(LANGUAGES)) {
+    const { default: texts } = await load();
+    assert.ok(String(texts['page.unsureIs']).includes(String(texts['details.reading'])), lang);
+    const names = ['details.reading', 'details.classifier', 'details.fault', 'page.help', 'samples.try', 'example.show', 'result.allTheSame'].map(
+      (key) => texts[key],
+    );
+    assert.equal(new Set(names).size, names.length, lang);
+    assert.notEqual(texts['dicom.window'], texts['window.label'], lang);
+  }
 });
 
 test('of what a reader wishes for, the first language that is there is taken', () => {

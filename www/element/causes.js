@@ -6,6 +6,8 @@
  * @import { Fault } from './protocol.js'
  */
 
+import { isPage, pageInstead } from './download.js';
+
 /** How long another try may take, in milliseconds. */
 const PATIENCE = 10_000;
 
@@ -26,24 +28,21 @@ export async function causeOf(url) {
   const hear = (/** @type {SecurityPolicyViolationEvent} */ { effectiveDirective }) => (policy ||= effectiveDirective === 'connect-src');
   document.addEventListener('securitypolicyviolation', hear);
   // Without leave to read it the browser fetches it all the same, if only it can.
-  const arrives = await answers(url, { mode: 'no-cors' });
+  const answer = await answerOf(url, { mode: 'no-cors' });
+  const arrives = answer !== null;
   if (!arrives) await new Promise((resolve) => setTimeout(resolve, AFTERWARDS));
   document.removeEventListener('securitypolicyviolation', hear);
   if (policy) return refusedByPolicy(foreign ? origin : "'self'");
-  if (arrives) return foreign ? refusedByServer(origin) : null;
+  if (answer && !foreign) return isPage(answer) ? pageInstead(url) : null;
+  if (arrives) return refusedByServer(origin);
   // A service worker answers no such request from what it keeps.
-  if (!(await answers(location.href, { method: 'HEAD' }))) return null;
+  if (!(await answerOf(location.href, { method: 'HEAD' }))) return null;
   return foreign ? keptBackOrDown(origin) : keptBack(file);
 }
 
-/** Whether anything comes back. @param {string} url @param {RequestInit} options */
-async function answers(url, options) {
-  try {
-    await fetch(url, { ...options, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) });
-    return true;
-  } catch {
-    return false;
-  }
+/** What comes back, if anything does. @param {string} url @param {RequestInit} options */
+function answerOf(url, options) {
+  return fetch(url, { ...options, cache: 'no-store', signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
 }
 
 /** @returns {Fault} */

@@ -19,8 +19,8 @@ const WAYS = [{ cache: 'default' }, { cache: 'reload' }, { cache: 'reload', unse
 /** What to do where every copy of a bundle is damaged. */
 const EVERY_COPY = 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.';
 
-/** What a damaged file is refused with: another copy of it may be whole. */
-const DAMAGED = new Set(['runtime-broken', 'model-broken', 'model-index-broken']);
+/** What a damaged file is refused with, or one that a cache remembers as missing: another copy of it may be whole. */
+const DAMAGED = new Set(['runtime-broken', 'model-broken', 'model-index-broken', 'page-instead', 'runtime-missing', 'model-missing']);
 
 /**
  * The folder with `worker.js`, `runtime/` and `models/`: the one above this module, unless a bundler has taken the module
@@ -243,13 +243,49 @@ export class Stock {
     } catch (error) {
       throw signal.aborted ? brokeOff(what, error) : await whyUnreachable(what, url, error);
     }
-    if (response.ok) return response;
-    throw {
-      code: `${what}-missing`,
-      message: `The server has no ${decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '')} (status ${response.status}).`,
-      advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
-    };
+    if (response.ok && !isPage(response)) return response;
+    if (response.ok) throw pageInstead(url);
+    throw refusedWith(what, url, response.status);
   }
+}
+
+/** What the last part of an address is. @param {string} url */
+function fileOf(url) {
+  return decodeURIComponent(new URL(url).pathname.split('/').pop() ?? '');
+}
+
+/**
+ * Why a server does not hand out a file: it has none, it is in trouble, or somebody before it wants a login first.
+ * @param {'runtime' | 'model'} what @param {string} url @param {number} status @returns {Fault}
+ */
+export function refusedWith(what, url, status) {
+  // Network and proxy authentication.
+  if (status === 511 || status === 407) return pageInstead(url);
+  if (status >= 500 || status === 429)
+    return {
+      code: `${what}-unreachable`,
+      message: `The server does not hand out ${fileOf(url)} now (status ${status}).`,
+      advice: 'Try again in a while. If it stays so, tell whoever runs this page.',
+    };
+  return {
+    code: `${what}-missing`,
+    message: `The server has no ${fileOf(url)} (status ${status}).`,
+    advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
+  };
+}
+
+/** Whether a web page has come: none of our files is one. @param {Response} response */
+export function isPage(response) {
+  return /^text\/html\b/i.test(response.headers.get('content-type') ?? '');
+}
+
+/** @param {string} url @returns {Fault} */
+export function pageInstead(url) {
+  return {
+    code: 'page-instead',
+    message: `A web page arrives in the place of ${fileOf(url)}: the server does not have it, or a login page or a filter in the network answers.`,
+    advice: 'See whether the network asks for a login, and try again. If it stays so, tell whoever runs this page that its installation is incomplete.',
+  };
 }
 
 /** What an `index.json` names as current. @param {Response} response */

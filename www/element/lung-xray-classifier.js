@@ -19,14 +19,14 @@ import { make } from './parts/dom.js';
 import { fetched } from './parts/fetched.js';
 import { FormReports } from './parts/form.js';
 import { fetchTheRest, startWhenAsked } from './parts/loading.js';
-import { isForwarded, nameWithin } from './parts/names.js';
+import { isForwarded, isTyped, nameWithin } from './parts/names.js';
 import { SampleOffer } from './parts/sample-offer.js';
 import { Context, tellRenamed } from './parts/context.js';
 import { Status } from './parts/status.js';
 import { sheetOf } from './parts/styles.js';
 import { ResultList } from './results/list.js';
 import { NO_POINT, OperatingPoints } from './results/points.js';
-import { Reader, REMOVED } from './results/reader.js';
+import { NO_READERS, Reader, REMOVED } from './results/reader.js';
 import { Tab } from './results/tab.js';
 import { deviceWords } from './words/format.js';
 import { whenIdle } from './start.js';
@@ -45,7 +45,7 @@ export { LungError };
  * @event lung-operating-point the images on show were answered again at this operating point: read `results`: `{name}`
  * @event lung-done no image waits any more: how each ended since the last time: `{answered, failed, cancelled}`
  * @slot title - instead of "Drop a chest X-ray here"
- * @slot hint - instead of the line about file types below it
+ * @slot hint - instead of the line about views and file types below it
  * @slot notice - your words below the notice that this is research software
  * @slot options - your own choices below the status
  * @csspart dropzone - where files are dropped
@@ -114,7 +114,7 @@ export { LungError };
  * @cssprop --lung-radius - corners
  */
 export class LungXrayClassifier extends HTMLElement {
-  static observedAttributes = ['src', 'device', 'multiple', 'lang', 'operating-point', 'samples'];
+  static observedAttributes = ['src', 'device', 'multiple', 'lang', 'name', 'operating-point', 'samples'];
   static formAssociated = true;
 
   /** Where `worker.js`, `runtime/` and `models/` lie, when they no longer lie beside this module: after bundling. */
@@ -162,8 +162,9 @@ export class LungXrayClassifier extends HTMLElement {
     idle: fetchTheRest,
   });
   #intake = new Intake(this.#context, this.#tab, {
-    begin: (tasks, stopped) => this.#reader.begin(tasks, stopped),
+    begin: (tasks, since) => this.#reader.begin(tasks, since.stopped(), since),
     choose: (entry) => this.#results.choose(entry),
+    resets: () => this.#reports.resets,
   });
   #dropZone = new DropZone({
     add: (files) => this.add(files),
@@ -209,6 +210,8 @@ export class LungXrayClassifier extends HTMLElement {
     // How wide it is where the page asks: see its style.
     root.append(make('div', { class: 'sizer', 'aria-hidden': 'true' }, ...[1, 2, 3, 4].map(() => make('i'))), this.#whole);
     this.addEventListener('click', (event) => isForwarded(this, event) && this.#dropZone.open());
+    // To the page around it what is typed in a field here comes from no field: it would be a shortcut.
+    for (const type of ['keydown', 'keypress', 'keyup']) root.addEventListener(type, (event) => isTyped(event) && event.stopPropagation());
     this.#results.watch({ added: () => this.#dropZone.shrink(true), changed() {}, removed() {}, cleared() {} });
     this.#write(this.#context.words);
   }
@@ -221,6 +224,8 @@ export class LungXrayClassifier extends HTMLElement {
     const document = this.ownerDocument;
     if (!this.#dressed) this.#dress();
     if (document.defaultView) signal.addEventListener('abort', hearPastes(this, document.defaultView));
+    // The line is back.
+    addEventListener('online', () => this.#reader.readLeftOut(NO_READERS), { signal });
     this.#watch.observe(document.documentElement, { attributeFilter: ['lang'] });
     void this.#speak();
     this.#connection.reconnect();
@@ -243,6 +248,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** Moved as a whole, without being taken out: what it stands in may be of another language. */
   connectedMoveCallback() {
     void this.#speak();
+    this.#writeName();
   }
 
   adoptedCallback() {
@@ -253,6 +259,7 @@ export class LungXrayClassifier extends HTMLElement {
   /** @param {string} name */
   attributeChangedCallback(name) {
     if (name === 'multiple') this.#writeDropZone();
+    else if (name === 'name') this.#reports.write();
     else if (name === 'lang') void (this.isConnected && this.#speak());
     else if (name === 'operating-point') void (this.isConnected && this.#changePoint());
     else if (name === 'samples') this.#samples.offer(this.getAttribute('samples'));
@@ -305,7 +312,7 @@ export class LungXrayClassifier extends HTMLElement {
     const since = this.#intake.since();
     const blob = isPixels(image) ? await this.#intake.encode(image, name) : image;
     if (since.gone()) throw new LungError(REMOVED);
-    const [entry] = this.#reader.insert([{ blob, name }]);
+    const [entry] = this.#reader.insert([{ blob, name }], since.resets);
     return this.#reader.run(entry, blob);
   }
 

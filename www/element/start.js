@@ -12,7 +12,7 @@
  * @import { Build, DeviceWish, Fallback, Fault, Reply, Request } from './protocol.js'
  */
 
-import { assets, Stock, whyUnreachable } from './download.js';
+import { assets, isPage, pageInstead, refusedWith, Stock, whyUnreachable } from './download.js';
 
 /** `i32.const 0, i32x4.splat`: a vector. */
 const VECTOR = [0x41, 0x00, 0xfd, 0x11];
@@ -23,6 +23,9 @@ const VECTOR = [0x41, 0x00, 0xfd, 0x11];
  * @type {Build}
  */
 const CPU = accepts([...VECTOR, ...VECTOR, ...VECTOR, 0xfd, 0x85, 0x02]) ? 'cpu-relaxed' : 'cpu';
+
+/** The policy of trusted types by which workers begin; made once. @type {{ createScriptURL(url: string): any } | undefined} */
+let policy;
 
 /** Whether the browser accepts a module with one function, `() -> v128`, of these instructions. @param {number[]} code */
 function accepts(code) {
@@ -172,13 +175,19 @@ function begin() {
 function spawn(url) {
   const name = 'lung-xray-classifier';
   try {
-    if (url.origin === globalThis.origin) return new Worker(url, { type: 'module', name });
+    if (url.origin === globalThis.origin) return new Worker(trusted(url.href), { type: 'module', name });
     const text = `(${shim})(${JSON.stringify(url.href)})`;
     // Not a module: in a sandboxed frame Chromium 156 starts none from such an address.
-    return new Worker(URL.createObjectURL(new Blob([text], { type: 'text/javascript' })), { name });
+    return new Worker(trusted(URL.createObjectURL(new Blob([text], { type: 'text/javascript' }))), { name });
   } catch (error) {
     throw noWorker(error);
   }
+}
+
+/** The address of a script of ours, for a page that takes only trusted ones: `require-trusted-types-for 'script'`. @param {string} url */
+function trusted(url) {
+  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('lung-xray-classifier', { createScriptURL: (/** @type {string} */ url) => url });
+  return policy ? policy.createScriptURL(url) : url;
 }
 
 /**
@@ -204,20 +213,18 @@ function noWorker(error) {
   return {
     code: 'worker-refused',
     message: `The browser does not let this page start the classifier's worker (${error instanceof Error ? error.message : String(error)}).`,
-    advice: "Tell whoever runs this page that its content security policy needs worker-src 'self' blob:.",
+    advice:
+      "Tell whoever runs this page that its content security policy needs worker-src 'self' blob:, and trusted-types lung-xray-classifier if it names any.",
   };
 }
 
 /** Why a script does not arrive; undefined where it does. @param {string} url @returns {Promise<Fault | undefined>} */
 async function whyNoScript(url) {
   try {
-    const { ok, status } = await fetch(url, { cache: 'reload' });
-    if (ok) return undefined;
-    return {
-      code: 'runtime-missing',
-      message: `The server has no worker.js (status ${status}).`,
-      advice: 'Tell whoever runs this page that its installation is incomplete, or try again later.',
-    };
+    const response = await fetch(url, { cache: 'reload' });
+    const { ok, status } = response;
+    if (ok) return isPage(response) ? pageInstead(url) : undefined;
+    return refusedWith('runtime', url, status);
   } catch (error) {
     return whyUnreachable('runtime', url, error);
   }

@@ -186,6 +186,7 @@ fn media_type(path: &Path) -> &'static str {
         "jpg" | "jpeg" => "image/jpeg",
         "webp" => "image/webp",
         "ico" => "image/x-icon",
+        "gz" => "application/gzip",
         "txt" | "md" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }

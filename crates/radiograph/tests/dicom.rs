@@ -801,47 +801,69 @@ fn what_the_file_says_is_beside_the_pixels() {
     );
 
     // As codes in sequences, which digital radiography has to have, in either vocabulary.
-    let coded = |code: &str| {
-        let mut item = Elements::new();
-        item.insert(0x0008_0100, ("SH", Value::Text(code.to_owned())));
-        item
-    };
-    for (region, view, expected) in [
-        ("T-D3000", "R-10206", "AP"),
-        ("51185008", "399173006", "LL"),
+    for (region, part, view, expected) in [
+        ("T-D3000", "CHEST", "R-10206", "AP"),
+        ("51185008", "CHEST", "399173006", "LL"),
+        ("816094009", "CHEST", "399198007", "RL"),
+        ("416550000", "CHEST", "30730003", "LATERAL"),
+        ("85562004", "HAND", "399135007", "OBLIQUE"),
+        ("T-11502", "SPINE", "R-10202", "FRONTAL"),
     ] {
         let file = grey(8)
             .without(BODY_PART)
             .without(VIEW)
-            .item(0x0008_2218, coded(region), true)
-            .item(0x0054_0220, coded(view), false);
+            .item(REGION_CODE, coded(region), true)
+            .item(VIEW_CODE, coded(view), false);
         let decoded = decode(&file.file());
         let dicom = decoded.dicom().unwrap();
-        assert_eq!(dicom.body_part.as_deref(), Some("CHEST"));
+        assert_eq!(dicom.body_part.as_deref(), Some(part));
         assert_eq!(dicom.view.as_deref(), Some(expected));
     }
+    // What nobody knows is left out.
+    let unknown = grey(8)
+        .without(BODY_PART)
+        .without(VIEW)
+        .item(REGION_CODE, coded("T-99999"), true)
+        .item(VIEW_CODE, coded("99999"), true);
+    let decoded = decode(&unknown.file());
+    let dicom = decoded.dicom().unwrap();
+    assert_eq!((&dicom.body_part, &dicom.view), (&None, &None));
     // Other formats say nothing.
     let png = decode(&phantom::png8(&chest(SIDE)).unwrap());
     assert_eq!((png.dicom(), png.cautions().len()), (None, 0));
 }
 
+/// Sequences with the code of a region and of a view.
+const REGION_CODE: u32 = 0x0008_2218;
+const VIEW_CODE: u32 = 0x0054_0220;
+const ORIENTATION: u32 = 0x0020_0020;
+
+/// An item that is a code.
+fn coded(code: &str) -> Elements {
+    let mut item = Elements::new();
+    item.insert(0x0008_0100, ("SH", Value::Text(code.to_owned())));
+    item
+}
+
+/// The codes of what a file is cautioned of.
+fn codes(file: &DicomFile) -> Vec<&'static str> {
+    let decoded = decode(&file.file());
+    let cautions = decoded.cautions();
+    for caution in cautions {
+        let sentence = caution.to_string();
+        assert!(
+            sentence.starts_with("The ") && sentence.ends_with('.'),
+            "{sentence}"
+        );
+        let json = serde_json::to_value(caution).unwrap();
+        assert_eq!(json["code"], caution.code());
+        assert_eq!(json["message"], sentence);
+    }
+    cautions.iter().map(Caution::code).collect()
+}
+
 #[test]
 fn what_is_no_frontal_chest_radiograph_by_its_own_words_is_said() {
-    let codes = |file: &DicomFile| {
-        let decoded = decode(&file.file());
-        let cautions = decoded.cautions();
-        for caution in cautions {
-            let sentence = caution.to_string();
-            assert!(
-                sentence.starts_with("The ") && sentence.ends_with('.'),
-                "{sentence}"
-            );
-            let json = serde_json::to_value(caution).unwrap();
-            assert_eq!(json["code"], caution.code());
-            assert_eq!(json["message"], sentence);
-        }
-        cautions.iter().map(Caution::code).collect::<Vec<_>>()
-    };
     for modality in ["CT", "US", "MR", "MG", "NM", "XA"] {
         assert_eq!(
             codes(&grey(8).text(MODALITY, "CS", modality)),
@@ -872,6 +894,27 @@ fn what_is_no_frontal_chest_radiograph_by_its_own_words_is_said() {
     }
     let silent = grey(8).without(MODALITY).without(BODY_PART).without(VIEW);
     assert_eq!(codes(&silent), [""; 0]);
+    // The class of a file without a modality says what made it.
+    for (class, expected) in [
+        ("1.2.840.10008.5.1.4.1.1.1", None),
+        ("1.2.840.10008.5.1.4.1.1.1.1", None),
+        ("1.2.840.10008.5.1.4.1.1.7", None),
+        ("1.2.840.10008.5.1.4.1.1.2.1", Some("CT")),
+        ("1.2.840.10008.5.1.4.1.1.4", Some("MR")),
+        ("1.2.840.10008.5.1.4.1.1.6.1", Some("US")),
+        ("1.2.840.10008.5.1.4.1.1.1.2", Some("MG")),
+    ] {
+        let file = silent.clone().text(0x0008_0016, "UI", class);
+        let made = decode(&file.file()).dicom().unwrap().modality.clone();
+        let cautioned = codes(&file);
+        match expected {
+            Some(modality) => {
+                assert_eq!(made.as_deref(), Some(modality));
+                assert_eq!(cautioned, ["not-radiography"], "{class}");
+            }
+            None => assert_eq!(cautioned, [""; 0], "{class}"),
+        }
+    }
     let all = grey(8)
         .text(MODALITY, "CS", "CT")
         .text(BODY_PART, "CS", "HEAD")
@@ -880,6 +923,108 @@ fn what_is_no_frontal_chest_radiograph_by_its_own_words_is_said() {
         codes(&all),
         ["not-radiography", "not-the-chest", "not-frontal"]
     );
+}
+
+#[test]
+fn a_view_from_the_side_is_told_however_the_file_says_it() {
+    let silent = grey(8).without(VIEW);
+    let view = |file: &DicomFile| decode(&file.file()).dicom().unwrap().view.clone();
+    // Words beside others, longer than a code may be, in another language, with signs that no code has.
+    for (said, shown) in [
+        ("CHEST LAT", "CHEST LAT"),
+        ("LT LAT ERECT", "LT LAT ERECT"),
+        ("LAT.", "LATERAL"),
+        ("LEFT LATERAL UPRIGHT", "LATERAL"),
+        ("PA (RIGHT ANTERIOR OBLIQUE)", "OBLIQUE"),
+        ("Profil gauche", "PROFIL GAUCHE"),
+        ("perfil", "PERFIL"),
+        ("THORAX SEITLICH", "THORAX SEITLICH"),
+        ("RLO", "RLO"),
+        ("LLD", "LLD"),
+        ("DECUBITUS", "DECUBITUS"),
+    ] {
+        let file = silent.clone().text(VIEW, "CS", said);
+        assert_eq!(codes(&file), ["not-frontal"], "{said}");
+        assert_eq!(view(&file).as_deref(), Some(shown), "{said}");
+    }
+    // An accent in two character sets.
+    for accented in [&b"LAT\xc9RAL"[..], "lat\u{e9}ral".as_bytes()] {
+        let file = silent.clone().bytes(VIEW, "CS", accented.to_vec());
+        assert_eq!(codes(&file), ["not-frontal"]);
+    }
+    for frontal in [
+        "PA ERECT",
+        "AP PORTABLE",
+        "BILATERAL",
+        "AP SUPINE",
+        "LORDOTIC",
+    ] {
+        assert_eq!(codes(&silent.clone().text(VIEW, "CS", frontal)), [""; 0]);
+    }
+    // Beside the part of the body.
+    let file = silent.clone().text(BODY_PART, "CS", "CHEST LAT");
+    assert_eq!(codes(&file), ["not-frontal"]);
+    assert_eq!(view(&file).as_deref(), Some("LATERAL"));
+    // By code, also where the words say nothing or another thing.
+    let file = grey(8).item(VIEW_CODE, coded("399067008"), true);
+    assert_eq!(codes(&file), ["not-frontal"], "PA, but lateral by its code");
+    let file = grey(8)
+        .text(VIEW, "CS", "LL")
+        .item(VIEW_CODE, coded("R-10214"), true);
+    assert_eq!(codes(&file), ["not-frontal"], "LL, but PA by its code");
+    let file = silent
+        .clone()
+        .text(VIEW, "CS", "")
+        .item(VIEW_CODE, coded("399182000"), true);
+    assert_eq!(
+        codes(&file),
+        ["not-frontal"],
+        "empty, but oblique by its code"
+    );
+    // By the directions of rows and columns, where nothing else says it.
+    for (directions, expected) in [
+        ("A\\F", true),
+        ("P\\F", true),
+        ("AL\\FA", true),
+        ("F\\P", true),
+        ("L\\F", false),
+        ("L\\P", false),
+        ("A", false),
+        ("\\F", false),
+    ] {
+        let file = silent.clone().text(ORIENTATION, "CS", directions);
+        assert_eq!(codes(&file) == ["not-frontal"], expected, "{directions}");
+        let frontal = grey(8).text(ORIENTATION, "CS", directions);
+        assert!(!codes(&frontal).contains(&"not-frontal"), "{directions}");
+    }
+}
+
+#[test]
+fn another_part_of_the_body_is_told_however_the_file_says_it() {
+    let silent = grey(8).without(BODY_PART);
+    for (said, shown) in [
+        ("THORACIC SPINE", "THORACIC SPINE"),
+        ("TSPINE", "TSPINE"),
+        ("HAND, LEFT", "HAND"),
+        ("KNEE (BOTH, STANDING)", "KNEE"),
+    ] {
+        let file = silent.clone().text(BODY_PART, "CS", said);
+        assert_eq!(codes(&file), ["not-the-chest"], "{said}");
+        let decoded = decode(&file.file());
+        assert_eq!(decoded.dicom().unwrap().body_part.as_deref(), Some(shown));
+    }
+    for chest in ["CHEST, PORTABLE", "CHEST PORTABLE ERECT", "PULMONES"] {
+        assert_eq!(
+            codes(&silent.clone().text(BODY_PART, "CS", chest)),
+            [""; 0],
+            "{chest}"
+        );
+    }
+    let file = silent.clone().item(REGION_CODE, coded("T-D8700"), true);
+    assert_eq!(codes(&file), ["not-the-chest"]);
+    // Of neither kind: nothing of it is told.
+    let file = silent.text(BODY_PART, "LO", "Zebedee^Quentin of 2 Secret Lane");
+    assert_eq!(codes(&file), [""; 0]);
 }
 
 #[test]

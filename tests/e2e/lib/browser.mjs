@@ -87,14 +87,15 @@ export function events(page) {
 }
 
 /**
- * Waits until start-up has ended: `ready` or `failed`.
+ * Waits until start-up has ended: `ready` or `failed`. Of a failure it reads what is folded too.
  * @param {import('playwright-core').Page} page
  * @param {number} [timeout]
  */
 export async function started(page, timeout = 90_000) {
   const { status } = parts(page);
   await status.and(page.locator('[data-phase=ready], [data-phase=failed]')).waitFor({ timeout });
-  return { phase: await status.getAttribute('data-phase'), said: (await status.innerText()).replace(/\s+/g, ' ') };
+  const phase = await status.getAttribute('data-phase');
+  return { phase, said: (await (phase === 'failed' ? unfolded(status) : status.innerText())).replace(/\s+/g, ' ').trim() };
 }
 
 /** Waits until the classifier runs; fails with the reason on the page if it does not. @param {import('playwright-core').Page} page @param {number} [timeout] */

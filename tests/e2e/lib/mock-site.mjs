@@ -65,6 +65,7 @@ export async function mockFolder() {
     await writeFile(join(folder, 'runtime', build, 'lung_web_bg.wasm'), module());
   }
   await writeFile(join(folder, 'THIRD-PARTY.txt'), 'Software of others\n');
+  await writeFile(join(folder, 'source.tar.gz'), 'in the place of the source');
   const file = 'mobilenet-lung-0123456789ab.safetensors';
   await writeFile(join(folder, 'models', file), Buffer.alloc(100_000, 1));
   await writeFile(join(folder, 'models/index.json'), JSON.stringify({ current: file, models: [{ file, bytes: 100_000, sha256: '00' }] }));

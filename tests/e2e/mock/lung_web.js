@@ -137,7 +137,7 @@ export class LungClassifier {
     if (words.startsWith('trap-on-gpu') && this.device === 'webgpu') trap();
     if (words.startsWith('trap') && !words.startsWith('trap-on-gpu')) trap();
     const began = performance.now();
-    const made = /^(trap-on|lose)-gpu|^(rare|unlike|torn|plain|empty|list|set)/.test(words);
+    const made = /^(trap-on|lose)-gpu|^(rare|repaired|unlike|torn|plain|empty|list|set)/.test(words);
     const picture = words.startsWith('lateral') ? this.#keep(words) : made ? new ImageData(8, 8) : await pixels(bytes);
     if (!words.startsWith('lateral')) this.#values = undefined;
     this.picture = { width: picture.width, height: picture.height, data: picture.data };
@@ -173,7 +173,7 @@ export class LungClassifier {
       device: this.device,
       timings: { decode_ms: decoded - began, preprocess_ms: 1.234, inference_ms: performance.now() - decoded },
       source: {
-        format: 'png',
+        format: words.startsWith('rare') ? 'tiff' : 'png',
         bits: 8,
         false_colour: false,
         orientation: 1,
@@ -181,7 +181,7 @@ export class LungClassifier {
         height: picture.height,
       },
       cautions: [],
-      ...(words.startsWith('lateral') ? LATERAL : {}),
+      ...(words.startsWith('lateral') ? LATERAL : words.startsWith('repaired') ? REPAIRED : {}),
     };
   }
 
@@ -226,6 +226,9 @@ function ramp(words) {
   const down = words.includes('down');
   return Array.from({ length: 64 * 64 }, (_, at) => ((down ? at >> 6 : at & 63) / 63) * 4095);
 }
+
+/** What is said of a file that was mended. @type {Pick<Report, 'cautions'>} */
+const REPAIRED = { cautions: [{ code: 'read-with-repairs', message: 'The file was read with repairs: a length was wrong.' }] };
 
 /** What a DICOM file may say of itself. @type {Pick<Report, 'cautions' | 'dicom'>} */
 const LATERAL = {

@@ -10,7 +10,7 @@
 
 import { FILE_LIMIT, LungError } from '../classifier/faults.js';
 import { fileFacts } from '../parts/dom.js';
-import { inOrderOfDirectory, isDirectory, mayBeImage } from './folder.js';
+import { inOrderOfDirectory, isDirectory, mayBeImage, Refused, unreadable } from './folder.js';
 import { isArchive } from './given.js';
 
 /** Most files in an archive: a CD of several examinations. */
@@ -75,7 +75,7 @@ async function imagesIn({ blob, name }, depth) {
     }
     return { images: found, skipped, named };
   } catch (error) {
-    const refusal = error instanceof LungError ? error : new LungError(faults.unreadable());
+    const refusal = error instanceof LungError ? error : unreadable();
     return { images: [{ name, blob: new Refused(refusal) }], skipped: 0 };
   }
 }
@@ -117,32 +117,6 @@ class Packed extends Blob {
     if (method !== 0) throw new LungError(faults.unsupported(name, method));
     if (packed !== size) throw new LungError(faults.damaged(`${name} has two sizes`));
     return content;
-  }
-}
-
-/** An archive that cannot be read, which says so when its turn has come. */
-class Refused extends Blob {
-  #why;
-
-  /** @param {LungError} why */
-  constructor(why) {
-    super();
-    this.#why = why;
-  }
-
-  /** One that is not empty is asked for its bytes. @override */
-  get size() {
-    return 1;
-  }
-
-  /** @override */
-  async arrayBuffer() {
-    return (await this.unpack()).arrayBuffer();
-  }
-
-  /** @returns {Promise<Blob>} */
-  async unpack() {
-    throw this.#why;
   }
 }
 
@@ -286,10 +260,5 @@ const faults = {
     code: 'no-image-in-archive',
     message: 'The archive holds no image in a format that can be read here.',
     advice: 'Choose a chest X-ray saved as DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF.',
-  }),
-  unreadable: () => ({
-    code: 'unreadable',
-    message: 'The browser could not read this file.',
-    advice: 'Check that it still exists, that it is a file and not a folder, and choose it again.',
   }),
 };

@@ -77,10 +77,10 @@ export class DropZone {
   /** @param {Words} words @param {boolean} several whether it takes several files */
   write(words, several) {
     const number = several ? 'several' : 'one';
-    const formats = words.text('hint.formats', { megabytes: FILE_LIMIT / 1048576 });
+    const what = [words.text('hint.frontal'), words.text('hint.formats', { megabytes: FILE_LIMIT / 1048576 })];
     this.#picker.multiple = several;
     this.#title.textContent = words.text(MOUSE.matches ? `drop.${number}` : `pick.${number}`);
-    this.#hint.textContent = MOUSE.matches ? `${words.text(`hint.${number}`)} ${formats}` : formats;
+    this.#hint.textContent = [...(MOUSE.matches ? [words.text(`hint.${number}`)] : []), ...what].join(' ');
     this.#button.textContent = words.text(`choose.${number}`);
     this.#folderButton.hidden = !several || !MOUSE.matches || !('webkitdirectory' in HTMLInputElement.prototype);
   }

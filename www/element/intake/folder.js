@@ -5,6 +5,7 @@
  * @import { Image } from '../results/entry.js'
  */
 
+import { LungError } from '../classifier/faults.js';
 import { inOrderOfDirectory, isDirectory } from './dicomdir.js';
 import { fileFacts } from '../parts/dom.js';
 
@@ -22,6 +23,40 @@ const OTHER_KINDS = new Set(
     'webm xls xlsx xml yaml yml'
   ).split(' '),
 );
+
+/** What is refused with a reason of its own when its turn has come: an archive that cannot be looked into, a file that cannot be opened. */
+export class Refused extends Blob {
+  #why;
+
+  /** @param {LungError} why */
+  constructor(why) {
+    super();
+    this.#why = why;
+  }
+
+  /** One that is not empty is asked for its bytes. @override */
+  get size() {
+    return 1;
+  }
+
+  /** @override */
+  async arrayBuffer() {
+    return (await this.unpack()).arrayBuffer();
+  }
+
+  /** @returns {Promise<Blob>} */
+  async unpack() {
+    throw this.#why;
+  }
+}
+
+/** What a file is refused with that the browser cannot open. */
+export const unreadable = () =>
+  new LungError({
+    code: 'unreadable',
+    message: 'The browser could not read this file.',
+    advice: 'Check that it still exists, that it is a file and not a folder, and choose it again.',
+  });
 
 /** Names of files that systems leave in folders. */
 const HOUSEKEEPING = new Set(['thumbs.db', 'desktop.ini', '__macosx']);
@@ -50,18 +85,24 @@ export async function ofEntries(entries, tell) {
   /** @type {Image[]} */
   const all = [];
   let skipped = 0;
-  /** @param {FileSystemEntry} entry */
-  const walk = async (entry) => {
+  /** @param {FileSystemEntry} entry @param {boolean} within whether it lies in a folder that could be read */
+  const walk = async (entry, within) => {
     if (hidden(entry.name)) return void skipped++;
     if (isFolder(entry)) {
-      for (const child of await childrenOf(entry)) await walk(child);
+      const children = await childrenOf(entry).catch((error) => {
+        if (!within) throw error;
+        all.push({ blob: new Refused(unreadable()), name: entry.fullPath.slice(1) });
+        return [];
+      });
+      for (const child of children) await walk(child, true);
     } else if (isFile(entry)) {
-      const blob = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      // One that cannot be opened, such as a link that leads nowhere, keeps no other from being read.
+      const blob = await new Promise((resolve) => entry.file(resolve, () => resolve(new Refused(unreadable()))));
       all.push({ blob, name: entry.fullPath.slice(1) });
       if (all.length % 100 === 0) tell(all.length);
     }
   };
-  for (const entry of entries) await walk(entry);
+  for (const entry of entries) await walk(entry, false);
   const { skipped: others, ...rest } = await found(all);
   return { ...rest, skipped: skipped + others };
 }

@@ -15,11 +15,14 @@
 import { fetched } from '../parts/fetched.js';
 import { carriesAddress, isArchive, isTransfer, nameOf } from './given.js';
 
-/** What has happened since files were chosen that are still being looked for. @typedef {{ gone(): boolean, stopped(): boolean }} Since */
+/**
+ * What has happened since files were chosen that are still being looked for, and how often the form had been reset by then.
+ * @typedef {{ gone(): boolean, stopped(): boolean, resets: number }} Since
+ */
 
 /**
- * Who reads what was found: `begin` is told whether reading was stopped meanwhile, and `choose` which image was read before.
- * @typedef {{ begin(tasks: Task[], stopped: boolean): void, choose(entry: Entry): void }} Reading
+ * Who reads what was found: `begin` is told what has happened meanwhile, `choose` which image was read before, and `resets` counts those of the form.
+ * @typedef {{ begin(tasks: Task[], since: Since): void, choose(entry: Entry): void, resets(): number }} Reading
  */
 
 export class Intake {
@@ -53,7 +56,7 @@ export class Intake {
   /** Tells what is stopped or forgotten from now on. @returns {Since} */
   since() {
     const [forgotten, stopped] = [this.#forgotten, this.#stopped];
-    return { gone: () => forgotten !== this.#forgotten, stopped: () => stopped !== this.#stopped };
+    return { gone: () => forgotten !== this.#forgotten, stopped: () => stopped !== this.#stopped, resets: this.#reading.resets() };
   }
 
   /** A name for what has none. */
@@ -125,18 +128,20 @@ export class Intake {
     const begin = () =>
       this.#reading.begin(
         taken.map((image) => ({ ...image, entry: null })),
-        since.stopped(),
+        since,
       );
     if (!this.#tab.kept) return begin();
     this.#sorting = this.#sorting.then(async () => {
       const kept = await this.#tab.kept;
-      const sorted = await kept?.sort(taken, (count) => this.#tell(this.#context.words.text('kept.comparing', { count })));
+      const compare = kept?.sort(taken, (count) => this.#tell(this.#context.words.text('kept.comparing', { count })));
+      // What cannot be compared is read.
+      const sorted = await compare?.catch(() => null);
       if (since.gone()) return;
       if (!sorted) return begin();
       const { tasks, again } = sorted;
       if (again.length > 0) aside.push(this.#context.words.text('kept.again', { count: again.length }));
       this.#tell(aside.join(' '));
-      this.#reading.begin(tasks, since.stopped());
+      this.#reading.begin(tasks, since);
       if (tasks.length === 0 && again.length > 0) this.#reading.choose(again[0]);
     });
   }

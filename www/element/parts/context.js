@@ -37,8 +37,8 @@ export class Context {
 
   /** Says and shows what went wrong below the drop zone. @param {Fault} fault */
   tellFault(fault) {
-    const { message, advice, told } = this.words.fault(fault);
-    this.speech.tell([message, advice, told].filter(Boolean).join(' '));
+    const { message, advice } = this.words.fault(fault);
+    this.speech.tell([message, advice].filter(Boolean).join(' '));
   }
 
   /** @param {string} type @param {unknown} detail */

@@ -35,9 +35,14 @@ export class FormReports {
     this.#internals.setFormValue(null);
   }
 
-  /** An image has come. @param {Entry} entry */
-  came(entry) {
-    this.#cameAfter.set(entry, this.#resets);
+  /** How often the form has been reset. */
+  get resets() {
+    return this.#resets;
+  }
+
+  /** An image has come, which was chosen after so many resets. @param {Entry} entry @param {number} [resets] */
+  came(entry, resets = this.#resets) {
+    this.#cameAfter.set(entry, resets);
   }
 
   /** Its turn has come: what is sent of it, or without `multiple` of any, is of before. @param {Entry} entry */

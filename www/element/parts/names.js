@@ -1,5 +1,5 @@
 // @ts-check
-/** What a page calls the element, with a label or otherwise, and clicks that are meant for it. */
+/** What a page calls the element, with a label or otherwise, and clicks and keys that are meant for it. */
 
 /** What a page calls the element. @param {HTMLElement} element @param {Node[]} labels */
 export function nameWithin(element, labels) {
@@ -23,4 +23,11 @@ export function isForwarded(element, event) {
   const { left, right, top, bottom } = element.getBoundingClientRect();
   const { clientX: x, clientY: y, detail } = event;
   return detail === 0 || x < left || x > right || y < top || y > bottom;
+}
+
+/** Whether a key writes into a field. @param {Event} event */
+export function isTyped(event) {
+  const { key = '', ctrlKey, metaKey, altKey } = /** @type {KeyboardEvent} */ (event);
+  const field = /** @type {Element} */ (event.composedPath()[0]).localName;
+  return /^(input|select|textarea)$/.test(field) && key.length === 1 && !ctrlKey && !metaKey && !altKey;
 }

@@ -31,6 +31,8 @@ export class Samples {
   #words;
   /** @type {Promise<Fetched[]> | null} */
   #fetched = null;
+  /** Whether they did not come whole. */
+  #failed = false;
 
   /** @param {string} folder address of the folder; empty for the one beside the element @param {(files: File[]) => void} take @param {Words} words */
   constructor(folder, take, words) {
@@ -60,7 +62,7 @@ export class Samples {
 
   async #show() {
     this.#failure.textContent = '';
-    const fetched = (this.#fetched ??= fetchAll(this.#folder));
+    const fetched = (this.#fetched ??= fetchAll(this.#folder, this.#failed));
     try {
       const samples = await fetched;
       // Focus stays with a sample when the language changes.
@@ -68,8 +70,9 @@ export class Samples {
       this.#row.replaceChildren(...(await Promise.all(samples.map((one) => this.#button(one)))));
       if (at >= 0) /** @type {HTMLElement | undefined} */ (this.#row.children[at])?.focus();
     } catch {
-      // Asked for again when it is unfolded again.
+      // Asked for again when it is unfolded again, past all caches: one may keep it damaged.
       this.#fetched = null;
+      this.#failed = true;
       this.#failure.textContent = this.#words.text('samples.failed');
     }
   }
@@ -107,20 +110,23 @@ async function thumbnail(blob) {
   return canvas;
 }
 
-/** The samples of a folder with their files. @param {string} folder @returns {Promise<Fetched[]>} */
-async function fetchAll(folder) {
-  const { samples } = await (await fetched(new URL('index.json', folder))).json();
+/** The samples of a folder with their files. @param {string} folder @param {boolean} anew whether past all caches @returns {Promise<Fetched[]>} */
+async function fetchAll(folder, anew) {
+  const { samples } = await (await fetched(new URL('index.json', folder), anew)).json();
   return Promise.all(
     /** @type {Sample[]} */ (samples).map(async (sample) => {
       const url = new URL(sample.file, folder);
-      return { sample, blob: await (await fetched(url)).blob() };
+      return { sample, blob: await (await fetched(url, anew)).blob() };
     }),
   );
 }
 
-/** @param {URL} url */
-async function fetched(url) {
-  const response = await fetch(url);
+/** How long a file of a sample may take, in milliseconds: a download that stalls has no end of its own. */
+const PATIENCE = 30_000;
+
+/** @param {URL} url @param {boolean} anew */
+async function fetched(url, anew) {
+  const response = await fetch(url, { cache: anew ? 'reload' : 'default', signal: AbortSignal.timeout(PATIENCE) });
   if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return response;
 }

@@ -69,8 +69,7 @@ export class Status {
         {},
         make('p', { class: 'fault-message' }, message),
         make('p', { class: 'fault-advice' }, advice),
-        ...faultDetails(words, code, told),
-        this.#copier(words),
+        faultDetails(words, code, told, this.#copier(words)),
       ),
       button(words.text('again'), {}, () => this.#actions.start()),
     );
@@ -81,7 +80,7 @@ export class Status {
     const { device, model } = ready;
     const reason = device === 'cpu' && !happened(ready) ? words.fallback(ready) : '';
     const facts = [words.text('status.runsOn', { device: deviceWords(words, device) }), reason, model.id ?? ''];
-    return folded(words, ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact))), this.#copier(words));
+    return folded(words, 'details.classifier', ...facts.filter(Boolean).map((fact) => make('p', {}, make('bdi', {}, fact))), this.#copier(words));
   }
 
   /** Copies the diagnostics when it is clicked. @param {Words} words */

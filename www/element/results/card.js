@@ -90,7 +90,7 @@ function fault(words, error) {
     'div',
     { class: 'fault', part: 'error' },
     icon(WARNING, 'fault-icon'),
-    make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), ...faultDetails(words, code, told)),
+    make('div', {}, make('p', { class: 'fault-message' }, message), make('p', { class: 'fault-advice' }, advice), faultDetails(words, code, told)),
   );
 }
 
@@ -190,16 +190,19 @@ function facts(words, report, ready, bytes) {
   const likeness = report.in_distribution;
   // What is refused names no finding that could be certain.
   const coverage = unlike(report) ? null : predictionSet(report)?.coverage;
+  const repairs = report.cautions?.find(({ code }) => code === 'read-with-repairs');
   const rows = [
     ['facts.time', words.text('facts.times', { whole: duration(words, (decode_ms ?? 0) + preprocess_ms + inference_ms), parts })],
     ['facts.ranOn', reason ? words.text('facts.ranOnBecause', { device, reason }) : device],
     ['facts.image', imageWords(words, report, bytes)],
     ...(likeness ? [['facts.likeness', words.text('facts.likenessIs', { score: words.number(floored(likeness.score), 2) })]] : []),
     ...(report.prediction_set && coverage ? [['facts.certainty', words.text('facts.certaintyIs', { percent: wholePercent(words, coverage) })]] : []),
+    ...(repairs ? [['facts.repairs', repairs.message]] : []),
     ['facts.model', report.model],
   ];
   return folded(
     words,
+    'details.reading',
     make(
       'dl',
       { class: 'facts', part: 'facts' },

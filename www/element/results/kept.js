@@ -105,14 +105,14 @@ export class Kept {
   removed(entry) {
     const place = this.#places.get(entry);
     this.#places.delete(entry);
-    if (place) sessionStorage.removeItem(this.#keyOf(place));
+    if (place) drop(this.#keyOf(place));
     this.#element.hidden = this.#places.size === 0;
   }
 
   cleared() {
     this.#places.clear();
     this.#models.clear();
-    for (const key of this.#keys()) sessionStorage.removeItem(key);
+    for (const key of this.#keys()) drop(key);
     this.#lost = null;
     this.#say();
     this.#element.hidden = true;
@@ -174,10 +174,11 @@ export class Kept {
       const id = key.startsWith(MODEL, this.#prefix.length) ? key.slice(this.#prefix.length + MODEL.length) : null;
       try {
         const kept = JSON.parse(sessionStorage.getItem(key) ?? '');
-        if (id === null) records.push(kept);
-        else models.set(id, kept);
+        if (id === null && isRecord(kept)) records.push(kept);
+        else if (id !== null && Array.isArray(kept.findings)) models.set(id, kept);
+        else drop(key);
       } catch {
-        sessionStorage.removeItem(key);
+        drop(key);
       }
     }
     records.sort((a, b) => b.place[0] - a.place[0] || a.place[1] - b.place[1]);
@@ -225,6 +226,26 @@ export class Kept {
       return [];
     }
   }
+}
+
+/** Forgets one thing that is kept; where there is no storage, as in a sandboxed frame, nothing is. @param {string} key */
+function drop(key) {
+  try {
+    sessionStorage.removeItem(key);
+  } catch {
+    // Nothing was kept.
+  }
+}
+
+/** Whether it is what an entry is kept as: whoever else writes to the storage of this site may write anything. @param {any} kept @returns {kept is Record} */
+function isRecord(kept) {
+  const { place, file, outcome } = kept;
+  const { error, report } = outcome ?? {};
+  const whole =
+    outcome === null ||
+    (outcome.state === 'error' && typeof error.code === 'string') ||
+    (outcome.state === 'done' && Boolean(report.probabilities && report.timings && report.source));
+  return whole && place.length === 2 && place.every(Number.isInteger) && typeof file.name === 'string';
 }
 
 /** The only one of these whose path ends as the name does, or the other way round. @param {Entry[]} entries @param {string} name */

@@ -23,6 +23,15 @@ export const REMOVED = {
   advice: 'Choose it again to have it read.',
 };
 
+/** What an image is refused with whose readers could not be fetched. */
+export const NO_READERS = 'reader-missing';
+
+/** What an image is refused with that another try may read. */
+const WANTS = new Set([NO_POINT, NO_READERS]);
+
+/** Formats that the readers of rare formats read. */
+const RARE = new Set(['tiff', 'webp', 'bmp', 'gif', 'jpeg2000']);
+
 /** How often progress is said aloud while many images are read, in milliseconds. */
 const SAY_PROGRESS = 15_000;
 
@@ -49,11 +58,11 @@ export class Reader {
     return this.#batch.open === 0;
   }
 
-  /** Gives images rows. @param {Image[]} images */
-  insert(images) {
+  /** Gives images rows. @param {Image[]} images @param {number} [resets] of the form, when they were chosen */
+  insert(images, resets) {
     const { results, reports } = this.#needs;
     const entries = results.add(images);
-    for (const entry of entries) reports.came(entry);
+    for (const entry of entries) reports.came(entry, resets);
     return entries;
   }
 
@@ -61,16 +70,16 @@ export class Reader {
    * Has images read, new ones and ones that have a row.
    * @param {Task[]} tasks
    * @param {boolean} stopped whether they have been stopped already: then they only get rows
-   * @param {boolean} [continued] whether they were there before
+   * @param {{ continued?: boolean, resets?: number }} [since] whether they were there before, and the resets of the form when they were chosen
    */
-  begin(tasks, stopped, continued = false) {
+  begin(tasks, stopped, { continued = false, resets } = {}) {
     const fresh = tasks.filter(({ entry }) => !entry);
-    const entries = this.insert(fresh);
+    const entries = this.insert(fresh, resets);
     this.#needs.results.bringNext();
     const again = tasks.flatMap(({ entry, blob }) => {
       entry?.waiting(blob);
       // One that goes on after it was stopped is no newer for that.
-      if (entry && !continued) this.#needs.reports.came(entry);
+      if (entry && !continued) this.#needs.reports.came(entry, resets);
       return entry ? [{ entry, blob }] : [];
     });
     for (const { entry, blob } of [...again, ...entries.map((entry, at) => ({ entry, blob: fresh[at].blob }))])
@@ -88,16 +97,16 @@ export class Reader {
 
   /** Goes on with what was stopped. */
   resume() {
-    this.begin(tasksOf(this.#needs.results.entries.filter(({ outcome }) => outcome.state === 'cancelled')), false, true);
+    this.begin(tasksOf(this.#needs.results.entries.filter(({ outcome }) => outcome.state === 'cancelled')), false, { continued: true });
   }
 
-  /** Reads what was not read for want of a model, or of an operating point. @param {string} [code] only what was refused with this */
+  /** Reads what was not read for want of a model, of readers of its format, or of an operating point. @param {string} [code] only what was refused with this */
   readLeftOut(code) {
     const meant = this.#leftOut().filter(({ entry: { outcome } }) => code === undefined || (outcome.state === 'error' && outcome.error.code === code));
-    if (meant.length > 0) this.begin(meant, false, true);
+    if (meant.length > 0) this.begin(meant, false, { continued: true });
   }
 
-  /** The images that were not read for want of a model. */
+  /** The images that were not read for want of what others are read with. */
   #leftOut() {
     return tasksOf(this.#needs.results.entries.filter(({ outcome }) => outcome.state === 'error'));
   }
@@ -133,6 +142,8 @@ export class Reader {
       reports.submit(entry, report);
       this.#sayOutcome(name, () => outcomeWords(context.words, report, ready.model));
       context.fire('lung-result', /** @type {ResultDetail} */ ({ name, report }));
+      // What it was read with is there for others too.
+      if (RARE.has(report.source.format)) this.readLeftOut(NO_READERS);
       return report;
     } catch (thrown) {
       const error = asLungError(thrown);
@@ -143,9 +154,9 @@ export class Reader {
         throw entry.gone ? new LungError(REMOVED) : error;
       }
       batch.failed++;
-      // Nothing is wrong with an image that there was no model for, or no such operating point.
+      // Nothing is wrong with an image that there was no model for, no reader, or no such operating point.
       const { state } = pool;
-      entry.failed(error, (state.phase === 'failed' && state.error === error) || error.code === NO_POINT);
+      entry.failed(error, (state.phase === 'failed' && state.error === error) || WANTS.has(error.code));
       this.#sayOutcome(name, () => context.words.fault(error).message);
       const { code, message, advice } = error;
       context.fire('lung-error', /** @type {ErrorDetail} */ ({ code, message, advice, name }));

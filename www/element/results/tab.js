@@ -8,6 +8,9 @@
 
 import { fetched } from '../parts/fetched.js';
 
+/** Who keeps results under which id. @type {Map<string, WeakRef<HTMLElement>>} */
+const holders = new Map();
+
 /** Keeps results where the element asks for it. */
 export class Tab {
   #results;
@@ -21,23 +24,34 @@ export class Tab {
     this.#element = element;
   }
 
+  /** The id that its results are kept under: with a number, where another element that is there has the same id or none. */
+  get #id() {
+    const { id } = this.#element;
+    for (let number = 1; ; number++) {
+      const own = number === 1 ? id : `${id} ${number}`;
+      const holder = holders.get(own)?.deref();
+      if (holder && holder !== this.#element && holder.isConnected) continue;
+      if (!holder || holder !== this.#element) holders.set(own, new WeakRef(this.#element));
+      return own;
+    }
+  }
+
   /** Has the results kept for a reload, and takes up those that are. */
   keep() {
-    return (this.kept ??= fetched(import('./kept.js'), 'results/kept.js').then(
-      ({ Kept }) => new Kept(this.#results, this.#element.id),
+    return (this.kept ??= fetched(import('./kept.js'), 'results/kept.js')
+      .then(({ Kept }) => new Kept(this.#results, this.#id))
       // Without it nothing is kept; the next image tries again.
-      () => (this.kept = null),
-    ));
+      .catch(() => (this.kept = null)));
   }
 
   /** Whether there is something to take up. */
   get holds() {
-    return hasKept(this.#element.id);
+    return hasKept(this.#id);
   }
 
   /** Forgets what is kept; it may still be on its way here. */
   forget() {
-    const { id } = this.#element;
+    const id = this.#id;
     if (!hasKept(id)) return;
     for (const key of Object.keys(sessionStorage).filter((key) => key.startsWith(keptPrefix(id)))) sessionStorage.removeItem(key);
   }

@@ -106,10 +106,12 @@ export class ResultTable {
       if (entry) this.#list.choose(entry);
     });
     this.#body.addEventListener('keydown', (event) => {
-      if (event.key === 'Delete') return this.#removeFocused();
+      // With those the keys are the browser's.
+      if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
       const to = this.#target(event);
-      if (!to) return;
+      if (!to && event.key !== 'Delete') return;
       event.preventDefault();
+      if (!to) return this.#removeFocused();
       this.#list.choose(to);
       this.#rows.get(to)?.element.focus();
     });

@@ -83,7 +83,8 @@ export default {
   'fault.policy-wasm': 'The security policy of this page does not allow WebAssembly, which the classifier is.',
   'advice.policy-wasm': "Tell whoever runs this page that its content security policy needs script-src 'wasm-unsafe-eval'.",
   'fault.worker-refused': 'The browser does not let the page start the classifier.',
-  'advice.worker-refused': 'Tell whoever runs this page that its policy must allow `worker-src blob:`.',
+  'advice.worker-refused':
+    'Tell whoever runs this page that its policy must allow `worker-src blob:`, and `trusted-types lung-xray-classifier` if it names any.',
   'fault.webgpu-unavailable': 'WebGPU cannot be used here.',
   'advice.webgpu-unavailable': 'Use the CPU, or a browser with WebGPU.',
   'fault.runtime-broken': 'The program part of the classifier is damaged in every copy, or this browser cannot run it.',
@@ -106,6 +107,10 @@ export default {
   'advice.blocked': 'Allow this page in the blocker and try again, or try another browser or network.',
   'fault.blocked-or-down': 'Nothing arrives from the server of the classifier: it is down, or an ad blocker or a filter in the network keeps it back.',
   'advice.blocked-or-down': 'Allow this page in the blocker and try again, or try another browser or network.',
+  'fault.page-instead':
+    'A web page arrives in the place of a file of the classifier: the server does not have it, or a login page or a filter in the network answers.',
+  'advice.page-instead':
+    'See whether the network asks for a login, and try again. If it stays so, tell whoever runs this page that its installation is incomplete.',
   'fault.model-broken': 'The model file is damaged in every copy.',
   'advice.model-broken': 'Try again later or in another network. If it stays so, tell whoever runs this page that models/ is damaged.',
   'fault.model-index-broken': 'The list of models cannot be used.',
@@ -158,7 +163,6 @@ export default {
   'caution.overlay': 'The file has an overlay, drawing or text beside the pixels, that is not shown.',
   'caution.burned-in-annotation': 'The file says that annotation (text) is burned into the pixels.',
   'caution.pixels-not-square': 'The pixels are not square: the image is squeezed as it is stored.',
-  'caution.read-with-repairs': 'The file is not as the standard wants it, and was read with repairs.',
   'caution.read-by-browser': 'The browser decoded this AVIF or HEIC image. Such files are made for photographs, and may have lost detail.',
   'modality.CT': 'Computed tomography (CT)',
   'modality.MR': 'Magnetic resonance (MR)',
@@ -185,6 +189,9 @@ export default {
   'bodyPart.ARM': 'Arm',
   'bodyPart.ELBOW': 'Elbow',
   'bodyPart.HAND': 'Hand',
+  'bodyPart.WRIST': 'Wrist',
+  'bodyPart.FINGER': 'Finger',
+  'bodyPart.BREAST': 'Breast',
 
   // Why it is not WebGPU
   'fallback.no-webgpu': 'This browser offers no WebGPU to this page.',

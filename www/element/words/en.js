@@ -11,6 +11,7 @@ export default {
   'pick.several': 'Choose chest X-rays',
   'hint.one': 'or paste it.',
   'hint.several': 'or paste them.',
+  'hint.frontal': 'Frontal views only: a side view may be taken for one.',
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF or GIF, up to {megabytes} MB, also in a ZIP archive.',
   'choose.one': 'Choose a file',
   'choose.several': 'Choose files',
@@ -37,7 +38,9 @@ export default {
   again: 'Try again',
   code: 'Code: {code}',
   told: 'In English:',
-  details: 'Details',
+  'details.reading': 'How this image was read',
+  'details.classifier': 'About the classifier',
+  'details.fault': 'Error code',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -130,15 +133,17 @@ export default {
   'facts.likenessIs': '{score} of 1 to the X-rays the network knows',
   'facts.certainty': 'Certainty',
   'facts.certaintyIs': '{percent} of images like those it was trained on show one of the findings named',
+  'facts.repairs': 'Repairs',
   'facts.model': 'Model',
 
   // What a DICOM file says of its image
   'caution.label': 'Cautions',
+  'caution.read-with-repairs': 'The file is not as the standard wants it, and was read with repairs.',
   'dicom.modality': 'Modality',
   'dicom.bodyPart': 'Body part',
   'dicom.view': 'View',
   'dicom.side': 'Side',
-  'dicom.window': 'Window',
+  'dicom.window': 'Window as read',
   'dicom.windowIs': 'centre {centre}, width {width}',
   'dicom.windowOfAll': 'all values: centre {centre}, width {width}',
   'modality.CR': 'Computed radiography (CR)',
@@ -149,6 +154,8 @@ export default {
   'view.FRONTAL': 'Frontal',
   'view.LL': 'Left lateral (LL)',
   'view.RL': 'Right lateral (RL)',
+  'view.LATERAL': 'Lateral',
+  'view.OBLIQUE': 'Oblique',
   'side.right': 'Right',
   'side.left': 'Left',
   'side.both': 'Both',
@@ -269,7 +276,7 @@ export default {
     'How the network divides its belief among the findings it knows. It always divides all of it, also for an image that shows something else.',
   'page.unsure': 'Unsure',
   'page.unsureIs':
-    'Below the finding stands what else the image may show. Where nothing does, the others are unlikely, though not impossible. “Details” says for how many images that held.',
+    'Below the finding stands what else the image may show. Where nothing does, the others are unlikely, though not impossible. “How this image was read” says for how many images that held.',
   'page.likeness': 'Likeness',
   'page.likenessIs':
     'How like a frontal chest X-ray the image is. Below one half the page warns instead of naming a finding. Some images that are no chest X-ray pass all the same.',
@@ -278,7 +285,7 @@ export default {
     'Orange regions speak for the chosen finding, blue ones against it, compared with the other findings. The map is 7 by 7 cells, smoothed: it shows a region, not an outline.',
   'page.limits': 'Limits',
   'page.limitsAre':
-    'Where it learned a finding only from children or only from adults, age can sway it. It learned from frontal views. It does not replace a radiologist.',
+    'Where it learned a finding only from children or only from adults, age can sway it. It learned from frontal views, and does not always notice a side view. It does not replace a radiologist.',
   'absent.said': 'The classifier did not load: a file of it did not arrive whole.',
   'absent.reload': 'Reload the page',
   'camera.take': 'Take a photo of a film',
@@ -310,6 +317,7 @@ export default {
   'page.links': 'About this page',
   'page.card': 'Figures and model card',
   'page.privacy': 'Privacy',
-  'page.documentation': 'Documentation and source',
+  'page.documentation': 'Documentation',
+  'page.source': 'Source',
   'page.licences': 'Third-party licences',
 };

@@ -8,6 +8,7 @@ export default {
   'pick.several': 'Elija radiografías de tórax',
   'hint.one': 'o péguela.',
   'hint.several': 'o péguelas.',
+  'hint.frontal': 'Solo proyecciones frontales: una lateral puede pasar por frontal.',
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF o GIF, de hasta {megabytes} MB, también dentro de un archivo ZIP.',
   'choose.one': 'Elegir un archivo',
   'choose.several': 'Elegir archivos',
@@ -34,7 +35,9 @@ export default {
   again: 'Intentar de nuevo',
   code: 'Código: {code}',
   told: 'En inglés:',
-  details: 'Detalles',
+  'details.reading': 'Cómo se leyó esta imagen',
+  'details.classifier': 'Acerca del clasificador',
+  'details.fault': 'Código del error',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -128,6 +131,7 @@ export default {
   'facts.likenessIs': '{score} de 1 con las radiografías que la red conoce',
   'facts.certainty': 'Certeza',
   'facts.certaintyIs': 'el {percent} de las imágenes como las de su entrenamiento muestran uno de los hallazgos nombrados',
+  'facts.repairs': 'Reparaciones',
   'facts.model': 'Modelo',
 
   // What a DICOM file says of its image
@@ -136,7 +140,7 @@ export default {
   'dicom.bodyPart': 'Parte del cuerpo',
   'dicom.view': 'Proyección',
   'dicom.side': 'Lado',
-  'dicom.window': 'Ventana',
+  'dicom.window': 'Ventana de lectura',
   'dicom.windowIs': 'centro {centre}, ancho {width}',
   'dicom.windowOfAll': 'todos los valores: centro {centre}, ancho {width}',
   'modality.CR': 'Radiografía computarizada (CR)',
@@ -167,11 +171,16 @@ export default {
   'bodyPart.ARM': 'Brazo',
   'bodyPart.ELBOW': 'Codo',
   'bodyPart.HAND': 'Mano',
+  'bodyPart.WRIST': 'Muñeca',
+  'bodyPart.FINGER': 'Dedo',
+  'bodyPart.BREAST': 'Mama',
   'view.PA': 'Posteroanterior (PA)',
   'view.AP': 'Anteroposterior (AP)',
   'view.FRONTAL': 'Frontal',
   'view.LL': 'Lateral izquierda (LL)',
   'view.RL': 'Lateral derecha (RL)',
+  'view.LATERAL': 'Lateral',
+  'view.OBLIQUE': 'Oblicua',
   'side.right': 'Derecho',
   'side.left': 'Izquierdo',
   'side.both': 'Ambos',
@@ -317,7 +326,7 @@ export default {
     'Cómo reparte la red su confianza entre los hallazgos que conoce. Siempre la reparte entera, también ante una imagen que muestra otra cosa.',
   'page.unsure': 'Dudoso',
   'page.unsureIs':
-    'Debajo del hallazgo figura qué más puede mostrar la imagen. Donde no figura nada, los demás son poco probables, aunque no imposibles. En «Detalles» se indica en cuántas imágenes se cumplió.',
+    'Debajo del hallazgo figura qué más puede mostrar la imagen. Donde no figura nada, los demás son poco probables, aunque no imposibles. En «Cómo se leyó esta imagen» se indica en cuántas imágenes se cumplió.',
   'page.likeness': 'Semejanza',
   'page.likenessIs':
     'Cuánto se parece la imagen a una radiografía frontal de tórax. Por debajo de un medio, la página advierte en lugar de nombrar un hallazgo. Aun así, pasan algunas imágenes que no son radiografías de tórax.',
@@ -326,7 +335,7 @@ export default {
     'Las zonas naranjas hablan a favor del hallazgo elegido y las azules en contra, en comparación con los demás hallazgos. El mapa tiene 7 por 7 celdas suavizadas: muestra una zona, no un contorno.',
   'page.limits': 'Límites',
   'page.limitsAre':
-    'Si aprendió un hallazgo solo con niños o solo con adultos, la edad puede influir. Aprendió con proyecciones frontales. No sustituye a un radiólogo.',
+    'Si aprendió un hallazgo solo con niños o solo con adultos, la edad puede influir. Aprendió con proyecciones frontales, y no siempre advierte una lateral. No sustituye a un radiólogo.',
   'absent.said': 'El clasificador no se ha cargado: un archivo suyo no llegó entero.',
   'absent.reload': 'Recargar la página',
   'camera.take': 'Fotografiar una placa',
@@ -358,7 +367,8 @@ export default {
   'page.links': 'Acerca de esta página',
   'page.card': 'Cifras y ficha del modelo',
   'page.privacy': 'Privacidad',
-  'page.documentation': 'Documentación y código fuente',
+  'page.documentation': 'Documentación',
+  'page.source': 'Código fuente',
   'page.licences': 'Licencias de terceros',
 
   // What goes wrong with image files
@@ -439,7 +449,8 @@ export default {
   'fault.policy-wasm': 'La política de seguridad de esta página no permite WebAssembly, del que está hecho el clasificador.',
   'advice.policy-wasm': 'Avise a quien gestiona esta página de que su política de seguridad necesita `script-src wasm-unsafe-eval`.',
   'fault.worker-refused': 'El navegador no permite que la página inicie el clasificador.',
-  'advice.worker-refused': 'Avise a quien gestiona esta página de que su política debe permitir `worker-src blob:`.',
+  'advice.worker-refused':
+    'Avise a quien gestiona esta página de que su política debe permitir `worker-src blob:`, y `trusted-types lung-xray-classifier` si nombra alguno.',
   'fault.webgpu-unavailable': 'Aquí no se puede usar WebGPU.',
   'advice.webgpu-unavailable': 'Use la CPU o un navegador con WebGPU.',
   'fault.runtime-broken': 'El programa del clasificador está dañado en todas sus copias, o este navegador no puede ejecutarlo.',
@@ -464,6 +475,10 @@ export default {
   'advice.blocked': 'Permita esta página en el bloqueador e inténtelo de nuevo, o pruebe con otro navegador u otra red.',
   'fault.blocked-or-down': 'No llega nada del servidor del clasificador: no funciona, o lo retiene un bloqueador de anuncios o un filtro de la red.',
   'advice.blocked-or-down': 'Permita esta página en el bloqueador e inténtelo de nuevo, o pruebe con otro navegador u otra red.',
+  'fault.page-instead':
+    'En lugar de un archivo del clasificador llega una página web: el servidor no lo tiene, o responde una página de acceso o un filtro de la red.',
+  'advice.page-instead':
+    'Compruebe si la red pide iniciar sesión e inténtelo de nuevo. Si sigue igual, avise a quien gestiona esta página de que su instalación está incompleta.',
   'fault.model-broken': 'El archivo del modelo está dañado en todas sus copias.',
   'advice.model-broken': 'Inténtelo más tarde o en otra red. Si sigue igual, avise a quien gestiona esta página de que models/ está dañado.',
   'fault.model-index-broken': 'No se puede usar la lista de modelos.',

@@ -8,6 +8,7 @@ export default {
   'pick.several': 'Choisissez des radiographies thoraciques',
   'hint.one': 'ou collez-la.',
   'hint.several': 'ou collez-les.',
+  'hint.frontal': 'Incidences de face seulement\u00a0: un profil peut être pris pour une face.',
   'hint.formats': 'DICOM, PNG, JPEG, WebP, BMP, TIFF ou GIF, jusqu’à {megabytes} Mo, y compris dans une archive ZIP.',
   'choose.one': 'Choisir un fichier',
   'choose.several': 'Choisir des fichiers',
@@ -34,7 +35,9 @@ export default {
   again: 'Réessayer',
   code: 'Code\u00a0: {code}',
   told: 'En anglais\u00a0:',
-  details: 'Précisions',
+  'details.reading': 'Comment cette image a été lue',
+  'details.classifier': 'À propos du classificateur',
+  'details.fault': 'Code de l’erreur',
 
   // Findings, by themselves or at the beginning, and within a sentence
   'finding.Normal': 'Normal',
@@ -128,6 +131,7 @@ export default {
   'facts.likenessIs': '{score} sur 1 avec les radiographies que le réseau connaît',
   'facts.certainty': 'Certitude',
   'facts.certaintyIs': '{percent} des images semblables à celles de son apprentissage montrent un des résultats nommés',
+  'facts.repairs': 'Réparations',
   'facts.model': 'Modèle',
 
   // What a DICOM file says of its image
@@ -136,7 +140,7 @@ export default {
   'dicom.bodyPart': 'Partie du corps',
   'dicom.view': 'Incidence',
   'dicom.side': 'Côté',
-  'dicom.window': 'Fenêtre',
+  'dicom.window': 'Fenêtre de lecture',
   'dicom.windowIs': 'centre {centre}, largeur {width}',
   'dicom.windowOfAll': 'toutes les valeurs\u00a0: centre {centre}, largeur {width}',
   'modality.CR': 'Radiographie sur plaque (CR)',
@@ -167,11 +171,16 @@ export default {
   'bodyPart.ARM': 'Bras',
   'bodyPart.ELBOW': 'Coude',
   'bodyPart.HAND': 'Main',
+  'bodyPart.WRIST': 'Poignet',
+  'bodyPart.FINGER': 'Doigt',
+  'bodyPart.BREAST': 'Sein',
   'view.PA': 'Postéro-antérieure (PA)',
   'view.AP': 'Antéro-postérieure (AP)',
   'view.FRONTAL': 'Face',
   'view.LL': 'Profil gauche (LL)',
   'view.RL': 'Profil droit (RL)',
+  'view.LATERAL': 'Profil',
+  'view.OBLIQUE': 'Oblique',
   'side.right': 'Droit',
   'side.left': 'Gauche',
   'side.both': 'Les deux',
@@ -314,7 +323,7 @@ export default {
     'Comment le réseau répartit sa confiance entre les résultats qu’il connaît. Il la répartit toujours en entier, même pour une image qui montre autre chose.',
   'page.unsure': 'Incertain',
   'page.unsureIs':
-    'Sous le résultat figure ce que l’image peut aussi montrer. Quand rien n’y figure, les autres sont peu probables, mais pas impossibles. «\u00a0Précisions\u00a0» dit pour combien d’images c’était vrai.',
+    'Sous le résultat figure ce que l’image peut aussi montrer. Quand rien n’y figure, les autres sont peu probables, mais pas impossibles. «\u00a0Comment cette image a été lue\u00a0» dit pour combien d’images c’était vrai.',
   'page.likeness': 'Ressemblance',
   'page.likenessIs':
     'À quel point l’image ressemble à une radiographie thoracique de face. Au-dessous d’un demi, la page avertit au lieu de nommer un résultat. Certaines images qui ne sont pas des radiographies thoraciques passent malgré tout.',
@@ -323,7 +332,7 @@ export default {
     'Les zones orange parlent pour le résultat choisi, les bleues contre, par rapport aux autres résultats. La carte compte 7 cellules sur 7, lissées\u00a0: elle montre une zone, pas un contour.',
   'page.limits': 'Limites',
   'page.limitsAre':
-    'S’il a appris un résultat seulement sur des enfants ou seulement sur des adultes, l’âge peut peser. Il a appris sur des incidences de face. Il ne remplace pas un radiologue.',
+    'S’il a appris un résultat seulement sur des enfants ou seulement sur des adultes, l’âge peut peser. Il a appris sur des incidences de face, et ne remarque pas toujours un profil. Il ne remplace pas un radiologue.',
   'absent.said': 'Le classificateur ne s’est pas chargé\u00a0: un de ses fichiers n’est pas arrivé entier.',
   'absent.reload': 'Recharger la page',
   'camera.take': 'Photographier un cliché',
@@ -356,7 +365,8 @@ export default {
   'page.links': 'À propos de cette page',
   'page.card': 'Chiffres et fiche du modèle',
   'page.privacy': 'Confidentialité',
-  'page.documentation': 'Documentation et code source',
+  'page.documentation': 'Documentation',
+  'page.source': 'Code source',
   'page.licences': 'Licences de tiers',
 
   // What goes wrong with image files
@@ -437,7 +447,8 @@ export default {
   'fault.policy-wasm': 'La politique de sécurité de cette page ne permet pas WebAssembly, dont le classificateur est fait.',
   'advice.policy-wasm': 'Signalez à qui gère cette page que sa politique de sécurité a besoin de `script-src wasm-unsafe-eval`.',
   'fault.worker-refused': 'Le navigateur ne laisse pas la page démarrer le classificateur.',
-  'advice.worker-refused': 'Signalez à qui gère cette page que sa politique doit permettre `worker-src blob:`.',
+  'advice.worker-refused':
+    'Signalez à qui gère cette page que sa politique doit permettre `worker-src blob:`, et `trusted-types lung-xray-classifier` si elle en nomme.',
   'fault.webgpu-unavailable': 'WebGPU ne peut pas être utilisé ici.',
   'advice.webgpu-unavailable': 'Utilisez le CPU, ou un navigateur avec WebGPU.',
   'fault.runtime-broken': 'Le programme du classificateur est endommagé dans toutes ses copies, ou ce navigateur ne peut pas l’exécuter.',
@@ -462,6 +473,10 @@ export default {
   'advice.blocked': 'Autorisez cette page dans le bloqueur et réessayez, ou essayez un autre navigateur ou un autre réseau.',
   'fault.blocked-or-down': 'Rien n’arrive du serveur du classificateur\u00a0: il est en panne, ou un bloqueur de publicités ou un filtre du réseau le retient.',
   'advice.blocked-or-down': 'Autorisez cette page dans le bloqueur et réessayez, ou essayez un autre navigateur ou un autre réseau.',
+  'fault.page-instead':
+    'Une page web arrive à la place d’un fichier du classificateur\u00a0: le serveur ne l’a pas, ou une page de connexion ou un filtre du réseau répond.',
+  'advice.page-instead':
+    'Voyez si le réseau demande une connexion, et réessayez. Si rien ne change, signalez à qui gère cette page que son installation est incomplète.',
   'fault.model-broken': 'Le fichier du modèle est endommagé dans toutes ses copies.',
   'advice.model-broken': 'Réessayez plus tard ou sur un autre réseau. Si cela persiste, signalez à qui gère cette page que models/ est endommagé.',
   'fault.model-index-broken': 'La liste des modèles est inutilisable.',

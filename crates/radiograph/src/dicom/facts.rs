@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elements::Elements;
 use super::layout::{Layout, Photometric};
+use super::subject;
 use super::window::Window;
 use crate::Caution;
 
@@ -15,11 +16,13 @@ use crate::Caution;
 /// ever read. Texts are codes of up to 16 letters, digits, spaces and `_-/`, in capitals; one that is not is left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dicom {
-    /// What made the image (0008,0060): `DX` and `CR` are radiography.
+    /// What made the image (0008,0060), or what the class of the file (0008,0016) is of: `DX` and `CR` are radiography.
     pub modality: Option<String>,
-    /// What it shows (0018,0015), or `CHEST` where only a code of the region (0008,2218) says so.
+    /// What it shows (0018,0015), or what the code of the region (0008,2218) means.
     pub body_part: Option<String>,
-    /// From where (0018,5101), or what the code of the view (0054,0220) means: `PA`, `AP`, `LL`, `RL`.
+    /// From where (0018,5101), or what the code of the view (0054,0220) means: `PA`, `AP`, `LL`, `RL`. Where one of them is not
+    /// frontal it is that one. A file that says neither may say so with the part of the body, or by the directions of its rows
+    /// (0020,0020): then it is `LATERAL` or `OBLIQUE`.
     pub view: Option<String>,
     /// Which side of the body was examined (0020,0062 or 0020,0060).
     pub laterality: Option<Laterality>,
@@ -53,50 +56,17 @@ pub enum Laterality {
     Unpaired,
 }
 
-/// Codes of views (PS3.16, CID 4010) in SNOMED CT and in SNOMED RT, and what is said here for them.
-const VIEWS: [(&str, &str); 14] = [
-    ("399348003", "AP"),
-    ("R-10206", "AP"),
-    ("272479007", "PA"),
-    ("R-10214", "PA"),
-    ("R-40888", "PA"),
-    ("399033003", "FRONTAL"),
-    ("R-10202", "FRONTAL"),
-    ("399173006", "LL"),
-    ("R-10236", "LL"),
-    ("399198007", "RL"),
-    ("R-10232", "RL"),
-    ("399067008", "LATERAL"),
-    ("R-102CD", "LATERAL"),
-    ("399182000", "OBLIQUE"),
-];
-
-/// Codes of the chest and the lungs as a region.
-const CHEST: [&str; 4] = ["51185008", "T-D3000", "39607008", "T-28000"];
-
 impl Dicom {
     pub(super) fn from_elements(elements: &Elements<'_>, layout: &Layout) -> Self {
-        // What such a sequence says is only for the eye, so a damaged one says nothing.
-        let code_in = |sequence: Tag| {
-            let item = elements.item(sequence)?;
-            item.text(tags::CODE_VALUE)
-        };
         let anatomy = elements.functional_group(tags::FRAME_ANATOMY_SEQUENCE);
         let laterality = [tags::IMAGE_LATERALITY, tags::LATERALITY]
             .into_iter()
             .find_map(|tag| elements.text(tag))
             .or_else(|| anatomy.as_ref()?.text(tags::FRAME_LATERALITY));
         Self {
-            modality: code(elements, tags::MODALITY),
-            body_part: code(elements, tags::BODY_PART_EXAMINED).or_else(|| {
-                let known = CHEST.contains(&code_in(tags::ANATOMIC_REGION_SEQUENCE)?);
-                known.then(|| "CHEST".to_owned())
-            }),
-            view: code(elements, tags::VIEW_POSITION).or_else(|| {
-                let found = code_in(tags::VIEW_CODE_SEQUENCE)?;
-                let (_, view) = VIEWS.iter().find(|(code, _)| *code == found)?;
-                Some((*view).to_owned())
-            }),
+            modality: subject::modality(elements),
+            body_part: subject::body_part(elements, anatomy.as_ref()),
+            view: subject::view(elements),
             laterality: match laterality {
                 Some("R" | "r") => Some(Laterality::Right),
                 Some("L" | "l") => Some(Laterality::Left),
@@ -124,21 +94,19 @@ impl Dicom {
     pub(super) fn cautions(&self) -> Vec<Caution> {
         let mut cautions = Vec::new();
         if let Some(modality) = &self.modality
-            && !RADIOGRAPHY.contains(&modality.as_str())
+            && !subject::is_radiography(modality)
         {
             let modality = modality.clone();
             cautions.push(Caution::NotRadiography { modality });
         }
         if let Some(body_part) = &self.body_part
-            && !THORAX.iter().any(|name| body_part.contains(name))
+            && !subject::is_chest(body_part)
         {
             let body_part = body_part.clone();
             cautions.push(Caution::NotChest { body_part });
         }
         if let Some(view) = &self.view
-            && SIDEWAYS
-                .iter()
-                .any(|name| *name == view || (name.len() > 3 && view.contains(name)))
+            && subject::sideways(view).is_some()
         {
             let view = view.clone();
             cautions.push(Caution::NotFrontal { view });
@@ -278,23 +246,4 @@ fn cuts(elements: &Elements<'_>, layout: &Layout, [shape, edges @ ..]: [Tag; 5])
         "RECTANGULAR" => !all,
         _ => true,
     }
-}
-
-/// Modalities that are radiography, or that do not say: `OT` is "other", and the rest is no standard but in use.
-const RADIOGRAPHY: [&str; 7] = ["CR", "DX", "RG", "DR", "XR", "OT", "SC"];
-
-/// What the chest is called, in part.
-const THORAX: [&str; 5] = ["CHEST", "THOR", "LUNG", "TORAX", "CXR"];
-
-/// Views that are not frontal: left and right lateral, obliques; the longer names in part.
-const SIDEWAYS: [&str; 14] = [
-    "LL", "RL", "LLD", "RLD", "LAT", "LLO", "LAO", "RAO", "LPO", "RPO", "LLAT", "RLAT", "LATERAL",
-    "OBLIQUE",
-];
-
-/// A code of a file, if it is one: a text of this kind may hold anything, and is shown and kept.
-fn code(elements: &Elements<'_>, tag: Tag) -> Option<String> {
-    let text = elements.text(tag)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-' | '/');
-    (text.len() <= 16 && text.chars().all(plain)).then(|| text.to_ascii_uppercase())
 }

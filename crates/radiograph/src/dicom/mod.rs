@@ -16,6 +16,7 @@ mod layout;
 mod no_image;
 mod pixels;
 mod repairs;
+mod subject;
 mod syntax;
 mod table;
 mod window;

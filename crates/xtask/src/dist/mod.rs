@@ -1,11 +1,14 @@
 //! Building the page into `dist/`.
 
+mod archive;
 mod list;
 mod runtime;
 mod site;
+mod source;
 mod speed;
 mod trunk;
 
+pub use archive::{Member, archive};
 pub use list::{files, sha256};
 pub use runtime::{Build, places, set_up, without_paths};
 pub use site::{assemble, copy_folder};

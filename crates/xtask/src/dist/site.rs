@@ -1,6 +1,7 @@
 //! The page around the builds: the files that `www/index.html` lists for trunk, and that page itself.
 
 use super::runtime::Build;
+use super::source::{self, replace_once};
 use crate::tools::Project;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -48,9 +49,10 @@ pub fn assemble(project: &Project, runtimes: &[(Build, PathBuf)], folder: &Path)
             copy_folder(source, &folder.join("runtime").join(build.name()))?;
         }
     }
-    if Build::ALL.into_iter().any(|build| find(build).is_none()) {
-        page = unfinished(&page, find(Build::WebGpu).is_some())?;
-    }
+    page = match Build::ALL.into_iter().all(|build| find(build).is_some()) {
+        true => source::offer(project, &page, folder)?,
+        false => unfinished(&page, find(Build::WebGpu).is_some())?,
+    };
     let index = folder.join("index.html");
     fs::write(&index, page).with_context(|| format!("{} cannot be written", index.display()))
 }
@@ -108,14 +110,6 @@ fn unfinished(page: &str, webgpu: bool) -> Result<String> {
         "<lung-xray-classifier ",
         "<lung-xray-classifier device=\"cpu\" ",
     )
-}
-
-fn replace_once(text: &str, old: &str, new: &str) -> Result<String> {
-    ensure!(
-        text.matches(old).count() == 1,
-        "www/index.html must have `{old}` once"
-    );
-    Ok(text.replace(old, new))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

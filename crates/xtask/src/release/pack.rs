@@ -2,14 +2,12 @@
 
 use super::error::ReleaseError;
 use super::material::Material;
-use crate::dist::{LICENCES, NOTICES, copy_folder, files, places, sha256};
+use crate::dist::{self, LICENCES, Member, NOTICES, copy_folder, files, places, sha256};
 use crate::tools::Project;
 use anyhow::{Context, Result, ensure};
-use flate2::Compression;
 use flate2::read::GzDecoder;
-use flate2::write::GzEncoder;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 
 /// What the checksums of the others are in.
@@ -148,29 +146,17 @@ fn sum(out: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Packs a folder, which is what unpacking makes again: sorted, of nobody's, readable for all, and only the program can be run.
+/// Packs a folder, which is what unpacking makes again: sorted, and only the program can be run.
 fn archive(folder: &Path, name: &str, program: Option<&str>, time: u64, out: &Path) -> Result<()> {
-    let file = out.join(format!("{name}.tar.gz"));
-    let made = File::create(&file).with_context(|| format!("{} cannot be made", file.display()))?;
-    let gz = GzEncoder::new(BufWriter::new(made), Compression::best());
-    let mut tar = tar::Builder::new(gz);
-    for path in files(folder)? {
-        let opened = File::open(folder.join(&path))?;
-        let mut header = tar::Header::new_gnu();
-        header.set_size(opened.metadata()?.len());
-        header.set_mode(if program == Some(path.as_str()) {
-            0o755
-        } else {
-            0o644
-        });
-        header.set_mtime(time);
-        header.set_uid(0);
-        header.set_gid(0);
-        tar.append_data(&mut header, format!("{name}/{path}"), opened)
-            .with_context(|| format!("{path} cannot be packed"))?;
-    }
-    let ended = tar.into_inner()?.finish()?.flush();
-    ended.with_context(|| format!("{} cannot be written. Is there room?", file.display()))
+    let members: Vec<Member> = files(folder)?
+        .into_iter()
+        .map(|path| Member {
+            file: folder.join(&path),
+            runs: program == Some(path.as_str()),
+            path: format!("{name}/{path}"),
+        })
+        .collect();
+    dist::archive(&out.join(format!("{name}.tar.gz")), &members, time)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
