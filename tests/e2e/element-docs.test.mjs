@@ -19,7 +19,7 @@ const tables = await documented();
 /** @param {string} heading */
 const names = (heading) => tables[heading].map(nameOf).sort();
 /** Attributes whose meaning is not for a script to observe: the browser's own, and what is read when it matters. */
-const UNOBSERVED = ['disabled', 'loading', 'name', 'persist', 'resume', 'theme'];
+const UNOBSERVED = ['disabled', 'loading', 'persist', 'resume', 'theme'];
 
 /** The stand-in's bundle with operating points and a sentence. */
 const POINTS = 'mobilenet-lung-points.safetensors';
