@@ -1,6 +1,6 @@
 //! What the last release has promised to those who call the crates.
 
-use super::api;
+use super::api::{self, PUBLISHED};
 use super::baseline::{self, Baseline};
 use super::error::ReleaseError;
 use super::git;
@@ -11,9 +11,6 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The crates that others depend on.
-pub const PUBLISHED: [&str; 3] = ["radiograph", "lung-kernels", "mobilenet-lung"];
 
 /// How cargo-semver-checks ends where it has found what is missing; otherwise it could not look.
 const FOUND: i32 = 100;

@@ -9,24 +9,11 @@ use mobilenet_lung::{Classifier, Reading};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::table::Labelled;
+use super::table::{Labelled, Stratum};
 use crate::data::Shown as _;
 use crate::evaluate::metrics::{Share, share_of};
 use crate::predict::{read, read_at};
 use crate::progress::begin;
-
-/// What images have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Stratum {
-    /// What they show, in the words of their table. It need not be a finding of the model.
-    pub label: String,
-    /// How old the patients are, where that is known.
-    pub age: Option<String>,
-    /// Where they were taken, where that is known.
-    pub hospital: Option<String>,
-    /// Whether they helped to choose the model or only test it, where the table says so.
-    pub half: Option<String>,
-}
 
 /// What the images of one stratum are called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,19 +185,6 @@ impl StratumCalls {
     /// The share of its images that `count` of them are.
     pub fn share(&self, count: usize) -> Share {
         share_of(count, self.images)
-    }
-}
-
-impl std::fmt::Display for Stratum {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.label)?;
-        if let Some(age) = &self.age {
-            write!(f, ", {age}")?;
-        }
-        match &self.half {
-            Some(half) => write!(f, " ({half})"),
-            None => Ok(()),
-        }
     }
 }
 

@@ -4,10 +4,36 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use serde::{Deserialize, Serialize};
 
-use super::count::Stratum;
 use crate::data::{Shown as _, escape, path_of, table_delimiter, table_key, text};
 use crate::predict::expand;
+
+/// What images have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Stratum {
+    /// What they show, in the words of their table. It need not be a finding of the model.
+    pub label: String,
+    /// How old the patients are, where that is known.
+    pub age: Option<String>,
+    /// Where they were taken, where that is known.
+    pub hospital: Option<String>,
+    /// Whether they helped to choose the model or only test it, where the table says so.
+    pub half: Option<String>,
+}
+
+impl std::fmt::Display for Stratum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.label)?;
+        if let Some(age) = &self.age {
+            write!(f, ", {age}")?;
+        }
+        match &self.half {
+            Some(half) => write!(f, " ({half})"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// An image, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
