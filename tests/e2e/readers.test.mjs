@@ -43,14 +43,24 @@ test('an ordinary image fetches nothing, the first rare one the readers, the nex
     }
   }));
 
-test('readers that are not there refuse the file with words, and are asked for again', async () => {
-  const missing = { [READERS[1]]: (/** @type {any} */ _request, /** @type {any} */ response) => void response.writeHead(404).end() };
-  const site = await serveMock({ routes: missing });
+/** Tries something on a page of a site of its own. @param {Awaited<ReturnType<typeof serveMock>>} site @param {(page: import('playwright-core').Page) => Promise<void>} body */
+async function onPageOf(site, body) {
   const browser = await launch('cpu');
   try {
     const { page } = await open(browser);
     await page.goto(site.url);
     await ready(page);
+    await body(page);
+  } finally {
+    await browser.close();
+    await site.close();
+  }
+}
+
+test('readers that are not there refuse the file with words, and are asked for again', async () => {
+  const missing = { [READERS[1]]: (/** @type {any} */ _request, /** @type {any} */ response) => void response.writeHead(404).end() };
+  const site = await serveMock({ routes: missing });
+  await onPageOf(site, async (page) => {
     const { picker, answered, card } = parts(page);
     await picker.setInputFiles(file('rare one'));
     await answered('rare one.tif', 'error');
@@ -60,19 +70,12 @@ test('readers that are not there refuse the file with words, and are asked for a
     await answered('rare two.tif');
     // What was left out for want of them is read too.
     await answered('rare one.tif');
-  } finally {
-    await browser.close();
-    await site.close();
-  }
+  });
 });
 
 test('readers that a lost line has kept back are fetched when it is back, and what was left out is read', async () => {
   const site = await serveMock();
-  const browser = await launch('cpu');
-  try {
-    const { page } = await open(browser);
-    await page.goto(site.url);
-    await ready(page);
+  await onPageOf(site, async (page) => {
     const { picker, answered, element } = parts(page);
     const whole = site.routes[READERS[0]];
     site.routes[READERS[0]] = (_request, response) => void response.destroy();
@@ -82,10 +85,7 @@ test('readers that a lost line has kept back are fetched when it is back, and wh
     await page.evaluate(() => dispatchEvent(new Event('online')));
     for (const name of ['rare one.tif', 'rare two.tif']) await answered(name);
     assert.equal(await element.locator('.row[data-state=error]').count(), 1, 'what was refused for itself stays so');
-  } finally {
-    await browser.close();
-    await site.close();
-  }
+  });
 });
 
 test('readers that stall are given up: the image is refused with that, not with the time it took', async () => {
@@ -95,21 +95,14 @@ test('readers that stall are given up: the image is refused with that, not with 
   const site = await serveMock({
     routes: { [READERS[1]]: stalled, '/worker.js': bytes(script.replace('PATIENCE = 30_000', 'PATIENCE = 300'), 'text/javascript') },
   });
-  const browser = await launch('cpu');
-  try {
-    const { page } = await open(browser);
-    await page.goto(site.url);
-    await ready(page);
+  await onPageOf(site, async (page) => {
     const { picker, answered, card } = parts(page);
     await picker.setInputFiles(file('rare one'));
     await answered('rare one.tif', 'error');
     assert.match(await unfolded(card('rare one.tif')), /reader-missing/);
     await picker.setInputFiles(picture('next.png'));
     await answered('next.png');
-  } finally {
-    await browser.close();
-    await site.close();
-  }
+  });
 });
 
 /** An element of a DICOM file. @param {number} group @param {number} element @param {string} vr @param {Buffer} value */

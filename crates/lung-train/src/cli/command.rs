@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use lung_train::bench;
 
+use super::card::{self, CardArgs};
 use super::compare::{self, CompareArgs};
 use super::composite::{self, CompositeArgs};
-use super::elsewhere::{CardArgs, ElsewhereArgs, run_card, run_elsewhere};
+use super::elsewhere::{self, ElsewhereArgs};
 use super::evaluate::{AuditArgs, EvaluateArgs, run_audit, run_evaluate};
 use super::export::{self, ExportArgs};
 use super::help::{self, CompletionsArgs, ManArgs};
@@ -71,9 +72,9 @@ pub(crate) fn main() -> ExitCode {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => run_evaluate(&args),
         Command::Audit(args) => run_audit(&args),
-        Command::Elsewhere(args) => run_elsewhere(&args),
+        Command::Elsewhere(args) => elsewhere::run(&args),
         Command::Export(args) => export::run(&args),
-        Command::Card(args) => run_card(&args),
+        Command::Card(args) => card::run(&args),
         Command::Predict(args) => return predict::run(&args),
         Command::Picture(args) => run_picture(&args),
         Command::Phantom(args) => run_phantom(&args),

@@ -1,16 +1,12 @@
-//! `lung elsewhere` and `lung card`.
+//! `lung elsewhere`.
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, ensure};
 use clap::Args;
-use lung_train::data::{Shown as _, folder_name};
-use lung_train::evaluate::audit::Audit;
+use lung_train::data::folder_name;
 use lung_train::evaluate::elsewhere::{Elsewhere, in_folder, read_table};
 use lung_train::files::write_atomically;
 use lung_train::predict::load_classifier;
-use lung_train::report::ModelCard;
 
 use super::predict::at;
 use super::terminal::say;
@@ -38,25 +34,6 @@ pub(crate) struct ElsewhereArgs {
     json: Option<PathBuf>,
 }
 
-/// Write a model card again, with more figures.
-///
-/// The figures are those that `lung export --card` wrote as JSON. Their file is written again too.
-#[derive(Args)]
-pub(crate) struct CardArgs {
-    /// The figures of the card
-    #[arg(long, value_name = "FILE.json")]
-    figures: PathBuf,
-    /// What `lung elsewhere --json` wrote for the card's model
-    #[arg(long, value_name = "FILE.json")]
-    elsewhere: Option<PathBuf>,
-    /// What `lung audit --json` wrote; may be given again for another model on the same images
-    #[arg(long, value_name = "FILE.json")]
-    audit: Vec<PathBuf>,
-    /// The card
-    #[arg(long, value_name = "FILE.md")]
-    out: PathBuf,
-}
-
 fn label_and_folder(text: &str) -> Result<(String, PathBuf), String> {
     match text.split_once('=') {
         Some((label, folder)) if !label.is_empty() && !folder.is_empty() => {
@@ -67,7 +44,7 @@ fn label_and_folder(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 /// Counts.
-pub(crate) fn run_elsewhere(args: &ElsewhereArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ElsewhereArgs) -> anyhow::Result<()> {
     // Before a model is loaded: a table may be wrong.
     let mut images = Vec::new();
     let mut images_of = Vec::new();
@@ -92,29 +69,4 @@ pub(crate) fn run_elsewhere(args: &ElsewhereArgs) -> anyhow::Result<()> {
         write_atomically(path, json.as_bytes())?;
     }
     say(&counted.to_text())
-}
-
-/// Writes a card again.
-pub(crate) fn run_card(args: &CardArgs) -> anyhow::Result<()> {
-    let text = fs::read_to_string(&args.figures)
-        .with_context(|| format!("cannot read {}", args.figures.shown()))?;
-    let mut card = ModelCard::read(&text)
-        .with_context(|| format!("{} cannot be used", args.figures.shown()))?;
-    if let Some(path) = &args.elsewhere {
-        card.add_elsewhere(&Elsewhere::read(path)?)?;
-    }
-    card.add_audits(&Audit::read_all(&args.audit)?);
-    let figures = args.out.with_extension("json");
-    ensure!(
-        figures != args.out,
-        "--out names the card in Markdown, and its figures are written beside it as .json: give it another ending than {}",
-        args.out.shown()
-    );
-    write_atomically(&args.out, card.to_markdown()?.as_bytes())?;
-    write_atomically(&figures, card.to_json()?.as_bytes())?;
-    say(&format!(
-        "written to {} and {}\n",
-        args.out.shown(),
-        figures.shown()
-    ))
 }

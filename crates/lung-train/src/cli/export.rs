@@ -8,9 +8,9 @@ use lung_train::data::Shown as _;
 use lung_train::evaluate::audit::Audit;
 use lung_train::evaluate::elsewhere::Elsewhere;
 use lung_train::export::{export, export_again, export_onnx, read_sentences};
-use lung_train::files::write_atomically;
 use lung_train::report::ModelCard;
 
+use super::card::{figures_beside, write_card};
 use super::terminal::say;
 
 /// Write the model of a finished run as a weights file for the browser, or a weights file as ONNX.
@@ -87,11 +87,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     };
     // What is written last is not to fail after all the rest.
     if let Some(card) = &args.card {
-        ensure!(
-            card.extension().is_none_or(|extension| extension != "json"),
-            "--card names the card in Markdown, and its figures are written beside it as .json: give it another ending than {}",
-            card.shown()
-        );
+        figures_beside(card)?;
     }
     if let Some(folder) = args.card.as_deref().and_then(Path::parent)
         && !folder.as_os_str().is_empty()
@@ -115,8 +111,7 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<()> {
         if let Some(elsewhere) = &elsewhere {
             contents.add_elsewhere(elsewhere)?;
         }
-        write_atomically(card, contents.to_markdown()?.as_bytes())?;
-        write_atomically(&card.with_extension("json"), contents.to_json()?.as_bytes())?;
+        write_card(&contents, card)?;
     }
     say(&format!(
         "{}\nwritten to {}\n",

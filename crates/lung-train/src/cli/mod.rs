@@ -1,5 +1,6 @@
 //! What people type, and what they see of it. All else is in the library.
 
+mod card;
 mod command;
 mod compare;
 mod composite;

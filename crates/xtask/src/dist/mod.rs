@@ -90,7 +90,14 @@ fn licences(project: &Project, page: &Path) -> Result<()> {
             .with_context(|| format!("{name} cannot be copied"))?;
     }
     let notices = contents::notices(project, &[Product::Page])?;
-    fs::write(page.join(NOTICES), notices).with_context(|| format!("{NOTICES} cannot be written"))
+    fs::write(page.join(NOTICES), notices)
+        .with_context(|| format!("{NOTICES} cannot be written"))?;
+    let index = page.join("index.html");
+    let html = fs::read_to_string(&index).context("the page cannot be read")?;
+    // Until now it would have led nowhere.
+    let link = format!("href=\"{NOTICES}\"");
+    let html = source::replace_once(&html, &format!("{link} hidden"), &link)?;
+    fs::write(&index, html).context("the page cannot be written")
 }
 
 /// Merges the page's scripts: seventeen of them kept a cold page waiting.

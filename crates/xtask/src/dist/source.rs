@@ -2,7 +2,7 @@
 
 use super::archive::{Member, archive};
 use crate::process::{output, say};
-use crate::tools::Project;
+use crate::tools::{self, Project};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::Path;
@@ -23,13 +23,12 @@ const TIME: u64 = 1_153_704_088;
 pub fn offer(project: &Project, page: &str, folder: &Path) -> Result<String> {
     let manifest = fs::read_to_string(project.root().join("Cargo.toml"))
         .context("Cargo.toml cannot be read")?;
-    let About { version, address } = About::of(&manifest)?;
-    if let Some(address) = address {
+    if let Some(address) = tools::address(&manifest)? {
         let link = format!(r#"<a href="{address}" data-words="page.source">"#);
         return replace_once(page, LINK, &link);
     }
     let members = match known_files(project) {
-        Ok(files) => members(project, &version, files),
+        Ok(files) => members(project, &version(&manifest)?, files),
         Err(why) => {
             say(format!("    the page has no link to its source: {why}"));
             return Ok(page.to_owned());
@@ -48,34 +47,16 @@ pub(super) fn replace_once(text: &str, old: &str, new: &str) -> Result<String> {
     Ok(text.replace(old, new))
 }
 
-/// What Cargo.toml says of the project.
-#[derive(Debug, PartialEq, Eq)]
-struct About {
-    version: String,
-    /// Where its source is published.
-    address: Option<String>,
-}
-
-impl About {
-    fn of(manifest: &str) -> Result<Self> {
-        let manifest: toml::Table = manifest.parse().context("Cargo.toml is not understood")?;
-        let package = manifest
-            .get("workspace")
-            .and_then(|workspace| workspace.get("package"));
-        let text = |key: &str| Some(package?.get(key)?.as_str()?.to_owned());
-        let address = text("repository");
-        if let Some(address) = &address {
-            let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '&');
-            ensure!(
-                address.starts_with("https://") && address.chars().all(plain),
-                "Cargo.toml names a repository that is no address: {address}"
-            );
-        }
-        Ok(Self {
-            version: text("version").context("Cargo.toml says no version of the workspace")?,
-            address,
-        })
-    }
+/// The version of the workspace.
+fn version(manifest: &str) -> Result<String> {
+    let manifest: toml::Table = manifest.parse().context("Cargo.toml is not understood")?;
+    let package = manifest
+        .get("workspace")
+        .and_then(|workspace| workspace.get("package"));
+    let version = package.and_then(|package| package.get("version")?.as_str());
+    Ok(version
+        .context("Cargo.toml says no version of the workspace")?
+        .to_owned())
 }
 
 /// A file that git knows, and whether it can be run.

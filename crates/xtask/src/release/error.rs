@@ -1,5 +1,6 @@
 //! Why there is no release: what is in its way, and what to do about it.
 
+use crate::tools::NotAnAddress;
 use thiserror::Error;
 
 /// Why there is no release.
@@ -65,13 +66,8 @@ pub enum ReleaseError {
         heading: String,
     },
     /// A public address that nobody can open.
-    #[error(
-        "`{text}` is no address to publish. Set `repository` in Cargo.toml to one that begins with https:// and ends with the project's name, or leave it out."
-    )]
-    NotAnAddress {
-        /// What is there.
-        text: String,
-    },
+    #[error(transparent)]
+    NotAnAddress(#[from] NotAnAddress),
     /// Crates that lack what the last release has, in a version that does not allow it.
     #[error(
         "the crates no longer keep what {tag} promised, and {version} does not allow that. The list above names each break. Mend them, or name a version that allows them, as docs/guide/rust.md says."

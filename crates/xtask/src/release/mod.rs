@@ -16,7 +16,7 @@ pub use promises::compared_with_baseline;
 
 use crate::contents::{self, Advisories};
 use crate::process::{run, say, step};
-use crate::tools::Project;
+use crate::tools::{self, Project};
 use anyhow::{Context, Result};
 use changelog::Released;
 use error::ReleaseError;
@@ -94,7 +94,7 @@ impl Plan {
         let Released { text, notes } =
             changelog::release(&read("CHANGELOG.md")?, &version.to_string(), &date)?;
         let mut texts = Vec::new();
-        let address = address::of_workspace(&cargo)?;
+        let address = tools::address(&cargo).map_err(ReleaseError::from)?;
         if let Some(address) = &address {
             citation = address::in_citation(&citation, address);
             for manifest in manifests(project)? {

@@ -241,7 +241,7 @@ fn the_public_address_is_set_once_and_a_release_writes_it_where_it_is_read() -> 
     set("example.org/a")?;
     assert!(matches!(
         scratch.refused("0.1.0")?,
-        ReleaseError::NotAnAddress { .. }
+        ReleaseError::NotAnAddress(_)
     ));
     let address = "https://example.org/a/mobilenet-lung";
     set(address)?;

@@ -1,5 +1,6 @@
 //! Finding the tools that a build needs, and installing the ones that are missing.
 
+mod address;
 mod cargo;
 mod node;
 mod project;
@@ -7,6 +8,7 @@ mod python;
 mod system;
 mod wasm;
 
+pub use address::{NotAnAddress, address};
 pub use cargo::{cargo_cyclonedx, cargo_deny, cargo_fuzz, cargo_semver_checks, trunk, typos};
 pub use node::{node, npm_ci, rollup, wasm_opt};
 pub use project::Project;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{Labelled, Stratum};
 use crate::data::Shown as _;
-use crate::evaluate::metrics::{Share, share_of};
+use crate::evaluate::metrics::{Share, Tested, share_of};
+use crate::evaluate::trials::tested;
 use crate::predict::{read, read_at};
 use crate::progress::begin;
 
@@ -74,7 +75,12 @@ impl Elsewhere {
             })
             .collect();
         progress.finish_and_clear();
-        let count = classifier.findings().len();
+        let Tested {
+            model,
+            operating_point,
+            findings,
+        } = tested(classifier);
+        let count = findings.len();
         let mut strata: BTreeMap<&Stratum, StratumCalls> = BTreeMap::new();
         let mut unreadable = Vec::new();
         for (image, result) in images.iter().zip(results) {
@@ -98,11 +104,10 @@ impl Elsewhere {
         }
         ensure!(!strata.is_empty(), "none of the images could be read");
         Ok(Self {
-            model: classifier.id().to_owned(),
-            operating_point: (classifier.operating_point(None))
-                .map_or_else(|_| String::new(), |point| point.name.clone()),
+            model: model.to_owned(),
+            operating_point: operating_point.to_owned(),
             images_of,
-            findings: classifier.findings().ids().map(str::to_owned).collect(),
+            findings: findings.ids().map(str::to_owned).collect(),
             strata: strata.into_values().collect(),
             unreadable,
         })

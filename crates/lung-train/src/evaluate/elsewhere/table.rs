@@ -10,7 +10,7 @@ use crate::data::{Shown as _, escape, path_of, table_delimiter, table_key, text}
 use crate::predict::expand;
 
 /// What images have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stratum {
     /// What they show, in the words of their table. It need not be a finding of the model.
     pub label: String,

@@ -6,7 +6,7 @@ use crate::evaluate::elsewhere::{Elsewhere, StratumCalls};
 use crate::evaluate::metrics::Share;
 
 /// Images that a hospital has to have of one kind to stand in the card by itself.
-const LEAST: usize = 10;
+pub(super) const LEAST: usize = 10;
 
 /// What a model calls images of other hospitals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,11 +50,6 @@ impl CardElsewhere {
             hospitals: rows(counted.by_hospital(LEAST)),
             unreadable: counted.unreadable.len(),
         }
-    }
-
-    /// Images that a hospital has to have of one kind to have a row.
-    pub(super) fn least(&self) -> usize {
-        LEAST
     }
 }
 

@@ -6,7 +6,7 @@ use mobilenet_lung::architecture::AttentionConfig;
 use serde::{Deserialize, Serialize};
 
 use super::audits::CardAudits;
-use super::elsewhere::CardElsewhere;
+use super::elsewhere::{CardElsewhere, LEAST};
 use super::limits::{Limits, Shortcut};
 use super::share::InWords as _;
 use super::test::{CardTest, ForeignTest, HeldOutTest, Together};
