@@ -85,7 +85,7 @@ pub(super) fn example(lane: &mut Lane<'_>) {
         let said = process::output(&mut classify)
             .context("it failed. `cargo run --example classify -- chest.png` shows its message.")?;
         let first = said.lines().next().unwrap_or_default().to_owned();
-        ensure!(first == "finding: lung_opacity", "it says `{first}`");
+        ensure!(first == "finding: Lung_Opacity", "it says `{first}`");
         Ok(((), vec![first]))
     });
 }
