@@ -61,9 +61,9 @@ describe('seven findings that nobody has words for', () => {
 
   for (const lang of Object.keys(LANGUAGES))
     test(`are shown by the names of the bundle in ${LANGUAGES[lang].name}, and no other finding is named anywhere`, () =>
-      onPage(async (page, { picker, element, answered }) => {
+      onPage(async (page, { picker, element, rowsAnswered }) => {
         await picker.setInputFiles(pictures(6));
-        await answered('x5.png');
+        await rowsAnswered(6);
         await element.locator('.evidence-words', { hasText: /./ }).waitFor();
         const names = ['Twelfth plate', 'Nothing seen', ZEBRA[lang], 'Stringy', 'All over', '<b>bold</b>', 'Seventh plate'];
         const bare = (/** @type {string[]} */ texts) => texts.map((text) => text.replace(/[\u2068\u2069]/g, ''));
@@ -95,9 +95,9 @@ describe('seven findings that nobody has words for', () => {
       }, `?lang=${lang}`));
 
   test('are sorted in the order of the bundle and filtered by any of them, also by one that is called "all"', () =>
-    onPage(async (_page, { picker, element, answered }) => {
+    onPage(async (_page, { picker, element, rowsAnswered }) => {
       await picker.setInputFiles(pictures(12));
-      await answered('x11.png');
+      await rowsAnswered(12);
       const order = ['Twelfth plate', 'Nothing seen', 'Zebra lung', 'Stringy', 'All over', '<b>bold</b>', 'Seventh plate'];
       await element.getByLabel('Sort by').selectOption('finding');
       const found = await element.locator('[part=row-finding]').allTextContents();
@@ -144,9 +144,9 @@ describe('seven findings that nobody has words for', () => {
     }));
 
   test('have their names and their order after a reload, before any classifier has started', () =>
-    onPage(async (page, { picker, element, answered }) => {
+    onPage(async (page, { picker, element, rowsAnswered }) => {
       await picker.setInputFiles(pictures(2));
-      await answered('x1.png');
+      await rowsAnswered(2);
       const names = await element.locator('.bar-name').allInnerTexts();
       const found = await element.locator('[part=row-finding]').allInnerTexts();
       await page.route('**/*.safetensors', (route) => route.abort());

@@ -47,9 +47,15 @@ export function parts(page) {
     row: (/** @type {string} */ name) => element.locator('.row', { hasText: name }),
     /** The card, while it shows this image: the first of those last added, or the one whose row was chosen. */
     card: (/** @type {string} */ name) => element.locator('.card', { hasText: name }),
-    /** Waits until an image has been answered. @param {string} name @param {'done' | 'error' | 'working'} [state] */
-    answered: (name, state = 'done') =>
-      element.locator(`.row[data-state=${state}], .card[data-state=${state}]`, { hasText: name }).first().waitFor({ state: 'attached' }),
+    /** Waits until an image has been answered, in the card and in its row. @param {string} name @param {'done' | 'error' | 'working'} [state] */
+    async answered(name, state = 'done') {
+      const shown = (/** @type {string} */ part) => element.locator(`${part}[data-state=${state}]`, { hasText: name });
+      await shown('.row').or(shown('.card')).first().waitFor({ state: 'attached' });
+      // The card may be ahead of the rows, by what the table gathers.
+      if (await element.locator('.row', { hasText: name }).count()) await shown('.row').first().waitFor({ state: 'attached' });
+    },
+    /** Waits until this many rows say what was found. @param {number} count */
+    rowsAnswered: (count) => element.locator('.row[data-state=done]').nth(count - 1).waitFor({ state: 'attached' }),
     /** Chooses an image's row, and returns the card. @param {string} name */
     async choose(name) {
       const row = element.locator('.row', { hasText: name });
