@@ -107,7 +107,7 @@ describe('the built page', { skip: noPage || noCommand }, () => {
       await site.close();
       await page.reload();
       await ready(page);
-      assert.match((await settled(page)).said, /Ready for use without a network/);
+      assert.match((await settled(page)).said, /Works offline too/);
       const offline = await classifyAll(page, generated.images);
       for (const { name } of generated.images) {
         assert.ok(offline.get(name)?.report, name);
@@ -260,7 +260,7 @@ describe('releases', { concurrency: 3 }, () => {
         await site.close().catch(() => {});
         await page.reload();
         assert.equal(await versions(page), 'A A A');
-        assert.match((await settled(page)).said, /Ready for use without a network/);
+        assert.match((await settled(page)).said, /Works offline too/);
       }));
 
   test('a new release is offered, taken where it is asked for, and the other tab goes on with the old one', () =>
@@ -364,7 +364,7 @@ describe('releases', { concurrency: 3 }, () => {
           async (page) => {
             const { state, said } = await settled(page);
             assert.equal(state, 'not-kept');
-            assert.match(said, /Works only with a network: the browser leaves the page too little storage/);
+            assert.match(said, /Works only online: the browser leaves the page too little storage/);
             assert.deepEqual(await keptIn(page), []);
             assert.equal(await page.locator('link[rel=manifest]').count(), 0, 'nothing can be shared with it');
             await classifies(page);

@@ -274,7 +274,7 @@ test('of several images the rows say what was found, and are chosen with a click
     const table = element.getByRole('grid', { name: 'Images' });
     const names = () => table.locator('.row[aria-selected=true] .row-name').allTextContents();
     assert.deepEqual(await names(), ['a.png'], 'the first of those last added');
-    assert.match(await rows.nth(0).innerText(), /^a\.png\s+(Normal|Lung opacity|Viral pneumonia)\s+[\d.]+\s%\s+Nothing else\s+Read$/);
+    assert.match(await rows.nth(0).innerText(), /^a\.png\s+(Normal|Lung opacity|Viral pneumonia)\s+[\d.]+\s%\s+None likely\s+Read$/);
     assert.match(await rows.nth(1).innerText(), /refuses this/);
     await rows.nth(2).click();
     assert.deepEqual(await names(), ['c.png']);
@@ -338,8 +338,8 @@ test('what is said agrees with the figures above it, and with the bundle: a set 
       [opacity, 'Lung opacity'],
       [opacity, 'Lung opacity'],
       ['Unsure: any of the findings it knows.', 'Lung opacity or Viral pneumonia'],
-      [none, 'Nothing else'],
-      [none, 'Nothing else'],
+      [none, 'None likely'],
+      [none, 'None likely'],
       [opacity, 'Lung opacity'],
     ].entries()) {
       const shown = await choose(`${at}.png`);

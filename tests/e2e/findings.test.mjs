@@ -170,14 +170,14 @@ describe('operating points', () => {
   const radio = (/** @type {Page} */ page, /** @type {string} */ name) => page.getByRole('radio', { name, exact: true });
 
   for (const [lang, [label, child, answeredAt]] of Object.entries({
-    en: ['The patient is', 'a child', 'Operating point: child'],
-    es: ['El paciente es', 'un niño', 'Punto de operación: niño'],
-    fr: ['Le patient est', 'un enfant', 'Point de fonctionnement : enfant'],
-    zh: ['患者是', '儿童', '工作点：儿童'],
-    hi: ['मरीज़ है', 'बच्चा', 'ऑपरेटिंग पॉइंट: बच्चा'],
-    ar: ['المريض', 'طفل', 'نقطة التشغيل: طفل'],
+    en: ['Patient', 'child', 'Answer for a child patient'],
+    es: ['Paciente', 'niño', 'Respuesta para un niño'],
+    fr: ['Patient', 'enfant', 'Réponse pour un enfant'],
+    zh: ['患者', '儿童', '按儿童患者作答'],
+    hi: ['मरीज़', 'बच्चा', 'बच्चे के लिए उत्तर'],
+    ar: ['المريض', 'طفل', 'الجواب لطفل'],
   }))
-    test(`who the patient is can be said in ${LANGUAGES[lang].name}, and the card says which point answered`, () =>
+    test(`who the patient is can be said in ${LANGUAGES[lang].name}, and the card says for whom it answers`, () =>
       onPage(async (page, { picker, element, answered }) => {
         await picker.setInputFiles(picture('chest.png'));
         await answered('chest.png');
@@ -205,7 +205,7 @@ describe('operating points', () => {
         };
         return performance.getEntriesByType('resource').length;
       });
-      await radio(page, 'a child').check();
+      await radio(page, 'child').check();
       await page.waitForFunction(() =>
         /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every(
           (/** @type {any} */ { report }) => report.operating_point === 'child',
@@ -245,13 +245,13 @@ describe('operating points', () => {
     onPage(async (page, { picker, element, answered }) => {
       await radio(page, 'not stated').focus();
       await page.keyboard.press('ArrowUp');
-      assert.equal(await radio(page, 'a child').isChecked(), true);
+      assert.equal(await radio(page, 'child').isChecked(), true);
       await page.keyboard.press('ArrowUp');
-      assert.equal(await radio(page, 'an adult').isChecked(), true);
+      assert.equal(await radio(page, 'adult').isChecked(), true);
       await page.reload();
       await ready(page);
-      await radio(page, 'an adult').waitFor();
-      assert.equal(await radio(page, 'an adult').isChecked(), true);
+      await radio(page, 'adult').waitFor();
+      assert.equal(await radio(page, 'adult').isChecked(), true);
       await element.evaluate((node) => {
         const form = document.createElement('form');
         node.replaceWith(form);
@@ -264,7 +264,7 @@ describe('operating points', () => {
       const sent = () => page.evaluate(() => JSON.parse(String(new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).get('report'))));
       const adult = await sent();
       assert.equal(adult.operating_point, 'adult');
-      await radio(page, 'a child').check();
+      await radio(page, 'child').check();
       await page.waitForFunction(() => String(new FormData(/** @type {HTMLFormElement} */ (document.querySelector('form'))).get('report')).includes('"child"'));
       const child = await sent();
       const sum = (/** @type {number[][]} */ map) => map.flat().reduce((whole, cell) => whole + cell, 0);

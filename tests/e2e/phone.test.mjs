@@ -132,7 +132,7 @@ test('what else an image may show is said to be that where a table has no headin
     assert.equal(await row('sure.png').locator('.row-note').isVisible(), false);
     await page.setViewportSize({ width: 1200, height: 844 });
     assert.equal(await label(), 'none');
-    assert.equal(await row('sure.png').locator('.row-note').innerText(), 'Nothing else');
+    assert.equal(await row('sure.png').locator('.row-note').innerText(), 'None likely');
   }));
 
 /** How wide phones are that are in use, in CSS pixels. */

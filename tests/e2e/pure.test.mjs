@@ -151,7 +151,7 @@ describe('another operating point', () => {
     assert.equal(pointWords(ENGLISH, at('usual'), MODEL), '');
     assert.equal(pointWords(ENGLISH, at('ward'), {}), '');
     assert.equal(pointWords(ENGLISH, at('ward'), MODEL), 'Operating point: Patients of a ward.');
-    assert.equal(pointWords(ENGLISH, at('child'), MODEL), 'Operating point: child');
+    assert.equal(pointWords(ENGLISH, at('child'), MODEL), 'Answer for a child patient');
     assert.equal(pointWords(await wordsOf('fr'), at('ward'), MODEL).replace(/\u00a0/g, ' '), 'Point de fonctionnement : Patients d’un service.');
     assert.equal(pointWords(ENGLISH, at('gone'), MODEL), 'Operating point: gone');
   });

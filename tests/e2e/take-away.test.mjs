@@ -54,7 +54,7 @@ for (const lang of ['en', 'ar'])
         await page.evaluate(() => {
           // Whatever the page may come to say by then.
           const said = document.querySelector('.offline-said');
-          if (said) said.textContent = 'Ready for use without a network.';
+          if (said) said.textContent = 'Works offline too.';
         });
         const beside = await page.evaluate(() =>
           [...document.querySelectorAll('body *:not(main, lung-xray-classifier)')]
@@ -134,7 +134,7 @@ test('rows that are selected and copied paste as columns, also the one that has 
     const [line] = /** @type {string[]} */ (await copied());
     assert.deepEqual(
       line.split('\t').map((text) => text.replace(/\s/g, ' ')),
-      ['one.png', 'Normal', '90.5 %', 'Nothing else', 'Read'],
+      ['one.png', 'Normal', '90.5 %', 'None likely', 'Read'],
     );
     await element.evaluate((node) => {
       const rows = node.shadowRoot?.querySelectorAll('.row') ?? [];

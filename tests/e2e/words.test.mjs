@@ -35,7 +35,7 @@ const TRANSLATED = Object.keys(LANGUAGES).filter((lang) => lang !== 'en');
  */
 const SAME = {
   es: /^(finding|within)\.Normal$|^(bodyPart\.(PELVIS|ABDOMEN)|view\.(FRONTAL|LATERAL))$/,
-  fr: /^(finding|within)\.Normal$|^facts\.image$|^facts\.pixels$|^window\.centre$|^(bodyPart\.ABDOMEN|view\.OBLIQUE|page\.documentation)$/,
+  fr: /^(finding|within)\.Normal$|^facts\.image$|^facts\.pixels$|^window\.centre$|^patient\.label$|^(bodyPart\.ABDOMEN|view\.OBLIQUE|page\.documentation)$/,
   zh: /^$/,
   hi: /^$/,
   ar: /^$/,

@@ -122,7 +122,7 @@ export function outcomeWords(words, report, model) {
 export function pointWords(words, { operating_point: name }, { operating_points: points = [], default_operating_point: usual }) {
   if (!name || !usual || name === usual) return '';
   const { translations = {}, description = '' } = points.find((point) => point.name === name) ?? {};
-  return words.text('point.answered', { point: words.known('point', name) ?? words.apart(translations[words.lang] ?? (description || name)) });
+  return words.known('point', name) ?? words.text('point.answered', { point: words.apart(translations[words.lang] ?? (description || name)) });
 }
 
 /** @param {Words} words @param {Device} device */

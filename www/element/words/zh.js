@@ -9,7 +9,7 @@ export default {
   'hint.one': '或直接粘贴。',
   'hint.several': '或直接粘贴，可一次多张。',
   'hint.frontal': '仅限正位片：侧位片可能被误当作正位。',
-  'hint.formats': '支持 DICOM、PNG、JPEG、WebP、BMP、TIFF 或 GIF，每个最大 {megabytes} MB，也可放在 ZIP 压缩包中。',
+  'hint.formats': '支持 DICOM、PNG、JPEG、WebP、BMP、TIFF 或 GIF，每个最大 {megabytes}\u00a0MB，也可放在 ZIP 压缩包中。',
   'choose.one': '选择一个文件',
   'choose.several': '选择文件',
   notice: '仅供研究的软件，不是医疗器械。',
@@ -56,8 +56,8 @@ export default {
   'set.some': '不确定：{findings}。',
   'set.one': '{finding}；其他所见可能性不大。',
   'point.answered': '工作点：{point}',
-  'point.adult': '成人',
-  'point.child': '儿童',
+  'point.adult': '按成人患者作答',
+  'point.child': '按儿童患者作答',
 
   // The evidence over the picture
   'picture.label': '胸片 {name}',
@@ -213,7 +213,7 @@ export default {
   'column.probability': '概率',
   'column.note': '也有可能',
   'column.state': '状态',
-  'note.nothing': '无其他',
+  'note.nothing': '其他可能性不大',
   'note.label': '也有可能：',
   'tally.running': { other: '{count} 张图像中已读取 {read} 张' },
   'tally.seconds': { other: '大约还需 {count} 秒' },
@@ -318,10 +318,10 @@ export default {
   'absent.reload': '重新加载页面',
   'camera.take': '拍摄胶片',
   'camera.warning': '分类器是用文件而不是照片训练的：请端正地持握相机，避免反光，并对其结论保持更多保留。',
-  'patient.label': '患者是',
+  'patient.label': '患者',
   'patient.adult': '成人',
   'patient.child': '儿童',
-  'patient.unstated': '不说明',
+  'patient.unstated': '未说明',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': '正在保存页面以供离线使用…',
