@@ -344,6 +344,9 @@ test('what is said agrees with the figures above it, and with the bundle: a set 
     ].entries()) {
       const shown = await choose(`${at}.png`);
       assert.equal(await shown.locator('.set').innerText(), said, near[at]);
+      // Doubt is as plain as the finding that it is about.
+      const weight = (/** @type {string} */ part) => shown.locator(part).evaluate((text) => getComputedStyle(text).fontWeight >= '600');
+      assert.deepEqual([await weight('.verdict strong'), await weight('.set')], [true, said !== none], near[at]);
       assert.equal(await row(`${at}.png`).locator('.row-note').innerText(), note, near[at]);
       // A list, as an earlier release may have kept it, does not say for which share it holds.
       const facts = await unfolded(shown);

@@ -119,6 +119,37 @@ const loose = (element) =>
     });
   });
 
+/** The terms of the facts that are broken onto a second line. @param {import('playwright-core').Locator} element @returns {Promise<string[]>} */
+const broken = (element) =>
+  element.locator('.facts dt').evaluateAll((terms) =>
+    terms.flatMap((term) => {
+      const text = document.createRange();
+      text.selectNodeContents(term);
+      return new Set([...text.getClientRects()].map(({ bottom }) => Math.round(bottom))).size > 1 ? [term.textContent ?? ''] : [];
+    }),
+  );
+
+test('what is folded opens to a finger that is a little beside its words', () =>
+  onPhone(async (_page, { picker, element, answered }) => {
+    await picker.setInputFiles(picture('chest.png'));
+    await answered('chest.png');
+    const summaries = element.locator('summary:visible');
+    assert.ok((await summaries.count()) >= 4);
+    for (const summary of await summaries.all()) {
+      const tall = await summary.evaluate((node) => {
+        node.scrollIntoView({ block: 'center', behavior: 'instant' });
+        const { left, top, bottom } = node.getBoundingClientRect();
+        const root = /** @type {ShadowRoot} */ (node.getRootNode());
+        const hit = (/** @type {number} */ y) => root.elementFromPoint(left + 20, y) === node;
+        let [from, to] = [(top + bottom) / 2, (top + bottom) / 2];
+        while (hit(from - 1)) from--;
+        while (hit(to + 1)) to++;
+        return to - from;
+      });
+      assert.ok(tall >= 24, `${await summary.innerText()} takes ${tall} px`);
+    }
+  }));
+
 test('what else an image may show is said to be that where a table has no headings', () =>
   onPhone(async (page, { picker, answered, row }) => {
     await picker.setInputFiles([
@@ -170,6 +201,7 @@ forEverybody(() => {
             await element.locator('.folded summary').last().click();
             await element.locator('.examples summary').click();
             await check('its details');
+            assert.deepEqual(await broken(element), [], 'terms');
             await picker.setInputFiles([
               { ...picture(`${'a-name-that-has-no-space-in-it-'.repeat(3)}.dcm`), buffer: Buffer.from('lateral') },
               { ...picture('bad.png'), buffer: Buffer.from('refuse') },

@@ -15,6 +15,7 @@ import { dicomFacts } from './dicom-facts.js';
 import { faultDetails, folded } from '../parts/details.js';
 import { icon, make, tint, WARNING } from '../parts/dom.js';
 import {
+  alsoPossible,
   deviceWords,
   duration,
   findingsOf,
@@ -99,6 +100,7 @@ function verdict(words, report, model) {
   const found = foundIn(report, model);
   const point = pointWords(words, report, model);
   const sentence = setSentence(words, report, model);
+  const unsure = Boolean(alsoPossible(report, model)?.length);
   return make(
     'div',
     { class: 'verdict-side' },
@@ -111,9 +113,9 @@ function verdict(words, report, model) {
       make('span', { class: 'verdict-value' }, percent(words, report.probabilities[report.finding])),
     ),
     ...(sentence
-      ? [make('p', { class: 'set', part: 'sentence', lang: sentence.lang, dir: 'auto' }, sentence.text)]
+      ? [make('p', { class: 'set', part: 'sentence', 'data-unsure': unsure, lang: sentence.lang, dir: 'auto' }, sentence.text)]
       : report.prediction_set
-        ? [make('p', { class: 'set', part: 'set' }, setWords(words, report, model))]
+        ? [make('p', { class: 'set', part: 'set', 'data-unsure': unsure }, setWords(words, report, model))]
         : []),
     ...(point ? [make('p', { class: 'set', part: 'point' }, point)] : []),
     bars(words, report, findingsOf(report, model), report.finding),
