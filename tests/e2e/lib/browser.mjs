@@ -55,7 +55,11 @@ export function parts(page) {
       if (await element.locator('.row', { hasText: name }).count()) await shown('.row').first().waitFor({ state: 'attached' });
     },
     /** Waits until this many rows say what was found. @param {number} count */
-    rowsAnswered: (count) => element.locator('.row[data-state=done]').nth(count - 1).waitFor({ state: 'attached' }),
+    rowsAnswered: (count) =>
+      element
+        .locator('.row[data-state=done]')
+        .nth(count - 1)
+        .waitFor({ state: 'attached' }),
     /** Chooses an image's row, and returns the card. @param {string} name */
     async choose(name) {
       const row = element.locator('.row', { hasText: name });
