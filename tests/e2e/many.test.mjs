@@ -278,6 +278,7 @@ test('the table is sorted by its headings and by choice, either way, and what ha
     await picker.setInputFiles(KINDS);
     // Of what has happened the table shows the last a moment later.
     await tally.getByText('5 images read').waitFor();
+    await tally.getByText('1 could not be read', { exact: true }).waitFor();
     const added = KINDS.map(({ name }) => name);
     assert.deepEqual(await names(), added);
     const heading = (/** @type {string} */ name) => element.getByRole('columnheader', { name });

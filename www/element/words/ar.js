@@ -274,12 +274,12 @@ export default {
     other: 'قُرئت {count} صورة',
   },
   'tally.errors': {
-    zero: '{count} بها خطأ',
-    one: 'واحدة بها خطأ',
-    two: 'اثنتان بهما خطأ',
-    few: '{count} بها خطأ',
-    many: '{count} بها خطأ',
-    other: '{count} بها خطأ',
+    zero: 'تعذّرت قراءة {count}',
+    one: 'تعذّرت قراءة واحدة',
+    two: 'تعذّرت قراءة اثنتين',
+    few: 'تعذّرت قراءة {count}',
+    many: 'تعذّرت قراءة {count}',
+    other: 'تعذّرت قراءة {count}',
   },
   'tally.warnings': {
     zero: '{count} عليها تنبيه',

@@ -184,7 +184,7 @@ export default {
   'tally.minutes': { one: 'about {count} minute left', other: 'about {count} minutes left' },
   'tally.label': 'Images read',
   'tally.read': { one: '{count} image read', other: '{count} images read' },
-  'tally.errors': { one: '{count} with an error', other: '{count} with an error' },
+  'tally.errors': { one: '{count} could not be read', other: '{count} could not be read' },
   'tally.warnings': { one: '{count} with a warning', other: '{count} with a warning' },
   'tally.cancelled': { one: '{count} cancelled', other: '{count} cancelled' },
   'tally.absent': { one: '{count} to be chosen again', other: '{count} to be chosen again' },

@@ -228,7 +228,7 @@ export default {
   'tally.minutes': { one: 'queda alrededor de {count} minuto', other: 'quedan unos {count} minutos' },
   'tally.label': 'Imágenes leídas',
   'tally.read': { one: '{count} imagen leída', other: '{count} imágenes leídas' },
-  'tally.errors': { one: '{count} con error', other: '{count} con error' },
+  'tally.errors': { one: '{count} no se pudo leer', other: '{count} no se pudieron leer' },
   'tally.warnings': { one: '{count} con advertencia', other: '{count} con advertencia' },
   'tally.cancelled': { one: '{count} cancelada', other: '{count} canceladas' },
   'tally.absent': { one: '{count} por elegir de nuevo', other: '{count} por elegir de nuevo' },

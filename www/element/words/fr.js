@@ -228,7 +228,7 @@ export default {
   'tally.minutes': { one: 'encore {count} minute environ', other: 'encore {count} minutes environ' },
   'tally.label': 'Images lues',
   'tally.read': { one: '{count} image lue', other: '{count} images lues' },
-  'tally.errors': { one: '{count} avec une erreur', other: '{count} avec une erreur' },
+  'tally.errors': { one: '{count} n’a pas pu être lue', other: '{count} n’ont pas pu être lues' },
   'tally.warnings': { one: '{count} avec une mise en garde', other: '{count} avec une mise en garde' },
   'tally.cancelled': { one: '{count} annulée', other: '{count} annulées' },
   'tally.absent': { one: '{count} à choisir à nouveau', other: '{count} à choisir à nouveau' },

@@ -227,7 +227,7 @@ export default {
   'tally.minutes': { one: 'लगभग {count} मिनट बाक़ी', other: 'लगभग {count} मिनट बाक़ी' },
   'tally.label': 'पढ़ी गई छवियाँ',
   'tally.read': { one: '{count} छवि पढ़ी गई', other: '{count} छवियाँ पढ़ी गईं' },
-  'tally.errors': { one: '{count} में त्रुटि', other: '{count} में त्रुटि' },
+  'tally.errors': { one: '{count} पढ़ी नहीं जा सकी', other: '{count} पढ़ी नहीं जा सकीं' },
   'tally.warnings': { one: '{count} में चेतावनी', other: '{count} में चेतावनी' },
   'tally.cancelled': { one: '{count} रद्द', other: '{count} रद्द' },
   'tally.absent': { one: '{count} फिर से चुनी जानी है', other: '{count} फिर से चुनी जानी हैं' },

@@ -220,7 +220,7 @@ export default {
   'tally.minutes': { other: '大约还需 {count} 分钟' },
   'tally.label': '已读取的图像',
   'tally.read': { other: '已读取 {count} 张图像' },
-  'tally.errors': { other: '{count} 张出错' },
+  'tally.errors': { other: '{count} 张无法读取' },
   'tally.warnings': { other: '{count} 张有警告' },
   'tally.cancelled': { other: '{count} 张已取消' },
   'tally.absent': { other: '{count} 张需重新选择' },
