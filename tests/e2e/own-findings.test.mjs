@@ -171,7 +171,7 @@ describe('a bundle of other findings', { skip: noCommand }, () => {
               /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.map((/** @type {any} */ { name, report }) => [name, report]),
             ),
           );
-        await page.getByRole('radio', { name: 'a child' }).check();
+        await page.getByRole('radio', { name: 'child', exact: true }).check();
         await page.waitForFunction(() =>
           /** @type {any} */ (document.querySelector('lung-xray-classifier')).results.every(
             (/** @type {any} */ { report }) => report.operating_point === 'child',
