@@ -63,9 +63,19 @@ export function parts(page) {
     /** Chooses an image's row, and returns the card. @param {string} name */
     async choose(name) {
       const row = element.locator('.row', { hasText: name });
-      if (await row.isVisible()) await row.click();
       const card = element.locator('.card', { hasText: name });
-      await card.waitFor();
+      // Rows are made a moment after their images are chosen.
+      await row.or(card).first().waitFor();
+      if (await row.isVisible()) await row.click();
+      // A page that glides to its result may move the row from under the pointer: whoever sees that clicks again.
+      const shown = await card.waitFor({ timeout: 10_000 }).then(
+        () => true,
+        () => false,
+      );
+      if (!shown) {
+        if (await row.isVisible()) await row.click();
+        await card.waitFor();
+      }
       return card;
     },
   };
