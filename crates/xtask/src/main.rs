@@ -82,7 +82,7 @@ enum Task {
         pack: bool,
     },
     /// Get the tools and run every test: formatting, lints, native, wasm, the page in real browsers, the example for archives, a
-    /// short fuzz, licences (about 30 minutes on two cores the first time).
+    /// short fuzz, licences (30 to 60 minutes on two cores the first time).
     Test {
         /// Run one part only.
         #[arg(long, value_enum, conflicts_with = "long")]
