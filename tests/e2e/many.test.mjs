@@ -235,7 +235,7 @@ test('an answer that came just before Cancel, or before more images, is shown', 
     });
     await picker.setInputFiles(Array.from({ length: 6 }, (_, k) => picture(`${k}.png`, k)));
     await reach('done', 7);
-    await element.locator('.row:not([data-state=done])').first().waitFor({ state: 'detached', timeout: 10_000 });
+    await element.locator('.row:not([data-state=done])').first().waitFor({ state: 'detached' });
     assert.equal(await rows.count(), 7);
   }));
 

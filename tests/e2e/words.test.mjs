@@ -250,7 +250,6 @@ describe('in a browser', () => {
     page.waitForFunction(
       (lang) => document.documentElement.lang === lang && document.querySelector('lung-xray-classifier')?.shadowRoot?.querySelector(`[dir][lang="${lang}"]`),
       lang,
-      { timeout: 15_000 },
     );
 
   /** Everything a reader can read or hear, page and element; what is marked as English is. @param {import('playwright-core').Page} page */

@@ -124,7 +124,7 @@ function place(frame) {
   const any = frame;
   return {
     evaluate: (act, given) => any.evaluate(act, given),
-    async until(act, given, timeout = 20_000) {
+    async until(act, given, timeout = 60_000) {
       const end = performance.now() + timeout;
       for (;;) {
         // A page that is being left gives no answer.

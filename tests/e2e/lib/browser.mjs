@@ -6,6 +6,10 @@ import { chromium } from 'playwright-core';
 export const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
 
 export const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+
+/** How long a test waits for what must come, in milliseconds: a machine with two cores runs several pages at a time. */
+export const PATIENCE = 90_000;
+
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
 /**
@@ -26,6 +30,7 @@ export function launch(device, more = []) {
  */
 export async function open(browser, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   /** Uncaught exceptions and console errors of the page and its workers. @type {string[]} */
   const complaints = [];
@@ -111,7 +116,7 @@ export function events(page) {
  * @param {import('playwright-core').Page} page
  * @param {number} [timeout]
  */
-export async function started(page, timeout = 90_000) {
+export async function started(page, timeout = PATIENCE) {
   const { status } = parts(page);
   await status.and(page.locator('[data-phase=ready], [data-phase=failed]')).waitFor({ timeout });
   const phase = await status.getAttribute('data-phase');

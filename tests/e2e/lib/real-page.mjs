@@ -29,7 +29,7 @@ export async function openReady(browser, url, options = {}) {
  */
 export async function settled(page) {
   const line = page.locator('.offline:is([data-state=kept], [data-state=not-kept])');
-  await line.getByText(/./).first().waitFor({ timeout: 60_000 });
+  await line.getByText(/./).first().waitFor();
   return { state: await line.getAttribute('data-state'), said: await line.innerText() };
 }
 

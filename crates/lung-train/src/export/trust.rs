@@ -201,7 +201,7 @@ fn fit(embeddings: &[Vec<f32>]) -> anyhow::Result<Distribution> {
             }
         }
     }
-    let (values, directions) = principal(&covariance, DIRECTIONS);
+    let (values, directions) = principal(&covariance);
     let trace: f64 = (0..EMBEDDING).map(|i| covariance[i * EMBEDDING + i]).sum();
     let left = (trace - values.iter().sum::<f64>()) / (EMBEDDING - DIRECTIONS) as f64;
     ensure!(
@@ -220,51 +220,99 @@ fn fit(embeddings: &[Vec<f32>]) -> anyhow::Result<Distribution> {
 }
 
 /// The largest eigenvalues of a symmetric matrix `[EMBEDDING, EMBEDDING]`, falling, and their orthonormal eigenvectors
-/// `[count, EMBEDDING]`, by orthogonal iteration (Golub and Van Loan, Matrix Computations, 8.2.4).
-fn principal(matrix: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
-    /// Far more than it takes to tell the space apart; directions within it need not be told apart exactly.
+/// `[DIRECTIONS, EMBEDDING]`, by orthogonal iteration (Golub and Van Loan, Matrix Computations, 8.2.4).
+fn principal(matrix: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    /// Where directions cannot be told apart, any of them do.
     const ROUNDS: usize = 200;
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let times = |vector: &[f64]| -> Vec<f64> {
-        matrix
-            .par_chunks_exact(EMBEDDING)
-            .map(|row| dot(row, vector))
-            .collect()
-    };
+    /// The share by which the sum of the eigenvalues grows in a round when it is found.
+    const FOUND: f64 = 1e-12;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut vectors: Vec<Vec<f64>> = (0..count)
-        .map(|_| {
-            (0..EMBEDDING)
-                .map(|_| rand::Rng::random::<f64>(&mut rng) - 0.5)
-                .collect()
-        })
+    let mut vectors: Vec<f64> = (0..DIRECTIONS * EMBEDDING)
+        .map(|_| rand::Rng::random::<f64>(&mut rng) - 0.5)
         .collect();
+    orthonormalise(&mut vectors);
+    let mut values = Vec::new();
+    let mut before = 0.0;
     for _ in 0..ROUNDS {
-        let mut next: Vec<Vec<f64>> = vectors.iter().map(|vector| times(vector)).collect();
-        // Twice: once leaves what cancellation spoilt.
-        for _ in 0..2 {
-            for place in 0..next.len() {
-                let (before, rest) = next.split_at_mut(place);
-                let vector = &mut rest[0];
-                for other in before.iter() {
-                    let along = dot(vector, other);
-                    for (to, from) in vector.iter_mut().zip(other) {
-                        *to -= along * from;
-                    }
-                }
-                let length = dot(vector, vector).sqrt().max(f64::MIN_POSITIVE);
-                for value in vector.iter_mut() {
-                    *value /= length;
-                }
-            }
+        let mut next = product(matrix, &vectors);
+        values = vectors
+            .chunks_exact(EMBEDDING)
+            .zip(next.chunks_exact(EMBEDDING))
+            .map(|(vector, next)| dot(vector, next))
+            .collect();
+        let sum: f64 = values.iter().sum();
+        if (sum - before).abs() <= FOUND * sum {
+            break;
         }
+        before = sum;
+        orthonormalise(&mut next);
         vectors = next;
     }
-    let values = vectors
-        .iter()
-        .map(|vector| dot(vector, &times(vector)))
-        .collect();
-    (values, vectors.concat())
+    (values, vectors)
+}
+
+/// A symmetric matrix `[EMBEDDING, EMBEDDING]` times each of the vectors `[DIRECTIONS, EMBEDDING]`.
+fn product(matrix: &[f64], vectors: &[f64]) -> Vec<f64> {
+    /// Vectors at a time: as many sums as fit into registers.
+    const LANES: usize = 8;
+    const { assert!(DIRECTIONS.is_multiple_of(LANES)) };
+    let mut product = vec![0.0; DIRECTIONS * EMBEDDING];
+    product
+        .par_chunks_exact_mut(LANES * EMBEDDING)
+        .zip(vectors.par_chunks_exact(LANES * EMBEDDING))
+        .for_each(|(product, vectors)| {
+            let mut together = vec![[0.0; LANES]; EMBEDDING];
+            for (lane, vector) in vectors.chunks_exact(EMBEDDING).enumerate() {
+                for (to, value) in together.iter_mut().zip(vector) {
+                    to[lane] = *value;
+                }
+            }
+            for (place, row) in matrix.chunks_exact(EMBEDDING).enumerate() {
+                let mut sums = [0.0; LANES];
+                for (entry, values) in row.iter().zip(&together) {
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum += entry * value;
+                    }
+                }
+                for (lane, sum) in sums.into_iter().enumerate() {
+                    product[lane * EMBEDDING + place] = sum;
+                }
+            }
+        });
+    product
+}
+
+/// Makes vectors `[DIRECTIONS, EMBEDDING]` orthonormal, each against those before it (Gram and Schmidt).
+fn orthonormalise(vectors: &mut [f64]) {
+    // Twice: once leaves what cancellation spoilt.
+    for _ in 0..2 {
+        for place in 0..DIRECTIONS {
+            let (before, rest) = vectors.split_at_mut(place * EMBEDDING);
+            let vector = &mut rest[..EMBEDDING];
+            for other in before.chunks_exact(EMBEDDING) {
+                let along = dot(vector, other);
+                for (to, from) in vector.iter_mut().zip(other) {
+                    *to -= along * from;
+                }
+            }
+            let length = dot(vector, vector).sqrt().max(f64::MIN_POSITIVE);
+            for value in vector.iter_mut() {
+                *value /= length;
+            }
+        }
+    }
+}
+
+/// The sum of products of two vectors of [`EMBEDDING`] values, in eight sums beside each other.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    const { assert!(EMBEDDING.is_multiple_of(8)) };
+    let mut sums = [0.0; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
