@@ -81,7 +81,7 @@ mod tests {
             ..Example::of_class(NORMAL)
         };
         // Example 0 of fold 1, example 1 of fold 2; the model validates on one of either.
-        let dataset = Dataset::of_examples(&[], vec![example(1), example(2)]);
+        let dataset = Dataset::of_examples(&[], vec![example(1), example(2)]).unwrap();
         let answers = |example: usize, lean: f32| {
             let mut outcomes = Outcomes::default();
             for i in 0..30usize {

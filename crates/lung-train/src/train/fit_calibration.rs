@@ -199,7 +199,7 @@ mod tests {
         for (index, example) in examples.iter().enumerate() {
             outcomes.push(index, example.finding, vec![0.0; 3]);
         }
-        let dataset = Dataset::of_examples(&[], examples);
+        let dataset = Dataset::of_examples(&[], examples).unwrap();
         for (balance, adults) in [(0.0, 9.0), (0.5, 3.0), (1.0, 1.0)] {
             let (part, weights) = outcomes.to_calibrate(&dataset, balance);
             assert_eq!(part.examples, (0..10).collect::<Vec<_>>());

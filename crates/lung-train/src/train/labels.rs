@@ -94,7 +94,7 @@ mod tests {
             ..Example::of_class(class)
         };
         let examples = vec![example("bacterial", BACTERIAL), example("not", OPACITY)];
-        let dataset = Dataset::of_examples(&[], examples);
+        let dataset = Dataset::of_examples(&[], examples).unwrap();
         let mut outcomes = Outcomes::default();
         for index in 0..2 {
             outcomes.push(index, OPACITY, vec![0.0, 1.0, 9.0]);

@@ -272,7 +272,7 @@ mod tests {
     }
 
     fn dataset(examples: Vec<Example>) -> Dataset {
-        Dataset::of_examples(&["first", "second"], examples)
+        Dataset::of_examples(&["first", "second"], examples).unwrap()
     }
 
     /// Adults in the first folder, children of each kind in both.

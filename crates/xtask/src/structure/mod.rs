@@ -106,6 +106,7 @@ mod tests {
             "radiograph",
             "lung-kernels",
             "mobilenet-lung",
+            "lung-evaluate",
             "lung-train",
             "xtask",
             "web",

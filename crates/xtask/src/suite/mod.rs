@@ -39,7 +39,12 @@ pub fn run_part(project: &Project, part: Part, filters: &[String]) -> Result<()>
             compile(&mut lane);
             native(&mut lane);
         }
-        Part::Radiograph | Part::Kernels | Part::Classifier | Part::Train | Part::Xtask => {
+        Part::Radiograph
+        | Part::Kernels
+        | Part::Classifier
+        | Part::Evaluate
+        | Part::Train
+        | Part::Xtask => {
             package(&mut lane, part.package().unwrap_or_default(), filters);
             if part == Part::Classifier && filters.is_empty() {
                 example(&mut lane);

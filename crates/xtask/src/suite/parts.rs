@@ -21,6 +21,8 @@ pub enum Part {
     Kernels,
     /// Native, preprocessing, network, weights file, report: 1 minute (6)
     Classifier,
+    /// Native, folders of radiographs and figures of a model: 1 minute (5)
+    Evaluate,
     /// Native, training and the command `lung`: 3 minutes (8)
     Train,
     /// Native, this tool: half a minute (1)
@@ -56,6 +58,7 @@ impl Part {
             Self::Radiograph => Some("radiograph"),
             Self::Kernels => Some("lung-kernels"),
             Self::Classifier => Some("mobilenet-lung"),
+            Self::Evaluate => Some("lung-evaluate"),
             Self::Train => Some("lung-train"),
             Self::Xtask => Some("xtask"),
             _ => None,

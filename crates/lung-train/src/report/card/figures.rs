@@ -13,7 +13,7 @@ use super::test::{CardTest, ForeignTest, HeldOutTest, Together};
 use crate::evaluate::audit::Audit;
 use crate::evaluate::elsewhere::Elsewhere;
 use crate::export::Exported;
-use crate::report::text::NOT_IN_MODEL;
+use crate::text::NOT_IN_MODEL;
 
 /// The version of the JSON beside a card. Another one may lack or rename fields; new fields alone do not change it.
 pub const VERSION: u32 = 1;

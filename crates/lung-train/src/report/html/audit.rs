@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::table::PageTable;
 use crate::evaluate::audit::{Audit, Change, GroupAudit, Remains};
-use crate::report::text::in_text;
+use crate::text::in_text;
 
 /// The page, as `audit.html.jinja` has it.
 #[derive(Template)]

@@ -11,7 +11,7 @@ use super::table::PageTable;
 use crate::evaluate::Tests;
 use crate::evaluate::metrics::{BINS, Evaluation, ForeignMetrics};
 use crate::evaluate::peer::PeerTests;
-use crate::report::text::NOT_IN_MODEL;
+use crate::text::NOT_IN_MODEL;
 use crate::train::EpochLog;
 
 /// What a page is made of.

@@ -2,7 +2,7 @@
 
 use crate::evaluate::metrics::{Evaluation, ForeignMetrics, SetMetrics};
 use crate::evaluate::peer::{PeerRow, PeerTests};
-use crate::report::text::{NOT_IN_MODEL, in_text};
+use crate::text::{NOT_IN_MODEL, in_text};
 
 /// A table with a caption; the first cell of a row is its head.
 #[derive(Clone, Debug, PartialEq)]

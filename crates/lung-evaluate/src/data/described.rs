@@ -11,10 +11,11 @@ pub(crate) const DATASET: &str = "dataset.toml";
 
 /// A description, and where it is from.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Described {
-    pub(crate) description: Description,
+pub struct Described {
+    /// What it says.
+    pub description: Description,
     /// Its file; none for the one that is built in.
-    pub(crate) path: Option<PathBuf>,
+    pub path: Option<PathBuf>,
 }
 
 impl Described {
@@ -22,7 +23,7 @@ impl Described {
     ///
     /// # Errors
     /// A description that cannot be read or used, and two that differ.
-    pub(crate) fn find(file: Option<&Path>, folders: &[PathBuf]) -> Result<Self, DataError> {
+    pub fn find(file: Option<&Path>, folders: &[PathBuf]) -> Result<Self, DataError> {
         if let Some(file) = file {
             return Self::read(file.to_owned());
         }
@@ -47,7 +48,7 @@ impl Described {
     }
 
     /// The description that is built in.
-    pub(crate) fn built_in() -> Self {
+    pub fn built_in() -> Self {
         Self {
             description: Description::lung_xray(),
             path: None,

@@ -1,5 +1,7 @@
 //! Tests and audits as plain text, for a terminal.
 
+mod peer;
+
 use std::fmt::Write as _;
 
 use crate::data::escape;
@@ -308,7 +310,7 @@ impl Probe {
 }
 
 /// A share with its interval and its numbers, for a terminal.
-pub(crate) fn in_text(share: &Share) -> String {
+pub fn in_text(share: &Share) -> String {
     if share.images == 0 {
         return "-".to_owned();
     }

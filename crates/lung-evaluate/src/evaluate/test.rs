@@ -86,7 +86,7 @@ impl Tests {
     }
 
     /// The tests by folder, where they say more than that of all images.
-    pub(crate) fn by_folder(&self) -> &[Evaluation] {
+    pub fn by_folder(&self) -> &[Evaluation] {
         match is_all(&self.folders) {
             true => &[],
             false => &self.folders,
@@ -181,7 +181,7 @@ impl Tests {
     }
 
     /// Gives every evaluation the id of the model: where it is tested, its weights file has no name yet.
-    pub(crate) fn name_model(&mut self, id: &str) {
+    pub fn name_model(&mut self, id: &str) {
         for evaluation in self.folders.iter_mut().chain([&mut self.all]) {
             id.clone_into(&mut evaluation.model);
         }

@@ -223,7 +223,7 @@ impl Description {
 
     /// The built-in description with another share of viral pneumonia in the target of a bacterial one.
     #[must_use]
-    pub(crate) fn with_bacterial_as_viral(mut self, share: f32) -> Self {
+    pub fn with_bacterial_as_viral(mut self, share: f32) -> Self {
         let share = f64::from(share);
         if let Some(rule) = self.folders.get_mut(Self::BACTERIAL) {
             let shares = [("Lung_Opacity", 1.0 - share), ("Viral Pneumonia", share)];

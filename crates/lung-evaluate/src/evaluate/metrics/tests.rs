@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mobilenet_lung::{ByFinding, Findings, InDistribution};
 
 use super::*;
-use crate::report::NOT_IN_MODEL;
+use crate::text::NOT_IN_MODEL;
 
 const NORMAL: &str = "Normal";
 const OPACITY: &str = "Lung_Opacity";

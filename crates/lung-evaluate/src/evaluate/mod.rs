@@ -8,6 +8,6 @@ pub mod peer;
 mod test;
 mod trials;
 
-pub(crate) use self::foreign::check_foreign;
+pub use self::foreign::check_foreign;
 pub use self::test::{Tests, to_test};
 pub use self::trials::{evaluate, outcomes};

@@ -15,11 +15,10 @@ pub use self::calibration::{BINS, Bin, CalibrationMetrics};
 pub use self::calls::{Called, Calls, OriginTest, called};
 pub use self::curve::{Curves, PrecisionRecallPoint, RocPoint, auroc};
 pub use self::evaluation::{Evaluation, Loss, Tested};
-pub use self::mcnemar::mcnemar;
-pub(crate) use self::mcnemar::p_in_words;
+pub use self::mcnemar::{mcnemar, p_in_words};
 pub use self::outcome::Outcome;
-pub use self::shares::{ClassMetrics, Share, share_of, wilson};
-pub(crate) use self::shares::{Z95, percent};
+pub(crate) use self::shares::Z95;
+pub use self::shares::{ClassMetrics, Share, percent, share_of, wilson};
 pub use self::trust::{
     Accepted, ForeignMetrics, RefusalMetrics, RiskCoverage, RiskPoint, SetMetrics,
 };

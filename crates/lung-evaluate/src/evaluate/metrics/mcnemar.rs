@@ -21,7 +21,7 @@ pub fn mcnemar(first: usize, second: usize) -> f64 {
 }
 
 /// A p-value as a table has it.
-pub(crate) fn p_in_words(p: f64) -> String {
+pub fn p_in_words(p: f64) -> String {
     if p < 1e-3 {
         "< 0.001".to_owned()
     } else {

@@ -1,20 +1,25 @@
-//! Data sets without files, for unit tests.
+//! Data sets without files, for tests of what is made of them.
 
 use std::path::PathBuf;
+
+use mobilenet_lung::FindingsError;
 
 use super::dataset::{Dataset, Example};
 use super::described::Described;
 use super::scheme::Scheme;
 
-/// The places of the classes in the built-in description.
-pub(crate) const NORMAL: usize = 0;
-pub(crate) const OPACITY: usize = 1;
-pub(crate) const VIRAL: usize = 2;
-pub(crate) const BACTERIAL: usize = 3;
+/// The place of the normal class in the built-in description.
+pub const NORMAL: usize = 0;
+/// The place of lung opacity.
+pub const OPACITY: usize = 1;
+/// The place of viral pneumonia.
+pub const VIRAL: usize = 2;
+/// The place of bacterial pneumonia, whose finding is lung opacity.
+pub const BACTERIAL: usize = 3;
 
 impl Example {
     /// An image of nothing but a class.
-    pub(crate) fn of_class(class: usize) -> Self {
+    pub fn of_class(class: usize) -> Self {
         Self {
             file: String::new(),
             path: PathBuf::new(),
@@ -31,7 +36,10 @@ impl Example {
 
 impl Dataset {
     /// Images as the built-in description has them.
-    pub(crate) fn of_examples(folders: &[&str], examples: Vec<Example>) -> Self {
+    ///
+    /// # Errors
+    /// [`FindingsError`], which the built-in description does not give.
+    pub fn of_examples(folders: &[&str], examples: Vec<Example>) -> Result<Self, FindingsError> {
         let names = [
             "Normal",
             "Lung_Opacity",
@@ -39,14 +47,14 @@ impl Dataset {
             "bacterial_pneumonia",
         ];
         let described = Described::built_in();
-        let scheme = Scheme::new(&described, &names, None).unwrap();
-        Self {
+        let scheme = Scheme::new(&described, &names, None)?;
+        Ok(Self {
             folders: folders.iter().map(PathBuf::from).collect(),
             findings: scheme.findings,
             classes: scheme.classes,
             patients: described.description.origin.patients,
             examples,
             grouped: true,
-        }
+        })
     }
 }

@@ -9,8 +9,7 @@ mod dataset;
 mod described;
 mod description;
 mod error;
-#[cfg(test)]
-pub(crate) mod examples;
+pub mod examples;
 mod folds;
 mod likeness;
 mod list;
@@ -27,7 +26,7 @@ pub(crate) mod text;
 mod walk;
 
 pub use self::dataset::{Dataset, Example, FOLDS};
-pub(crate) use self::described::Described;
+pub use self::described::Described;
 pub use self::description::{
     Declared, Description, DescriptionError, Origin, Patients, Rule, Target,
 };
@@ -40,7 +39,7 @@ pub use self::phantoms::{write_phantoms, write_phantoms_of};
 pub(crate) use self::pixels::read_bytes;
 pub use self::pixels::{Pixels, read_radiograph};
 pub use self::reading::Reading;
-pub(crate) use self::reading::tell_copies;
+pub use self::reading::tell_copies;
 pub use self::scheme::Class;
 pub use self::split::{Part, Split};
 pub(crate) use self::table::{Table as GroupTable, delimiter as table_delimiter, key as table_key};

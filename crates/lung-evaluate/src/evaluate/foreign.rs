@@ -12,7 +12,7 @@ use crate::predict::{expand, read, read_at};
 use crate::progress::begin;
 
 /// Refuses a folder of foreign images that is not there, before anything that takes long.
-pub(crate) fn check_foreign(folder: Option<&Path>) -> anyhow::Result<()> {
+pub fn check_foreign(folder: Option<&Path>) -> anyhow::Result<()> {
     if let Some(folder) = folder {
         ensure!(
             folder.is_dir(),

@@ -103,7 +103,7 @@ impl Listing {
     }
 
     /// As [`selected`](Self::selected), by a description that has been read.
-    pub(crate) fn described(
+    pub fn described(
         folders: &[PathBuf],
         selection: &Selection<'_>,
         described: &Described,

@@ -56,7 +56,7 @@ pub struct FileList {
 
 impl FileList {
     /// The list of the images of data folders: `as_listed` before images that are alike were put together, `trained` after that.
-    pub(crate) fn new(as_listed: &Listing, trained: &Listing, reading: &Reading) -> Self {
+    pub fn new(as_listed: &Listing, trained: &Listing, reading: &Reading) -> Self {
         Self::with_contents(as_listed, trained, &reading.contents)
     }
 
@@ -170,7 +170,7 @@ impl FileList {
     }
 
     /// As [`check_contents`](Self::check_contents), for files that have been read.
-    pub(crate) fn check_read(
+    pub fn check_read(
         &self,
         listing: &Listing,
         reading: &Reading,

@@ -24,7 +24,7 @@ pub fn wilson(successes: usize, trials: usize) -> [f64; 2] {
 }
 
 /// A share as a percentage.
-pub(crate) fn percent(share: f64) -> String {
+pub fn percent(share: f64) -> String {
     format!("{:.1}%", share * 100.0)
 }
 

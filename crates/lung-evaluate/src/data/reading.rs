@@ -319,7 +319,7 @@ fn clusters<'a>(sets: &[Vec<usize>], group: impl Fn(usize) -> &'a str) -> Vec<BT
 const LISTED: usize = 20;
 
 /// Tells people of images that are alike.
-pub(crate) fn tell_copies(lines: &[String]) {
+pub fn tell_copies(lines: &[String]) {
     for line in lines.iter().take(LISTED) {
         info!("{line}");
     }

@@ -2,7 +2,7 @@
 
 use crate::evaluate::metrics::{Share, p_in_words};
 use crate::evaluate::peer::{Difference, PeerRow, PeerTests, Side};
-use crate::report::text::in_text;
+use crate::text::in_text;
 
 impl PeerTests {
     /// As plain text, for a terminal.
@@ -24,7 +24,7 @@ impl PeerTests {
 
 impl PeerRow {
     /// The figures in words: what it is, ours, the other's.
-    pub(super) fn figures(&self) -> [[String; 3]; 4] {
+    pub fn figures(&self) -> [[String; 3]; 4] {
         let share = |share: Option<Share>| share.as_ref().map_or_else(|| "-".to_owned(), in_text);
         let auc = |auc: Option<f64>| auc.map_or_else(|| "-".to_owned(), |auc| format!("{auc:.3}"));
         let line = |words: &str, figure: &dyn Fn(&Side) -> String| {
@@ -39,7 +39,7 @@ impl PeerRow {
     }
 
     /// What McNemar's test says, a sentence each.
-    pub(super) fn differences(&self) -> Vec<String> {
+    pub fn differences(&self) -> Vec<String> {
         let sentence = |of: &str, difference: Option<Difference>| {
             let Difference {
                 only_ours,
