@@ -79,12 +79,12 @@ fn generated_images_are_learnt_exported_and_read_back_to_the_last_one() {
         weight_decay: 0.0,
         label_smoothing: 0.0,
         head: HeadStage {
-            epochs: 20,
-            learning_rate: 2e-3,
+            epochs: 8,
+            learning_rate: 4e-3,
         },
         fine_tune: FineTuneStage {
-            epochs: 30,
-            learning_rate: 1e-3,
+            epochs: 20,
+            learning_rate: 2e-3,
             from_layer: vec![10],
             ..FineTuneStage::default()
         },
