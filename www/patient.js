@@ -29,7 +29,7 @@ export async function askForPatient(element, points) {
   if (offered.length === 0) return;
   const question = make(
     'fieldset',
-    { class: 'patient', slot: 'options' },
+    { class: 'patient', slot: 'options', 'aria-describedby': 'patient-why' },
     make('legend', { 'data-words': 'patient.label' }),
     ...[...offered, ''].map((name) =>
       make(
@@ -39,6 +39,7 @@ export async function askForPatient(element, points) {
         make('span', { 'data-words': `patient.${name || 'unstated'}` }),
       ),
     ),
+    make('small', { id: 'patient-why', 'data-words': 'patient.why' }),
   );
   translate(question, await wordsOf(languageOf(element)).catch(() => wordsOf('en')));
   question.addEventListener('change', ({ target }) => {

@@ -243,6 +243,9 @@ describe('operating points', () => {
 
   test('the choice is made by keyboard, holds for the tab, and is sent in a form', () =>
     onPage(async (page, { picker, element, answered }) => {
+      const why = page.getByText('Answers are weighed differently for adults and children.');
+      await why.waitFor();
+      assert.equal(await page.getByRole('group', { name: 'Patient' }).getAttribute('aria-describedby'), await why.getAttribute('id'));
       await radio(page, 'not stated').focus();
       await page.keyboard.press('ArrowUp');
       assert.equal(await radio(page, 'child').isChecked(), true);

@@ -455,6 +455,7 @@ export default {
   'patient.adult': 'بالغ',
   'patient.child': 'طفل',
   'patient.unstated': 'غير مذكور',
+  'patient.why': 'تُوزن الأجوبة بطريقة مختلفة للبالغين وللأطفال.',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'جارٍ حفظ الصفحة لاستخدامها دون اتصال…',

@@ -294,6 +294,7 @@ export default {
   'patient.adult': 'adult',
   'patient.child': 'child',
   'patient.unstated': 'not stated',
+  'patient.why': 'Answers are weighed differently for adults and children.',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Keeping the page for use offline…',

@@ -344,6 +344,7 @@ export default {
   'patient.adult': 'adulto',
   'patient.child': 'niño',
   'patient.unstated': 'sin indicar',
+  'patient.why': 'Las respuestas se ponderan de otra forma para adultos y para niños.',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Guardando la página para usarla sin conexión…',

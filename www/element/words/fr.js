@@ -342,6 +342,7 @@ export default {
   'patient.adult': 'adulte',
   'patient.child': 'enfant',
   'patient.unstated': 'non précisé',
+  'patient.why': 'Les réponses sont pondérées différemment pour l’adulte et pour l’enfant.',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'Enregistrement de la page pour l’utiliser hors ligne…',

@@ -336,6 +336,7 @@ export default {
   'patient.adult': 'वयस्क',
   'patient.child': 'बच्चा',
   'patient.unstated': 'नहीं बताया',
+  'patient.why': 'वयस्कों और बच्चों के लिए उत्तर अलग-अलग तौले जाते हैं।',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': 'पृष्ठ ऑफ़लाइन उपयोग के लिए रखा जा रहा है…',

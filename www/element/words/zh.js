@@ -322,6 +322,7 @@ export default {
   'patient.adult': '成人',
   'patient.child': '儿童',
   'patient.unstated': '未说明',
+  'patient.why': '对成人和儿童，回答的权重不同。',
 
   // The page as an app: whether it is kept on the device, and new versions
   'offline.keeping': '正在保存页面以供离线使用…',
