@@ -60,29 +60,29 @@ pub fn fit(embeddings: &[Vec<f32>]) -> anyhow::Result<Distribution> {
 fn principal(matrix: &[f64]) -> (Vec<f64>, Vec<f64>) {
     /// Where directions cannot be told apart, any of them do.
     const ROUNDS: usize = 200;
-    /// The share by which the sum of the eigenvalues grows in a round when it is found.
-    const FOUND: f64 = 1e-12;
+    /// What an eigenvalue may still change by in a round, as a share of all. Each is looked at, not their sum: the space is found
+    /// long before the directions in it.
+    const FOUND: f64 = 1e-9;
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut vectors: Vec<f64> = (0..DIRECTIONS * EMBEDDING)
+    let mut next: Vec<f64> = (0..DIRECTIONS * EMBEDDING)
         .map(|_| rand::Rng::random::<f64>(&mut rng) - 0.5)
         .collect();
-    orthonormalise(&mut vectors);
-    let mut values = Vec::new();
-    let mut before = 0.0;
+    let mut vectors = Vec::new();
+    let mut values = vec![0.0; DIRECTIONS];
     for _ in 0..ROUNDS {
-        let mut next = product(matrix, &vectors);
+        vectors = next;
+        orthonormalise(&mut vectors);
+        next = product(matrix, &vectors);
+        let before = values;
         values = vectors
             .chunks_exact(EMBEDDING)
             .zip(next.chunks_exact(EMBEDDING))
             .map(|(vector, next)| dot(vector, next))
             .collect();
-        let sum: f64 = values.iter().sum();
-        if (sum - before).abs() <= FOUND * sum {
+        let least = FOUND * values.iter().sum::<f64>();
+        if (values.iter().zip(&before)).all(|(value, before)| (value - before).abs() <= least) {
             break;
         }
-        before = sum;
-        orthonormalise(&mut next);
-        vectors = next;
     }
     (values, vectors)
 }
@@ -189,6 +189,13 @@ mod tests {
             "{:?}",
             found.spread
         );
+        // Each direction by itself, not only the space that all of them span.
+        assert!(
+            (found.spread.variances[DIRECTIONS - 1] - 3.0).abs() < 1.0
+                && found.spread.variances.is_sorted_by(|a, b| *a >= 0.99 * b),
+            "{:?}",
+            found.spread
+        );
         assert!((found.spread.other_variance - 0.01).abs() < 1e-3);
         for (i, a) in found.directions.chunks_exact(EMBEDDING).enumerate() {
             for (j, b) in found.directions.chunks_exact(EMBEDDING).enumerate() {
@@ -200,5 +207,12 @@ mod tests {
         let distances: Vec<f32> = embeddings.iter().map(|e| found.distance(e)).collect();
         let mean = distances.iter().sum::<f32>() / distances.len() as f32;
         assert!((mean / EMBEDDING as f32 - 1.0).abs() < 0.02, "{mean}");
+    }
+
+    #[test]
+    fn embeddings_that_do_not_differ_or_are_no_numbers_are_refused() {
+        for value in [0.0, 1.0, f32::NAN] {
+            assert!(fit(&vec![vec![value; EMBEDDING]; 200]).is_err(), "{value}");
+        }
     }
 }
