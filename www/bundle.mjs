@@ -1,10 +1,11 @@
 // @ts-check
 /**
  * `node www/bundle.mjs DIST FOLDER`: merges the scripts in DIST that are always loaded together, so that a cold page asks for
- * fewer, with the rollup in FOLDER's `node_modules`. `cargo xtask build` runs it.
+ * fewer, with the rollup and esbuild in FOLDER's `node_modules`. `cargo xtask build` runs it.
  *
- * The worker is given the script of the builds for the CPU, the element its styles, and the documentation comes beside the page. Comments are left out: they
- * were a third of what is downloaded. Files keep their names; those that were merged into another are removed.
+ * The worker is given the script of the builds for the CPU, the element its styles, and the documentation comes beside the page. Comments and indentation are
+ * left out: they were a third of what is downloaded. Names stay, so that a browser's tools show code that can be read. Files keep their
+ * names too; those that were merged into another are removed.
  */
 
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -18,9 +19,9 @@ const [, , dist, packages] = process.argv;
 if (!dist || !packages) throw new Error('use: node www/bundle.mjs DIST FOLDER');
 
 /** @type {any} whose types are not installed with the page's tests */
-const { rollup } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup');
-/** @type {any} */
-const { parseAst } = createRequire(pathToFileURL(resolve(packages, 'package.json')))('rollup/parseAst');
+const load = createRequire(pathToFileURL(resolve(packages, 'package.json')));
+const { rollup } = load('rollup');
+const { transform } = load('esbuild');
 /** @typedef {{ name: string, facadeModuleId: string | null, fileName: string }} Chunk */
 
 /** What is loaded by name. What these load later is found in them. */
@@ -43,12 +44,16 @@ function fileName({ name, facadeModuleId }) {
   return nameOf(facadeModuleId);
 }
 
-/** The module with the element's styles in it, without their comments: no request, and no moment without them. */
+/** A script or a style sheet without comments and indentation, and otherwise as it was. @param {string} text @param {'js' | 'css'} loader @returns {Promise<string>} */
+async function bare(text, loader) {
+  const { code, warnings } = await transform(text, { loader, minifyWhitespace: true, charset: 'utf8', legalComments: 'none' });
+  if (warnings.length > 0) throw new Error(warnings[0].text);
+  return code.trim();
+}
+
+/** The module with the element's styles in it: no request, and no moment without them. */
 async function sheet() {
-  const css = (await readFile(join(root, STYLES), 'utf8'))
-    .replace(/\/\*[^]*?\*\//g, '')
-    .replace(/\n\s*(?=\n)/g, '')
-    .trim();
+  const css = await bare(await readFile(join(root, STYLES), 'utf8'), 'css');
   return `export const fill = (sheet) => sheet.replaceSync(\`${css.replace(/[\\`$]/g, '\\$&')}\`);`;
 }
 
@@ -96,33 +101,8 @@ for (const name of merged) await rm(join(root, name));
 console.log(`merged into what loads them: ${merged.join(', ')}`);
 await documents(root);
 for (const name of await readdir(root, { recursive: true })) {
-  if (!name.endsWith('.js')) continue;
+  const loader = name.endsWith('.js') ? 'js' : name.endsWith('.css') ? 'css' : null;
+  if (loader === null) continue;
   const file = join(root, name);
-  await writeFile(file, withoutComments(await readFile(file, 'utf8')));
-}
-
-/** A script without its comments: whatever looks like one outside of strings, templates and regular expressions. @param {string} code */
-function withoutComments(code) {
-  /** @type {Array<{ start: number, end: number }>} */
-  const literals = [];
-  /** @param {any} node */
-  const collect = (node) => {
-    if (node?.type === 'TemplateElement' || (node?.type === 'Literal' && (typeof node.value === 'string' || node.regex))) return void literals.push(node);
-    if (typeof node !== 'object' || node === null) return;
-    for (const value of Object.values(node)) collect(value);
-  };
-  collect(parseAst(code));
-  literals.sort((a, b) => a.start - b.start);
-  let bare = '';
-  let at = 0;
-  for (const { start, end } of [...literals, { start: code.length, end: code.length }]) {
-    bare += code
-      .slice(at, start)
-      .replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, (comment) => (comment.includes('\n') ? '\n' : ' '))
-      .replace(/[ \t]+(?=\n)/g, '')
-      .replace(/\n(\s*\n)+/g, '\n');
-    bare += code.slice(start, end);
-    at = end;
-  }
-  return bare;
+  await writeFile(file, `${await bare(await readFile(file, 'utf8'), loader)}\n`);
 }

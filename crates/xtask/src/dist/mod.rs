@@ -40,7 +40,7 @@ pub fn tools(project: &Project, speed: Speed) -> Result<WasmRust> {
 /// Makes sure that there is Node, and what runs on it: what merges scripts, and for a release what makes WebAssembly smaller.
 pub fn scripts(project: &Project, speed: Speed) -> Result<()> {
     tools::node(project)?;
-    tools::rollup(project)?;
+    tools::bundler(project)?;
     if speed == Speed::Release {
         tools::wasm_opt(project)?;
     }
@@ -102,7 +102,7 @@ fn licences(project: &Project, page: &Path) -> Result<()> {
 
 /// Merges the page's scripts: seventeen of them kept a cold page waiting.
 fn merge_scripts(project: &Project, dist: &Path) -> Result<()> {
-    let packages = tools::rollup(project)?;
+    let packages = tools::bundler(project)?;
     run(
         project
             .command("node")

@@ -328,7 +328,7 @@ pub(super) fn vulnerabilities(lane: &mut Lane<'_>) {
     });
 }
 
-/// Trunk makes the same page of `www/index.html` and `Trunk.toml`, but for what cargo and rollup do after it.
+/// Trunk makes the same page of `www/index.html` and `Trunk.toml`, but for what cargo and the bundler do after it.
 pub(super) fn trunk(lane: &mut Lane<'_>) {
     let project = lane.project;
     let Some(rust) = set_up(lane) else {

@@ -10,7 +10,7 @@ mod wasm;
 
 pub use address::{NotAnAddress, address};
 pub use cargo::{cargo_cyclonedx, cargo_deny, cargo_fuzz, cargo_semver_checks, trunk, typos};
-pub use node::{node, npm_ci, rollup, wasm_opt};
+pub use node::{bundler, node, npm_ci, wasm_opt};
 pub use project::Project;
 pub use python::{PythonPackages, environment, python};
 pub use system::{chromium, cpp_compiler, firefox, for_tests, jemalloc, vulkan};

@@ -3,12 +3,13 @@
 use super::project::{Project, first_number};
 use crate::process::{output, run, step};
 use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// The npm package that has wasm-opt, and its version.
 const BINARYEN: &str = "binaryen@132.0.0";
-/// What merges scripts.
-const ROLLUP_VERSION: &str = "4.68.8";
+/// What merges scripts, and what takes comments and indentation out of them, with their versions.
+const BUNDLER: [(&str, &str); 2] = [("rollup", "4.68.8"), ("esbuild", "0.28.2")];
 /// The oldest wasm-opt found on the PATH that is trusted with what current compilers write.
 const OLDEST_WASM_OPT: u32 = 120;
 /// The oldest Node whose test runner and `fetch` the tests rely on.
@@ -23,26 +24,33 @@ pub fn wasm_opt(project: &Project) -> Result<()> {
     step(format!(
         "installing wasm-opt ({BINARYEN}) into target/tools"
     ));
-    npm_install(project, "npm", BINARYEN).map(|_| ())
+    npm_install(project, "npm", &[BINARYEN]).map(|_| ())
 }
 
-/// Makes sure that rollup is there, and returns the folder whose `node_modules` has it.
-pub fn rollup(project: &Project) -> Result<PathBuf> {
-    let folder = project.tools().join("rollup");
-    let installed = std::fs::read(folder.join("node_modules/rollup/package.json"))
-        .ok()
-        .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
-    if installed.is_some_and(|about| about["version"] == ROLLUP_VERSION) {
+/// Makes sure that rollup and esbuild are there, and returns the folder whose `node_modules` has them.
+pub fn bundler(project: &Project) -> Result<PathBuf> {
+    let folder = project.tools().join("bundler");
+    let installed = |name: &str| {
+        std::fs::read(folder.join("node_modules").join(name).join("package.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+    };
+    if BUNDLER
+        .iter()
+        .all(|(name, version)| installed(name).is_some_and(|about| about["version"] == *version))
+    {
         return Ok(folder);
     }
+    let packages = BUNDLER.map(|(name, version)| format!("{name}@{version}"));
     step(format!(
-        "installing rollup {ROLLUP_VERSION} into target/tools"
+        "installing {} into target/tools",
+        packages.join(" and ")
     ));
-    npm_install(project, "rollup", &format!("rollup@{ROLLUP_VERSION}"))
+    npm_install(project, "bundler", &packages)
 }
 
-/// Installs an npm package in a folder of target/tools, which is returned. npm removes from there whatever else it finds.
-fn npm_install(project: &Project, folder: &str, package: &str) -> Result<PathBuf> {
+/// Installs npm packages in a folder of target/tools, which is returned. npm removes from there whatever else it finds.
+fn npm_install(project: &Project, folder: &str, packages: &[impl AsRef<OsStr>]) -> Result<PathBuf> {
     let folder = project.tools().join(folder);
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -57,7 +65,7 @@ fn npm_install(project: &Project, folder: &str, package: &str) -> Result<PathBuf
                 "--prefix",
             ])
             .arg(&folder)
-            .arg(package),
+            .args(packages),
         "Check that the npm registry can be reached, then try again.",
     )?;
     Ok(folder)
