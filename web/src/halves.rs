@@ -16,6 +16,9 @@ const COUNTS: i32 = 64;
 const LOOKS: u32 = 60_000;
 /// Milliseconds that a partner may keep one waiting: it may be busy, or the machine.
 const PATIENCE: f64 = 100.0;
+/// The same for the input, which is made of the image when the partner is called: 8 ms, and what the largest images take.
+const LOOKS_FOR_INPUT: u32 = 300_000;
+const PATIENCE_FOR_INPUT: f64 = 2_000.0;
 /// Images in a row without the partner after which it is asked no more.
 const FAILURES: u32 = 3;
 
@@ -37,6 +40,8 @@ pub struct Halves {
     exchange: i32,
     /// Tells the partner the number of an image that it is to assist with.
     ask: Option<Function>,
+    /// Whether it knows of the image at hand.
+    called: bool,
     failures: u32,
 }
 
@@ -46,11 +51,15 @@ impl Halves {
         Self::new(memory, true, 0, Some(ask))
     }
 
-    /// The half that assists with the image of this number, and its input.
-    pub fn lower(memory: &SharedArrayBuffer, image: i32) -> (Self, Vec<f32>) {
-        let half = Self::new(memory, false, image, None);
-        let input = half.input.to_vec();
-        (half, input)
+    /// The half that assists with the image of this number.
+    pub fn lower(memory: &SharedArrayBuffer, image: i32) -> Self {
+        Self::new(memory, false, image, None)
+    }
+
+    /// The input, once it is handed over; `None` where the other half has given this image up.
+    pub fn input(&self) -> Option<Vec<f32>> {
+        self.wait(LOOKS_FOR_INPUT, PATIENCE_FOR_INPUT)?;
+        Some(self.input.to_vec())
     }
 
     fn new(memory: &SharedArrayBuffer, upper: bool, image: i32, ask: Option<Function>) -> Self {
@@ -76,6 +85,7 @@ impl Halves {
             image,
             exchange: 0,
             ask,
+            called: false,
             failures: 0,
         }
     }
@@ -92,8 +102,16 @@ impl Halves {
         before.wrapping_add(self.exchange)
     }
 
-    /// Waits until the partner has come as far in this image.
-    fn wait(&self) -> Option<()> {
+    /// Tells the partner how far this half has come.
+    fn tell(&self) -> Result<(), JsValue> {
+        let place = COUNTERS[usize::from(!self.upper)];
+        Atomics::store(&self.counters, place, self.count())?;
+        Atomics::notify(&self.counters, place)?;
+        Ok(())
+    }
+
+    /// Waits until the partner has come as far in this image: `looks` times awake, then `patience` milliseconds asleep.
+    fn wait(&self, looks: u32, patience: f64) -> Option<()> {
         let place = COUNTERS[usize::from(self.upper)];
         for look in 0.. {
             let count = Atomics::load(&self.counters, place).ok()?;
@@ -104,8 +122,8 @@ impl Halves {
                 2.. => return None,
                 _ => {}
             }
-            if look >= LOOKS {
-                let woken = Atomics::wait_with_timeout(&self.counters, place, count, PATIENCE);
+            if look >= looks {
+                let woken = Atomics::wait_with_timeout(&self.counters, place, count, patience);
                 if woken.ok()? == "timed-out" {
                     return None;
                 }
@@ -116,14 +134,24 @@ impl Halves {
 }
 
 impl Partner for Halves {
-    fn begin(&mut self, input: &[f32]) {
+    fn call(&mut self) {
         self.image = self.image.wrapping_add(1);
         self.exchange = 0;
-        self.input.copy_from(input);
+        self.called = true;
         if let Some(ask) = &self.ask {
             // A port that does not take it is as one that nobody listens at.
             let _ = ask.call1(&JsValue::NULL, &self.image.into());
         }
+    }
+
+    fn begin(&mut self, input: &[f32]) {
+        if !self.called {
+            self.call();
+        }
+        self.called = false;
+        self.input.copy_from(input);
+        // Where it cannot be told, the first exchange finds that out.
+        let _ = self.tell();
     }
 
     fn exchange(&mut self, own: &[f32], other: &mut [f32]) -> Result<(), PartnerLost> {
@@ -132,11 +160,8 @@ impl Partner for Halves {
         if !own.is_empty() {
             self.own[slot].subarray(0, own.len() as u32).copy_from(own);
         }
-        let place = COUNTERS[usize::from(!self.upper)];
-        let told = Atomics::store(&self.counters, place, self.count())
-            .and_then(|_| Atomics::notify(&self.counters, place));
-        told.map_err(|_| PartnerLost)?;
-        self.wait().ok_or(PartnerLost)?;
+        self.tell().map_err(|_| PartnerLost)?;
+        self.wait(LOOKS, PATIENCE).ok_or(PartnerLost)?;
         if !other.is_empty() {
             self.theirs[slot]
                 .subarray(0, other.len() as u32)

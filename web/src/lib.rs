@@ -213,12 +213,15 @@ impl LungClassifier {
         self.partner.replace(partner);
     }
 
-    /// Half of the arithmetic of another worker's image.
+    /// Half of the arithmetic of another worker's image, whose input may still be on its way; `false` where it has not come.
     ///
     /// # Errors
     /// `device` where there is no such half; the other worker does the whole, as when this one comes late.
     pub fn assist(&self, memory: &SharedArrayBuffer, image: i32) -> Result<bool, JsValue> {
-        let (mut partner, input) = halves::Halves::lower(memory, image);
+        let mut partner = halves::Halves::lower(memory, image);
+        let Some(input) = partner.input() else {
+            return Ok(false);
+        };
         self.classifier
             .assist(&input, &mut partner)
             .map_err(error::of_classifying)

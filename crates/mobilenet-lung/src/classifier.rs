@@ -177,6 +177,8 @@ impl Classifier {
         operating_point: Option<&str>,
         partner: &mut dyn Partner,
     ) -> Result<(Reading, bool), ClassifyError> {
+        self.operating_point(operating_point)?;
+        partner.call();
         let (input, preprocess_ms) = self.input(radiograph, operating_point)?;
         let network = self.cpu()?;
         let start = Instant::now();

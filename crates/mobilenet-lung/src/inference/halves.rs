@@ -15,6 +15,9 @@ pub const LONGEST_EXCHANGE: usize = 3 * 7 * 1280;
 
 /// The thread that computes the other half.
 pub trait Partner {
+    /// Tells it that an input will be handed over soon: a thread that sleeps takes a while to wake.
+    fn call(&mut self) {}
+
     /// Hands over the input, `[3, 224, 224]`, for [`CpuNetwork::assist`].
     fn begin(&mut self, input: &[f32]);
 
