@@ -9,7 +9,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::bands::{chunks, threads};
 use super::block::{InvertedResidual, Residual};
 use super::map::Map;
-use super::pointwise::{Groups, PANEL, Pointwise};
+use super::pointwise::{FEW, PANEL, Pointwise};
+use super::positions::Groups;
 use super::vectors::{lanes, padded, vectors, vectors_mut};
 
 /// Rows of the input that are expanded together, at least: the more, the fewer are computed twice for two bands; the fewer, the
@@ -19,9 +20,13 @@ const ROWS: usize = 14;
 const POSITIONS: usize = 28 * 28;
 /// Positions of a map up to which its threads divide a block by its hidden channels, not by its rows, which would be too few.
 const SMALL: usize = 28 * 28;
-/// Positions that a thread projects at a time: a multiple of what [`Pointwise`] does at once.
-fn share() -> usize {
-    if lanes() >= 16 { 14 } else { 12 }
+/// How many of so many positions a thread projects at a time: a multiple of what [`Pointwise`] does at once, or of few the same for each thread.
+fn share(positions: usize) -> usize {
+    match lanes() {
+        16.. if positions <= FEW => positions.div_ceil(threads()),
+        16.. => 14,
+        _ => 12,
+    }
 }
 
 impl InvertedResidual {
@@ -71,7 +76,7 @@ impl InvertedResidual {
             });
         });
         let pitch = output.pitch();
-        let each = share();
+        let each = share(positions);
         let filtered = &*filtered;
         chunks(output.values_mut(), each * pitch, |number, out| {
             let from = number * each;

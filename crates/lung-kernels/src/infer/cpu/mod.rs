@@ -15,6 +15,7 @@ mod depthwise;
 mod groups;
 mod map;
 mod pointwise;
+mod positions;
 mod rehearse;
 mod rows;
 mod stem;

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::bands::bands;
+use super::bands::{bands, chunks, threads};
 use super::map::Map;
+use super::positions::{Positions, Whole};
 use super::vectors::{clamp, lanes, pad, padded, vectors, vectors_mut};
 use crate::Activation;
 
@@ -23,6 +24,10 @@ pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") {
 } else {
     3
 };
+
+/// Positions up to which they are divided evenly among tiles and threads: of so few, each panel of the weight is used a few times only, and
+/// its way from memory takes as long as the arithmetic.
+pub(super) const FEW: usize = 64;
 
 /// A 1 x 1 convolution with its weight packed.
 #[derive(Clone, Debug)]
@@ -84,6 +89,14 @@ impl Pointwise {
     pub fn forward(&self, input: &Map, output: &mut Map) {
         self.reshape(input, output);
         let pitch_out = output.pitch();
+        let positions = input.height() * input.width();
+        if positions <= FEW && threads() > 1 {
+            let each = positions.div_ceil(threads());
+            let (values, pitch) = (input.values(), input.pitch());
+            return chunks(output.values_mut(), each * pitch_out, |number, out| {
+                self.positions(&values[number * each * pitch..], pitch, out);
+            });
+        }
         bands(
             output.values_mut(),
             input.height(),
@@ -109,10 +122,15 @@ impl Pointwise {
     }
 
     fn band(&self, input: &Map, rows: Range<usize>, out: &mut [f32]) {
+        self.positions(input.rows(rows), input.pitch(), out);
+    }
+
+    /// As many positions as there is room for in `out`, from the first of `input` on.
+    fn positions(&self, input: &[f32], pitch: usize, out: &mut [f32]) {
         Arch::new().dispatch(Run {
             layer: self,
-            input: input.rows(rows),
-            pitch: input.pitch(),
+            input,
+            pitch,
             out,
         });
     }
@@ -187,7 +205,13 @@ impl Pointwise {
         let panel = vectors::<S>(&self.panels);
         let panel = &panel[number * PANEL * self.input..];
         let wide = bias.len().min(PANEL);
-        let panel = &panel[..wide * self.input];
+        let (panel, ahead) = panel.split_at(wide * self.input);
+        if many_registers::<S>()
+            && wide == 3
+            && place.few::<S, 3>(simd, input, panel, ahead, bias, residual, out)
+        {
+            return;
+        }
         match wide {
             wide if cfg!(target_family = "wasm") => match wide {
                 1 => place.panel::<S, 6, 1>(simd, input, panel, bias, residual, out),
@@ -212,131 +236,6 @@ impl Pointwise {
 /// Whether there are thirty-two registers for vectors, not sixteen.
 pub(super) const fn many_registers<S: Simd>() -> bool {
     S::F32_LANES >= 16 || cfg!(target_arch = "aarch64")
-}
-
-/// What a panel is multiplied with: positions, each with a number for each channel.
-pub(super) trait Positions: Copy {
-    /// Adds the product of `ROWS` positions, from `at` on, and a panel to `sums`.
-    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
-        self,
-        simd: S,
-        at: usize,
-        panel: &[[S::f32s; WIDE]],
-        sums: &mut [[S::f32s; WIDE]; ROWS],
-    );
-}
-
-/// Positions whose channels lie together, as in a map.
-#[derive(Clone, Copy)]
-pub(super) struct Whole<'a> {
-    pub(super) values: &'a [f32],
-    /// Numbers from one position to the next.
-    pub(super) pitch: usize,
-}
-
-impl Positions for Whole<'_> {
-    #[inline(always)]
-    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
-        self,
-        simd: S,
-        at: usize,
-        panel: &[[S::f32s; WIDE]],
-        sums: &mut [[S::f32s; WIDE]; ROWS],
-    ) {
-        let depth = panel.len();
-        let mut from: [&[f32]; ROWS] = [&[]; ROWS];
-        for (row, from) in from.iter_mut().enumerate() {
-            *from = &self.values[(at + row) * self.pitch..][..depth];
-        }
-        let mut held = *sums;
-        for (k, weights) in panel.iter().enumerate() {
-            multiply(simd, column(&from, k), weights, &mut held);
-        }
-        *sums = held;
-    }
-}
-
-/// Positions whose channels lie in groups, `[groups, positions, channels of the group]`.
-#[cfg(not(target_family = "wasm"))]
-#[derive(Clone, Copy)]
-pub(super) struct Groups<'a> {
-    pub(super) values: &'a [f32],
-    /// The first position that is meant.
-    pub(super) from: usize,
-    /// Channels of a group; the last may have fewer.
-    pub(super) group: usize,
-    /// Numbers from one group to the next.
-    pub(super) next: usize,
-}
-
-#[cfg(not(target_family = "wasm"))]
-impl Positions for Groups<'_> {
-    #[inline(always)]
-    fn add<S: Simd, const ROWS: usize, const WIDE: usize>(
-        self,
-        simd: S,
-        at: usize,
-        panel: &[[S::f32s; WIDE]],
-        sums: &mut [[S::f32s; WIDE]; ROWS],
-    ) {
-        let mut held = *sums;
-        let mut values = self.values;
-        for panel in panel.chunks(self.group) {
-            let depth = panel.len();
-            let pitch = depth.next_multiple_of(S::F32_LANES);
-            let mut from: [&[f32]; ROWS] = [&[]; ROWS];
-            for (row, from) in from.iter_mut().enumerate() {
-                *from = &values[(self.from + at + row) * pitch..][..depth];
-            }
-            for (k, weights) in panel.iter().enumerate() {
-                multiply(simd, column(&from, k), weights, &mut held);
-            }
-            values = values.get(self.next..).unwrap_or_default();
-        }
-        *sums = held;
-    }
-}
-
-/// The `k`th number of each.
-// By hand: without link-time optimisation `map` is a call for each number.
-#[inline(always)]
-fn column<const ROWS: usize>(from: &[&[f32]; ROWS], k: usize) -> [f32; ROWS] {
-    let mut column = [0.0; ROWS];
-    for (number, from) in column.iter_mut().zip(from) {
-        *number = from[k];
-    }
-    column
-}
-
-/// Adds the product of one number of each position and one of each channel to `sums`.
-#[inline(always)]
-pub(super) fn multiply<S: Simd, const ROWS: usize, const WIDE: usize>(
-    simd: S,
-    positions: [f32; ROWS],
-    weights: &[S::f32s; WIDE],
-    sums: &mut [[S::f32s; WIDE]; ROWS],
-) {
-    // Whichever are fewer are held, the others pass by.
-    if ROWS <= WIDE {
-        let mut values = [simd.splat_f32s(0.0); ROWS];
-        for row in 0..ROWS {
-            values[row] = simd.splat_f32s(positions[row]);
-        }
-        for wide in 0..WIDE {
-            let weight = weights[wide];
-            for row in 0..ROWS {
-                sums[row][wide] = simd.mul_add_e_f32s(values[row], weight, sums[row][wide]);
-            }
-        }
-    } else {
-        let weights = *weights;
-        for row in 0..ROWS {
-            let value = simd.splat_f32s(positions[row]);
-            for wide in 0..WIDE {
-                sums[row][wide] = simd.mul_add_e_f32s(value, weights[wide], sums[row][wide]);
-            }
-        }
-    }
 }
 
 /// Up to four channels of a weight, `depth` numbers each, into the first places of every `step` numbers of `to`.
@@ -405,16 +304,59 @@ impl Place {
             if positions >= ROWS {
                 // The last tile may overlap the one before: the same numbers are computed again.
                 let at = done.min(positions - ROWS);
-                self.tile::<S, ROWS, WIDE>(simd, at, input, panel, bias, residual, out);
+                self.tile::<S, ROWS, WIDE>(simd, at, input, panel, &[], bias, residual, out);
                 done = at + ROWS;
             } else {
-                self.tile::<S, 1, WIDE>(simd, done, input, panel, bias, residual, out);
+                self.tile::<S, 1, WIDE>(simd, done, input, panel, &[], bias, residual, out);
                 done += 1;
             }
         }
     }
 
-    /// `ROWS` positions from `at` on times one panel.
+    /// A panel and up to [`FEW`] positions in tiles of seven to nine, while the panel after it, `ahead`, is fetched; whether they can be
+    /// divided so.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn few<S: Simd, const WIDE: usize>(
+        self,
+        simd: S,
+        input: impl Positions,
+        panel: &[S::f32s],
+        ahead: &[S::f32s],
+        bias: &[S::f32s],
+        residual: Option<&[S::f32s]>,
+        out: &mut [S::f32s],
+    ) -> bool {
+        let tiles = self.positions.div_ceil(9);
+        if cfg!(target_family = "wasm")
+            || tiles == 0
+            || self.positions > FEW
+            || self.positions / tiles < 7
+        {
+            return false;
+        }
+        let Some(bias) = bias.first_chunk::<WIDE>() else {
+            return false;
+        };
+        let (each, more) = (self.positions / tiles, self.positions % tiles);
+        let ahead = &ahead[..ahead.len().min(panel.len())];
+        let mut parts = ahead.chunks(ahead.len().div_ceil(tiles).max(1));
+        let panel = panel.as_chunks::<WIDE>().0;
+        let mut at = 0;
+        for tile in 0..tiles {
+            let ahead = parts.next().unwrap_or_default();
+            let rows = each + usize::from(tile < more);
+            match rows {
+                7 => self.tile::<S, 7, WIDE>(simd, at, input, panel, ahead, bias, residual, out),
+                8 => self.tile::<S, 8, WIDE>(simd, at, input, panel, ahead, bias, residual, out),
+                _ => self.tile::<S, 9, WIDE>(simd, at, input, panel, ahead, bias, residual, out),
+            }
+            at += rows;
+        }
+        true
+    }
+
+    /// `ROWS` positions from `at` on times one panel, while `ahead` is fetched.
     #[inline(always)]
     #[allow(clippy::too_many_arguments)]
     fn tile<S: Simd, const ROWS: usize, const WIDE: usize>(
@@ -423,12 +365,13 @@ impl Place {
         at: usize,
         input: impl Positions,
         panel: &[[S::f32s; WIDE]],
+        ahead: &[S::f32s],
         bias: &[S::f32s; WIDE],
         residual: Option<&[S::f32s]>,
         out: &mut [S::f32s],
     ) {
         let mut sums = [*bias; ROWS];
-        input.add(simd, at, panel, &mut sums);
+        input.add(simd, at, panel, ahead, &mut sums);
         let mut start = at * self.across + self.first;
         let mut column = 0;
         if !self.together() {

@@ -8,7 +8,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::bands::bands;
 use super::block::{InvertedResidual, Residual};
 use super::map::Map;
-use super::pointwise::Whole;
+use super::positions::Whole;
 use super::vectors::padded;
 
 /// Positions of the output that are computed together, at least: enough for the matrix products to be worth the reading

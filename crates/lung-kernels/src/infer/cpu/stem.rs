@@ -8,9 +8,9 @@ use super::bands::bands;
 use super::map::Map;
 use super::pointwise::Pointwise;
 #[cfg(target_family = "wasm")]
-use super::pointwise::Whole;
+use super::positions::Whole;
 #[cfg(not(target_family = "wasm"))]
-use super::pointwise::{Positions, multiply};
+use super::positions::{Positions, multiply};
 use crate::Activation;
 
 const SIDE: usize = 3;
@@ -149,6 +149,7 @@ impl Positions for Window<'_> {
         simd: S,
         at: usize,
         panel: &[[S::f32s; WIDE]],
+        _ahead: &[S::f32s],
         sums: &mut [[S::f32s; WIDE]; ROWS],
     ) {
         let mut held = *sums;

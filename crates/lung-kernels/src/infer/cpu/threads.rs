@@ -9,9 +9,12 @@ use std::sync::{Mutex, OnceLock, RwLock, TryLockError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How long a thread looks for the next layer before it sleeps: longer than it waits for the slowest part of a layer, and not so
+/// How long a thread looks for the next layer and does nothing else: longer than it waits for the slowest part of a layer, and not so
 /// long that a busy machine's scheduler takes it for one that computes, and lets it wait for others.
-const AWAKE: Duration = Duration::from_micros(100);
+const ALONE: Duration = Duration::from_micros(100);
+/// How long it looks before it sleeps: longer than from one image to the next of a caller that has more. After [`ALONE`] it lets others have
+/// the core between two looks.
+const AWAKE: Duration = Duration::from_millis(2);
 /// How often it looks before it looks at the clock.
 const LOOKS: u32 = 200;
 /// How long a caller sleeps at most before it looks whether the others have done their parts, of which they tell it.
@@ -61,8 +64,9 @@ struct Team {
     layer: RwLock<Option<Layer>>,
     /// Counts the layers.
     number: AtomicUsize,
-    /// The next part that nobody has begun.
-    next: AtomicUsize,
+    /// For each thread, the caller first, the next of its parts that nobody has begun. A layer's parts are divided alike from layer to layer, so that a
+    /// thread finds in its cache what it wrote; who has done its own helps the others.
+    next: OnceLock<Vec<Next>>,
     /// Whether `work` has panicked on one of the threads.
     panicked: AtomicBool,
     /// The caller, where it sleeps until the others have done their parts.
@@ -70,6 +74,11 @@ struct Team {
     waits: AtomicBool,
     threads: OnceLock<Vec<Helper>>,
 }
+
+/// A counter with a line of the cache to itself: two threads that count do not wait for each other's.
+#[repr(align(128))]
+#[derive(Default)]
+struct Next(AtomicUsize);
 
 struct Helper {
     thread: Thread,
@@ -83,7 +92,7 @@ impl Team {
             caller: Mutex::new(()),
             layer: RwLock::new(None),
             number: AtomicUsize::new(0),
-            next: AtomicUsize::new(0),
+            next: OnceLock::new(),
             panicked: AtomicBool::new(false),
             waiting: Mutex::new(None),
             waits: AtomicBool::new(false),
@@ -95,7 +104,7 @@ impl Team {
                     let asleep: &'static AtomicBool = Box::leak(Box::default());
                     thread::Builder::new()
                         .name(format!("layers {number}"))
-                        .spawn(move || TEAM.help(asleep))
+                        .spawn(move || TEAM.help(number, asleep))
                         .ok()
                         .map(|handle| Helper {
                             thread: handle.thread().clone(),
@@ -119,7 +128,10 @@ impl Team {
         // and waits until no thread holds the layer for reading; each calls `work` only while it does.
         #[allow(unsafe_code)]
         let work: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(work) };
-        self.next.store(0, Ordering::Relaxed);
+        let threads = self.next().len();
+        for (thread, next) in self.next().iter().enumerate() {
+            next.0.store(thread * parts / threads, Ordering::Relaxed);
+        }
         self.panicked.store(false, Ordering::Relaxed);
         let layer = Layer { work, parts };
         let published = Published::new(self, layer);
@@ -128,7 +140,7 @@ impl Team {
                 helper.thread.unpark();
             }
         }
-        self.work(work, parts);
+        self.work(0, work, parts);
         drop(published);
         assert!(
             !self.panicked.load(Ordering::Relaxed),
@@ -136,19 +148,33 @@ impl Team {
         );
     }
 
-    /// Does parts until all have been begun.
-    fn work(&self, work: &(dyn Fn(usize) + Sync), parts: usize) {
-        loop {
-            let part = self.next.fetch_add(1, Ordering::Relaxed);
-            if part >= parts {
-                return;
+    /// A counter for each thread that there may be.
+    fn next(&self) -> &[Next] {
+        self.next.get_or_init(|| {
+            let threads = rayon::current_num_threads().max(1);
+            std::iter::repeat_with(Next::default)
+                .take(threads)
+                .collect()
+        })
+    }
+
+    /// Does parts until all have been begun, those of the thread `own` first.
+    fn work(&self, own: usize, work: &(dyn Fn(usize) + Sync), parts: usize) {
+        let threads = self.next().len();
+        for thread in (own..threads).chain(0..own) {
+            let end = (thread + 1) * parts / threads;
+            loop {
+                let part = self.next()[thread].0.fetch_add(1, Ordering::Relaxed);
+                if part >= end {
+                    break;
+                }
+                work(part);
             }
-            work(part);
         }
     }
 
     /// What a thread does all its life.
-    fn help(&self, asleep: &AtomicBool) {
+    fn help(&self, own: usize, asleep: &AtomicBool) {
         let mut seen = 0;
         let mut since = Instant::now();
         let mut looks = 0u32;
@@ -159,7 +185,11 @@ impl Team {
                     std::hint::spin_loop();
                     continue;
                 }
-                if since.elapsed() < AWAKE {
+                let waited = since.elapsed();
+                if waited < AWAKE {
+                    if waited > ALONE {
+                        thread::yield_now();
+                    }
                     continue;
                 }
                 asleep.store(true, Ordering::SeqCst);
@@ -173,7 +203,7 @@ impl Team {
             if let Ok(layer) = self.layer.try_read()
                 && let Some(Layer { work, parts }) = *layer
             {
-                let done = catch_unwind(AssertUnwindSafe(|| self.work(work, parts)));
+                let done = catch_unwind(AssertUnwindSafe(|| self.work(own, work, parts)));
                 if done.is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
@@ -203,7 +233,9 @@ impl<'a> Published<'a> {
 impl Drop for Published<'_> {
     fn drop(&mut self) {
         // Nobody begins another part, also when the caller's own has panicked.
-        self.0.next.store(usize::MAX / 2, Ordering::Relaxed);
+        for next in self.0.next() {
+            next.0.store(usize::MAX / 2, Ordering::Relaxed);
+        }
         self.0.put(None);
     }
 }
