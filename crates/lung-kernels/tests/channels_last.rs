@@ -243,46 +243,48 @@ fn a_rehearsal_ends() {
 #[test]
 fn the_number_of_threads_changes_nothing() {
     let mut numbers = Numbers(4);
-    let (input, hidden, side) = (8, 48, 23);
-    let block = InvertedResidual::new(
-        Some(Pointwise::new(
-            &numbers.next(hidden * input),
-            &numbers.next(hidden),
-            Activation::Relu6,
-        )),
-        Depthwise::new(&numbers.next(hidden * 9), &numbers.next(hidden), 1),
-        Pointwise::new(
-            &numbers.next(input * hidden),
-            &numbers.next(input),
-            Activation::Linear,
-        ),
-    );
-    let map = Map::from_planes(&numbers.next(input * side * side), input, side, side);
-    let run = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        let mut out = Map::default();
-        match pool {
-            Ok(pool) => pool.install(|| block.forward(&map, Residual::Input, &mut out)),
-            Err(error) => panic!("{error}"),
+    // Maps that are divided by rows, by hidden channels, and evenly because they have few positions.
+    for (input, hidden, side) in [(8, 48, 23), (48, 96, 14), (48, 96, 7), (48, 96, 5)] {
+        let mut pointwise = |input: usize, output: usize, activation| {
+            Pointwise::new(
+                &numbers.next(output * input),
+                &numbers.next(output),
+                activation,
+            )
+        };
+        let expand = pointwise(input, hidden, Activation::Relu6);
+        let project = pointwise(hidden, input, Activation::Linear);
+        let depthwise = Depthwise::new(&numbers.next(hidden * 9), &numbers.next(hidden), 1);
+        let map = Map::from_planes(&numbers.next(input * side * side), input, side, side);
+        let block = InvertedResidual::new(Some(expand.clone()), depthwise, project);
+        let both = || {
+            let (mut expanded, mut out) = (Map::default(), Map::default());
+            expand.forward(&map, &mut expanded);
+            block.forward(&map, Residual::Input, &mut out);
+            (expanded.to_planes(), out.to_planes())
+        };
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            match pool {
+                Ok(pool) => pool.install(both),
+                Err(error) => panic!("{error}"),
+            }
+        };
+        let one = run(1);
+        for threads in [2, 3, 7, 9, 40] {
+            assert_eq!(run(threads), one, "{threads} threads, {side} x {side}");
         }
-        out.to_planes()
-    };
-    let one = run(1);
-    for threads in [2, 3, 7, 40] {
-        assert_eq!(run(threads), one, "{threads} threads");
+        // Those that wait for layers, from several callers at a time.
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        assert_eq!(both(), one, "without a pool, {side} x {side}");
+                    }
+                });
+            }
+        });
     }
-    // Those that wait for layers, from several callers at a time.
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                for _ in 0..20 {
-                    let mut out = Map::default();
-                    block.forward(&map, Residual::Input, &mut out);
-                    assert_eq!(out.to_planes(), one, "without a pool");
-                }
-            });
-        }
-    });
 }
 
 /// A wide instruction that the compiler did not put in line is a call with its operands in memory, and the network took three times as

@@ -9,7 +9,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::bands::{chunks, threads};
 use super::block::{InvertedResidual, Residual};
 use super::map::Map;
-use super::pointwise::{FEW, PANEL, Pointwise};
+use super::pointwise::{FEW, PANEL, Pointwise, each_of_few};
 use super::positions::Groups;
 use super::vectors::{lanes, padded, vectors, vectors_mut};
 
@@ -23,7 +23,7 @@ const SMALL: usize = 28 * 28;
 /// How many of so many positions a thread projects at a time: a multiple of what [`Pointwise`] does at once, or of few the same for each thread.
 fn share(positions: usize) -> usize {
     match lanes() {
-        16.. if positions <= FEW => positions.div_ceil(threads()),
+        16.. if positions <= FEW => each_of_few(positions),
         16.. => 14,
         _ => 12,
     }

@@ -28,6 +28,14 @@ pub(super) const PANEL: usize = if cfg!(target_feature = "relaxed-simd") {
 /// Positions up to which they are divided evenly among tiles and threads: of so few, each panel of the weight is used a few times only, and
 /// its way from memory takes as long as the arithmetic.
 pub(super) const FEW: usize = 64;
+/// The fewest positions of a tile of so few.
+const FEWEST: usize = 7;
+
+/// How many of at most [`FEW`] positions each thread has: as many as the others, and not less than a tile, of which a thread would compute one
+/// position at a time.
+pub(super) fn each_of_few(positions: usize) -> usize {
+    positions.div_ceil(threads()).max(FEWEST)
+}
 
 /// A 1 x 1 convolution with its weight packed.
 #[derive(Clone, Debug)]
@@ -91,7 +99,7 @@ impl Pointwise {
         let pitch_out = output.pitch();
         let positions = input.height() * input.width();
         if positions <= FEW && threads() > 1 {
-            let each = positions.div_ceil(threads());
+            let each = each_of_few(positions);
             let (values, pitch) = (input.values(), input.pitch());
             return chunks(output.values_mut(), each * pitch_out, |number, out| {
                 self.positions(&values[number * each * pitch..], pitch, out);
@@ -331,7 +339,7 @@ impl Place {
         if cfg!(target_family = "wasm")
             || tiles == 0
             || self.positions > FEW
-            || self.positions / tiles < 7
+            || self.positions / tiles < FEWEST
         {
             return false;
         }
