@@ -25,8 +25,9 @@
 //! # Train
 //!
 //! `convolution` is convolution, bias and activation as one operator of burn. It covers the three shapes that the network has: 1 x 1,
-//! 3 x 3 depthwise, and the dense 3 x 3 stem; and the dense kernels of other networks. `normalise` is batch norm in
-//! training, with the activation that follows it. `supports` and `can_normalise` say whether a tensor is where they are one kernel.
+//! 3 x 3 depthwise, and the dense 3 x 3 stem; and the dense kernels of other networks, for which there are `max_pool` and `concatenate` too.
+//! `normalise` is batch norm in training, with the activation that follows it. `supports` and `can_normalise` say whether a tensor is where
+//! they are one kernel.
 //! On other devices, such as a GPU, they are composed of burn's own operators.
 //!
 #![cfg_attr(
@@ -40,7 +41,7 @@ let device = Device::flex();
 let input = Tensor::<4>::ones([1, 8, 14, 14], &device);
 let weight = Tensor::<4>::ones([8, 1, 3, 3], &device);
 let bias = Tensor::<1>::zeros([8], &device);
-let geometry = Geometry { stride: 2, groups: 8, activation: Activation::Relu6 };
+let geometry = Geometry { stride: 2, padding: 1, groups: 8, activation: Activation::Relu6 };
 assert!(supports(&input, [8, 1, 3, 3], geometry));
 assert_eq!(convolution(input, weight, bias, geometry).dims(), [1, 8, 7, 7]);
 ```
@@ -55,6 +56,6 @@ mod train;
 pub use activation::Activation;
 #[cfg(feature = "burn")]
 pub use train::{
-    BatchNormalisation, FusedConvolution, Geometry, Normalisation, Normalised, can_normalise,
-    convolution, normalise, supports,
+    BatchNormalisation, Concatenation, FusedConvolution, Geometry, MaxPooling, Normalisation,
+    Normalised, Window, can_normalise, concatenate, convolution, max_pool, normalise, supports,
 };

@@ -6,7 +6,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Distribution, Tensor};
-use lung_kernels::{Activation, Geometry, convolution, supports};
+use lung_kernels::{Activation, Geometry, Window, concatenate, convolution, max_pool, supports};
 
 struct Case {
     input: [usize; 4],
@@ -20,11 +20,12 @@ fn cases() -> Vec<Case> {
         for (height, width) in [(1, 1), (2, 3), (7, 7), (14, 14), (13, 17), (33, 30)] {
             for activation in [Activation::Linear, Activation::Relu, Activation::Relu6] {
                 for (c, o) in [(1, 1), (3, 5), (24, 16)] {
-                    let case = |weight, stride, groups| Case {
+                    let case = |weight: [usize; 4], stride, groups| Case {
                         input: [batch, c, height, width],
                         weight,
                         geometry: Geometry {
                             stride,
+                            padding: weight[2] / 2,
                             groups,
                             activation,
                         },
@@ -41,12 +42,32 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    // More channels than are summed up at a time, with whole blocks and without; few images, so that threads divide the channels.
+    for (batch, c, o, side) in [
+        (1, 8, 70, 28),
+        (2, 65, 24, 9),
+        (3, 48, 96, 7),
+        (9, 5, 32, 6),
+    ] {
+        for (kernel, stride, padding) in [(3, 1, 1), (3, 2, 1), (3, 2, 0), (1, 2, 0), (5, 1, 1)] {
+            cases.push(Case {
+                input: [batch, c, side, side + 1],
+                weight: [o, c, kernel, kernel],
+                geometry: Geometry {
+                    stride,
+                    padding,
+                    groups: 1,
+                    activation: Activation::Relu,
+                },
+            });
+        }
+    }
     cases
 }
 
 fn plain(x: Tensor<4>, w: Tensor<4>, b: Tensor<1>, geometry: Geometry) -> Tensor<4> {
-    let padding = w.dims()[2] / 2;
-    let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
+    let padding = [geometry.padding; 2];
+    let options = ConvOptions::new([geometry.stride; 2], padding, [1, 1], geometry.groups);
     let out = conv2d(x, w, Some(b), options);
     match geometry.activation {
         Activation::Linear => out,
@@ -136,6 +157,7 @@ fn an_input_that_needs_no_gradient_gets_none() {
     let b = Tensor::<1>::zeros([4], &device).require_grad();
     let geometry = Geometry {
         stride: 2,
+        padding: 1,
         groups: 1,
         activation: Activation::Linear,
     };
@@ -152,17 +174,76 @@ fn what_it_cannot_do_it_says() {
     let x = Tensor::<4>::ones([1, 4, 8, 8], &device);
     let geometry = |stride, groups| Geometry {
         stride,
+        padding: 1,
         groups,
         activation: Activation::Linear,
+    };
+    let padded = |padding| Geometry {
+        padding,
+        ..geometry(1, 1)
     };
     assert!(!supports(&x, [4, 4, 9, 9], geometry(1, 1)));
     assert!(!supports(&x, [4, 2, 3, 3], geometry(1, 2)));
     assert!(!supports(&x, [4, 4, 3, 3], geometry(3, 1)));
     assert!(!supports(&x, [4, 4, 2, 2], geometry(1, 1)));
+    assert!(supports(&x, [4, 4, 3, 3], padded(0)));
+    assert!(!supports(&x, [4, 4, 3, 3], padded(2)));
+    assert!(!supports(&x, [4, 4, 1, 1], padded(1)));
+    // A map that is smaller than the kernel.
+    let small = Tensor::<4>::ones([1, 4, 2, 8], &device);
+    assert!(!supports(&small, [4, 4, 3, 3], padded(0)));
     // Then burn's operators do it.
     let weight = Tensor::<4>::ones([4, 4, 9, 9], &device);
     let bias = Tensor::<1>::zeros([4], &device);
-    let expected = plain(x.clone(), weight.clone(), bias.clone(), geometry(1, 1));
-    let composed = convolution(x, weight, bias, geometry(1, 1));
+    let expected = plain(x.clone(), weight.clone(), bias.clone(), padded(4));
+    let composed = convolution(x, weight, bias, padded(4));
     assert_eq!(composed.into_data(), expected.into_data());
+}
+
+#[test]
+fn joined_maps_and_their_gradients_are_burns() {
+    let device = Device::flex().autodiff();
+    device.seed(4);
+    let random = Distribution::Normal(0.0, 1.0);
+    let a = Tensor::<4>::random([3, 2, 4, 5], random, &device);
+    let b = Tensor::<4>::random([3, 7, 4, 5], random, &device);
+    let factors = Tensor::<4>::random([3, 9, 4, 5], random, &device);
+    let run = |join: fn(Tensor<4>, Tensor<4>) -> Tensor<4>| {
+        let (a, b) = (
+            a.clone().detach().require_grad(),
+            b.clone().detach().require_grad(),
+        );
+        let joined = join(a.clone(), b.clone());
+        let grads = (joined.clone() * factors.clone()).sum().backward();
+        [
+            joined.inner(),
+            a.grad(&grads).unwrap(),
+            b.grad(&grads).unwrap(),
+        ]
+        .map(Tensor::into_data)
+    };
+    assert_eq!(run(concatenate), run(|a, b| Tensor::cat(vec![a, b], 1)));
+    // Only one of both has a gradient.
+    let (a, b) = (a.detach(), b.detach().require_grad());
+    let grads = concatenate(a.clone(), b.clone()).sum().backward();
+    assert!(a.grad(&grads).is_none());
+    assert_eq!(b.grad(&grads).unwrap().sum().into_scalar::<f32>(), 420.0);
+}
+
+#[test]
+fn what_is_no_number_is_the_largest_of_its_window() {
+    let device = Device::flex();
+    let input = Tensor::<4>::from_data([[[[1.0, f32::NAN, 2.0, 3.0]]]], &device);
+    let window = Window {
+        side: 3,
+        stride: 1,
+        padding: 1,
+        ceil: false,
+    };
+    let largest: Vec<f32> = max_pool(input, window).into_data().try_into_vec().unwrap();
+    assert!(
+        largest[..3].iter().all(|value| value.is_nan()),
+        "{largest:?}"
+    );
+    assert_eq!(largest[3], 3.0);
 }

@@ -5,8 +5,10 @@
 // A helper of a test fails as the test does.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::fmt::Display;
+
 use burn::tensor::{Device, Distribution, Tensor, TensorData};
-use lung_kernels::{Activation, Geometry, convolution, supports};
+use lung_kernels::{Activation, Geometry, Window, convolution, max_pool, supports};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -18,14 +20,25 @@ const TOLERANCE: f32 = 1e-4;
 struct Case {
     name: String,
     stride: usize,
+    padding: usize,
     groups: usize,
     relu6: bool,
+}
+
+#[derive(Deserialize)]
+struct Pool {
+    name: String,
+    side: usize,
+    stride: usize,
+    padding: usize,
+    ceil: bool,
 }
 
 impl Case {
     fn geometry(&self) -> Geometry {
         Geometry {
             stride: self.stride,
+            padding: self.padding,
             groups: self.groups,
             activation: match self.relu6 {
                 true => Activation::Relu6,
@@ -40,7 +53,7 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
-    fn get<const D: usize>(&self, case: usize, part: &str, device: &Device) -> Tensor<D> {
+    fn get<const D: usize>(&self, case: impl Display, part: &str, device: &Device) -> Tensor<D> {
         let view = self.tensors.tensor(&format!("{case}.{part}")).unwrap();
         let values: Vec<f32> = view
             .data()
@@ -72,7 +85,7 @@ fn outputs_and_gradients_are_those_of_pytorch() {
     let reference = Reference {
         tensors: SafeTensors::deserialize(bytes).unwrap(),
     };
-    assert!(cases.len() >= 18, "{} cases", cases.len());
+    assert!(cases.len() >= 28, "{} cases", cases.len());
 
     let device = Device::flex().autodiff();
     for (number, case) in cases.iter().enumerate() {
@@ -100,6 +113,39 @@ fn outputs_and_gradients_are_those_of_pytorch() {
     }
 }
 
+#[test]
+fn pools_and_their_gradients_are_those_of_pytorch() {
+    let bytes = include_bytes!("pytorch.safetensors");
+    let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
+    let index = header.metadata().as_ref().unwrap()["pools"].clone();
+    let pools: Vec<Pool> = serde_json::from_str(&index).unwrap();
+    let reference = Reference {
+        tensors: SafeTensors::deserialize(bytes).unwrap(),
+    };
+    assert!(pools.len() >= 6, "{} pools", pools.len());
+
+    let device = Device::flex().autodiff();
+    for (number, pool) in pools.iter().enumerate() {
+        let case = format!("pool.{number}");
+        let input = reference.get::<4>(&case, "input", &device).require_grad();
+        let window = Window {
+            side: pool.side,
+            stride: pool.stride,
+            padding: pool.padding,
+            ceil: pool.ceil,
+        };
+        let output = max_pool(input.clone(), window);
+        let cotangent = reference.get::<4>(&case, "cotangent", &device);
+        let gradients = (output.clone() * cotangent).sum().backward();
+
+        let want = reference.get(&case, "output", &Device::flex());
+        assert_near(output.inner(), want, &format!("{}: output", pool.name));
+        let want = reference.get(&case, "input_gradient", &Device::flex());
+        let what = format!("{}: gradient", pool.name);
+        assert_near(input.grad(&gradients).unwrap(), want, &what);
+    }
+}
+
 /// Along a random direction, the loss changes as fast as the gradients say it does.
 ///
 /// Without the clamp the loss is linear in each of input, weight and bias, so a difference is exact for a step of any
@@ -118,6 +164,7 @@ fn gradients_are_those_of_finite_differences() {
     for (input, weight, stride, groups) in cases {
         let geometry = Geometry {
             stride,
+            padding: weight[2] / 2,
             groups,
             activation: Activation::Linear,
         };
@@ -195,6 +242,7 @@ fn where_the_clamp_holds_nothing_flows_back() {
     let b = Tensor::<1>::from_data([-2.0, 2.0, 7.0], &device).require_grad();
     let geometry = Geometry {
         stride: 1,
+        padding: 0,
         groups: 1,
         activation: Activation::Relu6,
     };

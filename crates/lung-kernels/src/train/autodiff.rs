@@ -1,5 +1,6 @@
 //! The backward pass as a node of burn's autodiff graph.
 
+use burn::backend::TensorMetadata as _;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{AutodiffBackend as _, Backend};
 use burn_autodiff::checkpoint::base::Checkpointer;
@@ -9,8 +10,10 @@ use burn_autodiff::ops::{Backward, Ops, OpsKind};
 use burn_autodiff::{Autodiff, NodeId};
 
 use super::geometry::Geometry;
+use super::join::Concatenation;
 use super::normalise::{BatchNormalisation, Normalisation};
 use super::operator::FusedConvolution;
+use super::pool::{MaxPooling, Window};
 
 /// Hands each gradient to the node that it is for, where that is tracked.
 fn register<B: Backend>(
@@ -148,5 +151,99 @@ impl<B: BatchNormalisation, C: CheckpointStrategy> BatchNormalisation for Autodi
         _how: Normalisation,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         unimplemented!("gradients of gradients of batch norm are not defined")
+    }
+}
+
+#[derive(Debug)]
+struct PoolBackward;
+
+/// Input and output of the forward pass, and its window.
+type PoolState<B> = (FloatTensor<B>, FloatTensor<B>, Window);
+
+impl<B: MaxPooling> Backward<B, 1> for PoolBackward {
+    type State = PoolState<B>;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 1>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let [node] = ops.parents.map(|node| node.map(|node| node.id));
+        let gradient = grads.consume::<B>(&ops.node);
+        let (input, output, window) = ops.state;
+        if let Some(node) = node {
+            let for_input = B::max_pool_backward(input, output, gradient, window);
+            grads.register::<B>(node, for_input);
+        }
+    }
+}
+
+impl<B: MaxPooling, C: CheckpointStrategy> MaxPooling for Autodiff<B, C> {
+    fn max_pool(input: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        let nodes = [input.node()];
+        let input = input.into_primitive();
+        match PoolBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let output = B::max_pool(input.clone(), window);
+                prep.finish((input, output.clone(), window), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::max_pool(input, window)),
+        }
+    }
+
+    fn max_pool_backward(
+        _input: FloatTensor<Self>,
+        _output: FloatTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _window: Window,
+    ) -> FloatTensor<Self> {
+        unimplemented!("gradients of gradients of max pooling are not defined")
+    }
+}
+
+#[derive(Debug)]
+struct ConcatenateBackward;
+
+impl<B: Concatenation> Backward<B, 2> for ConcatenateBackward {
+    /// Channels of the first.
+    type State = usize;
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let nodes = ops.parents.map(|node| node.map(|node| node.id));
+        let (first, second) = B::divide(grads.consume::<B>(&ops.node), ops.state);
+        for (node, gradient) in nodes.into_iter().zip([first, second]) {
+            if let Some(node) = node {
+                grads.register::<B>(node, gradient);
+            }
+        }
+    }
+}
+
+impl<B: Concatenation, C: CheckpointStrategy> Concatenation for Autodiff<B, C> {
+    fn concatenate(first: FloatTensor<Self>, second: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [first.node(), second.node()];
+        let (first, second) = (first.into_primitive(), second.into_primitive());
+        let channels = first.shape()[1];
+        match ConcatenateBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish(channels, B::concatenate(first, second)),
+            OpsKind::UnTracked(prep) => prep.finish(B::concatenate(first, second)),
+        }
+    }
+
+    fn divide(
+        _input: FloatTensor<Self>,
+        _channels: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("gradients of gradients of a concatenation are not defined")
     }
 }

@@ -6,10 +6,13 @@ use burn::backend::{TensorMetadata as _, ops::FloatTensorOps as _};
 use burn::tensor::TensorData;
 
 use super::cpu::normalise::Maps;
-use super::cpu::{convolution, normalise};
+use super::cpu::pool::Pooled;
+use super::cpu::{convolution, join, normalise, pool};
 use super::geometry::Geometry;
+use super::join::Concatenation;
 use super::normalise::{BatchNormalisation, Normalisation};
 use super::operator::FusedConvolution;
+use super::pool::{MaxPooling, Window};
 use super::shape::Shape;
 
 impl FusedConvolution for Flex {
@@ -116,6 +119,69 @@ impl BatchNormalisation for Flex {
             tensor(for_weight, &channels),
             tensor(for_bias, &channels),
         )
+    }
+}
+
+impl MaxPooling for Flex {
+    fn max_pool(input: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        let [batch, channels, _, _] = input.shape().dims();
+        let pooled = pooled(&input, window);
+        let input = input.to_contiguous();
+        let output = pool::forward(pooled, input.storage());
+        let [height, width] = pooled.size_out;
+        tensor(output, &[batch, channels, height, width])
+    }
+
+    fn max_pool_backward(
+        input: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        window: Window,
+    ) -> FloatTensor<Self> {
+        let (pooled, dims) = (pooled(&input, window), input.shape());
+        let (input, output) = (input.to_contiguous(), output.to_contiguous());
+        let gradient = gradient.to_contiguous();
+        let for_input = pool::backward(
+            pooled,
+            input.storage(),
+            output.storage(),
+            gradient.storage(),
+        );
+        tensor(for_input, &dims)
+    }
+}
+
+impl Concatenation for Flex {
+    fn concatenate(first: FloatTensor<Self>, second: FloatTensor<Self>) -> FloatTensor<Self> {
+        let [batch, channels, height, width] = first.shape().dims();
+        let [_, others, _, _] = second.shape().dims();
+        let (first, second) = (first.to_contiguous(), second.to_contiguous());
+        let joined = join::concatenate(batch, first.storage(), second.storage());
+        tensor(joined, &[batch, channels + others, height, width])
+    }
+
+    fn divide(input: FloatTensor<Self>, channels: usize) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let [batch, all, height, width] = input.shape().dims();
+        let input = input.to_contiguous();
+        let part = |first: usize, last: usize| {
+            let range = first * height * width..last * height * width;
+            let values = join::part(batch, input.storage(), range);
+            tensor(values, &[batch, last - first, height, width])
+        };
+        (part(0, channels), part(channels, all))
+    }
+}
+
+#[allow(clippy::panic)] // As every burn operator does for shapes that do not fit.
+fn pooled(input: &FloatTensor<Flex>, window: Window) -> Pooled {
+    let [_, _, height, width] = input.shape().dims();
+    match (window.count(height), window.count(width)) {
+        (Some(height_out), Some(width_out)) => Pooled {
+            window,
+            size: [height, width],
+            size_out: [height_out, width_out],
+        },
+        _ => panic!("{window:?} does not fit into {height} x {width}"),
     }
 }
 

@@ -39,8 +39,8 @@ pub trait FusedConvolution: Backend {
 /// Convolution, bias and activation; of burn's own operators where [`supports`] says that no kernel of ours runs.
 ///
 /// `input` is `[batch, channels_in, height, width]`, `weight` `[channels_out, channels_in / groups, side, side]`, `bias`
-/// `[channels_out]`; the result is `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`. The kernel's
-/// side is 1, 3, 5 or 7 (3 for a depthwise convolution), padded by half of it on every side.
+/// `[channels_out]`; the result is `[batch, channels_out, ..]` with sides of `(height + 2 * padding - side) / stride + 1`, rounded down. The
+/// kernel's side is 1, 3, 5 or 7 (3 for a depthwise convolution).
 ///
 /// # Panics
 /// As burn's operators do, for shapes that do not fit.
@@ -63,8 +63,8 @@ pub fn convolution(
 
 /// [`convolution`] of burn's operators, which run on every device.
 fn composed(input: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, geometry: Geometry) -> Tensor<4> {
-    let padding = weight.dims()[2] / 2;
-    let options = ConvOptions::new([geometry.stride; 2], [padding; 2], [1, 1], geometry.groups);
+    let padding = [geometry.padding; 2];
+    let options = ConvOptions::new([geometry.stride; 2], padding, [1, 1], geometry.groups);
     (geometry.activation).apply(conv2d(input, weight, Some(bias), options))
 }
 

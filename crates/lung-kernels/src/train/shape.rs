@@ -32,6 +32,7 @@ pub(crate) struct Shape {
     /// Of the square kernel.
     pub(crate) side: usize,
     pub(crate) stride: usize,
+    pub(crate) padding: usize,
     pub(crate) activation: Activation,
 }
 
@@ -42,31 +43,46 @@ impl Shape {
         [output, per_group, side, side_2]: [usize; 4],
         Geometry {
             stride,
+            padding,
             groups,
             activation,
         }: Geometry,
     ) -> Option<Self> {
         let kind = match (side, groups) {
-            (1, 1) if stride == 1 && per_group == channels => ConvolutionKind::Pointwise,
-            (1 | 3 | 5 | 7, 1) if per_group == channels => ConvolutionKind::Dense,
+            (1, 1) if stride == 1 && padding == 0 && per_group == channels => {
+                ConvolutionKind::Pointwise
+            }
+            (1 | 3 | 5 | 7, 1) if per_group == channels && padding <= side / 2 => {
+                ConvolutionKind::Dense
+            }
             (SIDE, _) if groups == channels && per_group == 1 && output == channels => {
-                ConvolutionKind::Depthwise
+                (padding == SIDE / 2).then_some(ConvolutionKind::Depthwise)?
             }
             _ => return None,
         };
         let fits =
             side == side_2 && matches!(stride, 1 | 2) && batch * channels * height * width > 0;
-        fits.then_some(Self {
+        if !fits {
+            return None;
+        }
+        let out = |size: usize| {
+            (size + 2 * padding)
+                .checked_sub(side)
+                .map(|room| room / stride + 1)
+        };
+        let (height_out, width_out) = (out(height)?, out(width)?);
+        Some(Self {
             kind,
             batch,
             input: channels,
             output,
             height,
             width,
-            height_out: height.div_ceil(stride),
-            width_out: width.div_ceil(stride),
+            height_out,
+            width_out,
             side,
             stride,
+            padding,
             activation,
         })
     }
@@ -79,7 +95,7 @@ impl Shape {
         self.height_out * self.width_out
     }
 
-    /// Rows of the patch matrix of a dense convolution.
+    /// Taps of an output channel, over all input channels.
     pub(crate) fn patch(&self) -> usize {
         self.input * self.side * self.side
     }
@@ -91,21 +107,14 @@ impl Shape {
     /// come out the same whatever the number of threads.
     pub(crate) fn images_at_once(&self) -> usize {
         let small = match self.kind {
-            ConvolutionKind::Depthwise => 0,
+            ConvolutionKind::Depthwise | ConvolutionKind::Dense => 0,
             ConvolutionKind::Pointwise => 40,
-            ConvolutionKind::Dense => 128,
         };
         if self.area_out() < small {
             COLUMNS.div_ceil(self.area_out()).min(self.batch)
         } else {
             1
         }
-    }
-
-    /// The plane of `image` that a row of the patch matrix is taken from.
-    pub(crate) fn plane_of<'a>(&self, row: usize, image: &'a [f32]) -> &'a [f32] {
-        let number = row / (self.side * self.side);
-        &image[number * self.area()..][..self.area()]
     }
 
     /// Padded plane: a row above and below, a column to the left and right.

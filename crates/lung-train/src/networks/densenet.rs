@@ -81,7 +81,7 @@ impl DenseBlock {
         let mut x = input;
         for layer in &self.layers {
             let added = layer.forward(x.clone());
-            x = Tensor::cat(vec![x, added], 1);
+            x = lung_kernels::concatenate(x, added);
         }
         match &self.transition {
             Some(transition) => transition.forward(x),

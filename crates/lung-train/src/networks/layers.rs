@@ -1,13 +1,14 @@
 //! What the networks are made of beside convolutions, with torchvision's parameters and first values; and what all of it costs.
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::module::{avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
-use burn::tensor::{Device, Tensor};
-use lung_kernels::Geometry;
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use lung_kernels::{Geometry, Window};
 pub(super) use mobilenet_lung::network::{
     Activation, BatchNorm, BatchNorms, Convolution, ConvolutionConfig,
 };
+use rayon::prelude::*;
 
 /// How many findings the networks tell apart: the paper's three.
 pub const FINDINGS: usize = 3;
@@ -104,6 +105,7 @@ impl Linear {
         let [batch, _] = input.dims();
         let geometry = Geometry {
             stride: 1,
+            padding: 0,
             groups: 1,
             activation: Activation::Linear,
         };
@@ -132,11 +134,13 @@ pub(super) fn max_pool(
     padding: usize,
     ceil: bool,
 ) -> Tensor<4> {
-    let mut options = MaxPoolOptions::new([kernel; 2]);
-    options.stride = [stride; 2];
-    options.padding = [(padding, padding); 2];
-    options.ceil_mode = ceil;
-    max_pool2d(input, options)
+    let window = Window {
+        side: kernel,
+        stride,
+        padding,
+        ceil,
+    };
+    lung_kernels::max_pool(input, window)
 }
 
 /// The mean of each 2 x 2 window.
@@ -147,4 +151,87 @@ pub(super) fn halve(input: Tensor<4>) -> Tensor<4> {
 /// The mean of each channel: `[batch, channels, height, width]` to `[batch, channels]`.
 pub(super) fn global_mean(input: Tensor<4>) -> Tensor<2> {
     input.flatten::<3>(2, 3).mean_dim(2).squeeze_dim(2)
+}
+
+/// Dropout of maps in training: a share `rate` of the numbers becomes 0, and the others grow as much as keeps the mean.
+///
+/// burn's own draws its numbers one after the other, which for SqueezeNet's last maps takes a tenth of a step. Here it draws 48 bits alone. The
+/// rest follows from them and the place, by SplitMix64 (Steele, Lea and Flood 2014).
+pub(super) fn drop_out(input: Tensor<4>, rate: f64) -> Tensor<4> {
+    let device = input.device();
+    if !device.is_autodiff() {
+        return input;
+    }
+    let bits = || {
+        let drawn: f32 = Tensor::<1>::random([1], Distribution::Default, &device).into_scalar();
+        (drawn * (1 << 24) as f32) as u64
+    };
+    let seed = bits() << 24 | bits();
+    let dims = input.dims();
+    let factors = factors(seed, dims.iter().product(), rate);
+    input * Tensor::from_data(TensorData::new(factors, dims), &device)
+}
+
+/// What dropout multiplies so many numbers with.
+fn factors(seed: u64, count: usize, rate: f64) -> Vec<f32> {
+    let kept = (1.0 / (1.0 - rate)) as f32;
+    let limit = (rate * 2f64.powi(32)) as u64;
+    (0..count as u64)
+        .into_par_iter()
+        .map(|place| match split_mix(seed.wrapping_add(place)) >> 32 {
+            drawn if drawn < limit => 0.0,
+            _ => kept,
+        })
+        .collect()
+}
+
+/// A number whose bits look random, of one that need not.
+fn split_mix(place: u64) -> u64 {
+    let mut z = place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_numbers_of_split_mix_are_its_authors() {
+        // Of the state 0, as in java.util.SplittableRandom and the reference code at prng.di.unimi.it.
+        let numbers = [1, 2, 3].map(split_mix);
+        let published = [
+            0xe220_a839_7b1d_cdaf,
+            0x6e78_9e6a_a1b9_65f4,
+            0x06c4_5d18_8009_454f,
+        ];
+        assert_eq!(numbers, published);
+    }
+
+    #[test]
+    fn dropout_keeps_the_mean_and_follows_the_seed() {
+        let first = factors(7, 40_000, 0.25);
+        assert_eq!(first, factors(7, 40_000, 0.25));
+        assert_ne!(first, factors(8 << 24, 40_000, 0.25));
+        let zeros = first.iter().filter(|factor| **factor == 0.0).count();
+        // Five standard deviations are 433.
+        assert!(zeros.abs_diff(10_000) < 433, "{zeros}");
+        let others = first.iter().filter(|factor| **factor != 0.0);
+        assert!(
+            others
+                .into_iter()
+                .all(|factor| (factor - 4.0 / 3.0).abs() < 1e-6)
+        );
+    }
+
+    #[test]
+    fn dropout_is_for_training_alone() {
+        let ones = |device: &Device| -> Vec<f32> {
+            let maps = Tensor::<4>::ones([2, 16, 9, 9], device);
+            drop_out(maps, 0.5).into_data().try_into_vec().unwrap()
+        };
+        assert!(ones(&Device::flex()).iter().all(|value| *value == 1.0));
+        assert!(ones(&Device::flex().autodiff()).contains(&0.0));
+    }
 }

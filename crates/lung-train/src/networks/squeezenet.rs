@@ -1,12 +1,11 @@
 //! SqueezeNet 1.1 (Iandola et al. 2016, arXiv 1602.07360; 1.1 is its authors' lighter revision).
 
 use burn::module::{Initializer, Module};
-use burn::nn::{Dropout, DropoutConfig};
 use burn::tensor::{Device, Tensor};
 
 use super::layers::FINDINGS;
 use super::layers::{
-    Activation, Convolution, ConvolutionConfig, Walk, Walked as _, global_mean, max_pool,
+    Activation, Convolution, ConvolutionConfig, Walk, Walked as _, drop_out, global_mean, max_pool,
 };
 
 /// torchvision's number of each fire module among the features; channels in, squeezed and expanded (twice).
@@ -20,6 +19,9 @@ const FIRES: [(usize, usize, usize, usize); 8] = [
     (11, 384, 64, 256),
     (12, 512, 64, 256),
 ];
+
+/// The share of the last maps' numbers that training leaves out.
+const DROPOUT: f64 = 0.5;
 
 /// The features before which the map is pooled.
 const POOLED: [usize; 3] = [3, 6, 9];
@@ -35,12 +37,9 @@ struct Fire {
 impl Fire {
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
         let squeezed = self.squeeze.forward(input);
-        Tensor::cat(
-            vec![
-                self.expand1x1.forward(squeezed.clone()),
-                self.expand3x3.forward(squeezed),
-            ],
-            1,
+        lung_kernels::concatenate(
+            self.expand1x1.forward(squeezed.clone()),
+            self.expand3x3.forward(squeezed),
         )
     }
 }
@@ -50,7 +49,6 @@ impl Fire {
 pub struct SqueezeNet {
     stem: Convolution,
     fires: Vec<Fire>,
-    dropout: Dropout,
     classifier: Convolution,
 }
 
@@ -80,7 +78,6 @@ impl SqueezeNet {
                     expand3x3: conv(squeezed, expanded, 3, 1, 1),
                 })
                 .collect(),
-            dropout: DropoutConfig::new(0.5).init(),
             classifier: ConvolutionConfig::new(512, FINDINGS, 1, 1, Activation::Relu).with_weights(
                 Initializer::Normal {
                     mean: 0.0,
@@ -100,7 +97,7 @@ impl SqueezeNet {
             }
             x = fire.forward(x);
         }
-        global_mean(self.classifier.forward(self.dropout.forward(x)))
+        global_mean(self.classifier.forward(drop_out(x, DROPOUT)))
     }
 
     pub(super) fn walk(&self, side: usize) -> Walk {

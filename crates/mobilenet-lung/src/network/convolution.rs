@@ -1,7 +1,7 @@
 //! One convolution with what follows it: the only layer that MobileNetV2 is made of.
 
 use burn::module::{Initializer, Module, Param};
-use burn::tensor::{Device, Tensor, module::conv2d, ops::ConvOptions};
+use burn::tensor::{Device, Tensor};
 use lung_kernels::{Activation, Geometry};
 
 use super::norm::{BatchNorm, BatchNorms};
@@ -132,6 +132,7 @@ impl Convolution {
     pub fn geometry(&self) -> Geometry {
         Geometry {
             stride: self.stride,
+            padding: self.padding,
             groups: self.groups,
             activation: self.activation,
         }
@@ -154,14 +155,10 @@ impl Convolution {
 
     fn convolve(&self, input: Tensor<4>) -> Tensor<4> {
         let weight = self.weight.val();
-        let [output, _, kernel, _] = weight.dims();
-        let bias = self.bias.as_ref().map(Param::val);
-        if self.padding == kernel / 2 {
-            let bias = bias.unwrap_or_else(|| Tensor::zeros([output], &input.device()));
-            return lung_kernels::convolution(input, weight, bias, self.geometry());
-        }
-        let padding = [self.padding; 2];
-        let options = ConvOptions::new([self.stride; 2], padding, [1, 1], self.groups);
-        self.activation.apply(conv2d(input, weight, bias, options))
+        let bias = match &self.bias {
+            Some(bias) => bias.val(),
+            None => Tensor::zeros([weight.dims()[0]], &input.device()),
+        };
+        lung_kernels::convolution(input, weight, bias, self.geometry())
     }
 }

@@ -1,6 +1,5 @@
-//! 1 x 1 and dense convolutions of several images at once, where maps are small.
+//! 1 x 1 convolutions of several images at once, where maps are small.
 
-use super::dense::{fold_row, patch_row};
 use super::pointwise::{Matrix, multiply};
 use super::sums::{mask, total};
 use super::threads::{all_threads, for_chunks};
@@ -13,27 +12,28 @@ pub(crate) struct GradientSet {
     pub(crate) bias: Vec<f32>,
 }
 
-/// The columns of `count` images side by side: `[patch, count * area_out]`.
+/// The maps of `count` images side by side: `[input, count * area]`.
 fn columns_of(shape: &Shape, images: &[f32], count: usize) -> Vec<f32> {
-    let width = count * shape.area_out();
-    let mut columns = vec![0.0; shape.patch() * width];
-    let image_in = shape.input * shape.area();
+    let area = shape.area();
+    let width = count * area;
+    let mut columns = vec![0.0; shape.input * width];
+    let image_in = shape.input * area;
     // Some rows a task: one is little work.
-    let rows = shape.patch().div_ceil(64);
+    let rows = shape.input.div_ceil(64);
     for_chunks(&mut columns, rows * width, |task, into| {
         for (number, row_into) in into.chunks_exact_mut(width).enumerate() {
             for (image, into) in images
                 .chunks_exact(image_in)
-                .zip(row_into.chunks_exact_mut(shape.area_out()))
+                .zip(row_into.chunks_exact_mut(area))
             {
-                patch_row(shape, task * rows + number, image, into);
+                into.copy_from_slice(&image[(task * rows + number) * area..][..area]);
             }
         }
     });
     columns
 }
 
-/// The forward pass of a 1 x 1 or dense convolution, several images a product.
+/// The forward pass of a 1 x 1 convolution, several images a product.
 pub(super) fn forward_at_once(
     shape: &Shape,
     input: &[f32],
@@ -73,7 +73,7 @@ pub(super) fn forward_at_once(
     }
 }
 
-/// The backward pass of a 1 x 1 or dense convolution, several images a product.
+/// The backward pass of a 1 x 1 convolution, several images a product.
 pub(super) fn backward_at_once(
     shape: &Shape,
     input: &[f32],
@@ -130,9 +130,8 @@ pub(super) fn backward_at_once(
                 all_threads(),
             );
             for_chunks(into, image_in, |image, image_into| {
-                for row in 0..shape.patch() {
-                    let from = &columns[row * width + image * area..][..area];
-                    fold_row(shape, row, from, image_into);
+                for (channel, map) in image_into.chunks_exact_mut(area).enumerate() {
+                    map.copy_from_slice(&columns[channel * width + image * area..][..area]);
                 }
             });
         }

@@ -1,21 +1,25 @@
 //! The arithmetic on plain slices, channels first.
 //!
-//! A 1 x 1 convolution is a matrix product of each image; every other dense one is one too, after its patches are laid out
-//! as columns. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
+//! A 1 x 1 convolution is a matrix product of each image; every other dense one is [`super::direct`]. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
 //! the image, where every one of the nine taps is a shift of one flat slice, so that even a 7 x 7 plane fills vector
 //! registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
 //!
 //! Work is divided by image and by fixed parts of the batch, so that sums come out the same whatever the number of
 //! threads.
 
+use std::mem::MaybeUninit;
+
 use pulp::Arch;
 
 use super::batch::{GradientSet, backward_at_once, forward_at_once};
-use super::dense::{fold_patches, patches};
 use super::depthwise::{DepthwiseBackward, DepthwisePlane, Scratch};
+use super::direct;
+use super::direct_weight::weight_gradient;
+use super::planes::Planes;
 use super::pointwise::{product_transposed, product_with_bias, transposed_product};
 use super::sums::{add, mask, total};
-use super::threads::{all_threads, made_in_chunks, map_parts};
+use super::threads::{all_threads, made_by_columns, map_parts};
+use crate::Activation;
 use crate::train::shape::{ConvolutionKind, Shape, TAPS};
 
 /// Into how many parts a batch is divided for the sums over it, whatever the number of threads.
@@ -29,7 +33,7 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
             let planes = shape.batch * shape.output;
             // Several planes a task: one 7 x 7 plane is less work than handing it out.
             let chunk = (planes.div_ceil(64)).max(1);
-            made_in_chunks(length, chunk * shape.area_out(), |task, planes_out| {
+            let work = |task: usize, planes_out: &mut [MaybeUninit<f32>]| {
                 let mut scratch = Scratch::new(shape);
                 for (place, plane_out) in planes_out.chunks_mut(shape.area_out()).enumerate() {
                     let plane = task * chunk + place;
@@ -43,38 +47,36 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
                         scratch: &mut scratch,
                     });
                 }
-            })
-            .0
+            };
+            // SAFETY: all of each plane is written.
+            #[allow(unsafe_code)]
+            unsafe {
+                made_by_columns(length, chunk * shape.area_out(), 1, work).0
+            }
         }
-        ConvolutionKind::Pointwise | ConvolutionKind::Dense if shape.images_at_once() > 1 => {
+        ConvolutionKind::Dense => direct::forward(shape, input, weight, bias),
+        ConvolutionKind::Pointwise if shape.images_at_once() > 1 => {
             let mut out = vec![0.0; length];
             forward_at_once(shape, input, weight, bias, &mut out);
             out
         }
-        ConvolutionKind::Pointwise | ConvolutionKind::Dense => {
+        ConvolutionKind::Pointwise => {
             let depth = weight.len() / shape.output;
             let threads = if shape.batch == 1 {
                 all_threads()
             } else {
                 gemm::Parallelism::None
             };
-            made_in_chunks(
-                length,
-                shape.output * shape.area_out(),
-                |image, image_out| {
-                    let image =
-                        &input[image * shape.input * shape.area()..][..shape.input * shape.area()];
-                    let columns;
-                    let right: &[f32] = if shape.kind == ConvolutionKind::Dense {
-                        columns = patches(shape, image);
-                        &columns
-                    } else {
-                        image
-                    };
-                    product_with_bias(shape, weight, right, bias, depth, image_out, threads);
-                },
-            )
-            .0
+            let image_in = shape.input * shape.area();
+            let work = |image: usize, image_out: &mut [MaybeUninit<f32>]| {
+                let image = &input[image * image_in..][..image_in];
+                product_with_bias(shape, weight, image, bias, depth, image_out, threads);
+            };
+            // SAFETY: the product writes all of an image.
+            #[allow(unsafe_code)]
+            unsafe {
+                made_by_columns(length, shape.output * shape.area_out(), 1, work).0
+            }
         }
     }
 }
@@ -88,49 +90,50 @@ pub(crate) fn backward(
     gradient: &[f32],
     for_input: bool,
 ) -> GradientSet {
+    if shape.kind == ConvolutionKind::Dense {
+        return dense_backward(shape, input, weight, output, gradient, for_input);
+    }
     if shape.images_at_once() > 1 {
         return backward_at_once(shape, input, weight, output, gradient, for_input);
     }
     let image_in = shape.input * shape.area();
     let image_out = shape.output * shape.area_out();
     let per_part = shape.batch.div_ceil(PARTS);
-    let of_part = |part: usize, part_in: &mut [f32]| {
+    let of_part = |part: usize, part_in: &mut [MaybeUninit<f32>]| {
         let mut weight_sum = vec![0.0; weight.len()];
         let mut bias_sum = vec![0.0; shape.output];
-        let mut masked = vec![0.0; image_out];
+        let mut buffer = Vec::new();
         let mut scratch = Scratch::new(shape);
         let mut images_in = part_in.chunks_mut(image_in);
         for image in (part * per_part)..((part + 1) * per_part).min(shape.batch) {
             let range = image * image_out..(image + 1) * image_out;
-            mask(shape, &output[range.clone()], &gradient[range], &mut masked);
+            let masked = if shape.activation == Activation::Linear {
+                &gradient[range]
+            } else {
+                buffer.resize(image_out, 0.0);
+                mask(shape, &output[range.clone()], &gradient[range], &mut buffer);
+                &buffer
+            };
             for (sum, plane) in bias_sum.iter_mut().zip(masked.chunks(shape.area_out())) {
                 *sum += total(plane);
             }
             let x = &input[image * image_in..][..image_in];
             let into = images_in.next();
             match shape.kind {
+                ConvolutionKind::Dense => {}
                 ConvolutionKind::Depthwise => Arch::new().dispatch(DepthwiseBackward {
                     shape,
                     input: x,
                     weight,
-                    masked: &masked,
+                    masked,
                     into,
                     weight_sum: &mut weight_sum,
                     scratch: &mut scratch,
                 }),
                 ConvolutionKind::Pointwise => {
-                    product_transposed(shape, &masked, x, shape.input, &mut weight_sum);
+                    product_transposed(shape, masked, x, shape.input, &mut weight_sum);
                     if let Some(into) = into {
-                        transposed_product(shape, weight, &masked, shape.input, into);
-                    }
-                }
-                ConvolutionKind::Dense => {
-                    let columns = patches(shape, x);
-                    product_transposed(shape, &masked, &columns, shape.patch(), &mut weight_sum);
-                    if let Some(into) = into {
-                        let mut columns = columns;
-                        transposed_product(shape, weight, &masked, shape.patch(), &mut columns);
-                        fold_patches(shape, &columns, into);
+                        transposed_product(shape, weight, masked, shape.input, into);
                     }
                 }
             }
@@ -138,7 +141,11 @@ pub(crate) fn backward(
         (weight_sum, bias_sum)
     };
     let (gradient_in, sums) = if for_input {
-        made_in_chunks(shape.batch * image_in, per_part * image_in, of_part)
+        // SAFETY: all of an image is written.
+        #[allow(unsafe_code)]
+        unsafe {
+            made_by_columns(shape.batch * image_in, per_part * image_in, 1, of_part)
+        }
     } else {
         let parts = (0..shape.batch.div_ceil(per_part)).collect();
         let sums = map_parts(parts, |part| of_part(part, &mut []));
@@ -154,4 +161,26 @@ pub(crate) fn backward(
         add(&mut set.bias, &bias_sum);
     }
     set
+}
+
+/// The backward pass of a dense convolution.
+fn dense_backward(
+    shape: &Shape,
+    input: &[f32],
+    weight: &[f32],
+    output: &[f32],
+    gradient: &[f32],
+    for_input: bool,
+) -> GradientSet {
+    let planes = Planes::of_input(shape, input);
+    let (weight_sum, bias) = weight_gradient(shape, &planes, output, gradient);
+    GradientSet {
+        weight: weight_sum,
+        bias,
+        input: if for_input {
+            direct::backward(shape, weight, output, gradient)
+        } else {
+            Vec::new()
+        },
+    }
 }

@@ -1,5 +1,7 @@
 //! The depthwise convolution, plane by plane.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 
 use super::sums::dot;
@@ -99,7 +101,8 @@ pub(super) struct DepthwisePlane<'a> {
     pub(super) plane: &'a [f32],
     pub(super) weight: &'a [f32],
     pub(super) bias: f32,
-    pub(super) out: &'a mut [f32],
+    /// All of it is written.
+    pub(super) out: &'a mut [MaybeUninit<f32>],
     pub(super) scratch: &'a mut Scratch,
 }
 
@@ -125,11 +128,11 @@ impl WithSimd for DepthwisePlane<'_> {
             let row = &scratch.flat[y * shape.stride * stride..];
             if shape.stride == 1 {
                 for (value, from) in into.iter_mut().zip(row) {
-                    *value = from.max(low).min(high);
+                    value.write(from.max(low).min(high));
                 }
             } else {
                 for (value, from) in into.iter_mut().zip(row.iter().step_by(2)) {
-                    *value = from.max(low).min(high);
+                    value.write(from.max(low).min(high));
                 }
             }
         }
@@ -142,7 +145,8 @@ pub(super) struct DepthwiseBackward<'a> {
     pub(super) input: &'a [f32],
     pub(super) weight: &'a [f32],
     pub(super) masked: &'a [f32],
-    pub(super) into: Option<&'a mut [f32]>,
+    /// All of it is written.
+    pub(super) into: Option<&'a mut [MaybeUninit<f32>]>,
     pub(super) weight_sum: &'a mut [f32],
     pub(super) scratch: &'a mut Scratch,
 }
@@ -191,7 +195,7 @@ impl WithSimd for DepthwiseBackward<'_> {
                 );
                 let plane = &mut into[channel * shape.area()..][..shape.area()];
                 for (y, row) in plane.chunks_exact_mut(shape.width).enumerate() {
-                    row.copy_from_slice(&scratch.flat[y * stride..][..shape.width]);
+                    row.write_copy_of_slice(&scratch.flat[y * stride..][..shape.width]);
                 }
             }
         }

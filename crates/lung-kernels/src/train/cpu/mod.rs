@@ -2,9 +2,13 @@
 
 mod batch;
 pub(super) mod convolution;
-mod dense;
 mod depthwise;
+mod direct;
+mod direct_weight;
+pub(super) mod join;
 pub(super) mod normalise;
+mod planes;
 mod pointwise;
+pub(super) mod pool;
 mod sums;
 mod threads;

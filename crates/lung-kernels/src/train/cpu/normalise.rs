@@ -3,9 +3,11 @@
 //! Two passes forward (statistics, output) and two backward (sums, gradient), where composed operators take a dozen each.
 //! Statistics are divided among the threads by channel and the rest by map, so that sums do not depend on their number.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Arch, Simd, WithSimd};
 
-use super::threads::{made_in_chunks, map_parts};
+use super::threads::{made_by_columns, map_parts};
 use crate::train::normalise::Normalisation;
 
 /// Partial sums, so that a sum fills vector registers.
@@ -93,7 +95,7 @@ pub(crate) fn forward(
         .unzip();
     let lines = Lines::new([weight, bias, &mean, &variance], how);
     let at_once = maps.at_once();
-    let (out, _) = made_in_chunks(input.len(), at_once * maps.area, |task, into| {
+    let work = |task: usize, into: &mut [MaybeUninit<f32>]| {
         arch.dispatch(Output {
             maps,
             first: task * at_once,
@@ -102,7 +104,10 @@ pub(crate) fn forward(
             lines: &lines,
             limits: how.activation.limits(),
         });
-    });
+    };
+    // SAFETY: all of each map is written.
+    #[allow(unsafe_code)]
+    let (out, _) = unsafe { made_by_columns(input.len(), at_once * maps.area, 1, work) };
     (out, mean, variance)
 }
 
@@ -140,7 +145,7 @@ pub(crate) fn backward(
         .map(|c| -lines.scale[c] * for_bias[c] / count - slope[c] * mean[c])
         .collect();
     let at_once = maps.at_once();
-    let (for_input, _) = made_in_chunks(input.len(), at_once * maps.area, |task, into| {
+    let work = |task: usize, into: &mut [MaybeUninit<f32>]| {
         let range = task * at_once * maps.area..task * at_once * maps.area + into.len();
         arch.dispatch(InputGradient {
             maps,
@@ -153,7 +158,10 @@ pub(crate) fn backward(
             offset: &offset,
             limits: how.activation.limits(),
         });
-    });
+    };
+    // SAFETY: all of each map is written.
+    #[allow(unsafe_code)]
+    let (for_input, _) = unsafe { made_by_columns(input.len(), at_once * maps.area, 1, work) };
     (for_input, for_weight, for_bias)
 }
 
@@ -200,18 +208,20 @@ impl WithSimd for Statistics<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> (f32, f32) {
-        let count = self.maps.count(self.input);
-        let mut total = 0.0;
+        // Map by map, so that the second pass finds it in the cache: squares about the map's own mean do not cancel out where that is
+        // large. Then what the means differ by (Chan, Golub and LeVeque 1979).
+        let area = self.maps.area as f32;
+        let (mut mean, mut squares, mut count) = (0.0, 0.0, 0.0);
         for map in self.maps.of_channel(self.input, self.channel) {
-            total += sum(map, map, |x, _| x);
+            let mean_of_map = sum(map, map, |x, _| x) / area;
+            squares += sum(map, map, |x, _| (x - mean_of_map) * (x - mean_of_map));
+            let apart = mean_of_map - mean;
+            let share = area / (count + area);
+            mean += apart * share;
+            squares += apart * apart * count * share;
+            count += area;
         }
-        let mean = total / count;
-        // About the mean, which costs another pass, and does not cancel out where the mean is large.
-        let mut total = 0.0;
-        for map in self.maps.of_channel(self.input, self.channel) {
-            total += sum(map, map, |x, _| (x - mean) * (x - mean));
-        }
-        (mean, total / count)
+        (mean, squares / count)
     }
 }
 
@@ -221,7 +231,7 @@ struct Output<'a> {
     /// Number of the first map.
     first: usize,
     input: &'a [f32],
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
     lines: &'a Lines,
     limits: [f32; 2],
 }
@@ -242,7 +252,7 @@ impl WithSimd for Output<'_> {
             let channel = (self.first + number) % channels;
             let (scale, shift) = (self.lines.scale[channel], self.lines.shift[channel]);
             for (value, x) in into.iter_mut().zip(from) {
-                *value = (x * scale + shift).max(low).min(high);
+                value.write((x * scale + shift).max(low).min(high));
             }
         }
     }
@@ -289,7 +299,7 @@ struct InputGradient<'a> {
     first: usize,
     input: &'a [f32],
     gradient: &'a [f32],
-    into: &'a mut [f32],
+    into: &'a mut [MaybeUninit<f32>],
     lines: &'a Lines,
     slope: &'a [f32],
     offset: &'a [f32],
@@ -314,7 +324,7 @@ impl WithSimd for InputGradient<'_> {
             let (slope, offset) = (self.slope[channel], self.offset[channel]);
             for ((value, x), g) in into.iter_mut().zip(x).zip(g) {
                 let g = passed(*x, *g, scale, shift, self.limits);
-                *value = g * scale + x * slope + offset;
+                value.write(g * scale + x * slope + offset);
             }
         }
     }

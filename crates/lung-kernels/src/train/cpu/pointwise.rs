@@ -1,5 +1,7 @@
 //! Matrix products: what 1 x 1 convolutions are, and dense ones once their patches are columns.
 
+use std::mem::MaybeUninit;
+
 use pulp::Arch;
 
 use super::sums::Clamp;
@@ -9,14 +11,14 @@ use crate::train::shape::Shape;
 /// Columns of a matrix product that are finished (bias, clamp) while they are still in the cache.
 const TILE: usize = 1024;
 
-/// `[output, depth] x [depth, area_out]` plus bias, clamped, tile by tile.
+/// `[output, depth] x [depth, area_out]` plus bias, clamped, tile by tile: all of `out` is written.
 pub(super) fn product_with_bias(
     shape: &Shape,
     weight: &[f32],
     right: &[f32],
     bias: &[f32],
     depth: usize,
-    out: &mut [f32],
+    out: &mut [MaybeUninit<f32>],
     threads: gemm::Parallelism,
 ) {
     let area = shape.area_out();
@@ -31,19 +33,25 @@ pub(super) fn product_with_bias(
     while start < area {
         let width = tile.min(area - start);
         for (row, bias) in out.chunks_exact_mut(area).zip(bias) {
-            row[start..start + width].fill(*bias);
+            row[start..start + width].fill(MaybeUninit::new(*bias));
         }
-        multiply(
-            Matrix::new(weight, shape.output, depth, depth, 1),
-            Matrix::new(&right[start..], depth, width, area, 1),
-            &mut out[start..],
-            area,
-            true,
-            threads,
-        );
+        // SAFETY: this stretch of each row has just been filled.
+        #[allow(unsafe_code)]
+        unsafe {
+            multiply_into(
+                Matrix::new(weight, shape.output, depth, depth, 1),
+                Matrix::new(&right[start..], depth, width, area, 1),
+                &mut out[start..],
+                area,
+                true,
+                threads,
+            );
+        }
         if shape.activation != Activation::Linear {
             for row in out.chunks_exact_mut(area) {
-                let row = &mut row[start..start + width];
+                // SAFETY: these places of each row have just been filled.
+                #[allow(unsafe_code)]
+                let row = unsafe { row[start..start + width].assume_init_mut() };
                 arch.dispatch(Clamp {
                     row,
                     limits: shape.activation.limits(),
@@ -73,23 +81,27 @@ pub(super) fn product_transposed(
     );
 }
 
-/// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`.
+/// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`, all of which is written.
 pub(super) fn transposed_product(
     shape: &Shape,
     weight: &[f32],
     gradient: &[f32],
     depth: usize,
-    into: &mut [f32],
+    into: &mut [MaybeUninit<f32>],
 ) {
     let area = shape.area_out();
-    multiply(
-        Matrix::new(weight, depth, shape.output, 1, depth),
-        Matrix::new(gradient, shape.output, area, area, 1),
-        into,
-        area,
-        false,
-        gemm::Parallelism::None,
-    );
+    // SAFETY: nothing is kept.
+    #[allow(unsafe_code)]
+    unsafe {
+        multiply_into(
+            Matrix::new(weight, depth, shape.output, 1, depth),
+            Matrix::new(gradient, shape.output, area, area, 1),
+            into,
+            area,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
 }
 
 /// A matrix that lies in a slice.
@@ -131,6 +143,26 @@ pub(super) fn multiply(
     keep: bool,
     threads: gemm::Parallelism,
 ) {
+    // SAFETY: numbers are numbers, and no others are put in their place.
+    unsafe {
+        let out = &mut *(std::ptr::from_mut(out) as *mut [MaybeUninit<f32>]);
+        multiply_into(left, right, out, stride, keep, threads);
+    }
+}
+
+/// The same, where nothing need have been written yet without `keep`.
+///
+/// # Safety
+/// With `keep`, `right.columns` of each row have been written.
+#[allow(unsafe_code)]
+unsafe fn multiply_into(
+    left: Matrix<'_>,
+    right: Matrix<'_>,
+    out: &mut [MaybeUninit<f32>],
+    stride: usize,
+    keep: bool,
+    threads: gemm::Parallelism,
+) {
     assert_eq!(left.columns, right.rows, "matrices do not fit");
     assert!(right.columns <= stride, "rows of the result overlap");
     assert!(
@@ -138,13 +170,13 @@ pub(super) fn multiply(
         "the result reaches beyond its slice"
     );
     // SAFETY: `Matrix::new` and the assertions above hold every address that is read or written within its slice, and
-    // the exclusive borrow of `out` keeps it apart from both operands.
+    // the exclusive borrow of `out` keeps it apart from both operands. What has not been written is not read.
     unsafe {
         gemm::gemm(
             left.rows,
             right.columns,
             left.columns,
-            out.as_mut_ptr(),
+            out.as_mut_ptr().cast::<f32>(),
             1,
             stride as isize,
             keep,
