@@ -247,3 +247,52 @@ fn what_is_no_number_is_the_largest_of_its_window() {
     );
     assert_eq!(largest[3], 3.0);
 }
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let device = Device::flex().autodiff();
+    device.seed(6);
+    let random = Distribution::Normal(0.0, 1.0);
+    for (input, weight, stride) in [
+        ([1, 9, 15, 15], [70, 9, 3, 3], 1),
+        ([5, 33, 8, 9], [20, 33, 3, 3], 2),
+        ([3, 3, 30, 31], [64, 3, 7, 7], 2),
+        ([6, 40, 7, 7], [24, 40, 1, 1], 1),
+    ] {
+        let x = Tensor::<4>::random(input, random, &device);
+        let w = Tensor::<4>::random(weight, random, &device);
+        let b = Tensor::<1>::random([weight[0]], random, &device);
+        let geometry = Geometry {
+            stride,
+            padding: weight[2] / 2,
+            groups: 1,
+            activation: Activation::Relu,
+        };
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let (x, w, b) = (
+                    x.clone().detach().require_grad(),
+                    w.clone().detach().require_grad(),
+                    b.clone().detach().require_grad(),
+                );
+                let output = convolution(x.clone(), w.clone(), b.clone(), geometry);
+                let grads = (output.clone() * output.clone()).sum().backward();
+                (
+                    output.into_data(),
+                    x.grad(&grads).unwrap().into_data(),
+                    w.grad(&grads).unwrap().into_data(),
+                    b.grad(&grads).unwrap().into_data(),
+                )
+            })
+        };
+        let alone = with(1);
+        for threads in [2, 5, 16] {
+            assert_eq!(
+                with(threads),
+                alone,
+                "{input:?} {weight:?}, {threads} threads"
+            );
+        }
+    }
+}
