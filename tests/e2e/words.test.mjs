@@ -289,7 +289,9 @@ describe('in a browser', () => {
 
   forEverybody(() => {
     for (const lang of Object.keys(LANGUAGES)) {
-      for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
+      // Colours do not depend on the language; where things stand depends on which side it begins.
+      const schemes = /** @type {const} */ (['light', 'dark']).filter((scheme) => scheme === 'light' || ['en', 'ar'].includes(lang));
+      for (const colorScheme of schemes) {
         test(`${LANGUAGES[lang].name}, ${colorScheme}, 360 px: all of it in the language, no horizontal scroll, axe finds nothing`, () =>
           onPage({ path: `?lang=${lang}`, colorScheme, viewport: { width: 360, height: 740 } }, async (page, { picker, answered, choose, element }) => {
             await speaks(page, lang);
