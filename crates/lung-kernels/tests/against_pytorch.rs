@@ -11,6 +11,7 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use lung_kernels::{Activation, Geometry, Window, convolution, max_pool, supports};
 use safetensors::SafeTensors;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// Within this share of each tensor's largest magnitude. The reference is exact; ours are f32 sums of at most a few
 /// hundred terms.
@@ -53,6 +54,15 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
+    /// What the file has, and its list of this name.
+    fn read<T: DeserializeOwned>(list: &str) -> (Vec<T>, Self) {
+        let bytes = include_bytes!("pytorch.safetensors");
+        let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
+        let index = &header.metadata().as_ref().unwrap()[list];
+        let tensors = SafeTensors::deserialize(bytes).unwrap();
+        (serde_json::from_str(index).unwrap(), Self { tensors })
+    }
+
     fn get<const D: usize>(&self, case: impl Display, part: &str, device: &Device) -> Tensor<D> {
         let view = self.tensors.tensor(&format!("{case}.{part}")).unwrap();
         let values: Vec<f32> = view
@@ -78,13 +88,7 @@ fn assert_near<const D: usize>(got: Tensor<D>, want: Tensor<D>, what: &str) {
 
 #[test]
 fn outputs_and_gradients_are_those_of_pytorch() {
-    let bytes = include_bytes!("pytorch.safetensors");
-    let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
-    let index = header.metadata().as_ref().unwrap()["cases"].clone();
-    let cases: Vec<Case> = serde_json::from_str(&index).unwrap();
-    let reference = Reference {
-        tensors: SafeTensors::deserialize(bytes).unwrap(),
-    };
+    let (cases, reference) = Reference::read::<Case>("cases");
     assert!(cases.len() >= 28, "{} cases", cases.len());
 
     let device = Device::flex().autodiff();
@@ -115,13 +119,7 @@ fn outputs_and_gradients_are_those_of_pytorch() {
 
 #[test]
 fn pools_and_their_gradients_are_those_of_pytorch() {
-    let bytes = include_bytes!("pytorch.safetensors");
-    let (_, header) = SafeTensors::read_metadata(bytes).unwrap();
-    let index = header.metadata().as_ref().unwrap()["pools"].clone();
-    let pools: Vec<Pool> = serde_json::from_str(&index).unwrap();
-    let reference = Reference {
-        tensors: SafeTensors::deserialize(bytes).unwrap(),
-    };
+    let (pools, reference) = Reference::read::<Pool>("pools");
     assert!(pools.len() >= 6, "{} pools", pools.len());
 
     let device = Device::flex().autodiff();

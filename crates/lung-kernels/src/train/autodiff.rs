@@ -16,10 +16,10 @@ use super::operator::FusedConvolution;
 use super::pool::{MaxPooling, Window};
 
 /// Hands each gradient to the node that it is for, where that is tracked.
-fn register<B: Backend>(
+fn register<B: Backend, const N: usize>(
     grads: &mut Gradients,
-    nodes: [Option<NodeId>; 3],
-    gradients: [FloatTensor<B>; 3],
+    nodes: [Option<NodeId>; N],
+    gradients: [FloatTensor<B>; N],
 ) {
     for (node, gradient) in nodes.into_iter().zip(gradients) {
         if let Some(node) = node {
@@ -54,7 +54,7 @@ impl<B: FusedConvolution> Backward<B, 3> for FusedBackward {
             geometry,
             nodes[0].is_some(),
         );
-        register::<B>(grads, nodes, [for_input, for_weight, for_bias]);
+        register::<B, _>(grads, nodes, [for_input, for_weight, for_bias]);
     }
 }
 
@@ -111,7 +111,7 @@ impl<B: BatchNormalisation> Backward<B, 3> for NormaliseBackward {
         let ([input, weight, bias, mean, variance], how) = ops.state;
         let (for_input, for_weight, for_bias) =
             B::normalise_backward(input, weight, bias, mean, variance, gradient, how);
-        register::<B>(grads, nodes, [for_input, for_weight, for_bias]);
+        register::<B, _>(grads, nodes, [for_input, for_weight, for_bias]);
     }
 }
 
@@ -217,11 +217,7 @@ impl<B: Concatenation> Backward<B, 2> for ConcatenateBackward {
     ) {
         let nodes = ops.parents.map(|node| node.map(|node| node.id));
         let (first, second) = B::divide(grads.consume::<B>(&ops.node), ops.state);
-        for (node, gradient) in nodes.into_iter().zip([first, second]) {
-            if let Some(node) = node {
-                grads.register::<B>(node, gradient);
-            }
-        }
+        register::<B, _>(grads, nodes, [first, second]);
     }
 }
 

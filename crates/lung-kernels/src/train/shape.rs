@@ -95,6 +95,14 @@ impl Shape {
         self.height_out * self.width_out
     }
 
+    /// Numbers of the weight.
+    pub(crate) fn weights(&self) -> usize {
+        match self.kind {
+            ConvolutionKind::Depthwise => self.output * TAPS,
+            ConvolutionKind::Pointwise | ConvolutionKind::Dense => self.output * self.patch(),
+        }
+    }
+
     /// Taps of an output channel, over all input channels.
     pub(crate) fn patch(&self) -> usize {
         self.input * self.side * self.side

@@ -1,8 +1,8 @@
 //! The arithmetic on plain slices, channels first.
 //!
-//! A 1 x 1 convolution is a matrix product of each image; every other dense one is [`super::direct`]. A depthwise convolution is done plane by plane: the plane is padded into a buffer of rows two wider than
-//! the image, where every one of the nine taps is a shift of one flat slice, so that even a 7 x 7 plane fills vector
-//! registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
+//! A 1 x 1 convolution is a matrix product of each image; every other dense one is [`super::direct`]. A depthwise convolution is done plane by
+//! plane: the plane is padded into a buffer of rows two wider than the image, where every one of the nine taps is a shift of one flat slice, so
+//! that even a 7 x 7 plane fills vector registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
 //!
 //! Work is divided by image and by fixed parts of the batch, so that sums come out the same whatever the number of
 //! threads.
@@ -90,20 +90,86 @@ pub(crate) fn backward(
     gradient: &[f32],
     for_input: bool,
 ) -> GradientSet {
-    if shape.kind == ConvolutionKind::Dense {
-        return dense_backward(shape, input, weight, output, gradient, for_input);
+    match shape.kind {
+        ConvolutionKind::Dense => {
+            let planes = Planes::of_input(shape, input);
+            let (weight_gradient, bias) = weight_gradient(shape, &planes, output, gradient);
+            let input = for_input.then(|| direct::backward(shape, weight, output, gradient));
+            GradientSet {
+                input: input.unwrap_or_default(),
+                weight: weight_gradient,
+                bias,
+            }
+        }
+        ConvolutionKind::Pointwise if shape.images_at_once() > 1 => {
+            backward_at_once(shape, input, weight, output, gradient, for_input)
+        }
+        ConvolutionKind::Pointwise => {
+            let work = |image: OfImage<'_>| {
+                let OfImage { input, masked, .. } = image;
+                product_transposed(shape, masked, input, shape.input, image.weight_sum);
+                if let Some(into) = image.into {
+                    transposed_product(shape, weight, masked, shape.input, into);
+                }
+            };
+            // SAFETY: the product writes all of an image.
+            #[allow(unsafe_code)]
+            unsafe {
+                by_parts(shape, input, output, gradient, for_input, work)
+            }
+        }
+        ConvolutionKind::Depthwise => {
+            let work = |image: OfImage<'_>| {
+                Arch::new().dispatch(DepthwiseBackward {
+                    shape,
+                    input: image.input,
+                    weight,
+                    masked: image.masked,
+                    into: image.into,
+                    weight_sum: image.weight_sum,
+                    scratch: &mut Scratch::new(shape),
+                });
+            };
+            // SAFETY: all planes of an image are written.
+            #[allow(unsafe_code)]
+            unsafe {
+                by_parts(shape, input, output, gradient, for_input, work)
+            }
+        }
     }
-    if shape.images_at_once() > 1 {
-        return backward_at_once(shape, input, weight, output, gradient, for_input);
-    }
+}
+
+/// One image on its way back.
+struct OfImage<'a> {
+    input: &'a [f32],
+    /// The output's gradient, where the clamp let it through.
+    masked: &'a [f32],
+    /// Where the input's gradient goes, if it is asked for.
+    into: Option<&'a mut [MaybeUninit<f32>]>,
+    /// What the weight's gradient is added to.
+    weight_sum: &'a mut [f32],
+}
+
+/// A backward pass image by image, in parts of the batch whose sums are added up in the end.
+///
+/// # Safety
+/// `work` writes all of `into`.
+#[allow(unsafe_code)]
+unsafe fn by_parts(
+    shape: &Shape,
+    input: &[f32],
+    output: &[f32],
+    gradient: &[f32],
+    for_input: bool,
+    work: impl Fn(OfImage<'_>) + Sync,
+) -> GradientSet {
     let image_in = shape.input * shape.area();
     let image_out = shape.output * shape.area_out();
     let per_part = shape.batch.div_ceil(PARTS);
     let of_part = |part: usize, part_in: &mut [MaybeUninit<f32>]| {
-        let mut weight_sum = vec![0.0; weight.len()];
+        let mut weight_sum = vec![0.0; shape.weights()];
         let mut bias_sum = vec![0.0; shape.output];
         let mut buffer = Vec::new();
-        let mut scratch = Scratch::new(shape);
         let mut images_in = part_in.chunks_mut(image_in);
         for image in (part * per_part)..((part + 1) * per_part).min(shape.batch) {
             let range = image * image_out..(image + 1) * image_out;
@@ -117,35 +183,18 @@ pub(crate) fn backward(
             for (sum, plane) in bias_sum.iter_mut().zip(masked.chunks(shape.area_out())) {
                 *sum += total(plane);
             }
-            let x = &input[image * image_in..][..image_in];
-            let into = images_in.next();
-            match shape.kind {
-                ConvolutionKind::Dense => {}
-                ConvolutionKind::Depthwise => Arch::new().dispatch(DepthwiseBackward {
-                    shape,
-                    input: x,
-                    weight,
-                    masked,
-                    into,
-                    weight_sum: &mut weight_sum,
-                    scratch: &mut scratch,
-                }),
-                ConvolutionKind::Pointwise => {
-                    product_transposed(shape, masked, x, shape.input, &mut weight_sum);
-                    if let Some(into) = into {
-                        transposed_product(shape, weight, masked, shape.input, into);
-                    }
-                }
-            }
+            work(OfImage {
+                input: &input[image * image_in..][..image_in],
+                masked,
+                into: images_in.next(),
+                weight_sum: &mut weight_sum,
+            });
         }
         (weight_sum, bias_sum)
     };
     let (gradient_in, sums) = if for_input {
-        // SAFETY: all of an image is written.
-        #[allow(unsafe_code)]
-        unsafe {
-            made_by_columns(shape.batch * image_in, per_part * image_in, 1, of_part)
-        }
+        // SAFETY: the caller's word that all of each image is written; a part is its images.
+        unsafe { made_by_columns(shape.batch * image_in, per_part * image_in, 1, of_part) }
     } else {
         let parts = (0..shape.batch.div_ceil(per_part)).collect();
         let sums = map_parts(parts, |part| of_part(part, &mut []));
@@ -153,7 +202,7 @@ pub(crate) fn backward(
     };
     let mut set = GradientSet {
         input: gradient_in,
-        weight: vec![0.0; weight.len()],
+        weight: vec![0.0; shape.weights()],
         bias: vec![0.0; shape.output],
     };
     for (weight_sum, bias_sum) in sums {
@@ -161,26 +210,4 @@ pub(crate) fn backward(
         add(&mut set.bias, &bias_sum);
     }
     set
-}
-
-/// The backward pass of a dense convolution.
-fn dense_backward(
-    shape: &Shape,
-    input: &[f32],
-    weight: &[f32],
-    output: &[f32],
-    gradient: &[f32],
-    for_input: bool,
-) -> GradientSet {
-    let planes = Planes::of_input(shape, input);
-    let (weight_sum, bias) = weight_gradient(shape, &planes, output, gradient);
-    GradientSet {
-        weight: weight_sum,
-        bias,
-        input: if for_input {
-            direct::backward(shape, weight, output, gradient)
-        } else {
-            Vec::new()
-        },
-    }
 }

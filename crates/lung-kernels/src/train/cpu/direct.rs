@@ -13,10 +13,6 @@ use super::threads::{made_by_columns, made_in_chunks, threads};
 use crate::Activation;
 use crate::train::shape::Shape;
 
-/// How many vectors of channels are summed up at a time. With two, fourteen positions fit into 32 registers, and each number of the weight that comes
-/// from the cache is used as often.
-const WIDE: [usize; 2] = [1, 2];
-
 /// How the positions of one direction meet the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Axis {
@@ -86,16 +82,18 @@ fn backward_axes(shape: &Shape, size: usize, size_out: usize) -> (Vec<(usize, Ax
     (axes, [before, after])
 }
 
-/// How many vectors of so many channels are summed up at a time, of these choices: as few of them empty as can be, and then as many as can be, but
-/// not so many that there are fewer tasks than threads.
-pub(super) fn vectors_at_once(channels: usize, images: usize, choices: &[usize]) -> usize {
+/// How many vectors of so many channels are summed up at a time, of these choices: as few of them empty as can be, and then as many as can be.
+pub(super) fn vectors_at_once(channels: usize, choices: &[usize]) -> usize {
     let all = channels.div_ceil(lanes());
-    choices
-        .iter()
-        .copied()
-        .filter(|vectors| images * all.div_ceil(*vectors) >= threads())
-        .min_by_key(|vectors| (all.next_multiple_of(*vectors), Reverse(*vectors)))
-        .unwrap_or(1)
+    let best = |vectors: &&usize| (all.next_multiple_of(**vectors), Reverse(**vectors));
+    choices.iter().min_by_key(best).copied().unwrap_or(1)
+}
+
+/// The same for a convolution. With two, fourteen positions fit into 32 registers, and each number of the weight that comes from the cache is
+/// used as often. But if a few images have so few channels that some threads would have nothing to do, one.
+fn one_or_two(channels: usize, images: usize) -> usize {
+    let pairs = images * channels.div_ceil(2 * lanes());
+    vectors_at_once(channels, if pairs < threads() { &[1] } else { &[1, 2] })
 }
 
 /// Numbers in a vector of this processor.
@@ -152,7 +150,7 @@ fn by_input(shape: &Shape, weight: &[f32], block: usize, taps: &[usize]) -> Vec<
 /// The output, `[batch, output, height_out, width_out]`.
 pub(super) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
     let planes = Planes::of_input(shape, input);
-    let vectors = vectors_at_once(shape.output, shape.batch, &WIDE);
+    let vectors = one_or_two(shape.output, shape.batch);
     let block = vectors * lanes();
     let weights = by_output(shape, weight, block);
     let pass = Pass {
@@ -176,7 +174,7 @@ pub(super) fn backward(
     output: &[f32],
     gradient: &[f32],
 ) -> Vec<f32> {
-    let vectors = vectors_at_once(shape.input, shape.batch, &WIDE);
+    let vectors = one_or_two(shape.input, shape.batch);
     let block = vectors * lanes();
     let (ys, [top, bottom]) = backward_axes(shape, shape.height, shape.height_out);
     let (xs, [left, right]) = backward_axes(shape, shape.width, shape.width_out);

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use super::direct::{lanes, registers, vectors_at_once};
 use super::planes::{Planes, together};
 use super::sums::{add, mask, total};
-use super::threads::{made_in_chunks, map_parts, threads};
+use super::threads::{made_in_chunks, map_parts};
 use crate::train::shape::Shape;
 
 /// Positions that pass by before the sums are put down: what they are multiplied with should stay in the cache.
@@ -26,8 +26,7 @@ pub(super) fn weight_gradient(
         32.. => &[1, 2, 4],
         _ => &[1, 2],
     };
-    // Of images there are always enough: their tasks are counted already.
-    let vectors = vectors_at_once(shape.output, threads(), choices);
+    let vectors = vectors_at_once(shape.output, choices);
     let block = vectors * lanes();
     let blocks = shape.output.div_ceil(block);
     let per_part = shape.batch.div_ceil(PARTS.div_ceil(blocks));
@@ -133,8 +132,7 @@ impl Part<'_> {
                         (top..bottom).map(|y| plane + y * shape.stride * self.planes.width),
                     );
                 }
-                let left = into.len();
-                let count = gradient.len() - left;
+                let count = lines.len() * shape.width_out * block;
                 let gradient = S::as_simd_f32s(&gradient[..count]).0.as_chunks::<WIDE>().0;
                 let band = Band {
                     shape,

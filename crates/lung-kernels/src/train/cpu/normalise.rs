@@ -7,14 +7,11 @@ use std::mem::MaybeUninit;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::threads::{made_by_columns, map_parts};
+use super::threads::{made_by_columns, map_parts, maps_at_once};
 use crate::train::normalise::Normalisation;
 
 /// Partial sums, so that a sum fills vector registers.
 const LANES: usize = 16;
-
-/// Numbers of a task that goes map by map: fewer are not worth handing out.
-const TASK: usize = 4096;
 
 /// Sizes of a batch of maps.
 #[derive(Clone, Copy, Debug)]
@@ -37,11 +34,6 @@ impl Maps {
     /// Numbers of one channel.
     fn count(&self, values: &[f32]) -> f32 {
         (values.len() / self.channels) as f32
-    }
-
-    /// Maps of a task.
-    fn at_once(&self) -> usize {
-        TASK.div_ceil(self.area)
     }
 }
 
@@ -94,7 +86,7 @@ pub(crate) fn forward(
         .into_iter()
         .unzip();
     let lines = Lines::new([weight, bias, &mean, &variance], how);
-    let at_once = maps.at_once();
+    let at_once = maps_at_once(maps.area);
     let work = |task: usize, into: &mut [MaybeUninit<f32>]| {
         arch.dispatch(Output {
             maps,
@@ -144,7 +136,7 @@ pub(crate) fn backward(
     let offset: Vec<f32> = (0..maps.channels)
         .map(|c| -lines.scale[c] * for_bias[c] / count - slope[c] * mean[c])
         .collect();
-    let at_once = maps.at_once();
+    let at_once = maps_at_once(maps.area);
     let work = |task: usize, into: &mut [MaybeUninit<f32>]| {
         let range = task * at_once * maps.area..task * at_once * maps.area + into.len();
         arch.dispatch(InputGradient {

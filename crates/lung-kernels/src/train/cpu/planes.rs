@@ -1,11 +1,8 @@
 //! Maps as the direct convolution reads them: with a border of zeros around each, or with the channels of a position together.
 
 use super::sums::mask;
-use super::threads::made_in_chunks;
+use super::threads::{made_in_chunks, maps_at_once};
 use crate::train::shape::Shape;
-
-/// Numbers of a task: fewer are not worth handing out.
-const TASK: usize = 1 << 14;
 
 /// Zeros around a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +63,7 @@ impl Planes {
         let wide = border.before[1] + width + border.after[1];
         let rows = border.before[0] + height + border.after[0];
         let plane = rows * wide;
-        let at_once = TASK.div_ceil(plane);
+        let at_once = maps_at_once(plane);
         let (values, _) = made_in_chunks(count * plane, at_once * plane, |task, into| {
             for (number, into) in into.chunks_exact_mut(plane).enumerate() {
                 let first = (task * at_once + number) * height;

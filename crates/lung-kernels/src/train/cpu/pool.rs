@@ -4,11 +4,8 @@ use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::threads::made_in_chunks;
+use super::threads::{made_in_chunks, maps_at_once};
 use crate::train::pool::Window;
-
-/// Numbers of a task: fewer are not worth handing out.
-const TASK: usize = 1 << 14;
 
 /// Maps, and the windows that move over them.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +41,7 @@ impl Pooled {
 /// The largest number of each window, map by map.
 pub(crate) fn forward(pooled: Pooled, input: &[f32]) -> Vec<f32> {
     let (area, area_out) = (pooled.area(), pooled.area_out());
-    let at_once = TASK.div_ceil(area);
+    let at_once = maps_at_once(area);
     let length = input.len() / area * area_out;
     let arch = Arch::new();
     let (out, _) = made_in_chunks(length, at_once * area_out, |task, into| {
@@ -129,7 +126,7 @@ pub(crate) fn backward(
     gradient: &[f32],
 ) -> Vec<f32> {
     let (area, area_out) = (pooled.area(), pooled.area_out());
-    let at_once = TASK.div_ceil(area);
+    let at_once = maps_at_once(area);
     let arch = Arch::new();
     let (out, _) = made_in_chunks(input.len(), at_once * area, |task, into| {
         let first = task * at_once;

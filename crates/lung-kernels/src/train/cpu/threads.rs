@@ -7,6 +7,11 @@ pub(crate) use serial::{all_threads, for_chunks, made_by_columns, map_parts, thr
 
 use std::mem::MaybeUninit;
 
+/// How many maps of so many numbers are a task where each takes little: fewer are not worth handing out.
+pub(crate) fn maps_at_once(size: usize) -> usize {
+    (1usize << 14).div_ceil(size)
+}
+
 /// Makes `length` numbers, by calls of `work` with each chunk of `size` of them, all 0 by then, and its number; beside them what the calls
 /// return, in order. The zeros are written where the chunk is worked on, on all threads: for a large result that alone would take one thread a
 /// tenth of the time of a training step.
