@@ -49,6 +49,7 @@ CASES = [
     ("7 x 7, stride 2", 2, 3, 33, 14, 29, 7, 2, False, True),
     ("1 x 1, stride 2", 2, 9, 35, 6, 15, 1, 2, False, False),
     ("more positions than pass by at a time", 2, 2, 5, 19, 31, 3, 1, False, True),
+    ("Winograd's way", 32, 32, 32, 7, 5, 3, 1, False, True),
 ]
 
 # name, height, width, side, stride, padding, ceil

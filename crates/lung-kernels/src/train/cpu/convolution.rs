@@ -19,6 +19,7 @@ use super::planes::Planes;
 use super::pointwise::{product_transposed, product_with_bias, transposed_product};
 use super::sums::{add, mask, total};
 use super::threads::{all_threads, made_by_columns, map_parts};
+use super::winograd;
 use crate::Activation;
 use crate::train::shape::{ConvolutionKind, Shape, TAPS};
 
@@ -53,6 +54,9 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
             unsafe {
                 made_by_columns(length, chunk * shape.area_out(), 1, work).0
             }
+        }
+        ConvolutionKind::Dense if winograd::pays(shape) => {
+            winograd::forward(shape, input, weight, bias)
         }
         ConvolutionKind::Dense => direct::forward(shape, input, weight, bias),
         ConvolutionKind::Pointwise if shape.images_at_once() > 1 => {
@@ -91,6 +95,15 @@ pub(crate) fn backward(
     for_input: bool,
 ) -> GradientSet {
     match shape.kind {
+        ConvolutionKind::Dense if winograd::pays(shape) => {
+            let (weight_gradient, bias) = winograd::weight_gradient(shape, input, output, gradient);
+            let input = for_input.then(|| winograd::backward(shape, weight, output, gradient));
+            GradientSet {
+                input: input.unwrap_or_default(),
+                weight: weight_gradient,
+                bias,
+            }
+        }
         ConvolutionKind::Dense => {
             let planes = Planes::of_input(shape, input);
             let (weight_gradient, bias) = weight_gradient(shape, &planes, output, gradient);

@@ -118,7 +118,7 @@ impl WithSimd for Vectors {
 }
 
 /// A weight `[output, input, taps]` in blocks of output channels: `[blocks, input, taps, channels of the block]`.
-fn by_output(shape: &Shape, weight: &[f32], block: usize) -> Vec<f32> {
+pub(super) fn by_output(shape: &Shape, weight: &[f32], block: usize) -> Vec<f32> {
     let taps = shape.patch();
     let size = taps * block;
     let (values, _) = made_in_chunks(shape.output.div_ceil(block) * size, size, |number, into| {
@@ -129,7 +129,7 @@ fn by_output(shape: &Shape, weight: &[f32], block: usize) -> Vec<f32> {
 }
 
 /// A weight in blocks of input channels, of some of its taps: `[blocks, output, taps, channels of the block]`.
-fn by_input(shape: &Shape, weight: &[f32], block: usize, taps: &[usize]) -> Vec<f32> {
+pub(super) fn by_input(shape: &Shape, weight: &[f32], block: usize, taps: &[usize]) -> Vec<f32> {
     let all = shape.side * shape.side;
     let size = shape.output * taps.len() * block;
     let (values, _) = made_in_chunks(shape.input.div_ceil(block) * size, size, |number, into| {

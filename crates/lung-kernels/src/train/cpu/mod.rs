@@ -12,3 +12,4 @@ mod pointwise;
 pub(super) mod pool;
 mod sums;
 mod threads;
+mod winograd;
