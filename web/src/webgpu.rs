@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use burn::tensor::Device;
 use burn_wgpu::{WgpuInitError, WgpuSetup};
 use js_sys::Reflect;
+use lung_kernels::infer::gpu::register_operations;
 use mobilenet_lung::{Bundle, Classifier};
 use wasm_bindgen::prelude::*;
 use web_sys::console;
@@ -48,6 +49,7 @@ async fn device() -> Result<Device, JsValue> {
     if !here {
         return Err(unavailable("This browser offers no WebGPU to this page."));
     }
+    register_operations();
     let (device, setup): (Device, WgpuSetup) = Device::wgpu_options()
         .init_with_setup_async()
         .await

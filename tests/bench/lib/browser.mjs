@@ -4,6 +4,8 @@
 import { readFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 
+import { WITHOUT } from '../../e2e/lib/chromium.mjs';
+
 const COMMON = [
   '--no-sandbox',
   '--disable-background-networking',
@@ -14,6 +16,7 @@ const COMMON = [
   '--disable-background-timer-throttling',
   '--disable-backgrounding-occluded-windows',
   '--disable-renderer-backgrounding',
+  WITHOUT,
 ];
 const SOFTWARE_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 const REAL_WEBGPU = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-angle=vulkan'];

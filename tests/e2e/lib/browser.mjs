@@ -3,9 +3,11 @@
 
 import { chromium } from 'playwright-core';
 
+import { WITHOUT } from './chromium.mjs';
+
 export const CHROME = process.env.CHROME ?? '/usr/bin/chromium';
 
-export const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+export const COMMON = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run', WITHOUT];
 
 /** How long a test waits for what must come, in milliseconds: a machine with two cores runs several pages at a time. */
 export const PATIENCE = 90_000;

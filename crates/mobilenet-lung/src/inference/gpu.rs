@@ -3,7 +3,10 @@
 //! The same arithmetic as [`crate::network::MobileNetLung::evidence`], a block a dispatch: see [`lung_kernels::infer::gpu`].
 
 use std::borrow::Cow;
+use std::future::poll_fn;
+use std::mem::replace;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
 use burn::tensor::{Device, Tensor};
 use lung_kernels::infer::cpu::Map;
@@ -49,6 +52,30 @@ struct Gates {
     position: Option<Tensor<1>>,
 }
 
+/// When kernels go to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// All together.
+    AtOnce,
+    /// Each as soon as it is written. A browser sends what was said to a device when its script returns to it, so the device
+    /// compiles one kernel while the next is written.
+    KernelByKernel,
+}
+
+impl Pace {
+    async fn next(self) {
+        let mut waited = self == Self::AtOnce;
+        poll_fn(|context| {
+            if replace(&mut waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
 impl GpuNetwork {
     /// Packs the parameters of `state`, named as torchvision names them, and puts them on `device`.
     ///
@@ -85,7 +112,10 @@ impl GpuNetwork {
         let network =
             Self::load(&zeros, &table, &attention, device).map_err(|error| error.to_string())?;
         let input = vec![0.0; PLANES * COMPILE_SIDE * COMPILE_SIDE];
-        network.run(&input, COMPILE_SIDE).await.map(drop)
+        network
+            .run(&input, COMPILE_SIDE, Pace::KernelByKernel)
+            .await
+            .map(drop)
     }
 
     /// What the network makes of one input `[3, 224, 224]`: one read-back from the device.
@@ -99,7 +129,7 @@ impl GpuNetwork {
         if side == 0 || input.len() != PLANES * side * side {
             return Err(format!("{} values are no square image", input.len()));
         }
-        self.run(input, side).await
+        self.run(input, side, Pace::AtOnce).await
     }
 
     /// How many kernels the last image took; 0 before the first.
@@ -107,16 +137,18 @@ impl GpuNetwork {
         self.dispatches.load(Ordering::Relaxed)
     }
 
-    async fn run(&self, input: &[f32], side: usize) -> Result<Inference, String> {
+    async fn run(&self, input: &[f32], side: usize, pace: Pace) -> Result<Inference, String> {
         let before = gpu::launches();
         let image = gpu::upload(input, [PLANES, side, side], &self.device);
         let mut hidden = gpu::stem(image, self.stem.clone(), self.channels);
+        pace.next().await;
         // What the block before put out: the residual of the next.
         let mut input: Option<Image> = None;
         for block in &self.blocks {
             let residual = input.as_ref().filter(|_| block.residual);
             let (output, expanded) = block.forward(&hidden, residual);
             (input, hidden) = (Some(output), expanded);
+            pace.next().await;
         }
         self.dispatches
             .store(gpu::launches() - before, Ordering::Relaxed);

@@ -14,6 +14,7 @@ mod kernel;
 mod launch;
 mod operators;
 mod pack;
+mod register;
 mod transfer;
 
 pub use geometry::{
@@ -24,4 +25,5 @@ pub use operators::{
     FusedBlocks, block, channel_gate, gated_expansion, position_gate, projection, stem,
 };
 pub use pack::{Linear, pack_block, pack_channel_gate, pack_position_gate, pack_stem};
+pub use register::register_operations;
 pub use transfer::{download, upload};

@@ -25,6 +25,7 @@ pub fn upload<const D: usize>(values: &[f32], shape: [usize; D], device: &Device
         DispatchDevice::Cube(device) => device.clone(),
         other => panic!("no fused kernels on {other:?}"),
     };
+    super::register_operations();
     let client = device.client();
     let handle = client.create_from_slice(f32::as_bytes(values));
     let tensor = CubeTensor::new_contiguous(client, device, shape.into(), handle, DType::F32);

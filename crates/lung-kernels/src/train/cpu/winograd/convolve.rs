@@ -8,8 +8,8 @@ use pulp::{Arch, Simd, WithSimd};
 use super::super::direct::{by_input, by_output, lanes};
 use super::super::threads::{Scratch, made_by_columns, made_in_chunks};
 use super::maps::Maps;
+use super::sizes::{PLACES, REACH, TILE, WIDE};
 use super::transform::{Input, Kernel, Output, Transform, gathered};
-use super::{PLACES, REACH, TILE, WIDE};
 use crate::Activation;
 use crate::train::shape::Shape;
 

@@ -6,8 +6,8 @@ use pulp::Simd;
 
 use super::super::sums::mask;
 use super::super::threads::Scratch;
+use super::sizes::{REACH, TILE, Tiles};
 use super::transform::Transform;
-use super::{REACH, TILE, Tiles};
 use crate::train::shape::Shape;
 
 /// Maps, `[batch, channels, height, width]`, and how they are cut into tiles.

@@ -4,7 +4,7 @@
 
 use pulp::Simd;
 
-use super::{PLACES, REACH, TILE, WIDE};
+use super::sizes::{PLACES, REACH, TILE, WIDE};
 
 /// Rows of vectors.
 pub(super) type Square<S, const SIDE: usize> = [[<S as Simd>::f32s; SIDE]; SIDE];

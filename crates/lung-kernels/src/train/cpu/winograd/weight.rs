@@ -8,8 +8,8 @@ use super::super::direct::lanes;
 use super::super::sums::add;
 use super::super::threads::{Scratch, made_in_chunks, map_parts};
 use super::maps::Maps;
+use super::sizes::{PLACES, REACH, TILE, WIDE};
 use super::transform::{Gradient, Input, Taps, Transform};
-use super::{PLACES, REACH, TILE, WIDE};
 use crate::train::shape::Shape;
 
 /// Into how many parts the work is divided at least, whatever the number of threads.
