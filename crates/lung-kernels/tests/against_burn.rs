@@ -5,7 +5,7 @@
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Device, Distribution, Tensor, TensorData};
 use lung_kernels::{Activation, Geometry, Window, concatenate, convolution, max_pool, supports};
 
 struct Case {
@@ -253,6 +253,29 @@ fn joined_maps_and_their_gradients_are_burns() {
     let grads = concatenate(a.clone(), b.clone()).sum().backward();
     assert!(a.grad(&grads).is_none());
     assert_eq!(b.grad(&grads).unwrap().sum().into_scalar::<f32>(), 420.0);
+}
+
+#[test]
+fn what_is_no_number_stays_so_in_a_convolution() {
+    let device = Device::flex();
+    for channels in [8, 32] {
+        let mut values = vec![1.0; 8 * channels * 16 * 16];
+        values[5 * 16 + 5] = f32::NAN;
+        let data = TensorData::new(values, [8, channels, 16, 16]);
+        let x = Tensor::<4>::from_data(data, &device);
+        let w = Tensor::<4>::ones([channels, channels, 3, 3], &device);
+        let geometry = Geometry {
+            stride: 1,
+            padding: 1,
+            groups: 1,
+            activation: Activation::Linear,
+        };
+        let out = convolution(x, w, Tensor::zeros([channels], &device), geometry);
+        let out: Vec<f32> = out.into_data().try_to_vec().unwrap();
+        assert!(out[5 * 16 + 5].is_nan(), "{channels} channels");
+        let sum = 9.0 * channels as f32;
+        assert!((out[12 * 16 + 12] - sum).abs() < 1e-4 * sum);
+    }
 }
 
 #[test]

@@ -296,8 +296,11 @@ impl Images<'_> {
                         let tile = Output::square(simd, gathered(simd, sums, pitch, at, wide));
                         for y in 0..TILE {
                             for x in 0..TILE {
-                                let sum = simd.add_f32s(tile[y][x], bias[wide]);
-                                let sum = simd.min_f32s(simd.max_f32s(sum, low), high);
+                                let mut sum = simd.add_f32s(tile[y][x], bias[wide]);
+                                // A clamp of vectors would make a number of what is none.
+                                if *activation != Activation::Linear {
+                                    sum = simd.min_f32s(simd.max_f32s(sum, low), high);
+                                }
                                 into[(y * tiles.across + across) * TILE + x][wide] = sum;
                             }
                         }

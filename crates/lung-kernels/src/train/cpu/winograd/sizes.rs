@@ -19,6 +19,8 @@ const ENOUGH_TILES: usize = 128;
 const ENOUGH_CHANNELS: usize = 32;
 /// Channels are a multiple of this, so that they fill vectors of any processor.
 const CHANNELS: usize = 16;
+/// Numbers of a vector at least: four channels are laid together at a time.
+const LANES: usize = 4;
 
 /// Tiles of a map in both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub(in super::super) fn pays(shape: &Shape) -> bool {
     };
     shape.side == 3
         && shape.stride == 1
-        && lanes() <= CHANNELS
+        && (LANES..=CHANNELS).contains(&lanes())
         && channels(shape.input)
         && channels(shape.output)
         && maps(shape.height, shape.width)
