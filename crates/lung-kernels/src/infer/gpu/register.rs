@@ -2,8 +2,7 @@
 
 /// Lets the operations that kernels are written in register themselves, where nothing else does: in WebAssembly. The first call does it.
 ///
-/// A linker that sees nobody run a module's constructors lets each of its exported functions run them, on every call. There are thousands of calls
-/// for an image, and some hundred constructors. See the documentation of [`inventory`](https://docs.rs/inventory).
+/// A linker that sees nobody run a module's constructors lets each of its exported functions run them, on every call. See the documentation of [`inventory`](https://docs.rs/inventory).
 ///
 /// Whoever makes a device of burn's before any tensor of this module should call it before that.
 pub fn register_operations() {
