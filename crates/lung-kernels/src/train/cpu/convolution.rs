@@ -17,14 +17,11 @@ use super::direct;
 use super::direct_weight::weight_gradient;
 use super::planes::Planes;
 use super::pointwise::{product_transposed, product_with_bias, transposed_product};
-use super::sums::{add, mask, total};
+use super::sums::{add, images_at_a_time, mask, total};
 use super::threads::{all_threads, made_by_columns, map_parts};
 use super::winograd;
 use crate::Activation;
 use crate::train::shape::{ConvolutionKind, Shape, TAPS};
-
-/// Into how many parts a batch is divided for the sums over it, whatever the number of threads.
-const PARTS: usize = 8;
 
 /// The output, `[batch, output, height_out, width_out]`.
 pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
@@ -95,19 +92,16 @@ pub(crate) fn backward(
     for_input: bool,
 ) -> GradientSet {
     match shape.kind {
-        ConvolutionKind::Dense if winograd::pays(shape) => {
-            let (weight_gradient, bias) = winograd::weight_gradient(shape, input, output, gradient);
-            let input = for_input.then(|| winograd::backward(shape, weight, output, gradient));
-            GradientSet {
-                input: input.unwrap_or_default(),
-                weight: weight_gradient,
-                bias,
-            }
-        }
         ConvolutionKind::Dense => {
-            let planes = Planes::of_input(shape, input);
-            let (weight_gradient, bias) = weight_gradient(shape, &planes, output, gradient);
-            let input = for_input.then(|| direct::backward(shape, weight, output, gradient));
+            let winograd = winograd::pays(shape);
+            let (weight_gradient, bias) = match winograd {
+                true => winograd::weight_gradient(shape, input, output, gradient),
+                false => weight_gradient(shape, &Planes::of_input(shape, input), output, gradient),
+            };
+            let input = for_input.then(|| match winograd {
+                true => winograd::backward(shape, weight, output, gradient),
+                false => direct::backward(shape, weight, output, gradient),
+            });
             GradientSet {
                 input: input.unwrap_or_default(),
                 weight: weight_gradient,
@@ -178,7 +172,7 @@ unsafe fn by_parts(
 ) -> GradientSet {
     let image_in = shape.input * shape.area();
     let image_out = shape.output * shape.area_out();
-    let per_part = shape.batch.div_ceil(PARTS);
+    let per_part = images_at_a_time(shape.batch, 1);
     let of_part = |part: usize, part_in: &mut [MaybeUninit<f32>]| {
         let mut weight_sum = vec![0.0; shape.weights()];
         let mut bias_sum = vec![0.0; shape.output];

@@ -123,7 +123,7 @@ pub(super) fn by_output(shape: &Shape, weight: &[f32], block: usize) -> Vec<f32>
     let size = taps * block;
     let (values, _) = made_in_chunks(shape.output.div_ceil(block) * size, size, |number, into| {
         let rows = &weight[number * size..];
-        together(&rows[..rows.len().min(size)], taps, into, block);
+        together(rows, block.min(rows.len() / taps), taps, taps, into, block);
     });
     values
 }

@@ -5,15 +5,12 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::direct::{lanes, registers, vectors_at_once};
 use super::planes::{Planes, together};
-use super::sums::{add, mask, total};
+use super::sums::{bias_of_parts, images_at_a_time, mask, total};
 use super::threads::{made_in_chunks, map_parts};
 use crate::train::shape::Shape;
 
 /// Positions that pass by before the sums are put down: what they are multiplied with should stay in the cache.
 const POSITIONS: usize = 224;
-
-/// Into how many parts the work is divided at least, whatever the number of threads.
-const PARTS: usize = 8;
 
 /// `[output, input, side, side]` and `[output]`, of the input in `planes` and the output's gradient, where the clamp let it through.
 pub(super) fn weight_gradient(
@@ -29,7 +26,7 @@ pub(super) fn weight_gradient(
     let vectors = vectors_at_once(shape.output, choices);
     let block = vectors * lanes();
     let blocks = shape.output.div_ceil(block);
-    let per_part = shape.batch.div_ceil(PARTS.div_ceil(blocks));
+    let per_part = images_at_a_time(shape.batch, blocks);
     let parts = shape.batch.div_ceil(per_part);
     let taps = shape.patch();
     let arch = Arch::new();
@@ -61,13 +58,7 @@ pub(super) fn weight_gradient(
             }
         }
     });
-    let mut bias = vec![0.0; shape.output];
-    for (bias, sums) in bias.chunks_mut(block).zip(sums.chunks(parts)) {
-        for (_, bias_sum) in sums {
-            add(bias, bias_sum);
-        }
-    }
-    (weight, bias)
+    (weight, bias_of_parts(shape.output, block, &sums, parts))
 }
 
 /// The sums of some images for one block of output channels.
@@ -182,7 +173,7 @@ impl Part<'_> {
             );
             *bias += total(masked);
         }
-        together(&masked, size, into, block);
+        together(&masked, masked.len() / size, size, size, into, block);
     }
 }
 

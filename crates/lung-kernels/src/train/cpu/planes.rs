@@ -86,25 +86,32 @@ impl Planes {
     }
 }
 
-/// Maps of `size` numbers, one after the other, with the numbers of a position together: `[size, pitch]`. What is left of each `pitch` stays.
+/// `count` lines of `size` numbers, each `apart` from the one before, with the numbers of a position together: `[size, pitch]`. What is left of
+/// each `pitch` stays.
 #[inline(always)]
-pub(super) fn together(maps: &[f32], size: usize, into: &mut [f32], pitch: usize) {
-    let mut first = 0;
+pub(super) fn together(
+    lines: &[f32],
+    count: usize,
+    apart: usize,
+    size: usize,
+    into: &mut [f32],
+    pitch: usize,
+) {
     // Four at a time, so that they are written together.
-    let mut fours = maps.chunks_exact(4 * size);
-    for four in &mut fours {
-        let (a, b) = four.split_at(2 * size);
-        let (a, b, c, d) = (&a[..size], &a[size..], &b[..size], &b[size..]);
+    let fours = count / 4 * 4;
+    for first in (0..fours).step_by(4) {
+        let lines = &lines[first * apart..];
+        let (a, b) = (&lines[..size], &lines[apart..][..size]);
+        let (c, d) = (&lines[2 * apart..][..size], &lines[3 * apart..][..size]);
         for (position, into) in into.chunks_exact_mut(pitch).take(size).enumerate() {
             let values = [a[position], b[position], c[position], d[position]];
             into[first..first + 4].copy_from_slice(&values);
         }
-        first += 4;
     }
-    for map in fours.remainder().chunks_exact(size) {
-        for (value, from) in into[first..].iter_mut().step_by(pitch).zip(map) {
+    for number in fours..count {
+        let line = &lines[number * apart..][..size];
+        for (value, from) in into[number..].iter_mut().step_by(pitch).zip(line) {
             *value = *from;
         }
-        first += 1;
     }
 }

@@ -75,6 +75,30 @@ pub(super) fn total(values: &[f32]) -> f32 {
     sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
 }
 
+/// Into how many parts the work of a gradient of the weight is divided at least, whatever the number of threads.
+const PARTS: usize = 8;
+
+/// How many images a part has, where the work is divided by so many blocks of channels already.
+pub(super) fn images_at_a_time(batch: usize, blocks: usize) -> usize {
+    batch.div_ceil(PARTS.div_ceil(blocks))
+}
+
+/// The gradient of the bias, the second of each part: `parts` has those of the first block, of `size` channels, then those of the second, ..
+pub(super) fn bias_of_parts(
+    channels: usize,
+    size: usize,
+    parts: &[(Vec<f32>, Vec<f32>)],
+    parts_of_block: usize,
+) -> Vec<f32> {
+    let mut totals = vec![0.0; channels];
+    for (totals, parts) in totals.chunks_mut(size).zip(parts.chunks(parts_of_block)) {
+        for (_, sums) in parts {
+            add(totals, sums);
+        }
+    }
+    totals
+}
+
 /// Dot product of two slices of one length, four vectors at a time so that one addition need not wait for the last.
 #[inline(always)]
 pub(super) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::super::planes::together;
 use super::super::sums::mask;
 use super::super::threads::Scratch;
 use super::sizes::{REACH, TILE, Tiles};
@@ -12,7 +13,7 @@ use crate::train::shape::Shape;
 
 /// Maps, `[batch, channels, height, width]`, and how they are cut into tiles.
 #[derive(Clone, Copy)]
-pub(in super::super) struct Maps<'a> {
+pub(super) struct Maps<'a> {
     shape: &'a Shape,
     values: &'a [f32],
     /// What a clamp made, if these are the gradients of that: where it held, they are 0.
@@ -153,7 +154,7 @@ impl<'a> Maps<'a> {
                     continue;
                 };
                 let place = |channel: usize| ((first + channel) * height + y) * width;
-                let (from, pitch) = match self.clamped {
+                let (from, apart) = match self.clamped {
                     Some(output) => {
                         for (channel, masked) in masked.chunks_exact_mut(width).enumerate() {
                             let range = place(channel)..place(channel) + width;
@@ -169,24 +170,9 @@ impl<'a> Maps<'a> {
                     None => (&self.values[place(0)..], height * width),
                 };
                 into[..left].fill(0.0);
-                together(from, pitch, width, &mut into[left..right], lanes);
+                together(from, lanes, apart, width, &mut into[left..right], lanes);
                 into[right..].fill(0.0);
             }
-        }
-    }
-}
-
-/// Lines of `width` numbers, `pitch` apart, with the numbers of a position together.
-#[inline(always)]
-fn together(from: &[f32], pitch: usize, width: usize, into: &mut [f32], lanes: usize) {
-    // Four at a time, so that they are written together.
-    for lane in (0..lanes).step_by(4) {
-        let lines = &from[lane * pitch..];
-        let (a, b) = (&lines[..width], &lines[pitch..][..width]);
-        let (c, d) = (&lines[2 * pitch..][..width], &lines[3 * pitch..][..width]);
-        for (position, into) in into.chunks_exact_mut(lanes).enumerate() {
-            let values = [a[position], b[position], c[position], d[position]];
-            into[lane..lane + 4].copy_from_slice(&values);
         }
     }
 }

@@ -19,7 +19,7 @@ const ENOUGH_TILES: usize = 128;
 const ENOUGH_CHANNELS: usize = 32;
 /// Channels are a multiple of this, so that they fill vectors of any processor.
 const CHANNELS: usize = 16;
-/// Numbers of a vector at least: four channels are laid together at a time.
+/// Numbers of a vector at least: a gradient of the weight is summed up for four channels at a time.
 const LANES: usize = 4;
 
 /// Tiles of a map in both directions.

@@ -5,15 +5,12 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::super::direct::lanes;
-use super::super::sums::add;
+use super::super::sums::{add, bias_of_parts, images_at_a_time};
 use super::super::threads::{Scratch, made_in_chunks, map_parts};
 use super::maps::Maps;
 use super::sizes::{PLACES, REACH, TILE, WIDE};
 use super::transform::{Gradient, Input, Taps, Transform};
 use crate::train::shape::Shape;
-
-/// Into how many parts the work is divided at least, whatever the number of threads.
-const PARTS: usize = 8;
 
 /// Output channels of a part, at most: its sums should stay in the cache.
 const OUTPUTS: usize = 64;
@@ -36,7 +33,7 @@ pub(in super::super) fn weight_gradient(
     let pairs = shape.output.div_ceil(wide);
     let pairs_at_once = (OUTPUTS / wide).min(pairs);
     let groups = pairs.div_ceil(pairs_at_once);
-    let per_part = shape.batch.div_ceil(PARTS.div_ceil(groups));
+    let per_part = images_at_a_time(shape.batch, groups);
     let parts = shape.batch.div_ceil(per_part);
     let size = PLACES * shape.input * wide;
     let arch = Arch::new();
@@ -70,15 +67,7 @@ pub(in super::super) fn weight_gradient(
             rows,
         });
     });
-    let mut bias = vec![0.0; shape.output];
-    for (bias, sums) in bias
-        .chunks_mut(pairs_at_once * wide)
-        .zip(sums.chunks(parts))
-    {
-        for (_, sums) in sums {
-            add(bias, sums);
-        }
-    }
+    let bias = bias_of_parts(shape.output, pairs_at_once * wide, &sums, parts);
     (weight, bias)
 }
 
