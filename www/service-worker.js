@@ -306,8 +306,8 @@ async function recall(client) {
 
 /** Throws away the releases that no tab uses, unless another is on its way or waits. */
 async function tidy() {
-  const { installing, waiting } = worker.registration;
-  if (installing || waiting) return;
+  const another = () => worker.registration.installing ?? worker.registration.waiting;
+  if (another()) return;
   const live = new Set((await worker.clients.matchAll({ includeUncontrolled: true, type: 'all' })).map(({ id }) => id));
   const used = new Set([CLIENTS, PREFIX + RELEASE]);
   const clients = await caches.open(CLIENTS);
@@ -320,6 +320,8 @@ async function tidy() {
   }
   for (const name of await caches.keys()) {
     if (!name.startsWith(PREFIX) || used.has(name)) continue;
+    // It may have begun to come meanwhile, and this is where it is being put.
+    if (another()) return;
     whole.delete(name.slice(PREFIX.length));
     await caches.delete(name);
   }

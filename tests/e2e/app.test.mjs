@@ -47,7 +47,8 @@ async function versions(page) {
   await picker.setInputFiles([{ ...picture('trap.png'), buffer: Buffer.from('trap') }, picture(name)]);
   await answered(name);
   const { page: html, script } = await page.evaluate(() => ({ ...document.documentElement.dataset }));
-  const [, worker] = /worker-(\w+)/.exec(await unfolded(parts(page).status)) ?? [];
+  let worker = '';
+  await until(async () => Boolean((worker = /worker-(\w+)/.exec(await unfolded(parts(page).status))?.[1] ?? '')), 'the status names a worker');
   return [html, script, worker].join(' ');
 }
 

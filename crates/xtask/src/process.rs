@@ -94,8 +94,8 @@ fn each_line(reader: &mut BufReader<PipeReader>, mut hear: impl FnMut(&str)) -> 
 }
 
 /// Runs `command`, showing all it prints on either stream, and returns whether it succeeded together with the lines
-/// that a test runner sums itself up in (see [`summary_line`]) and those that name a test which failed (see
-/// [`failure_line`]).
+/// that a test runner sums itself up in (see [`summary_line`]) and those that name a test which failed and say why
+/// (see [`failure_line`] and [`Reason`]).
 pub fn run_tests(command: &mut Command) -> Result<(bool, Vec<String>)> {
     let (status, lines) = hear(command)?;
     Ok((status.success(), lines))
@@ -108,7 +108,9 @@ pub fn hear(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
         .with_context(|| format!("`{name}` could not be started"))?;
     let mut summary = Vec::new();
     let mut heading = None;
+    let mut reason = Reason::default();
     each_line(&mut reader, |text| {
+        let told = reason.tells(text);
         if let Some(what) = heading_line(text) {
             heading = Some(what.to_owned());
         } else if summary_line(text) {
@@ -116,7 +118,7 @@ pub fn hear(command: &mut Command) -> Result<(ExitStatus, Vec<String>)> {
                 Some(what) => format!("{text} ({what})"),
                 None => text.to_owned(),
             });
-        } else if failure_line(text) {
+        } else if told || failure_line(text) {
             summary.push(text.chars().take(FAILURE_CHARS).collect());
         }
     })?;
@@ -185,6 +187,40 @@ fn summary_line(line: &str) -> bool {
 /// How much of a line that names a failure is repeated: an assertion's message can hold a whole image.
 const FAILURE_CHARS: usize = 300;
 
+/// How many lines of one reason are repeated, and how many places of its stack.
+const REASON_LINES: usize = 8;
+const REASON_PLACES: usize = 2;
+
+/// A reason of several lines, as Node gives it in TAP: what follows `error: |-`, and the places in test files that follow
+/// `stack: |-`. Without them a failure that cannot be repeated is known by its name alone.
+#[derive(Default)]
+struct Reason {
+    lines: usize,
+    places: usize,
+}
+
+impl Reason {
+    /// Whether this line, trimmed, is a part of a reason.
+    fn tells(&mut self, line: &str) -> bool {
+        match line {
+            "error: |-" => (self.lines, self.places) = (REASON_LINES, 0),
+            "stack: |-" => (self.lines, self.places) = (0, REASON_PLACES),
+            "..." => *self = Self::default(),
+            _ if line.starts_with("code: ") || line.starts_with("name: ") => self.lines = 0,
+            _ if self.lines > 0 && !line.is_empty() => {
+                self.lines -= 1;
+                return true;
+            }
+            _ if self.places > 0 && line.contains("(file://") => {
+                self.places -= 1;
+                return true;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
 /// Whether a test runner names a test that failed in this line, or says why: cargo's and wasm-bindgen's `test NAME ...
 /// FAILED` (or `FAIL`), Python's `FAIL: NAME` and `ERROR: NAME`, Node's `not ok 3 - NAME` and its `error: 'REASON'`
 /// (TAP), or `✖ NAME` (spec), and cargo-semver-checks' `--- failure NAME: REASON ---`.
@@ -250,6 +286,39 @@ mod tests {
         ] {
             assert!(!failure_line(line), "{line}");
         }
+    }
+
+    #[test]
+    fn a_reason_of_several_lines_is_repeated_with_its_place() {
+        let printed = "not ok 1 - one
+              ---
+              failureType: 'testCodeFailure'
+              error: |-
+                Expected values to be strictly equal:
+
+                1 !== 0
+
+              code: 'ERR_ASSERTION'
+              expected: 0
+              stack: |-
+                f (file:///tests/a.test.mjs:3:28)
+                Test.run (node:internal/test_runner/test:796:25)
+              ...
+            (file:///tests/b.test.mjs is not of it)";
+        let mut reason = Reason::default();
+        let told: Vec<_> = printed
+            .lines()
+            .map(str::trim)
+            .filter(|line| reason.tells(line))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "Expected values to be strictly equal:",
+                "1 !== 0",
+                "f (file:///tests/a.test.mjs:3:28)"
+            ]
+        );
     }
 
     #[test]

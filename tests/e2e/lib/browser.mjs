@@ -88,10 +88,16 @@ export function parts(page) {
   };
 }
 
-/** What a part of the page says with all that is folded in it unfolded. @param {import('playwright-core').Locator} part */
-export async function unfolded(part) {
-  await part.locator('details').evaluateAll((all) => all.forEach((each) => /** @type {HTMLDetailsElement} */ (each).setAttribute('open', '')));
-  return part.innerText();
+/**
+ * What a part of the page says with all that is folded in it unfolded. Both at once: the page may write the part anew at any
+ * moment, folded as it was.
+ * @param {import('playwright-core').Locator} part
+ */
+export function unfolded(part) {
+  return part.evaluate((element) => {
+    for (const details of element.querySelectorAll('details')) details.open = true;
+    return /** @type {HTMLElement} */ (element).innerText;
+  });
 }
 
 /**
