@@ -66,6 +66,28 @@ fn cases() -> Vec<Case> {
             });
         }
     }
+    // Maps that are worked on a part at a time: some rows of a depthwise convolution, some columns of a 1 x 1.
+    for activation in [Activation::Linear, Activation::Relu6] {
+        for (weight, stride, groups) in [
+            ([70, 6, 1, 1], 1, 1),
+            ([6, 1, 3, 3], 1, 6),
+            ([6, 1, 3, 3], 2, 6),
+        ] {
+            for [height, width] in [[37, 120], [50, 97], [3, 2100]] {
+                cases.push(Case {
+                    input: [2, 6, height, width],
+                    weight,
+                    geometry: Geometry {
+                        stride,
+                        padding: weight[2] / 2,
+                        groups,
+                        activation,
+                    },
+                    deviation: 1.0,
+                });
+            }
+        }
+    }
     // Enough channels and tiles for Winograd's way: whole tiles and not, whole pairs of vectors and not, one image and many, either padding. Its
     // outputs are some 1e-5 of a usual one off. The loss below is to see that as little as any network does, so they are about 1.
     for (input, output, padding, activation) in [
@@ -258,22 +280,34 @@ fn joined_maps_and_their_gradients_are_burns() {
 #[test]
 fn what_is_no_number_stays_so_in_a_convolution() {
     let device = Device::flex();
-    for channels in [8, 32] {
+    for (channels, side, depthwise, activation) in [
+        (8, 3, false, Activation::Linear),
+        (32, 3, false, Activation::Linear),
+        (8, 1, false, Activation::Linear),
+        (8, 1, false, Activation::Relu6),
+        (8, 3, true, Activation::Linear),
+        (8, 3, true, Activation::Relu6),
+    ] {
         let mut values = vec![1.0; 8 * channels * 16 * 16];
         values[5 * 16 + 5] = f32::NAN;
         let data = TensorData::new(values, [8, channels, 16, 16]);
         let x = Tensor::<4>::from_data(data, &device);
-        let w = Tensor::<4>::ones([channels, channels, 3, 3], &device);
+        let inputs = if depthwise { 1 } else { channels };
+        let w = Tensor::<4>::ones([channels, inputs, side, side], &device);
         let geometry = Geometry {
             stride: 1,
-            padding: 1,
-            groups: 1,
-            activation: Activation::Linear,
+            padding: side / 2,
+            groups: channels / inputs,
+            activation,
         };
         let out = convolution(x, w, Tensor::zeros([channels], &device), geometry);
         let out: Vec<f32> = out.into_data().try_to_vec().unwrap();
-        assert!(out[5 * 16 + 5].is_nan(), "{channels} channels");
-        let sum = 9.0 * channels as f32;
+        assert!(
+            out[5 * 16 + 5].is_nan(),
+            "{channels} channels, {geometry:?}"
+        );
+        let [low, high] = activation.limits();
+        let sum = ((side * side * inputs) as f32).clamp(low, high);
         assert!((out[12 * 16 + 12] - sum).abs() < 1e-4 * sum);
     }
 }
@@ -301,12 +335,15 @@ fn the_number_of_threads_changes_nothing() {
     let device = Device::flex().autodiff();
     device.seed(6);
     let random = Distribution::Normal(0.0, 1.0);
-    for (input, weight, stride) in [
-        ([1, 9, 15, 15], [70, 9, 3, 3], 1),
-        ([5, 33, 8, 9], [20, 33, 3, 3], 2),
-        ([3, 3, 30, 31], [64, 3, 7, 7], 2),
-        ([6, 40, 7, 7], [24, 40, 1, 1], 1),
-        ([11, 32, 15, 14], [48, 32, 3, 3], 1),
+    for (input, weight, stride, groups) in [
+        ([1, 9, 15, 15], [70, 9, 3, 3], 1, 1),
+        ([5, 33, 8, 9], [20, 33, 3, 3], 2, 1),
+        ([3, 3, 30, 31], [64, 3, 7, 7], 2, 1),
+        ([6, 40, 7, 7], [24, 40, 1, 1], 1, 1),
+        ([11, 32, 15, 14], [48, 32, 3, 3], 1, 1),
+        ([11, 6, 37, 120], [70, 6, 1, 1], 1, 1),
+        ([11, 6, 37, 120], [6, 1, 3, 3], 1, 6),
+        ([11, 6, 37, 121], [6, 1, 3, 3], 2, 6),
     ] {
         let x = Tensor::<4>::random(input, random, &device);
         let w = Tensor::<4>::random(weight, random, &device);
@@ -314,7 +351,7 @@ fn the_number_of_threads_changes_nothing() {
         let geometry = Geometry {
             stride,
             padding: weight[2] / 2,
-            groups: 1,
+            groups,
             activation: Activation::Relu,
         };
         let with = |threads: usize| {

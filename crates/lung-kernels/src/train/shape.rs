@@ -124,14 +124,4 @@ impl Shape {
             1
         }
     }
-
-    /// Padded plane: a row above and below, a column to the left and right.
-    pub(crate) fn padded(&self) -> usize {
-        (self.height + 2) * (self.width + 2)
-    }
-
-    /// Positions of the flat result in padded rows: all but what no kernel is centred on.
-    pub(crate) fn flat(&self) -> usize {
-        self.height * (self.width + 2) - 2
-    }
 }

@@ -1,7 +1,9 @@
 //! 1 x 1 convolutions of several images at once, where maps are small.
 
+use pulp::Arch;
+
 use super::pointwise::{Matrix, multiply};
-use super::sums::{mask, total};
+use super::sums::{Finish, mask, total};
 use super::threads::{all_threads, for_chunks};
 use crate::train::shape::Shape;
 
@@ -43,7 +45,7 @@ pub(super) fn forward_at_once(
 ) {
     let (image_in, area) = (shape.input * shape.area(), shape.area_out());
     let image_out = shape.output * area;
-    let [low, high] = shape.activation.limits();
+    let arch = Arch::new();
     let at_once = shape.images_at_once();
     for (images, into) in input
         .chunks(at_once * image_in)
@@ -64,10 +66,12 @@ pub(super) fn forward_at_once(
         // From a row a channel to a map a channel and image.
         for_chunks(into, image_out, |image, image_into| {
             for ((channel, bias), map) in bias.iter().enumerate().zip(image_into.chunks_mut(area)) {
-                let from = &product[channel * width + image * area..][..area];
-                for (value, from) in map.iter_mut().zip(from) {
-                    *value = (from + bias).max(low).min(high);
-                }
+                map.copy_from_slice(&product[channel * width + image * area..][..area]);
+                arch.dispatch(Finish {
+                    row: map,
+                    bias: *bias,
+                    limits: shape.activation.limits(),
+                });
             }
         });
     }

@@ -1,8 +1,7 @@
 //! The arithmetic on plain slices, channels first.
 //!
-//! A 1 x 1 convolution is a matrix product of each image; every other dense one is [`super::direct`]. A depthwise convolution is done plane by
-//! plane: the plane is padded into a buffer of rows two wider than the image, where every one of the nine taps is a shift of one flat slice, so
-//! that even a 7 x 7 plane fills vector registers. Stride 2 computes every position and keeps every second; its gradient is spread out with zeros between.
+//! A 1 x 1 convolution is a matrix product of each image; every other dense one is [`super::direct`] or [`super::winograd`]. A depthwise one is done
+//! plane by plane, by [`super::depthwise`].
 //!
 //! Work is divided by image and by fixed parts of the batch, so that sums come out the same whatever the number of
 //! threads.
@@ -12,11 +11,11 @@ use std::mem::MaybeUninit;
 use pulp::Arch;
 
 use super::batch::{GradientSet, backward_at_once, forward_at_once};
-use super::depthwise::{DepthwiseBackward, DepthwisePlane, Scratch};
+use super::depthwise::{Buffers, DepthwiseBackward, DepthwisePlane};
 use super::direct;
 use super::direct_weight::weight_gradient;
 use super::planes::Planes;
-use super::pointwise::{product_transposed, product_with_bias, transposed_product};
+use super::pointwise::{Columns, product_transposed, product_with_bias, transposed_product};
 use super::sums::{add, images_at_a_time, mask, total};
 use super::threads::{all_threads, made_by_columns, map_parts};
 use super::winograd;
@@ -32,7 +31,7 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
             // Several planes a task: one 7 x 7 plane is less work than handing it out.
             let chunk = (planes.div_ceil(64)).max(1);
             let work = |task: usize, planes_out: &mut [MaybeUninit<f32>]| {
-                let mut scratch = Scratch::new(shape);
+                let mut buffers = Buffers::forward(shape);
                 for (place, plane_out) in planes_out.chunks_mut(shape.area_out()).enumerate() {
                     let plane = task * chunk + place;
                     let channel = plane % shape.output;
@@ -42,7 +41,7 @@ pub(crate) fn forward(shape: &Shape, input: &[f32], weight: &[f32], bias: &[f32]
                         weight: &weight[channel * TAPS..][..TAPS],
                         bias: bias[channel],
                         out: plane_out,
-                        scratch: &mut scratch,
+                        buffers: &mut buffers,
                     });
                 }
             };
@@ -112,35 +111,34 @@ pub(crate) fn backward(
             backward_at_once(shape, input, weight, output, gradient, for_input)
         }
         ConvolutionKind::Pointwise => {
-            let work = |image: OfImage<'_>| {
-                let OfImage { input, masked, .. } = image;
-                product_transposed(shape, masked, input, shape.input, image.weight_sum);
-                if let Some(into) = image.into {
-                    transposed_product(shape, weight, masked, shape.input, into);
-                }
+            let work = |image: OfImage<'_>, tile: &mut Vec<f32>| {
+                pointwise_backward(shape, weight, image, tile);
             };
             // SAFETY: the product writes all of an image.
             #[allow(unsafe_code)]
             unsafe {
-                by_parts(shape, input, output, gradient, for_input, work)
+                by_parts(shape, input, output, gradient, for_input, Vec::new, work)
             }
         }
         ConvolutionKind::Depthwise => {
-            let work = |image: OfImage<'_>| {
+            let work = |image: OfImage<'_>, buffers: &mut Buffers| {
                 Arch::new().dispatch(DepthwiseBackward {
                     shape,
                     input: image.input,
                     weight,
-                    masked: image.masked,
+                    output: image.output,
+                    gradient: image.gradient,
                     into: image.into,
                     weight_sum: image.weight_sum,
-                    scratch: &mut Scratch::new(shape),
+                    bias_sum: image.bias_sum,
+                    buffers,
                 });
             };
+            let buffers = || Buffers::backward(shape);
             // SAFETY: all planes of an image are written.
             #[allow(unsafe_code)]
             unsafe {
-                by_parts(shape, input, output, gradient, for_input, work)
+                by_parts(shape, input, output, gradient, for_input, buffers, work)
             }
         }
     }
@@ -149,26 +147,75 @@ pub(crate) fn backward(
 /// One image on its way back.
 struct OfImage<'a> {
     input: &'a [f32],
-    /// The output's gradient, where the clamp let it through.
-    masked: &'a [f32],
+    output: &'a [f32],
+    /// Of the output.
+    gradient: &'a [f32],
     /// Where the input's gradient goes, if it is asked for.
     into: Option<&'a mut [MaybeUninit<f32>]>,
     /// What the weight's gradient is added to.
     weight_sum: &'a mut [f32],
+    /// What the bias's is added to.
+    bias_sum: &'a mut [f32],
 }
 
-/// A backward pass image by image, in parts of the batch whose sums are added up in the end.
+/// The backward pass of a 1 x 1 convolution for one image, some columns at a time: what the clamp let through stays in the cache for both
+/// products. All of `image.into` is written.
+fn pointwise_backward(shape: &Shape, weight: &[f32], mut image: OfImage<'_>, tile: &mut Vec<f32>) {
+    let area = shape.area_out();
+    let at_once = columns_of_tile(shape);
+    for start in (0..area).step_by(at_once) {
+        let columns = start..area.min(start + at_once);
+        let width = columns.len();
+        let rows = |values| Columns::new(values, area, columns.clone());
+        let masked = if shape.activation == Activation::Linear {
+            rows(image.gradient)
+        } else {
+            tile.resize(shape.output * width, 0.0);
+            let lines = image
+                .output
+                .chunks_exact(area)
+                .zip(image.gradient.chunks_exact(area))
+                .zip(tile.chunks_exact_mut(width));
+            for ((output, gradient), into) in lines {
+                mask(
+                    shape,
+                    &output[columns.clone()],
+                    &gradient[columns.clone()],
+                    into,
+                );
+            }
+            Columns::new(tile, width, 0..width)
+        };
+        for (channel, sum) in image.bias_sum.iter_mut().enumerate() {
+            *sum += total(masked.row(channel));
+        }
+        product_transposed(shape, masked, rows(image.input), image.weight_sum);
+        if let Some(into) = image.into.as_deref_mut() {
+            transposed_product(shape, weight, masked, &mut into[start..]);
+        }
+    }
+}
+
+/// Numbers of a tile of the gradient: as many as stay in a second cache beside what they are multiplied with.
+const TILE: usize = 1 << 16;
+
+fn columns_of_tile(shape: &Shape) -> usize {
+    (TILE / shape.output).next_multiple_of(16)
+}
+
+/// A backward pass image by image, in parts of the batch whose sums are added up in the end. Each part has `buffers` of its own.
 ///
 /// # Safety
 /// `work` writes all of `into`.
 #[allow(unsafe_code)]
-unsafe fn by_parts(
+unsafe fn by_parts<B>(
     shape: &Shape,
     input: &[f32],
     output: &[f32],
     gradient: &[f32],
     for_input: bool,
-    work: impl Fn(OfImage<'_>) + Sync,
+    buffers: impl Fn() -> B + Sync,
+    work: impl Fn(OfImage<'_>, &mut B) + Sync,
 ) -> GradientSet {
     let image_in = shape.input * shape.area();
     let image_out = shape.output * shape.area_out();
@@ -176,26 +223,18 @@ unsafe fn by_parts(
     let of_part = |part: usize, part_in: &mut [MaybeUninit<f32>]| {
         let mut weight_sum = vec![0.0; shape.weights()];
         let mut bias_sum = vec![0.0; shape.output];
-        let mut buffer = Vec::new();
+        let mut buffers = buffers();
         let mut images_in = part_in.chunks_mut(image_in);
         for image in (part * per_part)..((part + 1) * per_part).min(shape.batch) {
-            let range = image * image_out..(image + 1) * image_out;
-            let masked = if shape.activation == Activation::Linear {
-                &gradient[range]
-            } else {
-                buffer.resize(image_out, 0.0);
-                mask(shape, &output[range.clone()], &gradient[range], &mut buffer);
-                &buffer
-            };
-            for (sum, plane) in bias_sum.iter_mut().zip(masked.chunks(shape.area_out())) {
-                *sum += total(plane);
-            }
-            work(OfImage {
+            let of_image = OfImage {
                 input: &input[image * image_in..][..image_in],
-                masked,
+                output: &output[image * image_out..][..image_out],
+                gradient: &gradient[image * image_out..][..image_out],
                 into: images_in.next(),
                 weight_sum: &mut weight_sum,
-            });
+                bias_sum: &mut bias_sum,
+            };
+            work(of_image, &mut buffers);
         }
         (weight_sum, bias_sum)
     };

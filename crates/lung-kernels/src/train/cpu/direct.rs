@@ -437,7 +437,7 @@ fn store(
             }
         } else {
             for (value, sum) in into.iter_mut().zip(from) {
-                value.write((sum + bias).max(low).min(high));
+                value.write((sum + bias).clamp(low, high));
             }
         }
     }

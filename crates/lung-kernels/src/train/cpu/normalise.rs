@@ -244,7 +244,7 @@ impl WithSimd for Output<'_> {
             let channel = (self.first + number) % channels;
             let (scale, shift) = (self.lines.scale[channel], self.lines.shift[channel]);
             for (value, x) in into.iter_mut().zip(from) {
-                value.write((x * scale + shift).max(low).min(high));
+                value.write((x * scale + shift).clamp(low, high));
             }
         }
     }

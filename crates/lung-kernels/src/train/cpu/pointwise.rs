@@ -1,11 +1,11 @@
 //! Matrix products: what 1 x 1 convolutions are, and dense ones once their patches are columns.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use pulp::Arch;
 
-use super::sums::Clamp;
-use crate::Activation;
+use super::sums::Finish;
 use crate::train::shape::Shape;
 
 /// Columns of a matrix product that are finished (bias, clamp) while they are still in the cache.
@@ -32,10 +32,7 @@ pub(super) fn product_with_bias(
     let mut start = 0;
     while start < area {
         let width = tile.min(area - start);
-        for (row, bias) in out.chunks_exact_mut(area).zip(bias) {
-            row[start..start + width].fill(MaybeUninit::new(*bias));
-        }
-        // SAFETY: this stretch of each row has just been filled.
+        // SAFETY: nothing is kept.
         #[allow(unsafe_code)]
         unsafe {
             multiply_into(
@@ -43,61 +40,90 @@ pub(super) fn product_with_bias(
                 Matrix::new(&right[start..], depth, width, area, 1),
                 &mut out[start..],
                 area,
-                true,
+                false,
                 threads,
             );
         }
-        if shape.activation != Activation::Linear {
-            for row in out.chunks_exact_mut(area) {
-                // SAFETY: these places of each row have just been filled.
-                #[allow(unsafe_code)]
-                let row = unsafe { row[start..start + width].assume_init_mut() };
-                arch.dispatch(Clamp {
-                    row,
-                    limits: shape.activation.limits(),
-                });
-            }
+        for (row, bias) in out.chunks_exact_mut(area).zip(bias) {
+            // SAFETY: the product has just written these places of each row.
+            #[allow(unsafe_code)]
+            let row = unsafe { row[start..start + width].assume_init_mut() };
+            arch.dispatch(Finish {
+                row,
+                bias: *bias,
+                limits: shape.activation.limits(),
+            });
         }
         start += width;
     }
 }
 
-/// Adds `gradient [output, area_out] x right [depth, area_out] transposed` to `sum [output, depth]`.
+/// Some columns of rows that lie `pitch` apart.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a> {
+    values: &'a [f32],
+    pitch: usize,
+    width: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub(super) fn new(values: &'a [f32], pitch: usize, columns: Range<usize>) -> Self {
+        Self {
+            values: &values[columns.start..],
+            pitch,
+            width: columns.len(),
+        }
+    }
+
+    pub(super) fn row(&self, number: usize) -> &'a [f32] {
+        &self.values[number * self.pitch..][..self.width]
+    }
+}
+
+/// Adds `gradient [output, width] x right [input, width] transposed` to `sum [output, input]`.
 pub(super) fn product_transposed(
     shape: &Shape,
-    gradient: &[f32],
-    right: &[f32],
-    depth: usize,
+    gradient: Columns<'_>,
+    right: Columns<'_>,
     sum: &mut [f32],
 ) {
-    let area = shape.area_out();
     multiply(
-        Matrix::new(gradient, shape.output, area, area, 1),
-        Matrix::new(right, area, depth, 1, area),
+        Matrix::new(
+            gradient.values,
+            shape.output,
+            gradient.width,
+            gradient.pitch,
+            1,
+        ),
+        Matrix::new(right.values, right.width, shape.input, 1, right.pitch),
         sum,
-        depth,
+        shape.input,
         true,
         gemm::Parallelism::None,
     );
 }
 
-/// `weight [output, depth] transposed x gradient [output, area_out]` into `[depth, area_out]`, all of which is written.
+/// `weight [output, input] transposed x gradient [output, width]` into the same columns of `[input, area]`, all of which are written.
 pub(super) fn transposed_product(
     shape: &Shape,
     weight: &[f32],
-    gradient: &[f32],
-    depth: usize,
+    gradient: Columns<'_>,
     into: &mut [MaybeUninit<f32>],
 ) {
-    let area = shape.area_out();
     // SAFETY: nothing is kept.
     #[allow(unsafe_code)]
     unsafe {
         multiply_into(
-            Matrix::new(weight, depth, shape.output, 1, depth),
-            Matrix::new(gradient, shape.output, area, area, 1),
+            Matrix::new(weight, shape.input, shape.output, 1, shape.input),
+            Matrix::new(
+                gradient.values,
+                shape.output,
+                gradient.width,
+                gradient.pitch,
+                1,
+            ),
             into,
-            area,
+            shape.area(),
             false,
             gemm::Parallelism::None,
         );

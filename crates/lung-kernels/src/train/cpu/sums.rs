@@ -7,15 +7,11 @@ use crate::train::shape::Shape;
 
 /// The gradient where the clamp let it through, 0 elsewhere.
 pub(super) fn mask(shape: &Shape, output: &[f32], gradient: &[f32], masked: &mut [f32]) {
-    if shape.activation == Activation::Linear {
-        masked.copy_from_slice(gradient);
-        return;
-    }
     Arch::new().dispatch(Mask {
         output,
         gradient,
         masked,
-        limits: shape.activation.limits(),
+        activation: shape.activation,
     });
 }
 
@@ -23,35 +19,83 @@ struct Mask<'a> {
     output: &'a [f32],
     gradient: &'a [f32],
     masked: &'a mut [f32],
-    limits: [f32; 2],
+    activation: Activation,
 }
 
 impl WithSimd for Mask<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let [low, high] = self.limits;
-        for ((m, g), y) in self.masked.iter_mut().zip(self.gradient).zip(self.output) {
-            *m = if *y > low && *y < high { *g } else { 0.0 };
-        }
+    fn with_simd<S: Simd>(self, simd: S) {
+        let_through(
+            simd,
+            self.activation,
+            self.output,
+            self.gradient,
+            self.masked,
+        );
     }
 }
 
-/// Clamps a row in vector registers.
-pub(super) struct Clamp<'a> {
+/// Writes the gradient where the clamp let it through, 0 elsewhere. All three are of one length.
+#[inline(always)]
+pub(super) fn let_through<S: Simd>(
+    simd: S,
+    activation: Activation,
+    output: &[f32],
+    gradient: &[f32],
+    into: &mut [f32],
+) {
+    if activation == Activation::Linear {
+        into.copy_from_slice(gradient);
+        return;
+    }
+    // Not number by number: what is let through looks like chance, which a branch cannot foresee.
+    let [low, high] = activation.limits();
+    let (low, high) = (simd.splat_f32s(low), simd.splat_f32s(high));
+    let (outputs, output) = S::as_simd_f32s(output);
+    let (gradients, gradient) = S::as_simd_f32s(gradient);
+    let (vectors, rest) = S::as_mut_simd_f32s(into);
+    for ((into, gradient), output) in vectors.iter_mut().zip(gradients).zip(outputs) {
+        *into = passed(simd, low, high, *output, *gradient);
+    }
+    if !rest.is_empty() {
+        let (output, gradient) = (
+            simd.partial_load_f32s(output),
+            simd.partial_load_f32s(gradient),
+        );
+        simd.partial_store_f32s(rest, passed(simd, low, high, output, gradient));
+    }
+}
+
+#[inline(always)]
+fn passed<S: Simd>(
+    simd: S,
+    low: S::f32s,
+    high: S::f32s,
+    output: S::f32s,
+    gradient: S::f32s,
+) -> S::f32s {
+    let above = simd.less_than_f32s(low, output);
+    let below = simd.less_than_f32s(output, high);
+    simd.select_f32s(simd.and_m32s(above, below), gradient, simd.splat_f32s(0.0))
+}
+
+/// Adds the bias of its channel to a row, and clamps it.
+pub(super) struct Finish<'a> {
     pub(super) row: &'a mut [f32],
+    pub(super) bias: f32,
     pub(super) limits: [f32; 2],
 }
 
-impl WithSimd for Clamp<'_> {
+impl WithSimd for Finish<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let [low, high] = self.limits;
         for value in self.row {
-            *value = value.max(low).min(high);
+            *value = (*value + self.bias).clamp(low, high);
         }
     }
 }
@@ -97,31 +141,4 @@ pub(super) fn bias_of_parts(
         }
     }
     totals
-}
-
-/// Dot product of two slices of one length, four vectors at a time so that one addition need not wait for the last.
-#[inline(always)]
-pub(super) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    let (a_vectors, a_rest) = S::as_simd_f32s(a);
-    let (b_vectors, b_rest) = S::as_simd_f32s(b);
-    let (a_fours, a_singles) = a_vectors.as_chunks::<4>();
-    let (b_fours, b_singles) = b_vectors.as_chunks::<4>();
-    let mut sums = [simd.splat_f32s(0.0); 4];
-    for (a, b) in a_fours.iter().zip(b_fours) {
-        for lane in 0..4 {
-            sums[lane] = simd.mul_add_e_f32s(a[lane], b[lane], sums[lane]);
-        }
-    }
-    for (a, b) in a_singles.iter().zip(b_singles) {
-        sums[0] = simd.mul_add_e_f32s(*a, *b, sums[0]);
-    }
-    sums[1] = simd.mul_add_e_f32s(
-        simd.partial_load_f32s(a_rest),
-        simd.partial_load_f32s(b_rest),
-        sums[1],
-    );
-    simd.reduce_sum_f32s(simd.add_f32s(
-        simd.add_f32s(sums[0], sums[1]),
-        simd.add_f32s(sums[2], sums[3]),
-    ))
 }
