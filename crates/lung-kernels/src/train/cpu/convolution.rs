@@ -168,16 +168,21 @@ fn pointwise_backward(shape: &Shape, weight: &[f32], mut image: OfImage<'_>, til
         let width = columns.len();
         let rows = |values| Columns::new(values, area, columns.clone());
         let masked = if shape.activation == Activation::Linear {
-            rows(image.gradient)
+            let masked = rows(image.gradient);
+            for (channel, sum) in image.bias_sum.iter_mut().enumerate() {
+                *sum += total(masked.row(channel));
+            }
+            masked
         } else {
             tile.resize(shape.output * width, 0.0);
             let lines = image
                 .output
                 .chunks_exact(area)
                 .zip(image.gradient.chunks_exact(area))
-                .zip(tile.chunks_exact_mut(width));
-            for ((output, gradient), into) in lines {
-                mask(
+                .zip(tile.chunks_exact_mut(width))
+                .zip(&mut *image.bias_sum);
+            for (((output, gradient), into), sum) in lines {
+                *sum += mask(
                     shape,
                     &output[columns.clone()],
                     &gradient[columns.clone()],
@@ -186,9 +191,6 @@ fn pointwise_backward(shape: &Shape, weight: &[f32], mut image: OfImage<'_>, til
             }
             Columns::new(tile, width, 0..width)
         };
-        for (channel, sum) in image.bias_sum.iter_mut().enumerate() {
-            *sum += total(masked.row(channel));
-        }
         product_transposed(shape, masked, rows(image.input), image.weight_sum);
         if let Some(into) = image.into.as_deref_mut() {
             transposed_product(shape, weight, masked, &mut into[start..]);

@@ -218,14 +218,15 @@ impl WithSimd for DepthwiseBackward<'_> {
         for channel in 0..shape.output {
             let output = &self.output[channel * area_out..][..area_out];
             let gradient = &self.gradient[channel * area_out..][..area_out];
-            mask(simd, shape, output, gradient, &mut buffers.gradient);
+            let bias = mask(simd, shape, output, gradient, &mut buffers.gradient);
+            self.bias_sum[channel] += simd.reduce_sum_f32s(bias);
             let plane = &self.input[channel * area..][..area];
             let mut plane_into = self
                 .into
                 .as_deref_mut()
                 .map(|into| into[channel * area..][..area].chunks_mut(rows * shape.width));
             let taps = splat(simd, &self.weight[channel * TAPS..][..TAPS]);
-            let mut sums = [simd.splat_f32s(0.0); TAPS + 1];
+            let mut sums = [simd.splat_f32s(0.0); TAPS];
             for (group, plane) in plane.chunks(rows * shape.width).enumerate() {
                 if shape.stride == 1 {
                     for (y, row) in plane.chunks_exact(shape.width).enumerate() {
@@ -261,23 +262,31 @@ impl WithSimd for DepthwiseBackward<'_> {
             for (total, sum) in weight_sums.iter_mut().zip(sums) {
                 *total += simd.reduce_sum_f32s(sum);
             }
-            self.bias_sum[channel] += simd.reduce_sum_f32s(sums[TAPS]);
         }
     }
 }
 
-/// The gradient of a plane where the clamp let it through, in padded rows.
+/// The gradient of a plane where the clamp let it through, in padded rows, and its sum by lanes.
 #[inline(always)]
-fn mask<S: Simd>(simd: S, shape: &Shape, output: &[f32], gradient: &[f32], padded: &mut [f32]) {
+fn mask<S: Simd>(
+    simd: S,
+    shape: &Shape,
+    output: &[f32],
+    gradient: &[f32],
+    padded: &mut [f32],
+) -> S::f32s {
     let width = shape.width_out;
     let rows = output.chunks_exact(width).zip(gradient.chunks_exact(width));
+    let mut sum = simd.splat_f32s(0.0);
     for ((output, gradient), into) in rows.zip(padded[width + 2..].chunks_mut(width + 2)) {
         let into = &mut into[1..=width];
-        let_through(simd, shape.activation, output, gradient, into);
+        let lanes = let_through(simd, shape.activation, output, gradient, into);
+        sum = simd.add_f32s(sum, lanes);
     }
+    sum
 }
 
-/// With a stride of 1, what a row of the input gets back, and what it adds to the sums for each tap and for the bias. `gradient` begins with the
+/// With a stride of 1, what a row of the input gets back, and what it adds to the sums for each tap. `gradient` begins with the
 /// padded row above.
 #[inline(always)]
 fn back_row<S: Simd>(
@@ -285,7 +294,7 @@ fn back_row<S: Simd>(
     row: &[f32],
     gradient: &[f32],
     taps: &[S::f32s; TAPS],
-    sums: &mut [S::f32s; TAPS + 1],
+    sums: &mut [S::f32s; TAPS],
     into: &mut [f32],
 ) {
     let width = row.len();
@@ -299,13 +308,10 @@ fn back_row<S: Simd>(
     }
     for (i, here) in whole.iter().enumerate() {
         into[i] = back_vector(simd, &sources, i, *here, taps, sums);
-        sums[TAPS] = simd.add_f32s(sums[TAPS], sources[TAPS / 2][i]);
     }
     if !rest.is_empty() {
         let i = whole.len();
         into[i] = back_vector(simd, &sources, i, simd.partial_load_f32s(rest), taps, sums);
-        let middle = &gradient[width + 2 + 1 + width - rest.len()..][..rest.len()];
-        sums[TAPS] = simd.add_f32s(sums[TAPS], simd.partial_load_f32s(middle));
     }
 }
 
@@ -316,7 +322,7 @@ fn back_vector<S: Simd>(
     i: usize,
     here: S::f32s,
     taps: &[S::f32s; TAPS],
-    sums: &mut [S::f32s; TAPS + 1],
+    sums: &mut [S::f32s; TAPS],
 ) -> S::f32s {
     let mut back = [simd.splat_f32s(0.0); SIDE];
     for tap in 0..TAPS {
@@ -336,7 +342,7 @@ const READ_BY: [&[(usize, usize)]; 4] = [
     &[(0, 3), (2, 2), (6, 1), (8, 0)],
 ];
 
-/// With a stride of 2, what a pair of rows of the input gets back, into `buffers.back`, and what it adds to the sums for each tap and for the bias.
+/// With a stride of 2, what a pair of rows of the input gets back, into `buffers.back`, and what it adds to the sums for each tap.
 /// The last pair may be one row.
 #[inline(always)]
 fn back_two_rows<S: Simd>(
@@ -345,7 +351,7 @@ fn back_two_rows<S: Simd>(
     pair: usize,
     rows: &[f32],
     taps: &[S::f32s; TAPS],
-    sums: &mut [S::f32s; TAPS + 1],
+    sums: &mut [S::f32s; TAPS],
     buffers: &mut Buffers,
 ) {
     let width = shape.width_out;
@@ -368,7 +374,12 @@ fn back_two_rows<S: Simd>(
         here[place] = &vectors::<S>(&buffers.columns[place], width)[..count];
     }
     let [a, b, c, d] = &mut buffers.back;
-    let back = [a, b, c, d].map(|back| vectors_mut::<S>(back, width));
+    let back = [
+        vectors_mut::<S>(a, width),
+        vectors_mut::<S>(b, width),
+        vectors_mut::<S>(c, width),
+        vectors_mut::<S>(d, width),
+    ];
     for i in 0..count {
         for (place, taps_of_place) in READ_BY.iter().enumerate() {
             let mut sum = simd.splat_f32s(0.0);
@@ -380,9 +391,4 @@ fn back_two_rows<S: Simd>(
             back[place][i] = sum;
         }
     }
-    let (whole, rest) = S::as_simd_f32s(&buffers.gradient[first..][..width]);
-    for gradient in whole {
-        sums[TAPS] = simd.add_f32s(sums[TAPS], *gradient);
-    }
-    sums[TAPS] = simd.add_f32s(sums[TAPS], simd.partial_load_f32s(rest));
 }

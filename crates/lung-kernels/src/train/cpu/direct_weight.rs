@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::direct::{lanes, registers, vectors_at_once};
 use super::planes::{Planes, together};
-use super::sums::{bias_of_parts, images_at_a_time, mask, total};
+use super::sums::{bias_of_parts, images_at_a_time, let_through};
 use super::threads::{made_in_chunks, map_parts};
 use crate::train::shape::Shape;
 
@@ -116,7 +116,7 @@ impl Part<'_> {
                 for image in first..(first + images).min(self.images.end) {
                     let size = (bottom - top) * shape.width_out * block;
                     let (some, rest) = into.split_at_mut(size);
-                    self.gather(image, top..bottom, some, block);
+                    self.gather(simd, image, top..bottom, some, block);
                     into = rest;
                     let plane = image * shape.input * self.planes.plane();
                     lines.extend(
@@ -146,8 +146,9 @@ impl Part<'_> {
 
     /// The gradient of some rows with the channels of a position together, and its sum.
     #[inline(always)]
-    fn gather(
+    fn gather<S: Simd>(
         &mut self,
+        simd: S,
         image: usize,
         rows: std::ops::Range<usize>,
         into: &mut [f32],
@@ -165,13 +166,14 @@ impl Part<'_> {
         {
             let map = (image * shape.output + channel) * area;
             let range = map + rows.start * width..map + rows.end * width;
-            mask(
-                shape,
+            let lanes = let_through(
+                simd,
+                shape.activation,
                 &self.output[range.clone()],
                 &self.gradient[range],
                 masked,
             );
-            *bias += total(masked);
+            *bias += simd.reduce_sum_f32s(lanes);
         }
         together(&masked, masked.len() / size, size, size, into, block);
     }

@@ -5,14 +5,14 @@ use pulp::{Arch, Simd, WithSimd};
 use crate::Activation;
 use crate::train::shape::Shape;
 
-/// The gradient where the clamp let it through, 0 elsewhere.
-pub(super) fn mask(shape: &Shape, output: &[f32], gradient: &[f32], masked: &mut [f32]) {
+/// The gradient where the clamp let it through, 0 elsewhere, and its sum.
+pub(super) fn mask(shape: &Shape, output: &[f32], gradient: &[f32], masked: &mut [f32]) -> f32 {
     Arch::new().dispatch(Mask {
         output,
         gradient,
         masked,
         activation: shape.activation,
-    });
+    })
 }
 
 struct Mask<'a> {
@@ -23,21 +23,22 @@ struct Mask<'a> {
 }
 
 impl WithSimd for Mask<'_> {
-    type Output = ();
+    type Output = f32;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let_through(
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let sum = let_through(
             simd,
             self.activation,
             self.output,
             self.gradient,
             self.masked,
         );
+        simd.reduce_sum_f32s(sum)
     }
 }
 
-/// Writes the gradient where the clamp let it through, 0 elsewhere. All three are of one length.
+/// Writes the gradient where the clamp let it through, 0 elsewhere, and returns its sum by lanes. All three are of one length.
 #[inline(always)]
 pub(super) fn let_through<S: Simd>(
     simd: S,
@@ -45,10 +46,10 @@ pub(super) fn let_through<S: Simd>(
     output: &[f32],
     gradient: &[f32],
     into: &mut [f32],
-) {
+) -> S::f32s {
     if activation == Activation::Linear {
         into.copy_from_slice(gradient);
-        return;
+        return lanes_of_total(simd, gradient);
     }
     // Not number by number: what is let through looks like chance, which a branch cannot foresee.
     let [low, high] = activation.limits();
@@ -56,16 +57,20 @@ pub(super) fn let_through<S: Simd>(
     let (outputs, output) = S::as_simd_f32s(output);
     let (gradients, gradient) = S::as_simd_f32s(gradient);
     let (vectors, rest) = S::as_mut_simd_f32s(into);
+    let mut sum = simd.splat_f32s(0.0);
     for ((into, gradient), output) in vectors.iter_mut().zip(gradients).zip(outputs) {
         *into = passed(simd, low, high, *output, *gradient);
+        sum = simd.add_f32s(sum, *into);
     }
     if !rest.is_empty() {
-        let (output, gradient) = (
-            simd.partial_load_f32s(output),
-            simd.partial_load_f32s(gradient),
-        );
-        simd.partial_store_f32s(rest, passed(simd, low, high, output, gradient));
+        let output = simd.partial_load_f32s(output);
+        let gradient = simd.partial_load_f32s(gradient);
+        let passed = passed(simd, low, high, output, gradient);
+        simd.partial_store_f32s(rest, passed);
+        // Beyond the row, 0 may lie between the limits, but so is the gradient 0 there.
+        sum = simd.add_f32s(sum, passed);
     }
+    sum
 }
 
 #[inline(always)]
@@ -106,17 +111,41 @@ pub(super) fn add(into: &mut [f32], from: &[f32]) {
     }
 }
 
-/// Sum with sixteen partial sums, so that it fills vector registers.
-#[inline(always)]
+/// Sum of a row.
 pub(super) fn total(values: &[f32]) -> f32 {
-    let (chunks, rest) = values.as_chunks::<16>();
-    let mut sums = [0.0f32; 16];
-    for chunk in chunks {
-        for (sum, value) in sums.iter_mut().zip(chunk) {
-            *sum += value;
+    Arch::new().dispatch(Total(values))
+}
+
+struct Total<'a>(&'a [f32]);
+
+impl WithSimd for Total<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        simd.reduce_sum_f32s(lanes_of_total(simd, self.0))
+    }
+}
+
+/// Sum of a row by lanes, in four chains: one addition need not wait for the last.
+#[inline(always)]
+fn lanes_of_total<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
+    let (vectors, rest) = S::as_simd_f32s(values);
+    let (fours, singles) = vectors.as_chunks::<4>();
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    for four in fours {
+        for lane in 0..4 {
+            sums[lane] = simd.add_f32s(sums[lane], four[lane]);
         }
     }
-    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+    for single in singles {
+        sums[0] = simd.add_f32s(sums[0], *single);
+    }
+    sums[1] = simd.add_f32s(sums[1], simd.partial_load_f32s(rest));
+    simd.add_f32s(
+        simd.add_f32s(sums[0], sums[1]),
+        simd.add_f32s(sums[2], sums[3]),
+    )
 }
 
 /// Into how many parts the work of a gradient of the weight is divided at least, whatever the number of threads.
