@@ -20,7 +20,7 @@ import { mockFolder, serveMock } from './lib/mock-site.mjs';
 import { picture } from './lib/pictures.mjs';
 import { settled } from './lib/real-page.mjs';
 import { release } from './lib/release.mjs';
-import { bytes, serve, status, underPolicy } from './lib/server.mjs';
+import { bytes, serve, slowly, status, underPolicy } from './lib/server.mjs';
 
 /** @import { Route } from './lib/server.mjs' */
 
@@ -71,7 +71,8 @@ async function reload(page) {
 }
 
 for (const { name, missing, begin } of BROWSERS)
-  describe(`damaged once and kept for a year, in ${name}`, { skip: missing }, () => {
+  // Two at a time, here and below: each has a site and a page of its own, and waits for most of its time.
+  describe(`damaged once and kept for a year, in ${name}`, { skip: missing, concurrency: 2 }, () => {
     /** @type {import('./lib/any-browser.mjs').AnyBrowser} */
     let browser;
     before(async () => (browser = await begin()));
@@ -153,7 +154,7 @@ for (const { name, missing, begin } of BROWSERS)
     });
   });
 
-describe('in Chromium', () => {
+describe('in Chromium', { concurrency: 2 }, () => {
   /** @type {import('playwright-core').Browser} */
   let browser;
   before(async () => (browser = await launch('cpu')));
@@ -372,7 +373,12 @@ describe('in Chromium', () => {
   describe('a script that is fetched later does not arrive', () => {
     /** @type {Buffer} */
     let whole;
-    before(async () => (whole = await readFile(new URL('../../www/element/results/export.js', import.meta.url))));
+    /** @type {Buffer} */
+    let taker;
+    before(async () => {
+      whole = await readFile(new URL('../../www/element/results/export.js', import.meta.url));
+      taker = await readFile(new URL('../../www/element/intake/paste-taker.js', import.meta.url));
+    });
 
     /** @param {string} path */
     const without = (path) => ({ routes: { [`/element/${path}`]: status(404) } });
@@ -390,33 +396,61 @@ describe('in Chromium', () => {
       onPage(async (page) => {
         await ready(page);
         const taken = await onElement(page, async (element, blob) => {
-          let pastes = 0;
-          const paste = async (/** @type {Element} */ target, types = ['Files']) => {
+          const paste = (/** @type {Element} */ target, /** @type {string} */ name, types = ['Files']) => {
             const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
-            const files = [new File([blob], `${pastes++}.png`, { type: 'image/png' })];
-            Object.defineProperty(event, 'clipboardData', { value: { files, types } });
+            Object.defineProperty(event, 'clipboardData', { value: { files: [new File([blob], name, { type: 'image/png' })], types } });
             target.dispatchEvent(event);
-            await new Promise((resolve) => setTimeout(resolve, 300));
-            return element.results.length;
+          };
+          const until = async (/** @type {number} */ count) => {
+            while (element.results.length < count) await new Promise((resolve) => setTimeout(resolve, 50));
           };
           const area = document.body.appendChild(document.createElement('textarea'));
           area.focus();
-          const counts = [await paste(area)];
+          paste(area, 'into a field');
           area.blur();
-          counts.push(await paste(document.body, ['text/html', 'Files']));
+          paste(document.body, 'with text', ['text/html', 'Files']);
           document.designMode = 'on';
-          counts.push(await paste(document.body));
+          paste(document.body, 'into a document that is edited');
           document.designMode = 'off';
-          counts.push(await paste(document.body));
+          paste(document.body, 'on the page');
+          await until(1);
           element.focus();
-          counts.push(await paste(element));
+          paste(element, 'into the element');
+          await until(2);
           element.hidden = true;
           document.body.focus();
-          counts.push(await paste(document.body));
-          return counts;
+          paste(document.body, 'where no element is shown');
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          return element.results.map((/** @type {{ name: string }} */ { name }) => name);
         });
-        assert.deepEqual(taken, [0, 0, 0, 1, 2, 2]);
+        assert.deepEqual(taken.sort(), ['into the element', 'on the page']);
       }, without('intake/paste-taker.js')));
+
+    test('what decides who takes a paste comes late: where the focus was when it was pasted counts', () =>
+      onPage(
+        async (page) => {
+          await ready(page);
+          const taken = await onElement(page, async (element, blob) => {
+            const paste = (/** @type {Element} */ target) => {
+              const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
+              const files = [new File([blob], `in ${target.localName}.png`, { type: 'image/png' })];
+              Object.defineProperty(event, 'clipboardData', { value: { files, types: ['Files'] } });
+              target.dispatchEvent(event);
+            };
+            const area = document.body.appendChild(document.createElement('textarea'));
+            area.focus();
+            paste(area);
+            area.blur();
+            paste(document.body);
+            area.focus();
+            while (element.results.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+            await new Promise((resolve) => setTimeout(resolve, 500));
+            return element.results.map((/** @type {{ name: string }} */ { name }) => name);
+          });
+          assert.deepEqual(taken, ['in body.png']);
+        },
+        { routes: { '/element/intake/paste-taker.js': slowly(taker, 2, 1500, 'text/javascript') } },
+      ));
 
     test('one that stalls is given up after a while and fetched under another address', () =>
       onPage(

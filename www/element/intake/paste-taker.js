@@ -1,58 +1,19 @@
 // @ts-check
 /**
- * Which element takes what is pasted: the one that has the focus, else the first that somebody could use; none where another part
- * of the page edits.
+ * Which element takes what is pasted: the one that has the focus, else the first, if somebody could use it.
  *
  * @import { Taker } from './paste.js'
  */
-
-/** Inputs that no text goes into. */
-const NO_TEXT = new Set(['button', 'checkbox', 'color', 'file', 'hidden', 'image', 'radio', 'range', 'reset', 'submit']);
-
-/** Roles of what is written in. */
-const WRITTEN_IN = new Set(['combobox', 'searchbox', 'spinbutton', 'textbox']);
 
 /** How many points across and down tell whether an element is covered. */
 const POINTS = 5;
 
 /**
- * @param {Taker[]} takers of one window
- * @param {EventTarget | undefined} target of the paste
- * @param {boolean} withText whether there is text beside the files
+ * @param {Taker[]} takers of one window, or the one that has the focus
  * @returns {Taker | undefined}
  */
-export function takerOf(takers, target, withText) {
-  const focused = focusOf(takers[0]?.ownerDocument);
-  const holder = takers.find((taker) => taker.matches(':focus-within'));
-  // Also where it stands in a shadow root that is closed to us.
-  const inner = holder?.shadowRoot?.activeElement;
-  // A field of ours takes text, and of nothing but a picture it could make nothing.
-  if (inner ? edits(inner) && withText : edits(focused) || edits(target)) return undefined;
-  if (holder) return isUsable(holder) ? holder : undefined;
+export function takerOf(takers) {
   return takers.sort((a, b) => (a.compareDocumentPosition(b) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1)).find(isUsable);
-}
-
-/** What has the focus, within shadow roots too as far as they are open. @param {Document | undefined} document */
-function focusOf(document) {
-  let at = document?.activeElement;
-  while (at?.shadowRoot?.activeElement) at = at.shadowRoot.activeElement;
-  return at;
-}
-
-/** Whether what is pasted there goes into it, or may. @param {EventTarget | null | undefined} target */
-function edits(target) {
-  if (!target || !('nodeType' in target)) return false;
-  const node = /** @type {Node} */ (target);
-  const element = /** @type {HTMLElement | null} */ (node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement);
-  if (node.ownerDocument?.designMode === 'on') return true;
-  if (!element) return false;
-  if (element.isContentEditable || /** @type {any} */ (element).editContext) return true;
-  if (WRITTEN_IN.has(element.closest('[role]')?.getAttribute('role') ?? '')) return true;
-  const { localName } = element;
-  if (localName === 'input') return !NO_TEXT.has(/** @type {HTMLInputElement} */ (element).type);
-  // An element with a closed shadow root has what nobody can see: perhaps an editor.
-  if (localName.includes('-')) return !element.shadowRoot;
-  return ['textarea', 'iframe', 'object', 'embed'].includes(localName);
 }
 
 /** Whether somebody who looks at the page could use it: enabled, seen, neither inert nor covered. @param {HTMLElement} element */
