@@ -62,6 +62,7 @@ fn options(folder: &Path, out: &str) -> CompareOptions {
         skip_unreadable: false,
         leave_out: Vec::new(),
         allow_duplicates: false,
+        elsewhere: None,
         stop_after: None,
     }
 }
@@ -283,6 +284,72 @@ fn attentions_are_chosen_without_a_look_at_fold_0() {
         ..options
     };
     assert!(error_of(&touching).contains("has folds 1 to 4"));
+}
+
+#[test]
+fn networks_are_asked_of_other_images_also_when_they_were_trained_before() {
+    let folder = phantoms(12);
+    let mut options = CompareOptions {
+        protocols: vec![Protocol::Grouped],
+        ..options(folder.path(), "run")
+    };
+    let table = compare(&options).unwrap().unwrap();
+    assert!(table.parts[0].elsewhere.is_empty());
+    let before = cells(&options.out);
+    let name = "squeezenet-scratch-grouped-fold0-seed1";
+    let own = &before[&format!("{name}.json")];
+    // The test images once more: what the network called them is known. One file is no image.
+    let dataset = lung_train::data::Dataset::open(&options.data).unwrap();
+    let mut text = "file,label,hospital\nbroken.png,normal,North\n".to_owned();
+    let mut expected = vec![vec![0; FINDINGS]; FINDINGS];
+    for example in &dataset.examples {
+        let key = image_key(&example.file);
+        if let Some(tested) = own.tested.iter().find(|tested| tested.image == key) {
+            text += &format!("data/{},finding {},North\n", example.file, tested.truth);
+            expected[tested.truth][tested.called] += 1;
+        }
+    }
+    fs::write(folder.path().join("broken.png"), b"not an image").unwrap();
+    let index = folder.path().join("index.csv");
+    fs::write(&index, text).unwrap();
+    options.elsewhere = Some(index.clone());
+    let table = compare(&options).unwrap().unwrap();
+    let asked = cells(&options.out);
+    for (truth, kind) in table.parts[0].elsewhere.iter().enumerate() {
+        let images = expected[truth].iter().sum::<usize>();
+        assert_eq!(
+            (kind.stratum.label.clone(), kind.images),
+            (format!("finding {truth}"), images)
+        );
+        let share = |count: &usize| *count as f64 / images as f64;
+        let shares: Vec<f64> = expected[truth].iter().map(share).collect();
+        assert_eq!(kind.shares[1].as_ref(), Some(&shares));
+    }
+    assert_eq!(table.parts[0].elsewhere.len(), FINDINGS);
+    let markdown = table.to_markdown().unwrap();
+    assert!(markdown.contains("| finding 0 | "), "{markdown}");
+    // Nothing else of a cell has changed, and asked once is asked.
+    let mut plain = asked[&format!("{name}.json")].clone();
+    assert_eq!(
+        plain.elsewhere.take().unwrap().table.count,
+        own.tested.len() + 1
+    );
+    assert_eq!(&plain, own);
+    fs::remove_dir_all(options.out.join("networks")).unwrap();
+    compare(&options).unwrap().unwrap();
+    assert_eq!(cells(&options.out), asked);
+    // Of another table they cannot be asked without the networks, and keep what they said; a damaged network is named.
+    fs::write(&index, "file,label\nbroken.png,normal\n").unwrap();
+    compare(&options).unwrap().unwrap();
+    assert_eq!(cells(&options.out), asked);
+    fs::write(&index, "file,label\nNormal/none.png,normal\n").unwrap();
+    fs::create_dir(options.out.join("networks")).unwrap();
+    let network = options.out.join(format!("networks/{name}.safetensors"));
+    fs::write(&network, b"cut").unwrap();
+    assert!(error_of(&options).contains("could be read"));
+    let image = dataset.examples[0].file.clone();
+    fs::write(&index, format!("file,label\ndata/{image},normal\n")).unwrap();
+    assert!(error_of(&options).contains(&format!("{name}.safetensors is not the network")));
 }
 
 /// A folder as it is published: with cells, and without the list of files.

@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mobilenet_lung::Preprocessing;
 use radiograph::{Limits, Radiograph};
+use rayon::prelude::*;
+
+use crate::progress::Work;
 
 /// Reduced, stretched 8-bit pixels of many examples, held in memory: `detail * detail` bytes each.
 #[derive(Debug)]
@@ -17,6 +20,28 @@ pub struct Pixels {
 }
 
 impl Pixels {
+    /// Reads files on all cores; beside them how many cannot be read.
+    pub fn of_files(
+        files: &[PathBuf],
+        preprocessing: Preprocessing,
+        progress: &Work,
+    ) -> (Self, usize) {
+        let images: Vec<Option<Box<[u8]>>> = files
+            .par_iter()
+            .map(|path| {
+                let radiograph = read_radiograph(path);
+                progress.inc(1);
+                Some(levels(&preprocessing.reduce(&radiograph.ok()?)))
+            })
+            .collect();
+        let unreadable = images.iter().filter(|image| image.is_none()).count();
+        let pixels = Self {
+            preprocessing,
+            images,
+        };
+        (pixels, unreadable)
+    }
+
     /// `[detail * detail]` grey levels of an example; `None` if it was not loaded or could not be read.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         self.images.get(index)?.as_deref()

@@ -23,6 +23,8 @@ use super::images::ImagesArgs;
 ///     --pretrained resnet18=resnet18-f37072fd.pth
 /// Those of mobilenetv2 serve MobileNet-Lung too. Networks without any start from scratch, and the table says so.
 ///
+/// RUN/networks keeps the trained networks. With --elsewhere each is asked of images of other hospitals too.
+///
 /// Cells can be published: their files name no image. With --tables-only the tables are made of them without any data.
 ///
 /// With --attention, MobileNet-Lung's attentions are compared instead, to choose one: by cross-validation within folds 1
@@ -74,6 +76,9 @@ pub struct CompareArgs {
     /// Peak learning rate of pretrained weights [default: the recipe's]
     #[arg(long)]
     learning_rate: Option<f64>,
+    /// Also count what each network calls the images of this table, as `lung elsewhere --table` does
+    #[arg(long, value_name = "FILE.csv")]
+    elsewhere: Option<PathBuf>,
     /// What to train on: cpu, or gpu where this command was built with GPU support
     #[arg(long, value_name = "DEVICE", default_value_t)]
     device: TrainingDevice,
@@ -176,6 +181,7 @@ pub fn run(args: CompareArgs) -> anyhow::Result<String> {
         skip_unreadable: args.images.skip_unreadable,
         leave_out: args.images.leave_out,
         allow_duplicates: args.images.allow_duplicates,
+        elsewhere: args.elsewhere,
         stop_after: None,
     })?;
     table.map_or_else(|| Ok(String::new()), |table| table.to_markdown())

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::protocol::Protocol;
 use super::recipe::Recipe;
 use crate::data::ListHash;
+use crate::evaluate::elsewhere::StratumCalls;
 use crate::networks::Architecture;
 
 /// The version of a cell's file. The first had file names in it.
@@ -104,6 +105,15 @@ pub fn image_key(file: &str) -> String {
     digits
 }
 
+/// What a cell's network calls the images of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalledElsewhere {
+    /// The table that named the images.
+    pub table: ListHash,
+    /// By what they have in common.
+    pub strata: Vec<StratumCalls>,
+}
+
 /// What came of a cell: its file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
@@ -131,6 +141,9 @@ pub struct Outcome {
     pub tested: Vec<Tested>,
     /// Wall clock of training and test.
     pub seconds: f64,
+    /// What it calls images of other hospitals, once it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<CalledElsewhere>,
 }
 
 #[cfg(test)]

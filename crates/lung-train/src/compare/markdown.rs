@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use askama::Template;
 use mobilenet_lung::Findings;
 
+use super::elsewhere::KindElsewhere;
 use super::options::StartKind;
 use super::recipe::RecipeKind;
 use super::table::{Row, Size, Table};
@@ -51,6 +52,22 @@ impl Row {
             .map(|share| format!("{share:.3}"))
             .collect();
         shares.join(", ")
+    }
+}
+
+impl KindElsewhere {
+    /// For each network the percentages called each finding.
+    fn cells(&self) -> Vec<String> {
+        let in_words = |shares: &Option<Vec<f64>>| match shares {
+            None => "-".to_owned(),
+            Some(shares) => {
+                let percent: Vec<String> = (shares.iter())
+                    .map(|share| format!("{:.0}", share * 100.0))
+                    .collect();
+                percent.join(" / ")
+            }
+        };
+        self.shares.iter().map(in_words).collect()
     }
 }
 

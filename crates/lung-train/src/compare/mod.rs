@@ -3,9 +3,10 @@
 //! The comparison is a grid of cells: network, start, division of the images, fold and seed. Each is trained and tested by
 //! itself, with everything random drawn from its seed, and leaves one small file in `RUN/cells`. A run that was killed goes on
 //! with the cells that are missing, also from a copy of these files and `compare.json` alone, and one that is asked for more of them adds
-//! those. When all are there, `table.md` and `table.json` are written from the files.
+//! those. `RUN/networks` keeps what was trained, so that it can be asked of images of other hospitals too. When all cells are there, `table.md` and `table.json` are written from the files.
 
 mod cell;
+mod elsewhere;
 mod markdown;
 mod measure;
 mod options;
@@ -15,7 +16,8 @@ mod store;
 mod table;
 mod training;
 
-pub use cell::{Cell, Origin, Outcome, Tested, image_key};
+pub use cell::{CalledElsewhere, Cell, Origin, Outcome, Tested, image_key};
+pub use elsewhere::KindElsewhere;
 pub use measure::{Speed, measure};
 pub use options::{CompareOptions, StartKind};
 pub use protocol::Protocol;
@@ -31,8 +33,9 @@ use burn::module::Module as _;
 use burn::tensor::Device;
 use mobilenet_lung::bundle::sha256;
 use mobilenet_lung::network::BatchNorms;
-use mobilenet_lung::{Preprocessing, state_dict};
+use mobilenet_lung::state_dict;
 
+use self::elsewhere::Elsewhere;
 use self::store::Begun;
 use crate::data::{Dataset, Listing, Reading, Shown as _, Split};
 use crate::files::{FolderLock, write_atomically};
@@ -63,6 +66,7 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
     })?;
     let dataset = protocol::of_the_paper(listing.dataset)?;
     check_weights(options)?;
+    let elsewhere = Elsewhere::of(options)?;
     let cells = options.cells();
     let splits = splits(options, &dataset)?;
     let mut outcomes = Vec::new();
@@ -90,7 +94,7 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
             device: &device,
         };
         let (network, origin) = first_network(options, *cell, &device)?;
-        let outcome = training::run(*cell, network, origin, &material)?;
+        let (outcome, network) = training::run(*cell, network, origin, &material)?;
         let right = outcome.tested.iter().filter(|t| t.truth == t.called);
         info!(
             "{} of {}: {}: {:.3} of {} test images right ({:.0} s)",
@@ -101,8 +105,13 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
             outcome.tested.len(),
             outcome.seconds
         );
+        // The cell last: where it is there, so is its network.
+        store::write_network(&options.out, *cell, &network)?;
         store::write_cell(&options.out, &outcome)?;
         outcomes.push(outcome);
+    }
+    if let Some(elsewhere) = elsewhere {
+        elsewhere.ask(options, &dataset, &mut outcomes)?;
     }
     let networks = &options.networks;
     tables(&options.out, &begun, &outcomes, networks, options.reference).map(Some)
@@ -179,11 +188,7 @@ fn read_images(options: &CompareOptions, listing: &Listing) -> anyhow::Result<Re
     let wanted: Vec<usize> = (0..examples.len())
         .filter(|index| !(inner && examples[*index].fold == 0))
         .collect();
-    let preprocessing = Preprocessing {
-        side: options.recipe.side,
-        detail: options.recipe.side,
-        ..Preprocessing::IMAGENET
-    };
+    let preprocessing = options.recipe.preprocessing();
     let progress = begin(wanted.len(), "reading images");
     let reading = Reading::of(listing, &wanted, |_| true, preprocessing, &progress);
     progress.finish_and_clear();

@@ -53,6 +53,8 @@ pub struct CompareOptions {
     pub leave_out: Vec<String>,
     /// Go on with images that are there twice, in two classes or in two folds.
     pub allow_duplicates: bool,
+    /// A table of images of other hospitals, which each network is asked of too.
+    pub elsewhere: Option<PathBuf>,
     /// Stop after this many new cells, as if killed there; for tests.
     pub stop_after: Option<usize>,
 }

@@ -1,6 +1,7 @@
 //! How all networks of a comparison are trained.
 
 use anyhow::Context as _;
+use mobilenet_lung::Preprocessing;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Augmentation;
@@ -91,6 +92,15 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// How images are made for it.
+    pub(super) fn preprocessing(&self) -> Preprocessing {
+        Preprocessing {
+            side: self.side,
+            detail: self.side,
+            ..Preprocessing::IMAGENET
+        }
+    }
+
     /// The recipe of the model that ships, at its side and for as many epochs as that was trained.
     ///
     /// # Errors

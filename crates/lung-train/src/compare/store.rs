@@ -1,10 +1,15 @@
 //! The folder of a comparison: what it was begun as, and a file for each finished cell.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
+use burn::tensor::Device;
+use mobilenet_lung::bundle::{read_tensors, write_tensors};
+use mobilenet_lung::network::BatchNorms;
+use mobilenet_lung::{load_state_dict, state_dict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tracing::info;
@@ -14,6 +19,7 @@ use super::options::CompareOptions;
 use super::recipe::Recipe;
 use crate::data::{FileList, ListHash, Listing, Reading, Shown as _, tell_copies};
 use crate::files::write_atomically;
+use crate::networks::Network;
 
 /// What a comparison was begun as: `compare.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -218,6 +224,52 @@ impl Begun {
 
 fn cell_path(out: &Path, cell: Cell) -> PathBuf {
     out.join("cells").join(format!("{}.json", cell.name()))
+}
+
+/// Where a cell's trained network is kept.
+pub(super) fn network_path(out: &Path, cell: Cell) -> PathBuf {
+    out.join("networks")
+        .join(format!("{}.safetensors", cell.name()))
+}
+
+/// Keeps a trained network, so that it can be asked of further images.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn write_network(out: &Path, cell: Cell, network: &Network) -> anyhow::Result<()> {
+    let path = network_path(out, cell);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.shown()))?;
+    }
+    let bytes = write_tensors(&state_dict(network)?, HashMap::new())?;
+    write_atomically(&path, &bytes)
+}
+
+/// The trained network of a cell, on the CPU; `None` where it was not kept.
+///
+/// # Errors
+/// A file that is damaged, or of another network.
+pub(super) fn read_network(out: &Path, outcome: &Outcome) -> anyhow::Result<Option<Network>> {
+    let path = network_path(out, outcome.cell);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.shown())),
+    };
+    let norms = match outcome.origin.as_ref().is_some_and(|origin| origin.folded) {
+        true => BatchNorms::Folded,
+        false => BatchNorms::Kept,
+    };
+    let fits = || {
+        format!(
+            "{} is not the network of this cell; remove it",
+            path.shown()
+        )
+    };
+    let state = read_tensors(&bytes).with_context(fits)?;
+    let network = Network::init(outcome.cell.network, norms, &Device::flex());
+    let network = load_state_dict(network, &state, false).with_context(fits)?;
+    Ok(Some(network))
 }
 
 /// Writes a finished cell's file.

@@ -11,6 +11,7 @@ use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Outcome;
+use super::elsewhere::{KindElsewhere, kinds};
 use super::measure::inference_ms;
 use super::options::StartKind;
 use super::protocol::Protocol;
@@ -51,6 +52,9 @@ pub struct Part {
     pub images: [usize; 2],
     /// A network each.
     pub rows: Vec<Row>,
+    /// What they call images of other hospitals, if they were asked.
+    #[serde(default)]
+    pub elsewhere: Vec<KindElsewhere>,
 }
 
 /// One network in one part. Shares are means over the seeds, of all folds' test images together.
@@ -149,6 +153,9 @@ pub(super) fn make(
                 "no fold of the {} protocol was finished for every network",
                 protocol.name()
             );
+            let cells_of_rows: Vec<Vec<&Outcome>> = (rows.iter())
+                .map(|(_, own)| own.values().flatten().copied().collect())
+                .collect();
             let rows = (rows.iter())
                 .map(|(network, own)| {
                     let folded = (own.values().flatten())
@@ -172,6 +179,7 @@ pub(super) fn make(
                 division: protocol.title(begun.grouped),
                 images,
                 rows,
+                elsewhere: kinds(&cells_of_rows),
             });
         }
     }

@@ -32,13 +32,13 @@ pub(super) struct Material<'a> {
     pub(super) device: &'a Device,
 }
 
-/// Trains and tests `network`, of which `origin` says what is pretrained. Everything random comes from the cell's seed.
+/// Trains and tests `network`, of which `origin` says what is pretrained; returns it trained, too. Everything random comes from the cell's seed.
 pub(super) fn run(
     cell: Cell,
     network: Network,
     origin: Option<Origin>,
     material: &Material<'_>,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<(Outcome, Network)> {
     let start = Instant::now();
     let Material {
         recipe,
@@ -74,7 +74,7 @@ pub(super) fn run(
     let plain = (*device).clone().without_autodiff();
     let answers = |part: &[usize]| images.outcomes(&|input| network.forward(input), part, &plain);
     let (tested, watched) = (answers(&test)?, answers(&validation)?);
-    Ok(Outcome {
+    let outcome = Outcome {
         version: VERSION,
         cell,
         recipe: (*recipe).clone(),
@@ -87,7 +87,9 @@ pub(super) fn run(
         tested: answers_of(dataset, &tested),
         seconds: start.elapsed().as_secs_f64(),
         origin,
-    })
+        elsewhere: None,
+    };
+    Ok((outcome, network))
 }
 
 fn answers_of(dataset: &Dataset, outcomes: &Outcomes) -> Vec<Tested> {

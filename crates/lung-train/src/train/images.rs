@@ -60,13 +60,24 @@ impl Images<'_> {
         device: &Device,
     ) -> anyhow::Result<Outcomes> {
         let mut outcomes = Outcomes::default();
-        for indices in indices.chunks(FORWARD_BATCH) {
-            let logits = rows(forward(self.plain(indices, device)?))?;
-            for (index, logits) in indices.iter().zip(logits) {
-                outcomes.push(*index, self.dataset.examples[*index].finding, logits);
-            }
+        for (index, logits) in indices.iter().zip(self.logits(forward, indices, device)?) {
+            outcomes.push(*index, self.dataset.examples[*index].finding, logits);
         }
         Ok(outcomes)
+    }
+
+    /// The logits of images as they are, in their order.
+    pub(crate) fn logits(
+        &self,
+        forward: &dyn Fn(Tensor<4>) -> Tensor<2>,
+        indices: &[usize],
+        device: &Device,
+    ) -> anyhow::Result<Vec<Vec<f32>>> {
+        let mut all = Vec::with_capacity(indices.len());
+        for indices in indices.chunks(FORWARD_BATCH) {
+            all.extend(rows(forward(self.plain(indices, device)?))?);
+        }
+        Ok(all)
     }
 
     fn batch(

@@ -168,7 +168,8 @@ impl Elsewhere {
 }
 
 impl StratumCalls {
-    fn none(stratum: Stratum, findings: usize) -> Self {
+    /// No image yet.
+    pub fn none(stratum: Stratum, findings: usize) -> Self {
         Self {
             stratum,
             images: 0,
@@ -178,7 +179,8 @@ impl StratumCalls {
         }
     }
 
-    fn add(&mut self, other: &Self) {
+    /// Counts the images of another stratum to these.
+    pub fn add(&mut self, other: &Self) {
         self.images += other.images;
         for (sum, count) in self.called.iter_mut().zip(&other.called) {
             *sum += count;

@@ -51,6 +51,7 @@ fn outcome(fold: usize, truth: [usize; 4], called: [usize; 4]) -> Outcome {
             })
             .collect(),
         seconds: 2.0,
+        elsewhere: None,
     }
 }
 
@@ -116,6 +117,7 @@ fn a_row_by_hand() {
             protocol: Protocol::Grouped,
             division: "folds by patient".to_owned(),
             images: [20, 8],
+            elsewhere: Vec::new(),
             rows: vec![row],
         }],
     };
