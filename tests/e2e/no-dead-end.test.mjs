@@ -382,12 +382,29 @@ describe('in Chromium', { concurrency: 2 }, () => {
 
     /** @param {string} path */
     const without = (path) => ({ routes: { [`/element/${path}`]: status(404) } });
-    /** @param {import('playwright-core').Page} page @param {(element: any, picture: Blob) => Promise<unknown>} act @returns {Promise<any>} */
+    /** @typedef {(target: Element, name: string, types?: string[]) => void} Paste of a picture of that name */
+    /** @typedef {(count: number) => Promise<void>} Answered waits until the element has so many results, or far too long */
+    /**
+     * @param {import('playwright-core').Page} page
+     * @param {(element: any, picture: Blob, paste: Paste, answered: Answered) => Promise<unknown>} act
+     * @returns {Promise<any>}
+     */
     const onElement = (page, act) =>
       page.evaluate(
         ([base64, act]) => {
+          const element = /** @type {any} */ (document.querySelector('lung-xray-classifier'));
           const blob = new Blob([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], { type: 'image/png' });
-          return new Function(`return ${act}`)()(document.querySelector('lung-xray-classifier'), blob);
+          /** @type {Paste} */
+          const paste = (target, name, types = ['Files']) => {
+            const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
+            Object.defineProperty(event, 'clipboardData', { value: { files: [new File([blob], name, { type: 'image/png' })], types } });
+            target.dispatchEvent(event);
+          };
+          /** @type {Answered} */
+          const answered = async (count) => {
+            for (let turn = 0; turn < 1200 && element.results.length < count; turn++) await new Promise((resolve) => setTimeout(resolve, 50));
+          };
+          return new Function(`return ${act}`)()(element, blob, paste, answered);
         },
         [picture('').buffer.toString('base64'), String(act)],
       );
@@ -395,15 +412,7 @@ describe('in Chromium', { concurrency: 2 }, () => {
     test('what decides who takes a paste: what no other could mean is taken all the same, and no editor loses anything', () =>
       onPage(async (page) => {
         await ready(page);
-        const taken = await onElement(page, async (element, blob) => {
-          const paste = (/** @type {Element} */ target, /** @type {string} */ name, types = ['Files']) => {
-            const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
-            Object.defineProperty(event, 'clipboardData', { value: { files: [new File([blob], name, { type: 'image/png' })], types } });
-            target.dispatchEvent(event);
-          };
-          const until = async (/** @type {number} */ count) => {
-            while (element.results.length < count) await new Promise((resolve) => setTimeout(resolve, 50));
-          };
+        const taken = await onElement(page, async (element, _blob, paste, answered) => {
           const area = document.body.appendChild(document.createElement('textarea'));
           area.focus();
           paste(area, 'into a field');
@@ -413,10 +422,10 @@ describe('in Chromium', { concurrency: 2 }, () => {
           paste(document.body, 'into a document that is edited');
           document.designMode = 'off';
           paste(document.body, 'on the page');
-          await until(1);
+          await answered(1);
           element.focus();
           paste(element, 'into the element');
-          await until(2);
+          await answered(2);
           element.hidden = true;
           document.body.focus();
           paste(document.body, 'where no element is shown');
@@ -430,24 +439,18 @@ describe('in Chromium', { concurrency: 2 }, () => {
       onPage(
         async (page) => {
           await ready(page);
-          const taken = await onElement(page, async (element, blob) => {
-            const paste = (/** @type {Element} */ target) => {
-              const event = new ClipboardEvent('paste', { bubbles: true, composed: true, cancelable: true });
-              const files = [new File([blob], `in ${target.localName}.png`, { type: 'image/png' })];
-              Object.defineProperty(event, 'clipboardData', { value: { files, types: ['Files'] } });
-              target.dispatchEvent(event);
-            };
+          const taken = await onElement(page, async (element, _blob, paste, answered) => {
             const area = document.body.appendChild(document.createElement('textarea'));
             area.focus();
-            paste(area);
+            paste(area, 'into the field');
             area.blur();
-            paste(document.body);
+            paste(document.body, 'on the page');
             area.focus();
-            while (element.results.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+            await answered(1);
             await new Promise((resolve) => setTimeout(resolve, 500));
             return element.results.map((/** @type {{ name: string }} */ { name }) => name);
           });
-          assert.deepEqual(taken, ['in body.png']);
+          assert.deepEqual(taken, ['on the page']);
         },
         { routes: { '/element/intake/paste-taker.js': slowly(taker, 2, 1500, 'text/javascript') } },
       ));

@@ -16,23 +16,36 @@ struct Case {
     deviation: f32,
 }
 
+/// With a border of half the kernel, and weights of deviation 1.
+fn usual(
+    input: [usize; 4],
+    weight: [usize; 4],
+    stride: usize,
+    groups: usize,
+    activation: Activation,
+) -> Case {
+    Case {
+        input,
+        weight,
+        geometry: Geometry {
+            stride,
+            padding: weight[2] / 2,
+            groups,
+            activation,
+        },
+        deviation: 1.0,
+    }
+}
+
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for batch in [1, 2, 7, 9] {
         for (height, width) in [(1, 1), (2, 3), (7, 7), (14, 14), (13, 17), (33, 30)] {
             for activation in [Activation::Linear, Activation::Relu, Activation::Relu6] {
                 for (c, o) in [(1, 1), (3, 5), (24, 16)] {
-                    let case = |weight: [usize; 4], stride, groups| Case {
-                        input: [batch, c, height, width],
-                        weight,
-                        geometry: Geometry {
-                            stride,
-                            padding: weight[2] / 2,
-                            groups,
-                            activation,
-                        },
-                        deviation: 1.0,
-                    };
+                    let input = [batch, c, height, width];
+                    let case =
+                        |weight, stride, groups| usual(input, weight, stride, groups, activation);
                     cases.push(case([o, c, 1, 1], 1, 1));
                     for stride in [1, 2] {
                         cases.push(case([c, 1, 3, 3], stride, c));
@@ -74,17 +87,8 @@ fn cases() -> Vec<Case> {
             ([6, 1, 3, 3], 2, 6),
         ] {
             for [height, width] in [[37, 120], [50, 97], [3, 2100]] {
-                cases.push(Case {
-                    input: [2, 6, height, width],
-                    weight,
-                    geometry: Geometry {
-                        stride,
-                        padding: weight[2] / 2,
-                        groups,
-                        activation,
-                    },
-                    deviation: 1.0,
-                });
+                let input = [2, 6, height, width];
+                cases.push(usual(input, weight, stride, groups, activation));
             }
         }
     }

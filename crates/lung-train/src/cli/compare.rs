@@ -88,7 +88,7 @@ pub struct CompareArgs {
     #[command(flatten)]
     images: ImagesArgs,
     /// Make the tables of the cells that RUN has, and stop
-    #[arg(long, conflicts_with_all = ["data", "measure"])]
+    #[arg(long, conflicts_with_all = ["data", "measure", "elsewhere"])]
     tables_only: bool,
     /// Measure how fast the networks are here at this side and batch, and stop
     #[arg(long)]

@@ -1,6 +1,7 @@
 //! Which cell of a comparison, and what came of it.
 
 use mobilenet_lung::bundle::sha256;
+use mobilenet_lung::network::BatchNorms;
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Protocol;
@@ -144,6 +145,16 @@ pub struct Outcome {
     /// What it calls images of other hospitals, once it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elsewhere: Option<CalledElsewhere>,
+}
+
+impl Outcome {
+    /// Whether its network has batch norms, or has them folded as the weights that it started from.
+    pub(super) fn norms(&self) -> BatchNorms {
+        match self.origin.as_ref().is_some_and(|origin| origin.folded) {
+            true => BatchNorms::Folded,
+            false => BatchNorms::Kept,
+        }
+    }
 }
 
 #[cfg(test)]

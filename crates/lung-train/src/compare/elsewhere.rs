@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use burn::tensor::Device;
@@ -14,7 +14,7 @@ use super::cell::{CalledElsewhere, Outcome};
 use super::options::CompareOptions;
 use super::store;
 use crate::data::{Dataset, ListHash, Pixels, Shown as _};
-use crate::evaluate::elsewhere::{Labelled, Stratum, StratumCalls, read_table};
+use crate::evaluate::elsewhere::{Labelled, Stratum, StratumCalls, read_table, summed};
 use crate::progress::begin;
 use crate::train::{Images, top};
 
@@ -31,6 +31,7 @@ pub struct KindElsewhere {
 
 /// A table of images that was read.
 pub(super) struct Elsewhere {
+    path: PathBuf,
     table: ListHash,
     images: Vec<Labelled>,
 }
@@ -47,6 +48,7 @@ impl Elsewhere {
         let images = read_table(path)?;
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.shown()))?;
         Ok(Some(Self {
+            path: path.clone(),
             table: ListHash {
                 count: images.len(),
                 sha256: sha256(&bytes),
@@ -76,11 +78,7 @@ impl Elsewhere {
                 false => info!(
                     "{} was not asked of {}: its network was not kept; remove the file of the cell, and it is trained again",
                     outcome.cell.name(),
-                    options
-                        .elsewhere
-                        .as_deref()
-                        .unwrap_or(Path::new(""))
-                        .shown()
+                    self.path.shown()
                 ),
             }
         }
@@ -107,9 +105,7 @@ impl Elsewhere {
             pixels: &pixels,
         };
         for outcome in waiting {
-            let Some(network) = store::read_network(&options.out, outcome)? else {
-                continue;
-            };
+            let network = store::read_network(&options.out, outcome)?;
             let forward = |input| network.forward(input);
             let logits = images.logits(&forward, &readable, &Device::flex())?;
             let called = readable.iter().zip(&logits);
@@ -153,20 +149,17 @@ pub(super) fn kinds(networks: &[Vec<&Outcome>]) -> Vec<KindElsewhere> {
     for (place, cells) in networks.iter().enumerate() {
         let all = cells.iter().filter_map(asked);
         let all: Vec<CalledElsewhere> = all.filter(|one| one.table == first.table).collect();
-        let mut sums: BTreeMap<Stratum, StratumCalls> = BTreeMap::new();
-        for calls in all.iter().flat_map(|one| &one.strata) {
-            let kind = Stratum {
+        let strata = all.iter().flat_map(|one| &one.strata);
+        let kind = |calls: &StratumCalls| {
+            Some(Stratum {
                 hospital: None,
                 half: None,
                 ..calls.stratum.clone()
-            };
-            (sums.entry(kind.clone()))
-                .or_insert_with(|| StratumCalls::none(kind, calls.called.len()))
-                .add(calls);
-        }
-        for (kind, sum) in sums {
-            let row = kinds.entry(kind.clone()).or_insert_with(|| KindElsewhere {
-                stratum: kind,
+            })
+        };
+        for sum in summed(strata, kind) {
+            let row = (kinds.entry(sum.stratum.clone())).or_insert_with(|| KindElsewhere {
+                stratum: sum.stratum.clone(),
                 images: sum.images / all.len().max(1),
                 shares: vec![None; networks.len()],
             });

@@ -105,9 +105,9 @@ pub fn compare(options: &CompareOptions) -> anyhow::Result<Option<Table>> {
             outcome.tested.len(),
             outcome.seconds
         );
-        // The cell last: where it is there, so is its network.
-        store::write_network(&options.out, *cell, &network)?;
+        // The cell first: a disk that is too full for a network must not cost a training.
         store::write_cell(&options.out, &outcome)?;
+        store::write_network(&options.out, *cell, &network)?;
         outcomes.push(outcome);
     }
     if let Some(elsewhere) = elsewhere {

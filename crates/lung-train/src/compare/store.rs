@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use burn::tensor::Device;
 use mobilenet_lung::bundle::{read_tensors, write_tensors};
-use mobilenet_lung::network::BatchNorms;
 use mobilenet_lung::{load_state_dict, state_dict};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -245,21 +244,13 @@ pub(super) fn write_network(out: &Path, cell: Cell, network: &Network) -> anyhow
     write_atomically(&path, &bytes)
 }
 
-/// The trained network of a cell, on the CPU; `None` where it was not kept.
+/// The trained network of a cell, on the CPU.
 ///
 /// # Errors
-/// A file that is damaged, or of another network.
-pub(super) fn read_network(out: &Path, outcome: &Outcome) -> anyhow::Result<Option<Network>> {
+/// A file that cannot be read, is damaged, or of another network.
+pub(super) fn read_network(out: &Path, outcome: &Outcome) -> anyhow::Result<Network> {
     let path = network_path(out, outcome.cell);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.shown())),
-    };
-    let norms = match outcome.origin.as_ref().is_some_and(|origin| origin.folded) {
-        true => BatchNorms::Folded,
-        false => BatchNorms::Kept,
-    };
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.shown()))?;
     let fits = || {
         format!(
             "{} is not the network of this cell; remove it",
@@ -267,9 +258,8 @@ pub(super) fn read_network(out: &Path, outcome: &Outcome) -> anyhow::Result<Opti
         )
     };
     let state = read_tensors(&bytes).with_context(fits)?;
-    let network = Network::init(outcome.cell.network, norms, &Device::flex());
-    let network = load_state_dict(network, &state, false).with_context(fits)?;
-    Ok(Some(network))
+    let network = Network::init(outcome.cell.network, outcome.norms(), &Device::flex());
+    load_state_dict(network, &state, false).with_context(fits)
 }
 
 /// Writes a finished cell's file.

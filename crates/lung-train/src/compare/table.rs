@@ -158,12 +158,9 @@ pub(super) fn make(
                 .collect();
             let rows = (rows.iter())
                 .map(|(network, own)| {
-                    let folded = (own.values().flatten())
-                        .any(|cell| cell.origin.as_ref().is_some_and(|origin| origin.folded));
-                    let norms = match folded {
-                        true => BatchNorms::Folded,
-                        false => BatchNorms::Kept,
-                    };
+                    let norms = (own.values().flatten().map(|cell| cell.norms()))
+                        .find(|norms| *norms == BatchNorms::Folded)
+                        .unwrap_or(BatchNorms::Kept);
                     let size = size(out, &begun.recipe, *network, norms)?;
                     row(
                         *network,

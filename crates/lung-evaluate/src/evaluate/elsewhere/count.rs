@@ -137,15 +137,7 @@ impl Elsewhere {
 
     /// The counts of all strata that `of` makes the same; those that it makes nothing of are left out.
     pub fn summed(&self, of: impl Fn(&StratumCalls) -> Option<Stratum>) -> Vec<StratumCalls> {
-        let mut sums: BTreeMap<Stratum, StratumCalls> = BTreeMap::new();
-        for calls in &self.strata {
-            if let Some(stratum) = of(calls) {
-                (sums.entry(stratum.clone()))
-                    .or_insert_with(|| StratumCalls::none(stratum, self.findings.len()))
-                    .add(calls);
-            }
-        }
-        sums.into_values().collect()
+        summed(&self.strata, of)
     }
 
     /// The counts by label, age and half, of all hospitals together.
@@ -167,6 +159,22 @@ impl Elsewhere {
     }
 }
 
+/// The counts of all of `strata` that `of` makes the same; those that it makes nothing of are left out.
+pub fn summed<'a>(
+    strata: impl IntoIterator<Item = &'a StratumCalls>,
+    of: impl Fn(&StratumCalls) -> Option<Stratum>,
+) -> Vec<StratumCalls> {
+    let mut sums: BTreeMap<Stratum, StratumCalls> = BTreeMap::new();
+    for calls in strata {
+        if let Some(stratum) = of(calls) {
+            (sums.entry(stratum.clone()))
+                .or_insert_with(|| StratumCalls::none(stratum, calls.called.len()))
+                .add(calls);
+        }
+    }
+    sums.into_values().collect()
+}
+
 impl StratumCalls {
     /// No image yet.
     pub fn none(stratum: Stratum, findings: usize) -> Self {
@@ -179,8 +187,7 @@ impl StratumCalls {
         }
     }
 
-    /// Counts the images of another stratum to these.
-    pub fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         self.images += other.images;
         for (sum, count) in self.called.iter_mut().zip(&other.called) {
             *sum += count;

@@ -3,5 +3,5 @@
 mod count;
 mod table;
 
-pub use self::count::{Elsewhere, StratumCalls};
+pub use self::count::{Elsewhere, StratumCalls, summed};
 pub use self::table::{Labelled, Stratum, in_folder, read_table};

@@ -199,10 +199,10 @@ fn pointwise_backward(shape: &Shape, weight: &[f32], mut image: OfImage<'_>, til
 }
 
 /// Numbers of a tile of the gradient: as many as stay in a second cache beside what they are multiplied with.
-const TILE: usize = 1 << 16;
+const TILE_NUMBERS: usize = 1 << 16;
 
 fn columns_of_tile(shape: &Shape) -> usize {
-    (TILE / shape.output).next_multiple_of(16)
+    (TILE_NUMBERS / shape.output).next_multiple_of(16)
 }
 
 /// A backward pass image by image, in parts of the batch whose sums are added up in the end. Each part has `buffers` of its own.

@@ -53,19 +53,17 @@ impl Buffers {
     }
 
     fn for_rows(width: usize) -> Self {
-        // A pair of rows comes at a time from a stride of 2.
-        let rows = rows_aside(width) + 1;
         Self {
             input: Vec::new(),
             gradient: Vec::new(),
-            aside: vec![0.0; rows * width + SLACK],
+            aside: vec![0.0; rows_aside(width) * width + SLACK],
             columns: std::array::from_fn(|_| Vec::new()),
             back: std::array::from_fn(|_| Vec::new()),
         }
     }
 }
 
-/// How many rows are put aside: an even number.
+/// How many rows are put aside: an even number, since a stride of 2 brings a pair at a time.
 fn rows_aside(width: usize) -> usize {
     (ASIDE / width / 2).max(1) * 2
 }

@@ -9,7 +9,7 @@ use super::sums::Finish;
 use crate::train::shape::Shape;
 
 /// Columns of a matrix product that are finished (bias, clamp) while they are still in the cache.
-const TILE: usize = 1024;
+const TILE_COLUMNS: usize = 1024;
 
 /// `[output, depth] x [depth, area_out]` plus bias, clamped, tile by tile: all of `out` is written.
 pub(super) fn product_with_bias(
@@ -24,7 +24,7 @@ pub(super) fn product_with_bias(
     let area = shape.area_out();
     // All threads on one image: tiles would only get in each other's way.
     let tile = if matches!(threads, gemm::Parallelism::None) {
-        TILE
+        TILE_COLUMNS
     } else {
         area
     };

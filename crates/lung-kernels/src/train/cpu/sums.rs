@@ -67,7 +67,7 @@ pub(super) fn let_through<S: Simd>(
         let gradient = simd.partial_load_f32s(gradient);
         let passed = passed(simd, low, high, output, gradient);
         simd.partial_store_f32s(rest, passed);
-        // Beyond the row, 0 may lie between the limits, but so is the gradient 0 there.
+        // Beyond the row the gradient is 0.
         sum = simd.add_f32s(sum, passed);
     }
     sum
